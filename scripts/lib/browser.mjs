@@ -1,0 +1,100 @@
+// A Chromium to test with: one that is on the machine, else Playwright's own download, else Debian's package.
+// A candidate counts only if it starts: a download without its system libraries does not.
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, join } from "node:path";
+import { packageFile } from "./paths.mjs";
+import { run, runNode } from "./run.mjs";
+
+/** @returns {Promise<string | undefined>} its path, also in CHROMIUM_PATH from then on; undefined after saying what to do */
+export async function ensureBrowser() {
+  const path = findBrowser() ?? (await downloaded()) ?? (await fromDebian());
+  if (path) process.env.CHROMIUM_PATH = path;
+  else console.error(instruction());
+  return path;
+}
+
+/** @returns {string | undefined} a Chromium that is on this machine and starts */
+export function findBrowser() {
+  const given = process.env.CHROMIUM_PATH;
+  if (given) return starts(given) ? given : undefined;
+  return candidates().find(starts);
+}
+
+function candidates() {
+  const names = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+    "chrome",
+    "microsoft-edge",
+  ];
+  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+  return [
+    ...folders.flatMap((folder) =>
+      names.map((name) => join(folder, process.platform === "win32" ? `${name}.exe` : name)),
+    ),
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
+    ...ofPlaywright(),
+  ];
+}
+
+/** @param {string} file */
+function starts(file) {
+  try {
+    accessSync(file, constants.X_OK);
+  } catch {
+    return false;
+  }
+  // On Windows --version opens a window instead.
+  return (
+    process.platform === "win32" ||
+    spawnSync(file, ["--version"], { stdio: "ignore", timeout: 20_000 }).status === 0
+  );
+}
+
+async function downloaded() {
+  if (process.env.CHROMIUM_PATH) return undefined;
+  console.log("No Chromium on this machine: trying Playwright's download ...");
+  const code = await runNode(packageFile("playwright-core", "cli.js"), "install", "--no-shell", "chromium");
+  return code === 0 ? ofPlaywright().find(starts) : undefined;
+}
+
+async function fromDebian() {
+  const possible = process.platform === "linux" && process.getuid?.() === 0 && !process.env.CHROMIUM_PATH;
+  if (!possible || spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status !== 0) return undefined;
+  console.log("Playwright's download is not usable here: installing Debian's package ...");
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  /** @type {import("node:child_process").SpawnOptions} */
+  const options = { env, stdio: ["ignore", "ignore", "inherit"] };
+  await run("apt-get", ["update", "-qq"], options);
+  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], options);
+  return findBrowser();
+}
+
+/** Where Playwright keeps the Chromium of its version, whether it is there or not. */
+function ofPlaywright() {
+  // Loaded late: this file is read before anything is installed.
+  const { chromium } = createRequire(import.meta.url)("playwright-core");
+  return [chromium.executablePath()];
+}
+
+function instruction() {
+  const given = process.env.CHROMIUM_PATH;
+  return [
+    "",
+    given
+      ? `CHROMIUM_PATH=${given} does not start.`
+      : "No browser: the tests drive real pages and do not skip them.",
+    "Do one of these, then run the same command again:",
+    "  - install Chromium or Google Chrome (Debian, Ubuntu: sudo apt-get install chromium)",
+    "  - set CHROMIUM_PATH to the executable of one",
+    "  - let Playwright fetch one: npx playwright-core install --with-deps chromium",
+    "Without a browser, `npm run test:unit` still works.",
+  ].join("\n");
+}

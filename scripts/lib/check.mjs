@@ -1,0 +1,42 @@
+import { boundaryViolations } from "./boundaries.mjs";
+import { build } from "./build.mjs";
+import { packageFile, root } from "./paths.mjs";
+import { runNode } from "./run.mjs";
+
+/**
+ * All steps run even if one fails: who mends one thing wants to know the others too.
+ *
+ * @param {{ fix?: boolean }} [options]
+ * @returns {Promise<boolean>}
+ */
+export async function check({ fix = false } = {}) {
+  // The build is the type check of src; tests and examples are checked against its declarations.
+  const steps = {
+    "types of src": build,
+    "types of tests, scripts, examples": async () =>
+      (await runNode(packageFile("typescript", "lib/tsc.js"), "-p", "tsconfig.test.json")) === 0,
+    "format and lint": async () =>
+      (await runNode(
+        packageFile("@biomejs/biome", "bin/biome"),
+        "check",
+        "--error-on-warnings",
+        "--no-errors-on-unmatched",
+        ...(fix ? ["--write"] : []),
+      )) === 0,
+    "import boundaries": async () => report(boundaryViolations(root)),
+  };
+  let passed = true;
+  for (const [name, step] of Object.entries(steps)) {
+    const start = performance.now();
+    const ok = await step();
+    console.log(`${ok ? "ok  " : "FAIL"} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    passed &&= ok;
+  }
+  return passed;
+}
+
+/** @param {string[]} violations */
+function report(violations) {
+  for (const violation of violations) console.error(violation);
+  return violations.length === 0;
+}
