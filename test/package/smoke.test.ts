@@ -1,0 +1,76 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { entries, manifest, npm, root } from "../support/package.ts";
+
+/** An application in a folder of its own, with nothing installed but the packed tarball. */
+describe("the packed tarball in an application", () => {
+  const app = mkdtempSync(join(tmpdir(), "sourcecast-app-"));
+
+  beforeAll(() => {
+    cpSync(join(import.meta.dirname, "fixtures/consumer"), app, { recursive: true });
+    writeFileSync(join(app, "package.json"), '{ "name": "app", "private": true, "type": "module" }\n');
+    const options = ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=peer"];
+    execFileSync(npm.command, [...npm.args, ...options, inject("tarball")], { cwd: app, stdio: "pipe" });
+  });
+
+  afterAll(() => rmSync(app, { recursive: true, force: true }));
+
+  test.each(entries)(
+    "$specifier is imported without a sound and without keeping the process",
+    ({ specifier }) => {
+      const { status, stdout, stderr } = node("--input-type=module", "-e", `await import("${specifier}")`);
+      const peers = Object.keys(manifest.peerDependencies ?? {});
+      // A binding needs its framework, which this application does not have.
+      if (peers.some((peer) => stderr.includes(`Cannot find package '${peer}'`))) return;
+      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
+    },
+  );
+
+  test("files that package.json does not name are out of reach", () => {
+    expect(node("--input-type=module", "-e", 'await import("sourcecast/dist/index.js")').stderr).toContain(
+      "ERR_PACKAGE_PATH_NOT_EXPORTED",
+    );
+  });
+
+  test("an event goes through node:http", () => {
+    const { status, stdout, stderr } = node("stream.mjs");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain('data: {"hello":"world"}');
+  });
+
+  // skipLibCheck is off: our declarations must not ask for types that these applications do not have.
+  test("the types fit an application on Node without DOM", () => {
+    expect(typeErrors("node", entries, { lib: ["ESNext"], types: ["node"] })).toBe("");
+  });
+
+  test("the types fit an application in the browser without Node", () => {
+    const portable = entries.filter(({ types }) => !/\/(adapters|testing)\/|\/sqlite\./.test(types));
+    expect(typeErrors("browser", portable, { lib: ["ESNext", "DOM", "DOM.Iterable"], types: [] })).toBe("");
+  });
+
+  function node(...args: string[]) {
+    return spawnSync(process.execPath, args, { cwd: app, encoding: "utf8", timeout: 20_000 });
+  }
+
+  function typeErrors(name: string, subpaths: typeof entries, options: Record<string, unknown>): string {
+    const code = subpaths.map(({ specifier }, i) => `export * as e${i} from "${specifier}";\n`).join("");
+    writeFileSync(join(app, `${name}.ts`), code);
+    const compilerOptions = {
+      ...options,
+      typeRoots: [join(root, "node_modules/@types")],
+      target: "ES2023",
+      module: "NodeNext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+    };
+    writeFileSync(
+      join(app, `tsconfig.${name}.json`),
+      JSON.stringify({ compilerOptions, files: [`${name}.ts`] }),
+    );
+    return node(join(root, "node_modules/typescript/lib/tsc.js"), "-p", `tsconfig.${name}.json`).stdout;
+  }
+});
