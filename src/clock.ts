@@ -1,0 +1,25 @@
+/**
+ * Monotonic milliseconds for silence and deadlines. A timer that fires proves that its moment has come, even where the
+ * clock that it is compared with is coarser or is held still by a test, so timers report their moment here.
+ */
+let proven = 0;
+
+export function now(): number {
+  const time = performance.now();
+  return time > proven ? time : proven;
+}
+
+/** Says that `time` has come: a timer that was set for it has fired. */
+export function reached(time: number): void {
+  if (time > proven) proven = time;
+}
+
+/** A timer that does not keep the process alive. */
+export function unrefTimeout(callback: () => void, delay: number): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(callback, Math.min(delay, longestDelay));
+  (timer as { unref?: () => void }).unref?.();
+  return timer;
+}
+
+// Longer delays overflow to 1 ms in every runtime.
+const longestDelay = 2 ** 31 - 1;

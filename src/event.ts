@@ -1,0 +1,101 @@
+import { type EventFields, encodeEvent, type Replacer, serialize } from "./encode.ts";
+import { quote, SourcecastTypeError } from "./errors.ts";
+import { Frame } from "./frame.ts";
+
+/** What may accompany the data of an event. */
+export interface EventOptions extends Pick<EventFields, "id" | "retry" | "allowZeroRetry"> {
+  /** As in `JSON.stringify`. */
+  replacer?: Replacer;
+  /** As in `JSON.stringify`. */
+  space?: string | number;
+}
+
+/** Turns what `dispatch` was given into markup. Strings are taken for markup already and do not come here. */
+// biome-ignore lint/suspicious/noExplicitAny: every library has an element type of its own
+export type Render = (element: any) => string;
+
+/** The options of {@link ServerSentEvent}. */
+export interface ServerSentEventInit extends EventOptions {
+  /** Lets a local listener keep the event from the wire by `preventDefault()`. @default false */
+  cancelable?: boolean;
+}
+
+/** The frame of a {@link ServerSentEvent}, made once. */
+export let frameOf: (event: ServerSentEvent) => Frame;
+
+/**
+ * One server-sent event. Its data is serialised, and all of it checked, when it is made; listeners of a source hear it
+ * before it is written.
+ *
+ * @throws {SourcecastTypeError} when it cannot be written so that every client reads back the same.
+ * @example
+ * ```ts
+ * import { ServerSentEvent } from "sourcecast";
+ *
+ * const event = new ServerSentEvent("ping", { hello: "world" }, { id: "7" });
+ * console.log(event.data); // {"hello":"world"}
+ * ```
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
+export class ServerSentEvent extends Event {
+  /** The data as it is written. */
+  readonly data: string;
+  /** The id as it is written, or `undefined` where the event leaves the client's last id as it is. */
+  readonly id: string | undefined;
+  /** Reconnection time in milliseconds that comes with the event, if any. */
+  readonly retry: number | undefined;
+  readonly #text: string;
+  #frame: Frame | undefined;
+
+  static {
+    frameOf = (event) => {
+      event.#frame ??= Frame.of(event.#text);
+      return event.#frame;
+    };
+  }
+
+  constructor(type: string, data?: unknown, init: ServerSentEventInit = {}) {
+    super(type, { cancelable: init.cancelable === true });
+    this.data = serialize(data, init.replacer, init.space);
+    this.#text = encodeEvent({ ...init, type, data: this.data });
+    this.id = init.id === undefined ? undefined : String(init.id);
+    this.retry = init.retry;
+  }
+
+  /** The event as it is written, with the blank line that ends it. */
+  override toString(): string {
+    return this.#text;
+  }
+}
+
+/**
+ * The one way from what an application dispatches to bytes.
+ *
+ * @throws {SourcecastTypeError} before anything is written.
+ */
+export function encodeFrame(type: string, data: unknown, options?: EventOptions, render?: Render): Frame {
+  refuseReserved(type);
+  const text =
+    render === undefined || typeof data === "string" || data === undefined
+      ? serialize(data, options?.replacer, options?.space)
+      : renderText(render, data);
+  return Frame.of(encodeEvent({ ...options, type, data: text }));
+}
+
+/** Types that begin with `sse:` are those in which a stream speaks of itself: gaps, resets, checkpoints, its end. */
+export function refuseReserved(type: string): void {
+  if (typeof type !== "string" || !type.startsWith("sse:")) return;
+  throw new SourcecastTypeError(
+    "ERR_SSE_TYPE",
+    `The event type ${quote(type)} is reserved: types that begin with "sse:" declare losses; choose another prefix`,
+  );
+}
+
+function renderText(render: Render, element: unknown): string {
+  const text: unknown = render(element);
+  if (typeof text === "string") return text;
+  throw new SourcecastTypeError(
+    "ERR_SSE_RENDER",
+    `The render function returned ${quote(text)}; it must return a string of markup, and not a promise of one`,
+  );
+}

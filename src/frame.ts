@@ -1,0 +1,112 @@
+const encoder = new TextEncoder();
+
+/** Room before the bytes for the head of an HTTP/1.1 chunk: eight hexadecimal digits and CRLF. */
+const headRoom = 10;
+const tailRoom = 2;
+const cr = 13;
+const lf = 10;
+
+/**
+ * The bytes of one event, or of several that follow each other, made once and shared by every connection that sends
+ * them. One buffer holds the bytes with the head and tail of an HTTP/1.1 chunk around them, so that both forms are
+ * views of the same memory.
+ */
+export class Frame {
+  readonly byteLength: number;
+  #buffer: Uint8Array | null;
+  #head = -1;
+  /** A joined frame is made of `#before` and then `#last`, until somebody asks for its bytes. */
+  #before: Frame | null = null;
+  #last: Frame | null = null;
+  /** The frame that was last joined to this one and the result: the connections of one tick all ask for the same. */
+  #next: Frame | null = null;
+  #joined: Frame | null = null;
+
+  private constructor(buffer: Uint8Array | null, byteLength: number) {
+    this.#buffer = buffer;
+    this.byteLength = byteLength;
+  }
+
+  /** The frame of a text that {@link encodeEvent} or {@link encodeComment} made. */
+  static of(text: string): Frame {
+    const room = new Uint8Array(headRoom + text.length + tailRoom);
+    // Text of one byte a character, the usual case, fits exactly; the room behind it is for the tail.
+    const { read, written } = encoder.encodeInto(text, room.subarray(headRoom, headRoom + text.length));
+    if (read === text.length) return new Frame(room, written);
+    return Frame.from(encoder.encode(text));
+  }
+
+  /** The frame of bytes that are whole events already, as a log stores them. The bytes are copied. */
+  static from(bytes: Uint8Array): Frame {
+    const buffer = new Uint8Array(headRoom + bytes.length + tailRoom);
+    buffer.set(bytes, headRoom);
+    return new Frame(buffer, bytes.length);
+  }
+
+  /** The events as they are. Shared: must not be written to. */
+  get bytes(): Uint8Array {
+    return this.#materialize().subarray(headRoom, headRoom + this.byteLength);
+  }
+
+  /** The events as one chunk of HTTP/1.1 (RFC 9112, section 7.1). Shared: must not be written to. */
+  get chunk(): Uint8Array {
+    const buffer = this.#materialize();
+    if (this.#head === -1) this.#head = frameChunk(buffer, this.byteLength);
+    return this.#head === 0 ? buffer : buffer.subarray(this.#head);
+  }
+
+  /** This frame with `next` behind it. All who join the same two within a tick get the same frame. */
+  join(next: Frame): Frame {
+    if (this.#next === next && this.#joined !== null) return this.#joined;
+    const joined = new Frame(null, this.byteLength + next.byteLength);
+    joined.#before = this;
+    joined.#last = next;
+    if (this.#next === null) withNext.push(this);
+    this.#next = next;
+    this.#joined = joined;
+    return joined;
+  }
+
+  /** Ends the sharing of joined frames: at the end of a tick nobody asks for them again. */
+  static forgetJoined(): void {
+    for (const frame of withNext) {
+      frame.#next = null;
+      frame.#joined = null;
+    }
+    withNext.length = 0;
+  }
+
+  #materialize(): Uint8Array {
+    if (this.#buffer !== null) return this.#buffer;
+    const buffer = new Uint8Array(headRoom + this.byteLength + tailRoom);
+    let end = headRoom + this.byteLength;
+    let frame: Frame = this;
+    while (frame.#buffer === null) {
+      const last = frame.#last as Frame;
+      end -= last.byteLength;
+      buffer.set(last.bytes, end);
+      frame = frame.#before as Frame;
+    }
+    buffer.set(frame.bytes, headRoom);
+    this.#buffer = buffer;
+    this.#before = null;
+    this.#last = null;
+    return buffer;
+  }
+}
+
+const withNext: Frame[] = [];
+
+/** Writes the head and tail of the chunk around the bytes and returns where the head begins. */
+function frameChunk(buffer: Uint8Array, byteLength: number): number {
+  buffer[headRoom - 2] = cr;
+  buffer[headRoom - 1] = lf;
+  buffer[headRoom + byteLength] = cr;
+  buffer[headRoom + byteLength + 1] = lf;
+  let head = headRoom - 2;
+  for (let rest = byteLength; rest > 0; rest >>>= 4) {
+    const digit = rest & 15;
+    buffer[--head] = digit < 10 ? 48 + digit : 87 + digit;
+  }
+  return head;
+}

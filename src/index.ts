@@ -1,0 +1,20 @@
+export type { Gap } from "./control.ts";
+export type { CorsOptions } from "./cors.ts";
+export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./encode.ts";
+export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./errors.ts";
+export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./event.ts";
+export type { HeaderOverrides } from "./headers.ts";
+export {
+  type CloseReason,
+  SourceCloseEvent,
+  SourceErrorEvent,
+  type SourceEventMap,
+  SourceOverflowEvent,
+} from "./life.ts";
+export type { Retry } from "./opening.ts";
+export type { Overflow, OverflowDecision, SourceOptions } from "./options.ts";
+export type { Pipeable, PipeOptions, PipeResult } from "./pipe.ts";
+export { acceptsEventStream, type RequestLike } from "./request.ts";
+export { EventSourceSet } from "./set.ts";
+export { type DataOf, EventSource, type Events, type TypeOf } from "./source.ts";
+export type { Duration, Size } from "./units.ts";

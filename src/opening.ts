@@ -1,0 +1,44 @@
+import { encodeEvent } from "./encode.ts";
+import { quote, SourcecastTypeError } from "./errors.ts";
+import { Frame } from "./frame.ts";
+import { type Duration, milliseconds } from "./units.ts";
+
+/**
+ * The reconnection time that a client is told: a fixed one, or a range `[from, to]` out of which each connection gets
+ * its own. A range keeps the clients of a server that restarts from coming back all at once.
+ */
+export type Retry = Duration | readonly [from: Duration, to: Duration];
+
+/** Browsers wait 3 or 5 seconds, always the same; this is about as long, and scattered. */
+export const defaultRetry: Retry = [2_000, 6_000];
+/** For those who are turned away because there are too many, or because the server is about to end. */
+export const overloadRetry: Retry = [5_000, 30_000];
+
+/** Checks the option once, and returns what draws a time from it. */
+export function retryFrom(retry: Retry): () => number {
+  const [from, to] = typeof retry === "object" ? [retry[0], retry[1]] : [retry, retry];
+  const least = Math.round(milliseconds(from, "retry"));
+  const most = Math.round(milliseconds(to, "retry"));
+  if (least > 0 && most >= least) return () => least + Math.floor(Math.random() * (most - least + 1));
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option retry is ${typeof retry === "object" ? `[${retry.join(", ")}]` : quote(retry)}; ` +
+      'it takes a duration of 1 ms or more such as 3000 or "3s", or a range [from, to] of two',
+  );
+}
+
+/**
+ * The first bytes of every stream: browsers report `open` only when a byte of the body has come. They carry the
+ * reconnection time and, in a comment, the silence after which a keep-alive comes, for a client's watchdog.
+ */
+export function openingFrame(retry: number, keepAlive: number): Frame {
+  const comment = Number.isFinite(keepAlive) ? `: keep-alive ${keepAlive}\n` : ": open\n";
+  return Frame.of(comment + encodeEvent({ retry }));
+}
+
+/** All that a client hears that is turned away for now: any other status than 200 would stop a native one for good. */
+export function turnAwayFrame(): Frame {
+  return Frame.of(encodeEvent({ retry: drawOverloadRetry() }));
+}
+
+const drawOverloadRetry = retryFrom(overloadRetry);

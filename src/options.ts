@@ -1,0 +1,113 @@
+import type { CorsOptions } from "./cors.ts";
+import { quote, SourcecastTypeError } from "./errors.ts";
+import type { Render } from "./event.ts";
+import type { HeaderOverrides } from "./headers.ts";
+import { defaultRetry, type Retry, retryFrom } from "./opening.ts";
+import { bytes, type Duration, milliseconds, type Size } from "./units.ts";
+
+/** What a function given as `onOverflow` is told. */
+export interface Overflow {
+  /** Bytes that wait for this client, without the frame that does not fit. */
+  bufferedAmount: number;
+  /** Length of the frame that does not fit, in bytes. */
+  byteLength: number;
+  /** Events that were dropped on this source so far. */
+  dropped: number;
+}
+
+/** `"close"`: end the stream with the reason `overflow`. `"drop"`: leave this event out. `"keep"`: buffer it all the same. */
+export type OverflowDecision = "close" | "drop" | "keep";
+
+/** The options of an event source. */
+export interface SourceOptions {
+  /** Silence after which a comment is sent so that proxies keep the connection; `false` for never. @default "30s" */
+  keepAlive?: Duration | false;
+  /** Reconnection time that the client is told at the start: fixed, or drawn from a range. @default ["2s", "6s"] */
+  retry?: Retry;
+  /** Added to the header of the response, over its defaults; `null` removes a default. */
+  headers?: HeaderOverrides;
+  /** Turns what is dispatched into markup; strings stay as they are. */
+  render?: Render;
+  /**
+   * Most bytes that may wait for a client that reads slowly. One event that is larger is sent all the same when nothing
+   * waits. At the limit `onOverflow` decides. @default "1mb"
+   */
+  maxBufferedBytes?: Size;
+  /**
+   * What happens to a frame that does not fit. `"drop"` counts it in `dropped` and declares the loss to the client as
+   * `sse:gap` before the next event that is sent. A function decides each time; without an answer it drops.
+   * @default "close"
+   */
+  onOverflow?: "close" | "drop" | ((overflow: Overflow) => OverflowDecision | undefined | void);
+  /** Allows pages of other origins to read the stream, and answers their `OPTIONS`. @default none */
+  cors?: CorsOptions;
+  /** Answers 406 where the `Accept` of the request leaves event streams out. @default false */
+  negotiate?: boolean;
+  /** Ends the stream when the process gets SIGTERM or SIGHUP. @default true */
+  shutdown?: boolean;
+}
+
+/** {@link SourceOptions} checked and with their defaults. */
+export interface ResolvedOptions {
+  readonly keepAlive: number;
+  readonly retry: () => number;
+  readonly headers: HeaderOverrides | undefined;
+  readonly render: Render | undefined;
+  readonly maxBufferedBytes: number;
+  readonly onOverflow: NonNullable<SourceOptions["onOverflow"]>;
+  readonly cors: CorsOptions | undefined;
+  readonly negotiate: boolean;
+  readonly shutdown: boolean;
+}
+
+const defaults: ResolvedOptions = {
+  keepAlive: 30_000,
+  retry: retryFrom(defaultRetry),
+  headers: undefined,
+  render: undefined,
+  maxBufferedBytes: 1024 ** 2,
+  onOverflow: "close",
+  cors: undefined,
+  negotiate: false,
+  shutdown: true,
+};
+
+/** The second argument of an event source in its three forms: the keep-alive in ms, the render function, or options. */
+export function resolveOptions(options: Duration | Render | SourceOptions | undefined): ResolvedOptions {
+  if (options === undefined) return defaults;
+  if (typeof options === "function") return { ...defaults, render: options };
+  if (typeof options !== "object") return { ...defaults, keepAlive: silence(options) };
+  if (options === null)
+    throw optionError("options", options, "an object, a number of milliseconds or a render function");
+  const { headers, render, cors } = options;
+  const onOverflow = options.onOverflow ?? defaults.onOverflow;
+  if (render !== undefined && typeof render !== "function") throw optionError("render", render, "a function");
+  if (typeof onOverflow !== "function" && onOverflow !== "close" && onOverflow !== "drop") {
+    throw optionError("onOverflow", onOverflow, '"close", "drop" or a function');
+  }
+  return {
+    keepAlive: options.keepAlive === undefined ? defaults.keepAlive : silence(options.keepAlive),
+    retry: options.retry === undefined ? defaults.retry : retryFrom(options.retry),
+    headers,
+    render,
+    maxBufferedBytes:
+      options.maxBufferedBytes === undefined
+        ? defaults.maxBufferedBytes
+        : bytes(options.maxBufferedBytes, "maxBufferedBytes"),
+    onOverflow,
+    cors,
+    negotiate: options.negotiate ?? defaults.negotiate,
+    shutdown: options.shutdown ?? defaults.shutdown,
+  };
+}
+
+function silence(keepAlive: Duration | false): number {
+  if (keepAlive === false) return Number.POSITIVE_INFINITY;
+  const time = milliseconds(keepAlive, "keepAlive");
+  if (time >= 1) return time;
+  throw optionError("keepAlive", keepAlive, 'a duration of 1 ms or more such as 30000 or "30s", or false for none');
+}
+
+function optionError(option: string, value: unknown, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${option} is ${quote(value)}; it takes ${allowed}`);
+}

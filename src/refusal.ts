@@ -1,0 +1,50 @@
+import { corsHeaders, preflightHeaders } from "./cors.ts";
+import { eventStreamHeaders, type HeaderOverrides } from "./headers.ts";
+import { turnAwayFrame } from "./opening.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { acceptsEventStream, type RequestLike } from "./request.ts";
+import { isStopping } from "./shutdown.ts";
+
+/** A whole answer in place of a stream. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array | null;
+  /** The reason with which the source is closed from its start. */
+  readonly reason: string;
+}
+
+/** The answer to a request that gets no stream, or `null` for one that gets it. */
+export function refuse(request: RequestLike, options: ResolvedOptions): Answer | null {
+  if (request.method === "OPTIONS" && options.cors !== undefined) {
+    return {
+      status: 204,
+      headers: new Map(Object.entries(preflightHeaders(options.cors, request))),
+      body: null,
+      reason: "preflight",
+    };
+  }
+  if (options.negotiate && !acceptsEventStream(request)) {
+    const body = new TextEncoder().encode("This resource is an event stream: accept text/event-stream\n");
+    return {
+      status: 406,
+      headers: new Map([["content-type", "text/plain; charset=utf-8"]]),
+      body,
+      reason: "not acceptable",
+    };
+  }
+  const headers = streamHeaders(request, options);
+  if (request.method === "HEAD") return { status: 200, headers, body: null, reason: "head" };
+  if (isStopping()) return { status: 200, headers, body: turnAwayFrame().bytes, reason: "shutdown" };
+  return null;
+}
+
+/** The header of the stream itself. */
+export function streamHeaders(
+  request: RequestLike,
+  options: ResolvedOptions,
+  preset?: HeaderOverrides,
+): Map<string, string> {
+  const cors = options.cors === undefined ? undefined : corsHeaders(options.cors, request);
+  return eventStreamHeaders(preset, cors, options.headers);
+}

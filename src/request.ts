@@ -1,0 +1,60 @@
+import { quote, SourcecastTypeError } from "./errors.ts";
+
+/** What is needed of a request, in the form of the fetch standard. Every web `Request` fits. */
+export interface RequestLike {
+  readonly url: string;
+  readonly method?: string;
+  readonly headers: { get(name: string): string | null };
+  readonly signal?: AbortSignal | null;
+}
+
+/** @throws {SourcecastTypeError} for anything that is no web request, with the way that fits it. */
+export function assertRequest(request: unknown): asserts request is RequestLike {
+  const { headers, url } = (request ?? {}) as { headers?: { get?: unknown }; url?: unknown };
+  if (typeof headers?.get === "function" && typeof url === "string") return;
+  const isNode = typeof headers === "object" && typeof url === "string";
+  throw new SourcecastTypeError(
+    "ERR_SSE_REQUEST",
+    isNode
+      ? "The request is one of node:http; use openEventSource(req, res) from sourcecast/node"
+      : `The request is ${quote(request)}; pass the web Request that your route was called with`,
+  );
+}
+
+/**
+ * The id of the last event that the client got, or `""`. The header wins: a client that reconnects by itself keeps the
+ * query that it began with.
+ */
+export function readLastEventId(request: RequestLike): string {
+  const header = request.headers.get("last-event-id");
+  if (header !== null) return decodeHeader(header);
+  const query = request.url.indexOf("?");
+  return query === -1 ? "" : (new URLSearchParams(request.url.slice(query)).get("lastEventId") ?? "");
+}
+
+/** True unless the client says by `Accept` that it does not take event streams. */
+export function acceptsEventStream(request: RequestLike): boolean {
+  const accept = request.headers.get("accept");
+  if (accept === null || accept.trim() === "") return true;
+  return accept.split(",").some((range) => {
+    const [type = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    return !refused && (type === "text/event-stream" || type === "text/*" || type === "*/*");
+  });
+}
+
+// Clients send the id as UTF-8, servers hand header bytes over as latin1, one character a byte.
+function decodeHeader(value: string): string {
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  const bytes = new Uint8Array(value.length);
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code > 0xff) return value; // The runtime has decoded it already.
+    bytes[index] = code;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,145 @@
+import { encodeComment } from "./encode.ts";
+import { quote, SourcecastTypeError } from "./errors.ts";
+import { type EventOptions, encodeFrame, type Render } from "./event.ts";
+import { Frame } from "./frame.ts";
+import { type DataOf, EventSource, type Events, friend, type Group, type TypeOf } from "./source.ts";
+
+/**
+ * A group of sources that hear the same. An event is encoded once for all of them. A member that closes leaves by itself;
+ * one that fails does not touch the others. A source may be in many sets.
+ *
+ * @example
+ * ```ts
+ * import { EventSource, EventSourceSet } from "sourcecast";
+ *
+ * const group = new EventSourceSet();
+ *
+ * export function GET(request: Request): Response {
+ *   const source = new EventSource(request);
+ *   group.add(source);
+ *   return source.response();
+ * }
+ *
+ * group.dispatch("message", "hello everyone");
+ * ```
+ */
+export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>> {
+  /** The members in the order of a walk; made when the set has changed since the last one. */
+  #members: readonly EventSource<E>[] | null = null;
+  readonly #group: Group = {
+    memberClosed: (source) => {
+      super.delete(source as EventSource<E>);
+      this.#members = null;
+    },
+  };
+
+  constructor(sources?: Iterable<EventSource<E>> | null) {
+    // Members that are given here are added by hand: during super() the fields of this class are not there yet.
+    super();
+    for (const source of sources ?? []) this.add(source);
+  }
+
+  /** Adds a source. One that is closed already is left out. */
+  override add(source: EventSource<E>): this {
+    if (!(source instanceof EventSource)) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_REQUEST",
+        `An EventSourceSet takes an EventSource of this package, but got ${quote(source)}`,
+      );
+    }
+    if (source.readyState === EventSource.CLOSED || this.has(source)) return this;
+    super.add(source);
+    this.#members = null;
+    friend.join(source, this.#group);
+    return this;
+  }
+
+  /** Takes a source out. It stays open. */
+  override delete(source: EventSource<E>): boolean {
+    if (!super.delete(source)) return false;
+    this.#members = null;
+    friend.leave(source, this.#group);
+    return true;
+  }
+
+  /** Takes all sources out. They stay open: see {@link closeAll}. */
+  override clear(): void {
+    for (const source of this) friend.leave(source, this.#group);
+    super.clear();
+    this.#members = null;
+  }
+
+  /**
+   * Sends an event to every member.
+   *
+   * @returns How many were served.
+   * @throws {SourcecastTypeError} when the event cannot be written, before anyone is served.
+   */
+  dispatch<T extends TypeOf<E>>(type: T, data?: DataOf<E, T>, options?: EventOptions): number {
+    const members = this.#walk();
+    const frames = encodeForAll(members, type, data, options);
+    if (frames instanceof Frame) return this.#deliver(members, frames);
+    let served = 0;
+    for (const [render, frame] of frames) {
+      served += this.#deliver(
+        members.filter((member) => friend.render(member) === render),
+        frame,
+      );
+    }
+    return served;
+  }
+
+  /** Sends data under the type that clients hear as `message`. */
+  dispatchMessage(data?: DataOf<E, "message">, options?: EventOptions): number {
+    return this.dispatch("message" as TypeOf<E>, data as never, options);
+  }
+
+  /** Sends a comment, which clients ignore. */
+  dispatchComment(comment = ""): number {
+    return this.#deliver(this.#walk(), Frame.of(encodeComment(comment)));
+  }
+
+  /**
+   * Closes every member and empties the set.
+   *
+   * @returns How many were closed.
+   */
+  closeAll(reason?: string): number {
+    const members = this.#walk();
+    let closed = 0;
+    for (const member of members) {
+      if (member.readyState === EventSource.CLOSED) continue;
+      member.close(reason);
+      closed++;
+    }
+    this.clear();
+    return closed;
+  }
+
+  #deliver(members: readonly EventSource<E>[], frame: Frame): number {
+    let served = 0;
+    for (const member of members) if (friend.deliver(member, frame)) served++;
+    return served;
+  }
+
+  #walk(): readonly EventSource<E>[] {
+    this.#members ??= Array.from(this);
+    return this.#members;
+  }
+}
+
+/** One frame for all, or one for each way of rendering where members differ in it. Throws before anyone is served. */
+function encodeForAll<E extends Events>(
+  members: readonly EventSource<E>[],
+  type: string,
+  data: unknown,
+  options: EventOptions | undefined,
+): Frame | Map<Render | undefined, Frame> {
+  if (typeof data === "string" || members.length === 0) return encodeFrame(type, data, options);
+  const frames = new Map<Render | undefined, Frame>();
+  for (const member of members) {
+    const render = friend.render(member);
+    if (!frames.has(render)) frames.set(render, encodeFrame(type, data, options, render));
+  }
+  return frames.size === 1 ? (frames.values().next().value as Frame) : frames;
+}

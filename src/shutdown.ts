@@ -1,0 +1,73 @@
+import { unrefTimeout } from "./clock.ts";
+
+/** An open stream that is to end when the process is asked to end. */
+export interface Closable {
+  close(reason: string): Promise<void>;
+}
+
+/** The part of `process` that Node, Bun and Deno share; Workers have none of it. */
+interface ProcessLike {
+  readonly pid: number;
+  on(signal: string, listener: (signal: string) => void): unknown;
+  removeListener(signal: string, listener: (signal: string) => void): unknown;
+  listeners(signal: string): readonly unknown[];
+  kill(pid: number, signal: string): unknown;
+}
+
+const signals = ["SIGTERM", "SIGHUP"];
+/** How long the ends of the streams may take to leave before the signal does what it would have done. */
+const grace = 1_000;
+/** The last bytes of a web body pass through the server's own hands after its stream has ended. */
+const settle = 100;
+/** A process that lives so long after the signal did not mean to end: a SIGHUP that re-reads the configuration. */
+const longestShutdown = 60_000;
+
+const open = new Set<Closable>();
+let stoppingUntil = 0;
+
+/** Ends `stream` when the process gets SIGTERM or SIGHUP. The handlers are there while a stream is open, no longer. */
+export function closeOnSignal(stream: Closable): void {
+  open.add(stream);
+  if (open.size !== 1) return;
+  for (const signal of signals) currentProcess()?.on(signal, onSignal);
+}
+
+export function forgetOnSignal(stream: Closable): void {
+  if (open.delete(stream) && open.size === 0) removeHandlers();
+}
+
+/** True between the signal and the end of the process: a stream that is asked for now would only be torn down again. */
+export function isStopping(): boolean {
+  return stoppingUntil !== 0 && Date.now() < stoppingUntil;
+}
+
+/** Marks the handlers of every copy of this package, none of which is the application's. */
+const ours: symbol = Symbol.for("sourcecast.signal");
+
+async function onSignal(signal: string): Promise<void> {
+  stoppingUntil = Date.now() + longestShutdown;
+  const process = currentProcess();
+  const onlyOurs = process?.listeners(signal).every((listener) => ours in (listener as object));
+  const ends = Array.from(open, (stream) => stream.close("shutdown"));
+  removeHandlers();
+  // With handlers of its own the application decides whether and when the process exits.
+  if (!onlyOurs) return;
+  await Promise.race([Promise.all(ends), delay(grace)]);
+  await delay(settle);
+  process?.kill(process.pid, signal);
+}
+
+Object.assign(onSignal, { [ours]: true });
+
+function removeHandlers(): void {
+  for (const signal of signals) currentProcess()?.removeListener(signal, onSignal);
+}
+
+function currentProcess(): ProcessLike | undefined {
+  const { process } = globalThis as { process?: Partial<ProcessLike> };
+  return typeof process?.on === "function" && typeof process.kill === "function" ? (process as ProcessLike) : undefined;
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => unrefTimeout(resolve, milliseconds));
+}

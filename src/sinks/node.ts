@@ -1,0 +1,154 @@
+import { ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import { Socket } from "node:net";
+import { unrefTimeout } from "../clock.ts";
+import type { Frame } from "../frame.ts";
+import type { HeaderOverrides } from "../headers.ts";
+import type { Answer } from "../refusal.ts";
+import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
+
+/** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** How long a client that does not read may keep the end of its stream; then its connection is destroyed. */
+const linger = 10_000;
+
+const plainWrite = ServerResponse.prototype.write;
+const socketWrite = Socket.prototype.write;
+
+/**
+ * Bytes out through a response of Node. Where nothing stands between the response and its socket, frames go to the socket
+ * as prepared chunks, without a copy or a call in between; everywhere else through `write()`.
+ */
+export class NodeSink extends Sink {
+  readonly #response: NodeResponse;
+  /** The response is of HTTP/1.1 in chunks, and the application lets us pass by it. */
+  #direct: boolean;
+  /** Whoever we wait for, socket or response, to have room. */
+  #blockedBy: NodeResponse | Socket | null = null;
+  readonly #onGone = (): void => this.owner?.onGone();
+  readonly #onDrain = (): void => {
+    this.#blockedBy = null;
+    this.resume();
+  };
+
+  constructor(response: NodeResponse, direct: boolean) {
+    super();
+    this.#response = response;
+    this.#direct = direct;
+  }
+
+  get gone(): boolean {
+    const response = this.#response;
+    if (response instanceof ServerResponse) return response.destroyed || response.req?.socket?.destroyed === true;
+    return response.stream === undefined || response.stream.destroyed;
+  }
+
+  start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
+    this.owner = owner;
+    const response = this.#response;
+    writeHead(response, 200, headers(presetHeaders(response)));
+    // Node holds the header back until the first write: together they leave at once, in one packet.
+    write(response, opening.bytes);
+    // The end of the response, not of the request, which comes when a body has been read.
+    response.on("close", this.#onGone);
+    response.on("error", this.#onGone);
+    this.#direct &&= response instanceof ServerResponse && response.chunkedEncoding;
+  }
+
+  refuse(answer: Answer): void {
+    writeHead(this.#response, answer.status, answer.headers);
+    this.#response.end(answer.body ?? "");
+  }
+
+  end(): Promise<void> {
+    const { pending } = this;
+    this.#release();
+    const response = this.#response;
+    if (response.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const deadline = unrefTimeout(() => response.destroy(), linger);
+      const ended = (): void => {
+        clearTimeout(deadline);
+        resolve();
+      };
+      response.once("finish", ended);
+      response.once("close", ended);
+      if (pending !== null) write(response, pending.bytes);
+      response.end();
+    });
+  }
+
+  abort(): void {
+    this.#release();
+    if (!this.#response.destroyed) this.#response.destroy();
+  }
+
+  protected get queued(): number {
+    return this.#response.writableLength;
+  }
+
+  protected get blocked(): boolean {
+    return this.#blockedBy !== null;
+  }
+
+  protected send(frame: Frame): boolean {
+    if (this.#blockedBy !== null) return false;
+    const socket = this.#directSocket();
+    const flowing = socket === null ? write(this.#response, frame.bytes) : socket.write(frame.chunk);
+    if (!flowing) {
+      this.#blockedBy = socket ?? this.#response;
+      this.#blockedBy.once("drain", this.#onDrain);
+    }
+    return true;
+  }
+
+  /** The socket, if a chunk written to it now is the same as `write()` on the response. */
+  #directSocket(): Socket | null {
+    if (!this.#direct) return null;
+    const response = this.#response as ServerResponse;
+    const { socket } = response;
+    // A middleware may have put itself before write(), and the response may hold bytes that have to leave first.
+    const same =
+      socket !== null &&
+      response.write === plainWrite &&
+      socket.write === socketWrite &&
+      response.writableLength === socket.writableLength;
+    return same ? socket : null;
+  }
+
+  #release(): void {
+    this.owner = null;
+    this.pending = null;
+    this.#blockedBy?.removeListener("drain", this.#onDrain);
+    this.#blockedBy = null;
+  }
+}
+
+/** What is in the way on HTTP/2, where connections are not the response's business (RFC 9113, section 8.2.2). */
+const connectionHeaders = ["connection", "keep-alive", "transfer-encoding"];
+
+function writeHead(response: NodeResponse, status: number, headers: ReadonlyMap<string, string>): void {
+  const isHttp2 = !(response instanceof ServerResponse);
+  // A middleware that expects a body of known length may have set it.
+  if (response.hasHeader("content-length")) response.removeHeader("content-length");
+  for (const [name, value] of headers) {
+    if (!(isHttp2 && connectionHeaders.includes(name))) response.setHeader(name, value);
+  }
+  (response as ServerResponse).writeHead(status);
+}
+
+/** What was set on the response before it was opened, by the application or its middleware. */
+function presetHeaders(response: NodeResponse): HeaderOverrides {
+  const preset = Object.entries(response.getHeaders()).filter(
+    ([name, value]) => typeof value === "string" && (name !== "content-type" || value.startsWith("text/event-stream")),
+  );
+  return Object.fromEntries(preset) as Record<string, string>;
+}
+
+/** Compressing middleware puts a `flush` of its own on the response and holds back what is not flushed. */
+function write(response: NodeResponse, bytes: Uint8Array): boolean {
+  const flowing = (response.write as (chunk: Uint8Array) => boolean).call(response, bytes);
+  if (Object.hasOwn(response, "flush")) (response as unknown as { flush(): void }).flush();
+  return flowing;
+}

@@ -1,0 +1,460 @@
+import { now } from "./clock.ts";
+import { controlFrame, type Gap } from "./control.ts";
+import { encodeComment } from "./encode.ts";
+import { SourcecastTypeError } from "./errors.ts";
+import { type EventOptions, encodeFrame, frameOf, type Render, refuseReserved, ServerSentEvent } from "./event.ts";
+import { Frame } from "./frame.ts";
+import type { HeaderOverrides } from "./headers.ts";
+import { type Beating, startHeartbeat, stopHeartbeat } from "./heartbeat.ts";
+import {
+  type CloseReason,
+  isLifeEvent,
+  type ListenerOptions,
+  SourceCloseEvent,
+  SourceErrorEvent,
+  type SourceEventMap,
+  SourceOverflowEvent,
+} from "./life.ts";
+import { openingFrame } from "./opening.ts";
+import { type OverflowDecision, type ResolvedOptions, resolveOptions, type SourceOptions } from "./options.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "./pipe.ts";
+import { refuse, streamHeaders } from "./refusal.ts";
+import { assertRequest, type RequestLike, readLastEventId } from "./request.ts";
+import { type Closable, closeOnSignal, forgetOnSignal } from "./shutdown.ts";
+import { highWaterMark, type Sink, type SinkOwner } from "./sinks/sink.ts";
+import { WebSink } from "./sinks/web.ts";
+import type { Duration } from "./units.ts";
+
+/** A request with a sink of its own: how an adapter opens a source on something other than a web `Response`. */
+export class Connection {
+  readonly request: RequestLike;
+  readonly sink: Sink;
+
+  constructor(request: RequestLike, sink: Sink) {
+    this.request = request;
+    this.sink = sink;
+  }
+}
+
+/** A group that wants to know when a member closes. */
+export interface Group {
+  memberClosed(source: AnySource): void;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a source of any contract
+export type AnySource = EventSource<any>;
+
+/** What the rest of the core may do with a source, and applications may not. */
+export interface Friend {
+  /** Sends a frame that is encoded already; false once closed or where it does not fit. */
+  deliver(source: AnySource, frame: Frame): boolean;
+  join(source: AnySource, group: Group): void;
+  leave(source: AnySource, group: Group): void;
+  render(source: AnySource): Render | undefined;
+  gone(source: AnySource): void;
+  drained(source: AnySource): void;
+}
+
+export const friend: Friend = {} as Friend;
+
+/** Event types and their data: any, or those of a contract. `true` stands for markup of any JSX library. */
+export type Events = boolean | object;
+export type TypeOf<E extends Events> = E extends boolean ? string : keyof E & string;
+export type DataOf<E extends Events, T> = E extends boolean ? unknown : T extends keyof E ? E[T] : never;
+
+const heartbeat = Frame.of(":\n\n");
+
+/** What the sink and the heartbeat know of a source: an object of its own, so that applications do not see it. */
+class Line implements SinkOwner, Beating {
+  readonly silence: number;
+  readonly #source: AnySource;
+  readonly #sink: Sink;
+
+  constructor(source: AnySource, sink: Sink, silence: number) {
+    this.#source = source;
+    this.#sink = sink;
+    this.silence = silence;
+  }
+
+  get lastSent(): number {
+    return this.#sink.lastSent;
+  }
+
+  beat(time: number): void {
+    // A client that has bytes to read hears from us without a heartbeat.
+    if (this.#sink.bufferedAmount === 0) this.#sink.write(heartbeat);
+    this.#sink.lastSent = time;
+  }
+
+  onGone(): void {
+    friend.gone(this.#source);
+  }
+
+  onDrain(): void {
+    friend.drained(this.#source);
+  }
+}
+
+/**
+ * The server's end of one event stream: what is dispatched here, a browser's `EventSource` hears.
+ *
+ * It is open as soon as it is made, or closed at once where the client has left already. Nothing that the client or the
+ * network does makes a method throw or reject.
+ *
+ * @example
+ * ```ts
+ * import { EventSource } from "sourcecast";
+ *
+ * export function GET(request: Request): Response {
+ *   const source = new EventSource(request);
+ *   source.dispatch("greeting", { hello: "world" });
+ *   return source.response();
+ * }
+ * ```
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
+ */
+export class EventSource<E extends Events = false>
+  extends EventTarget
+  implements Closable, PipeTarget, AsyncDisposable
+{
+  static readonly CONNECTING = 0;
+  static readonly OPEN = 1;
+  static readonly CLOSED = 2;
+
+  /** When it was made, in milliseconds of Unix time. */
+  readonly createdAt: number = Date.now();
+  /** Events that were left out because the client read too slowly (`onOverflow: "drop"`). */
+  dropped = 0;
+
+  readonly #request: RequestLike;
+  readonly #sink: Sink;
+  readonly #options: ResolvedOptions;
+  readonly #line: Line;
+  #closeReason: CloseReason | null = null;
+  #ended: Promise<void> | undefined;
+  #controller: AbortController | undefined;
+  #heard: Set<string> | null = null;
+  #groups: Group[] | null = null;
+  #waiting: (() => void)[] | null = null;
+  #responded = false;
+  /** Of those dropped, the ones that the client has not been told of. */
+  #undeclared = 0;
+  #overflowing = false;
+
+  static {
+    friend.deliver = (source, frame) => source.#deliver(frame);
+    friend.join = (source, group) => {
+      source.#groups ??= [];
+      source.#groups.push(group);
+    };
+    friend.leave = (source, group) => {
+      const index = source.#groups?.indexOf(group) ?? -1;
+      if (index !== -1) source.#groups?.splice(index, 1);
+    };
+    friend.render = (source) => source.#options.render;
+    friend.gone = (source) => source.#gone();
+    friend.drained = (source) => source.#drained();
+  }
+
+  /**
+   * @param request The request that asks for the stream.
+   * @param options The keep-alive in milliseconds, a render function, or {@link SourceOptions}.
+   * @throws {SourcecastTypeError} for anything that is no web request, and for options with values that are not allowed.
+   */
+  constructor(request: RequestLike | Connection, options?: Duration | Render | SourceOptions) {
+    super();
+    const isConnection = request instanceof Connection;
+    if (!isConnection) assertRequest(request);
+    this.#options = resolveOptions(options);
+    this.#request = isConnection ? request.request : request;
+    this.#sink = isConnection ? request.sink : new WebSink(request.signal);
+    this.#line = new Line(this, this.#sink, this.#options.keepAlive);
+    this.#open();
+  }
+
+  get CONNECTING(): 0 {
+    return 0;
+  }
+
+  get OPEN(): 1 {
+    return 1;
+  }
+
+  get CLOSED(): 2 {
+    return 2;
+  }
+
+  /** The address that was asked for. */
+  get url(): string {
+    return this.#request.url;
+  }
+
+  /** True when the request carried cookies or authorization. */
+  get withCredentials(): boolean {
+    const { headers } = this.#request;
+    return headers.get("cookie") !== null || headers.get("authorization") !== null;
+  }
+
+  /** Id of the last event that the client got before: from its header, or the query parameter `lastEventId`; else `""`. */
+  get lastEventId(): string {
+    return readLastEventId(this.#request);
+  }
+
+  /** `OPEN` (1), then `CLOSED` (2). */
+  get readyState(): 1 | 2 {
+    return this.#closeReason === null ? EventSource.OPEN : EventSource.CLOSED;
+  }
+
+  /** Why it is closed, or `null` while it is open. */
+  get closeReason(): CloseReason | null {
+    return this.#closeReason;
+  }
+
+  /** Bytes that were dispatched and that neither the operating system nor the reader of the body has taken. */
+  get bufferedAmount(): number {
+    return this.#sink.bufferedAmount;
+  }
+
+  /** Aborted when the source closes, with a `SourceCloseEvent`'s reason as its own. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#closeReason !== null) this.#controller.abort(this.#closeReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /**
+   * Sends an event.
+   *
+   * @param data A string as it is, `undefined` as empty, anything else through `render` or as JSON.
+   * @returns false when the source is closed or the event was dropped.
+   * @throws {SourcecastTypeError} when the event cannot be written, before anything is.
+   */
+  dispatch<T extends TypeOf<E>>(type: T, data?: DataOf<E, T>, options?: EventOptions): boolean {
+    if (this.#closeReason !== null) return false;
+    return this.#deliver(encodeFrame(type, data, options, this.#options.render));
+  }
+
+  /** Sends data under the type that clients hear as `message`. */
+  dispatchMessage(data?: DataOf<E, "message">, options?: EventOptions): boolean {
+    return this.dispatch("message" as TypeOf<E>, data as never, options);
+  }
+
+  /** Sends a comment: clients ignore it, people who debug see it. */
+  dispatchComment(comment = ""): boolean {
+    if (this.#closeReason !== null) return false;
+    return this.#deliver(Frame.of(encodeComment(comment)));
+  }
+
+  /**
+   * Sends a {@link ServerSentEvent} after the local listeners of its type have heard it; a cancelable one that a listener
+   * cancels is not sent. Any other event is for local listeners alone.
+   *
+   * @returns false when it was cancelled, or not sent because the source is closed.
+   */
+  override dispatchEvent(event: Event): boolean {
+    if (!(event instanceof ServerSentEvent)) return super.dispatchEvent(event);
+    refuseReserved(event.type);
+    if (this.#closeReason !== null) return false;
+    if (!isLifeEvent(event.type) && !super.dispatchEvent(event)) return false;
+    return this.#deliver(frameOf(event));
+  }
+
+  /**
+   * Sends one event for each piece of a producer, no faster than the client reads. The producer is stopped when the client
+   * leaves. The source stays open after it.
+   *
+   * @example
+   * ```ts
+   * import { EventSource } from "sourcecast";
+   *
+   * export function complete(request: Request, tokens: AsyncIterable<string>): Response {
+   *   const source = new EventSource(request);
+   *   source.pipe(tokens, { type: "token", end: "done" }).then(() => source.close());
+   *   return source.response();
+   * }
+   * ```
+   */
+  async pipe<T>(pieces: Pipeable<T>, options?: PipeOptions<T>): Promise<PipeResult> {
+    const result = await pipe(pieces, this as PipeTarget, options);
+    if (result.ended === "failed") this.#emit("error", () => new SourceErrorEvent(result.error));
+    return result;
+  }
+
+  /**
+   * The response to return from the route: 200, `text/event-stream`. To be called once.
+   *
+   * @param init Headers over those of the source's options, or another status.
+   */
+  response(init: { headers?: HeaderOverrides; status?: number; statusText?: string } = {}): Response {
+    if (!(this.#sink instanceof WebSink)) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_RESPONSE_TAKEN",
+        "This source writes to a response of node:http already; response() belongs to a source made from a web Request",
+      );
+    }
+    if (this.#responded) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_RESPONSE_TAKEN",
+        "response() was called twice; make one EventSource for each request",
+      );
+    }
+    this.#responded = true;
+    return this.#sink.response(streamHeaders(this.#request, this.#options), init);
+  }
+
+  /**
+   * Ends the stream after what was dispatched. The client reconnects after its retry time, unless it is told otherwise.
+   *
+   * @returns A promise that never rejects, resolved when the end has left or cannot.
+   */
+  close(reason: CloseReason = "closed"): Promise<void> {
+    if (this.#closeReason === null) this.#close(reason, () => this.#sink.end());
+    return this.#ended as Promise<void>;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  override addEventListener<K extends keyof SourceEventMap>(
+    type: K,
+    listener: ((this: this, event: SourceEventMap[K]) => void) | { handleEvent(event: SourceEventMap[K]): void } | null,
+    options?: ListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: ((this: this, event: ServerSentEvent) => void) | { handleEvent(event: ServerSentEvent): void } | null,
+    options?: ListenerOptions,
+  ): void;
+  override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
+    super.addEventListener(type, listener as (event: Event) => void, options);
+    this.#heard ??= new Set();
+    // Nobody can listen before the source is made, which is when it opens: whoever listens then hears it right after.
+    if (type === "open" && !this.#heard.has(type)) queueMicrotask(() => this.#emit("open", () => new Event("open")));
+    this.#heard.add(type);
+  }
+
+  /** Resolves when the client takes more; at once (`undefined`) when it does now. */
+  ready(): Promise<void> | undefined {
+    if (this.#closeReason !== null || !this.#sink.full) return undefined;
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
+
+  #gone(): void {
+    this.#close("disconnected", () => {
+      this.#sink.abort();
+      return Promise.resolve();
+    });
+  }
+
+  #drained(): void {
+    this.#overflowing = false;
+    this.#declareDropped();
+    this.#wake();
+    this.#emit("drain", () => new Event("drain"));
+  }
+
+  #deliver(frame: Frame): boolean {
+    if (this.#closeReason !== null) return false;
+    const mayNotFit = this.#sink.full || this.#undeclared > 0 || this.#options.maxBufferedBytes < highWaterMark;
+    if (mayNotFit && !this.#makeRoom(frame)) return false;
+    this.#sink.write(frame);
+    return true;
+  }
+
+  #open(): void {
+    const refusal = refuse(this.#request, this.#options);
+    if (refusal !== null || this.#sink.gone) {
+      this.#closeReason = this.#sink.gone || refusal === null ? "disconnected" : refusal.reason;
+      this.#ended = Promise.resolve();
+      if (refusal === null) this.#sink.abort();
+      else this.#sink.refuse(refusal);
+      return;
+    }
+    this.#sink.lastSent = now();
+    this.#sink.start(this.#line, openingFrame(this.#options.retry(), this.#options.keepAlive), (preset) =>
+      streamHeaders(this.#request, this.#options, preset),
+    );
+    startHeartbeat(this.#line);
+    if (this.#options.shutdown) closeOnSignal(this);
+  }
+
+  #close(reason: CloseReason, release: () => Promise<void>): void {
+    if (this.#closeReason !== null) return;
+    this.#closeReason = reason;
+    stopHeartbeat(this.#line);
+    forgetOnSignal(this);
+    for (const group of this.#groups ?? []) group.memberClosed(this);
+    this.#groups = null;
+    this.#ended = release();
+    this.#controller?.abort(reason);
+    this.#wake();
+    this.#emit("close", () => new SourceCloseEvent(reason));
+  }
+
+  #makeRoom(frame: Frame): boolean {
+    if (!this.#fits(frame)) {
+      // What this tick has gathered may just not have been offered yet.
+      this.#sink.flush(now());
+      if (this.#closeReason !== null) return false;
+      if (!this.#fits(frame) && !this.#decideOverflow(frame)) return false;
+    }
+    this.#declareDropped();
+    return true;
+  }
+
+  #fits(frame: Frame): boolean {
+    const { bufferedAmount } = this.#sink;
+    return bufferedAmount === 0 || bufferedAmount + frame.byteLength <= this.#options.maxBufferedBytes;
+  }
+
+  #decideOverflow(frame: Frame): boolean {
+    const { onOverflow } = this.#options;
+    const { bufferedAmount } = this.#sink;
+    if (!this.#overflowing) {
+      this.#overflowing = true;
+      this.#emit("overflow", () => new SourceOverflowEvent(bufferedAmount, this.dropped));
+    }
+    let decision: OverflowDecision | undefined | void = "close";
+    try {
+      decision =
+        typeof onOverflow === "function"
+          ? onOverflow({ bufferedAmount, byteLength: frame.byteLength, dropped: this.dropped })
+          : onOverflow;
+    } catch (error) {
+      this.#emit("error", () => new SourceErrorEvent(error));
+    }
+    if (this.#closeReason !== null) return false;
+    if (decision === "keep") return true;
+    if (decision === "close") {
+      this.close("overflow");
+      return false;
+    }
+    this.dropped++;
+    this.#undeclared++;
+    return false;
+  }
+
+  #declareDropped(): void {
+    if (this.#undeclared === 0) return;
+    const gap: Gap = { missed: this.#undeclared, reason: "overflow", exact: true };
+    this.#undeclared = 0;
+    this.#sink.write(controlFrame("sse:gap", gap));
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    for (const resolve of waiting ?? []) resolve();
+  }
+
+  /** Life events are made only for those who listen. */
+  #emit(type: keyof SourceEventMap, event: () => Event): void {
+    if (this.#heard?.has(type)) super.dispatchEvent(event());
+  }
+}
