@@ -10,14 +10,10 @@ if (!isInstalled()) await install();
 
 if (existsSync(pinnedNode)) {
   if (realpathSync(process.execPath) !== realpathSync(pinnedNode)) {
-    process.exit(
-      await run(pinnedNode, [...process.execArgv, ...process.argv.slice(1)], { cwd: process.cwd() }),
-    );
+    process.exit(await run(pinnedNode, [...process.execArgv, ...process.argv.slice(1)], { cwd: process.cwd() }));
   }
 } else if (Number(process.versions.node.split(".")[0]) < 22) {
-  fail(
-    `Node ${process.versions.node} is too old and the package "node" has no binary for this platform: use Node 24`,
-  );
+  fail(`Node ${process.versions.node} is too old and the package "node" has no binary for this platform: use Node 24`);
 }
 Object.assign(process.env, projectEnv());
 

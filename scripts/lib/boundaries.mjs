@@ -60,17 +60,13 @@ export function violation({ file, specifier, typeOnly }) {
   if (specifier.startsWith("node:")) return node || logsOnNode.test(file) ? undefined : why;
   if (!specifier.startsWith(".")) {
     const binding = Object.entries(bindings).find(([name]) => file.startsWith(name))?.[1];
-    return binding?.test(specifier) || layer === "testing"
-      ? undefined
-      : "There are no dependencies: type by structure";
+    return binding?.test(specifier) || layer === "testing" ? undefined : "There are no dependencies: type by structure";
   }
   const target = posix.join(posix.dirname(file), specifier);
   if (target.startsWith("..")) return "Nothing outside of src is part of the package";
   const other = layerOf(target);
   if (layer === "client") {
-    return other === "client" || (other === "core" && (typeOnly || sharedWithClient.test(target)))
-      ? undefined
-      : why;
+    return other === "client" || (other === "core" && (typeOnly || sharedWithClient.test(target))) ? undefined : why;
   }
   if (layer === "adapter" && other === "adapter") return sameModule(file, target) ? undefined : why;
   if (file.startsWith("logs/") && target.startsWith("logs/")) {

@@ -5,7 +5,7 @@ import { accessSync, constants } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import { packageFile } from "./paths.mjs";
-import { run, runNode } from "./run.mjs";
+import { run } from "./run.mjs";
 
 /** @returns {Promise<string | undefined>} its path, also in CHROMIUM_PATH from then on; undefined after saying what to do */
 export async function ensureBrowser() {
@@ -23,14 +23,7 @@ export function findBrowser() {
 }
 
 function candidates() {
-  const names = [
-    "chromium",
-    "chromium-browser",
-    "google-chrome-stable",
-    "google-chrome",
-    "chrome",
-    "microsoft-edge",
-  ];
+  const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "microsoft-edge"];
   const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
   return [
     ...folders.flatMap((folder) =>
@@ -53,15 +46,16 @@ function starts(file) {
   }
   // On Windows --version opens a window instead.
   return (
-    process.platform === "win32" ||
-    spawnSync(file, ["--version"], { stdio: "ignore", timeout: 20_000 }).status === 0
+    process.platform === "win32" || spawnSync(file, ["--version"], { stdio: "ignore", timeout: 20_000 }).status === 0
   );
 }
 
 async function downloaded() {
   if (process.env.CHROMIUM_PATH) return undefined;
   console.log("No Chromium on this machine: trying Playwright's download ...");
-  const code = await runNode(packageFile("playwright-core", "cli.js"), "install", "--no-shell", "chromium");
+  // Silent: its failure is common, has a remedy below, and would look like ours.
+  const args = [packageFile("playwright-core", "cli.js"), "install", "--no-shell", "chromium"];
+  const code = await run(process.execPath, args, { stdio: "ignore" });
   return code === 0 ? ofPlaywright().find(starts) : undefined;
 }
 
@@ -88,9 +82,7 @@ function instruction() {
   const given = process.env.CHROMIUM_PATH;
   return [
     "",
-    given
-      ? `CHROMIUM_PATH=${given} does not start.`
-      : "No browser: the tests drive real pages and do not skip them.",
+    given ? `CHROMIUM_PATH=${given} does not start.` : "No browser: the tests drive real pages and do not skip them.",
     "Do one of these, then run the same command again:",
     "  - install Chromium or Google Chrome (Debian, Ubuntu: sudo apt-get install chromium)",
     "  - set CHROMIUM_PATH to the executable of one",

@@ -3,11 +3,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const cacheDir = join(root, "node_modules", ".cache", "sourcecast");
-export const pinnedNode = join(
-  root,
-  "node_modules/node/bin",
-  process.platform === "win32" ? "node.exe" : "node",
-);
+export const pinnedNode = join(root, "node_modules/node/bin", process.platform === "win32" ? "node.exe" : "node");
 
 /** The environment in which `node` and installed commands are those of this project. */
 export function projectEnv() {

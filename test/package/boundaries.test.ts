@@ -57,9 +57,7 @@ describe("the rules", () => {
 
   test("the client may import types of the server, a server module may not import types of Node", () => {
     const typeOnly = true;
-    expect(
-      violation({ file: "client/engine.ts", specifier: "../event.ts", typeOnly, line: 1 }),
-    ).toBeUndefined();
+    expect(violation({ file: "client/engine.ts", specifier: "../event.ts", typeOnly, line: 1 })).toBeUndefined();
     expect(violation({ file: "source.ts", specifier: "node:http", typeOnly, line: 1 })).toBeTypeOf("string");
   });
 });

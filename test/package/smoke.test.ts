@@ -18,16 +18,13 @@ describe("the packed tarball in an application", () => {
 
   afterAll(() => rmSync(app, { recursive: true, force: true }));
 
-  test.each(entries)(
-    "$specifier is imported without a sound and without keeping the process",
-    ({ specifier }) => {
-      const { status, stdout, stderr } = node("--input-type=module", "-e", `await import("${specifier}")`);
-      const peers = Object.keys(manifest.peerDependencies ?? {});
-      // A binding needs its framework, which this application does not have.
-      if (peers.some((peer) => stderr.includes(`Cannot find package '${peer}'`))) return;
-      expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
-    },
-  );
+  test.each(entries)("$specifier is imported without a sound and without keeping the process", ({ specifier }) => {
+    const { status, stdout, stderr } = node("--input-type=module", "-e", `await import("${specifier}")`);
+    const peers = Object.keys(manifest.peerDependencies ?? {});
+    // A binding needs its framework, which this application does not have.
+    if (peers.some((peer) => stderr.includes(`Cannot find package '${peer}'`))) return;
+    expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
 
   test("files that package.json does not name are out of reach", () => {
     expect(node("--input-type=module", "-e", 'await import("sourcecast/dist/index.js")').stderr).toContain(
@@ -67,10 +64,7 @@ describe("the packed tarball in an application", () => {
       exactOptionalPropertyTypes: true,
       noEmit: true,
     };
-    writeFileSync(
-      join(app, `tsconfig.${name}.json`),
-      JSON.stringify({ compilerOptions, files: [`${name}.ts`] }),
-    );
+    writeFileSync(join(app, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, files: [`${name}.ts`] }));
     return node(join(root, "node_modules/typescript/lib/tsc.js"), "-p", `tsconfig.${name}.json`).stdout;
   }
 });

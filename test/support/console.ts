@@ -29,8 +29,7 @@ export function record(line: Line): void {
 export function settleConsole(): string[] {
   const problems = unexpected.splice(0).map((line) => `Unexpected output: ${line}`);
   for (const { pattern, lines } of expectations) {
-    if (pattern && lines.length === 0)
-      problems.push(`Expected output that matches ${pattern}, there was none`);
+    if (pattern && lines.length === 0) problems.push(`Expected output that matches ${pattern}, there was none`);
   }
   expectations = [];
   return problems;

@@ -15,10 +15,7 @@ const watch = startLeakWatch();
 afterEach(async () => {
   // Node reports a rejection after the microtasks of the turn in which it happened.
   await watch.turn();
-  complain([
-    ...settleConsole(),
-    ...rejections.splice(0).map((reason) => format("Unhandled rejection: %o", reason)),
-  ]);
+  complain([...settleConsole(), ...rejections.splice(0).map((reason) => format("Unhandled rejection: %o", reason))]);
 });
 
 // Hooks of the set-up file run after those of the test file.

@@ -27,8 +27,7 @@ export async function leaks(before: LeakWatch, graceMs = 1_000): Promise<string[
       ...excess(before.resources, resources()),
       ...excess(before.listeners, listeners()),
     ];
-    if (found.length === 0 || performance.now() > deadline)
-      return found.map((what) => `Left behind: ${what}`);
+    if (found.length === 0 || performance.now() > deadline) return found.map((what) => `Left behind: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
@@ -53,9 +52,7 @@ function resources(): Map<string, number> {
 }
 
 function listeners(): Map<string, number> {
-  return new Map(
-    watchedListeners.map((name) => [`listener of process "${name}"`, process.listenerCount(name)]),
-  );
+  return new Map(watchedListeners.map((name) => [`listener of process "${name}"`, process.listenerCount(name)]));
 }
 
 function excess(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): string[] {
@@ -101,8 +98,7 @@ function makerOf(stack: string): string | undefined {
     .split("\n")
     .slice(1)
     .find((line) => !line.includes("/test/support/leaks.ts"));
-  const ours =
-    caller && /\/(src|dist|test|examples)\//.test(caller) && !/\/node_modules\/|node:/.test(caller);
+  const ours = caller && /\/(src|dist|test|examples)\//.test(caller) && !/\/node_modules\/|node:/.test(caller);
   return ours ? caller.trim().replace(/^at /, "") : undefined;
 }
 
