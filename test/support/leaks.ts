@@ -74,6 +74,7 @@ function watchTimers(): Map<NodeJS.Timeout, string> {
       const timer = original(...args);
       const maker = makerOf(new Error().stack ?? "");
       if (maker) alive.set(timer, `${name} made at ${maker}`);
+      if (alive.size % 1_000 === 0) forgetOver(alive);
       return timer;
     };
     // util.promisify(setTimeout) finds its other form on the function.
@@ -85,6 +86,11 @@ function watchTimers(): Map<NodeJS.Timeout, string> {
 
 function leftTimers({ timers }: LeakWatch): string[] {
   return [...timers].flatMap(([timer, maker]) => (isOver(timer) ? [] : [maker]));
+}
+
+/** A test of many timers must not keep them all in memory. */
+function forgetOver(timers: Map<NodeJS.Timeout, string>): void {
+  for (const timer of timers.keys()) if (isOver(timer)) timers.delete(timer);
 }
 
 /** Node marks a timer that fired or was cleared, and has no public word for it. */
