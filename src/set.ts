@@ -2,6 +2,7 @@ import { encodeComment } from "./encode.ts";
 import { quote, SourcecastTypeError } from "./errors.ts";
 import { type EventOptions, encodeFrame, type Render } from "./event.ts";
 import { Frame } from "./frame.ts";
+import { type Follower, friend } from "./friend.ts";
 import { type DataOf, EventSource, type Events, friend, type Group, type TypeOf } from "./source.ts";
 
 /**
@@ -26,8 +27,8 @@ import { type DataOf, EventSource, type Events, friend, type Group, type TypeOf 
 export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>> {
   /** The members in the order of a walk; made when the set has changed since the last one. */
   #members: readonly EventSource<E>[] | null = null;
-  readonly #group: Group = {
-    memberClosed: (source) => {
+  readonly #follower: Follower = {
+    onClose: (source) => {
       super.delete(source as EventSource<E>);
       this.#members = null;
     },
@@ -50,7 +51,7 @@ export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>
     if (source.readyState === EventSource.CLOSED || this.has(source)) return this;
     super.add(source);
     this.#members = null;
-    friend.join(source, this.#group);
+    friend.follow(source, this.#follower);
     return this;
   }
 
@@ -58,13 +59,13 @@ export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>
   override delete(source: EventSource<E>): boolean {
     if (!super.delete(source)) return false;
     this.#members = null;
-    friend.leave(source, this.#group);
+    friend.unfollow(source, this.#follower);
     return true;
   }
 
   /** Takes all sources out. They stay open: see {@link closeAll}. */
   override clear(): void {
-    for (const source of this) friend.leave(source, this.#group);
+    for (const source of this) friend.unfollow(source, this.#follower);
     super.clear();
     this.#members = null;
   }

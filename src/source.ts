@@ -1,11 +1,12 @@
 import { now } from "./clock.ts";
-import { controlFrame, type Gap } from "./control.ts";
+import { Connection } from "./connection.ts";
 import { encodeComment } from "./encode.ts";
 import { SourcecastTypeError } from "./errors.ts";
 import { type EventOptions, encodeFrame, frameOf, type Render, refuseReserved, ServerSentEvent } from "./event.ts";
 import { Frame } from "./frame.ts";
+import { type Follower, friend, Line } from "./friend.ts";
 import type { HeaderOverrides } from "./headers.ts";
-import { type Beating, startHeartbeat, stopHeartbeat } from "./heartbeat.ts";
+import { startHeartbeat, stopHeartbeat } from "./heartbeat.ts";
 import {
   type CloseReason,
   isLifeEvent,
@@ -17,83 +18,15 @@ import {
 } from "./life.ts";
 import { openingFrame } from "./opening.ts";
 import { type OverflowDecision, type ResolvedOptions, resolveOptions, type SourceOptions } from "./options.ts";
+import { Backlog } from "./overflow.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "./pipe.ts";
 import { refuse, streamHeaders } from "./refusal.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "./request.ts";
 import { type Closable, closeOnSignal, forgetOnSignal } from "./shutdown.ts";
-import { highWaterMark, type Sink, type SinkOwner } from "./sinks/sink.ts";
+import { highWaterMark, type Sink } from "./sinks/sink.ts";
 import { WebSink } from "./sinks/web.ts";
+import type { DataOf, Events, TypeOf } from "./typing.ts";
 import type { Duration } from "./units.ts";
-
-/** A request with a sink of its own: how an adapter opens a source on something other than a web `Response`. */
-export class Connection {
-  readonly request: RequestLike;
-  readonly sink: Sink;
-
-  constructor(request: RequestLike, sink: Sink) {
-    this.request = request;
-    this.sink = sink;
-  }
-}
-
-/** A group that wants to know when a member closes. */
-export interface Group {
-  memberClosed(source: AnySource): void;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a source of any contract
-export type AnySource = EventSource<any>;
-
-/** What the rest of the core may do with a source, and applications may not. */
-export interface Friend {
-  /** Sends a frame that is encoded already; false once closed or where it does not fit. */
-  deliver(source: AnySource, frame: Frame): boolean;
-  join(source: AnySource, group: Group): void;
-  leave(source: AnySource, group: Group): void;
-  render(source: AnySource): Render | undefined;
-  gone(source: AnySource): void;
-  drained(source: AnySource): void;
-}
-
-export const friend: Friend = {} as Friend;
-
-/** Event types and their data: any, or those of a contract. `true` stands for markup of any JSX library. */
-export type Events = boolean | object;
-export type TypeOf<E extends Events> = E extends boolean ? string : keyof E & string;
-export type DataOf<E extends Events, T> = E extends boolean ? unknown : T extends keyof E ? E[T] : never;
-
-const heartbeat = Frame.of(":\n\n");
-
-/** What the sink and the heartbeat know of a source: an object of its own, so that applications do not see it. */
-class Line implements SinkOwner, Beating {
-  readonly silence: number;
-  readonly #source: AnySource;
-  readonly #sink: Sink;
-
-  constructor(source: AnySource, sink: Sink, silence: number) {
-    this.#source = source;
-    this.#sink = sink;
-    this.silence = silence;
-  }
-
-  get lastSent(): number {
-    return this.#sink.lastSent;
-  }
-
-  beat(time: number): void {
-    // A client that has bytes to read hears from us without a heartbeat.
-    if (this.#sink.bufferedAmount === 0) this.#sink.write(heartbeat);
-    this.#sink.lastSent = time;
-  }
-
-  onGone(): void {
-    friend.gone(this.#source);
-  }
-
-  onDrain(): void {
-    friend.drained(this.#source);
-  }
-}
 
 /**
  * The server's end of one event stream: what is dispatched here, a browser's `EventSource` hears.
@@ -123,8 +56,6 @@ export class EventSource<E extends Events = false>
 
   /** When it was made, in milliseconds of Unix time. */
   readonly createdAt: number = Date.now();
-  /** Events that were left out because the client read too slowly (`onOverflow: "drop"`). */
-  dropped = 0;
 
   readonly #request: RequestLike;
   readonly #sink: Sink;
@@ -134,22 +65,31 @@ export class EventSource<E extends Events = false>
   #ended: Promise<void> | undefined;
   #controller: AbortController | undefined;
   #heard: Set<string> | null = null;
-  #groups: Group[] | null = null;
+  #followers: Follower[] | null = null;
+  #backlog: Backlog | null = null;
   #waiting: (() => void)[] | null = null;
   #responded = false;
-  /** Of those dropped, the ones that the client has not been told of. */
-  #undeclared = 0;
-  #overflowing = false;
 
   static {
     friend.deliver = (source, frame) => source.#deliver(frame);
-    friend.join = (source, group) => {
-      source.#groups ??= [];
-      source.#groups.push(group);
+    friend.write = (source, frame) => {
+      if (source.#closeReason === null) source.#sink.write(frame);
     };
-    friend.leave = (source, group) => {
-      const index = source.#groups?.indexOf(group) ?? -1;
-      if (index !== -1) source.#groups?.splice(index, 1);
+    friend.isFull = (source) => source.#sink.full;
+    friend.follow = (source, follower) => {
+      source.#followers ??= [];
+      source.#followers.push(follower);
+    };
+    friend.unfollow = (source, follower) => {
+      const index = source.#followers?.indexOf(follower) ?? -1;
+      if (index !== -1) source.#followers?.splice(index, 1);
+    };
+    friend.heartbeat = (source) => {
+      for (const follower of source.#followers ?? []) {
+        const frame = follower.heartbeat?.(source) ?? null;
+        if (frame !== null) return frame;
+      }
+      return null;
     };
     friend.render = (source) => source.#options.render;
     friend.gone = (source) => source.#gone();
@@ -213,6 +153,11 @@ export class EventSource<E extends Events = false>
   /** Bytes that were dispatched and that neither the operating system nor the reader of the body has taken. */
   get bufferedAmount(): number {
     return this.#sink.bufferedAmount;
+  }
+
+  /** Events that were left out because the client read too slowly (`onOverflow: "drop"`). */
+  get dropped(): number {
+    return this.#backlog?.dropped ?? 0;
   }
 
   /** Aborted when the source closes, with a `SourceCloseEvent`'s reason as its own. */
@@ -353,15 +298,18 @@ export class EventSource<E extends Events = false>
   }
 
   #drained(): void {
-    this.#overflowing = false;
-    this.#declareDropped();
+    if (this.#backlog !== null) {
+      this.#backlog.overflowing = false;
+      this.#declareDropped();
+    }
     this.#wake();
+    for (const follower of this.#followers ?? []) follower.onDrain?.(this);
     this.#emit("drain", () => new Event("drain"));
   }
 
   #deliver(frame: Frame): boolean {
     if (this.#closeReason !== null) return false;
-    const mayNotFit = this.#sink.full || this.#undeclared > 0 || this.#options.maxBufferedBytes < highWaterMark;
+    const mayNotFit = this.#sink.full || this.#backlog !== null || this.#options.maxBufferedBytes < highWaterMark;
     if (mayNotFit && !this.#makeRoom(frame)) return false;
     this.#sink.write(frame);
     return true;
@@ -389,8 +337,9 @@ export class EventSource<E extends Events = false>
     this.#closeReason = reason;
     stopHeartbeat(this.#line);
     forgetOnSignal(this);
-    for (const group of this.#groups ?? []) group.memberClosed(this);
-    this.#groups = null;
+    const followers = this.#followers;
+    this.#followers = null;
+    for (const follower of followers ?? []) follower.onClose(this, reason);
     this.#ended = release();
     this.#controller?.abort(reason);
     this.#wake();
@@ -414,37 +363,24 @@ export class EventSource<E extends Events = false>
   }
 
   #decideOverflow(frame: Frame): boolean {
-    const { onOverflow } = this.#options;
     const { bufferedAmount } = this.#sink;
-    if (!this.#overflowing) {
-      this.#overflowing = true;
+    this.#backlog ??= new Backlog(this.#options.onOverflow);
+    if (!this.#backlog.overflowing) {
+      this.#backlog.overflowing = true;
       this.#emit("overflow", () => new SourceOverflowEvent(bufferedAmount, this.dropped));
     }
-    let decision: OverflowDecision | undefined | void = "close";
+    let decision: OverflowDecision = "close";
     try {
-      decision =
-        typeof onOverflow === "function"
-          ? onOverflow({ bufferedAmount, byteLength: frame.byteLength, dropped: this.dropped })
-          : onOverflow;
+      decision = this.#backlog.decide(bufferedAmount, frame.byteLength);
     } catch (error) {
       this.#emit("error", () => new SourceErrorEvent(error));
     }
-    if (this.#closeReason !== null) return false;
-    if (decision === "keep") return true;
-    if (decision === "close") {
-      this.close("overflow");
-      return false;
-    }
-    this.dropped++;
-    this.#undeclared++;
-    return false;
+    if (decision === "close") this.close("overflow");
+    return decision === "keep" && this.#closeReason === null;
   }
 
   #declareDropped(): void {
-    if (this.#undeclared === 0) return;
-    const gap: Gap = { missed: this.#undeclared, reason: "overflow", exact: true };
-    this.#undeclared = 0;
-    this.#sink.write(controlFrame("sse:gap", gap));
+    if (this.#backlog !== null && this.#backlog.undeclared > 0) this.#sink.write(this.#backlog.declaration());
   }
 
   #wake(): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
+import { Connection } from "../connection.ts";
 import { quote, SourcecastTypeError } from "../errors.ts";
 import type { SourceOptions } from "../options.ts";
 import type { RequestLike } from "../request.ts";

@@ -1,0 +1,157 @@
+/**
+ * The contract between a hub and what keeps its events. A log is one ordered sequence of entries for all channels; a
+ * connection is a position in it.
+ *
+ * A log MUST
+ * - give entries the offsets 1, 2, 3 … without holes within an epoch, in the order in which it accepted them,
+ * - start a new epoch, an identifier never used before, when it cannot continue the old sequence,
+ * - store a random 32-bit witness, not zero, with each entry and return it with the entry ever after,
+ * - resolve `append` only when the entries are as durable as it promises and any `read` after that returns them,
+ * - append the entries of one call next to each other, all of them or none,
+ * - answer `head` from the primary, never from a replica that may lag behind,
+ * - hand every entry behind `after` to a tail, once, in order, those of other processes too.
+ *
+ * A log MUST NOT
+ * - skip in a tail what is still retained: on a hole it reads again,
+ * - remove entries from anywhere but the beginning,
+ * - let retention hold up `append`,
+ * - report an entry as trimmed that it still returns.
+ */
+export interface Log {
+  /**
+   * Appends entries and resolves with their positions, in the same order.
+   *
+   * @throws {SourcecastError} `ERR_SSE_CONFLICT` when an entry's `after` no longer holds; `ERR_SSE_LOG` when the log cannot
+   * store; `ERR_SSE_CLOSED` after `close()`. Nothing is stored then.
+   */
+  append(entries: readonly NewEntry[]): Promise<Appended[]>;
+
+  /** Where the log stands, as its primary knows it. */
+  head(selection?: Selection): Promise<Head>;
+
+  /** The selected entries behind the offset `after`, oldest first, at most `limit`. */
+  read(after: number, limit: number, selection?: Selection): Promise<Page>;
+
+  /** The last `count` selected entries, oldest first. Those superseded by a newer one of the same key do not count. */
+  last(count: number, selection: Selection): Promise<LogEntry[]>;
+
+  /** The newest entry of each key of the selected channels, also of those trimmed since, in the order of their offsets. */
+  latest(selection: Selection): Promise<LogEntry[]>;
+
+  /**
+   * Hands over every entry behind `after`, from now on, in order. An entry that was trimmed before it could be handed over
+   * is left out: the next entry's offset shows it.
+   *
+   * @param onError Told of failures from which the tail tries to recover by itself.
+   */
+  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail;
+
+  /** Releases what the log itself has opened, and nothing that was passed to it. Ends its tails. */
+  close(): Promise<void>;
+}
+
+/** An entry before the log has placed it. */
+export interface NewEntry {
+  channel: string;
+  type: string;
+  /** The data as text, as it goes on the wire. */
+  data: string;
+  /** A later entry of the same channel and key supersedes this one for those who have not read it yet. */
+  key?: string | undefined;
+  /** Who published it: subscriptions of the same sender do not get it. */
+  sender?: string | undefined;
+  /** An entry of the same channel with the same key, not older than the log's window, is returned in place of this one. */
+  idempotencyKey?: string | undefined;
+  /** Accept only if the channel has no entry behind this offset. */
+  after?: number | undefined;
+}
+
+/** An entry of the log. */
+export interface LogEntry {
+  readonly offset: number;
+  readonly witness: number;
+  /** When it was accepted, in milliseconds of Unix time. */
+  readonly time: number;
+  readonly channel: string;
+  readonly type: string;
+  readonly data: string;
+  readonly key?: string | undefined;
+  readonly sender?: string | undefined;
+}
+
+/** Where an entry was placed. */
+export interface Appended {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly witness: number;
+  /** An earlier entry with the same `idempotencyKey` was returned, nothing was appended. */
+  readonly duplicate?: boolean;
+}
+
+/** What a reader follows: channels by name, and all channels whose name begins with a prefix. */
+export interface Selection {
+  readonly channels: readonly string[];
+  readonly prefixes: readonly string[];
+}
+
+export interface Head {
+  /** Of letters, digits, `-` and `_`, at most 64. */
+  readonly epoch: string;
+  /** Offset of the newest entry, 0 when there was none yet. */
+  readonly top: number;
+  /** Witness of the newest entry, 0 when there was none yet. */
+  readonly witness: number;
+  /** The highest offset trimmed away from the selection, 0 when nothing was. A log may answer for all channels instead. */
+  readonly trimmed: number;
+}
+
+export interface Page {
+  readonly epoch: string;
+  readonly entries: readonly LogEntry[];
+  /** All selected entries up to here have been returned: where to read on. Never below `after`. */
+  readonly through: number;
+  /** Entries left out because a newer one of the same key supersedes them. */
+  readonly conflated: number;
+  /** As in {@link Head}: above `after`, entries of the selection are missing from this page. */
+  readonly trimmed: number;
+}
+
+export interface TailBatch {
+  readonly epoch: string;
+  readonly entries: readonly LogEntry[];
+}
+
+export interface Tail {
+  close(): void;
+}
+
+/** What logs with retention keep. The first limit that is reached counts; the newest entry is always kept. */
+export interface Retention {
+  /** Entries. */
+  maxEvents?: number;
+  /** Bytes of data, types and channel names, roughly. */
+  maxBytes?: number | string;
+  /** Age. */
+  maxAge?: number | string;
+}
+
+/** True when the selection has the channel. */
+export function selects(selection: Selection | undefined, channel: string): boolean {
+  if (selection === undefined || selection.channels.includes(channel)) return true;
+  return selection.prefixes.some((prefix) => channel.startsWith(prefix));
+}
+
+/** A witness for an entry: random, 32 bits, not zero. */
+export function makeWitness(): number {
+  return Math.floor(Math.random() * 0xffff_ffff) + 1;
+}
+
+/** An epoch: random, never used before. */
+export function makeEpoch(): string {
+  return crypto.randomUUID().replaceAll("-", "").slice(0, 12);
+}
+
+/** What an entry weighs against `maxBytes`. */
+export function weightOf(entry: NewEntry | LogEntry): number {
+  return entry.data.length + entry.type.length + entry.channel.length + (entry.key?.length ?? 0) + 32;
+}

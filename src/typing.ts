@@ -1,0 +1,4 @@
+/** Event types and their data: any, or those of a contract. `true` stands for markup of any JSX library. */
+export type Events = boolean | object;
+export type TypeOf<E extends Events> = E extends boolean ? string : keyof E & string;
+export type DataOf<E extends Events, T> = E extends boolean ? unknown : T extends keyof E ? E[T] : never;
