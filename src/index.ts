@@ -16,5 +16,6 @@ export type { Overflow, OverflowDecision, SourceOptions } from "./options.ts";
 export type { Pipeable, PipeOptions, PipeResult } from "./pipe.ts";
 export { acceptsEventStream, type RequestLike } from "./request.ts";
 export { EventSourceSet } from "./set.ts";
-export { type DataOf, EventSource, type Events, type TypeOf } from "./source.ts";
+export { EventSource } from "./source.ts";
+export type { DataOf, Events, TypeOf } from "./typing.ts";
 export type { Duration, Size } from "./units.ts";

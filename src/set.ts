@@ -3,7 +3,8 @@ import { quote, SourcecastTypeError } from "./errors.ts";
 import { type EventOptions, encodeFrame, type Render } from "./event.ts";
 import { Frame } from "./frame.ts";
 import { type Follower, friend } from "./friend.ts";
-import { type DataOf, EventSource, type Events, friend, type Group, type TypeOf } from "./source.ts";
+import { EventSource } from "./source.ts";
+import type { DataOf, Events, TypeOf } from "./typing.ts";
 
 /**
  * A group of sources that hear the same. An event is encoded once for all of them. A member that closes leaves by itself;

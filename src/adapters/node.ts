@@ -5,7 +5,8 @@ import { quote, SourcecastTypeError } from "../errors.ts";
 import type { SourceOptions } from "../options.ts";
 import type { RequestLike } from "../request.ts";
 import { type NodeResponse, NodeSink } from "../sinks/node.ts";
-import { Connection, EventSource, type Events } from "../source.ts";
+import { EventSource } from "../source.ts";
+import type { Events } from "../typing.ts";
 import type { Duration } from "../units.ts";
 
 /** The request of `node:http`, of `node:http2`, or of a framework that extends one of them. */
