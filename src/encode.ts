@@ -55,7 +55,7 @@ export function serialize(data: unknown, replacer?: Replacer, space?: string | n
     );
   }
   if (text === undefined)
-    throw dataError(`is a ${typeof data}, which JSON has no form for`, "pass a string or a JSON value");
+    throw dataError(`is ${quote(data)}, which JSON has no form for`, "pass a string or a JSON value");
   return text;
 }
 

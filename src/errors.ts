@@ -77,13 +77,20 @@ export class SourcecastTypeError extends TypeError {
     this.name = "SourcecastTypeError";
     this.code = code;
   }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== SourcecastTypeError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return value instanceof TypeError && brand in value;
+  }
 }
 
 /** The value as a message quotes it: short, on one line, with control characters made visible. */
 export function quote(value: unknown): string {
-  if (typeof value !== "string") return typeof value === "object" ? describeObject(value) : String(value);
-  const text = JSON.stringify(value);
-  return text.length <= 80 ? text : `${text.slice(0, 76)}…" (${value.length} characters)`;
+  if (typeof value === "object") return describeObject(value);
+  if (typeof value === "function") return "a function";
+  const isString = typeof value === "string";
+  const text = isString ? JSON.stringify(value) : String(value);
+  return text.length <= 80 ? text : `${text.slice(0, 76)}…${isString ? '"' : ""} (${text.length} characters)`;
 }
 
 function describeObject(value: object | null): string {
