@@ -1,7 +1,8 @@
+import { quote, SourcecastTypeError } from "./errors.ts";
 import type { RequestLike } from "./request.ts";
 
 /**
- * Which pages of other origins may read the stream. `true`: all, without cookies. A string or a list: those origins.
+ * Which pages of other origins may read the stream. `true` or `"*"`: all, without cookies. A string or a list: those origins.
  * With `credentials`, cookies are allowed and the origin is named in the answer, as browsers demand.
  */
 export type CorsOptions =
@@ -44,6 +45,13 @@ function normalize(cors: CorsOptions): {
   credentials?: boolean;
   maxAge?: number;
 } {
-  if (cors === true || typeof cors === "string") return { origin: cors };
-  return "origin" in cors ? cors : { origin: cors };
+  const options = typeof cors === "object" && cors !== null && "origin" in cors ? cors : { origin: cors };
+  const { origin } = options;
+  if (origin === "*") return { ...options, origin: true };
+  if (origin === true || typeof origin === "string") return { ...options, origin };
+  if (Array.isArray(origin) && origin.every((one) => typeof one === "string")) return { ...options, origin };
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option cors names ${quote(origin)} as its origin; it takes true, an origin such as "https://example.com" or a list of them`,
+  );
 }

@@ -22,12 +22,17 @@ const defaults: Readonly<Record<string, string>> = {
 
 /** The default header with `overrides` on top, later ones winning. The objects passed in are only read. */
 export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]): Map<string, string> {
-  const headers = new Map(Object.entries(defaults));
-  for (const override of overrides) {
-    if (override === undefined || override === null) continue;
-    for (const [name, value] of headerEntries(override)) {
+  return mergeHeaders(defaults, ...overrides);
+}
+
+/** Headers on top of each other, later ones winning. A stream has no length, whoever says so. */
+export function mergeHeaders(...layers: (HeaderOverrides | undefined)[]): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const layer of layers) {
+    if (layer === undefined || layer === null) continue;
+    for (const [name, value] of headerEntries(layer)) {
       if (value === null || value === undefined || value === false) headers.delete(name.toLowerCase());
-      else headers.set(name.toLowerCase(), String(value));
+      else headers.set(checkedName(name), checkedValue(name, String(value)));
     }
   }
   headers.delete("content-length");
@@ -35,12 +40,30 @@ export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]
 }
 
 function headerEntries(headers: HeaderOverrides): Iterable<readonly [string, unknown]> {
-  if (typeof headers !== "object") {
-    throw new SourcecastTypeError(
-      "ERR_SSE_OPTION",
-      `The option headers is ${quote(headers)}; pass an object or a Headers`,
-    );
-  }
+  if (typeof headers !== "object") throw headerError(quote(headers), "pass an object or a Headers");
   if (Symbol.iterator in headers) return headers as Iterable<readonly [string, string]>;
-  return Object.entries(headers);
+  if (typeof headers.forEach !== "function") return Object.entries(headers);
+  const entries: [string, string][] = [];
+  headers.forEach((value, name) => {
+    entries.push([name, value]);
+  });
+  return entries;
+}
+
+function checkedName(name: string): string {
+  if (/^[\w!#$%&'*+\-.^`|~]+$/.test(name)) return name.toLowerCase();
+  throw headerError(`for the name ${quote(name)}`, "a name is made of letters, digits and !#$%&'*+-.^_`|~");
+}
+
+// One character a byte: neither a web Response nor node:http takes others.
+function checkedValue(name: string, value: string): string {
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return value;
+  throw headerError(
+    `${quote(value)} for ${name}`,
+    "a value has no control characters, and characters beyond latin1 have to be encoded",
+  );
+}
+
+function headerError(found: string, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_OPTION", `The option headers is ${found}; ${allowed}`);
 }

@@ -16,7 +16,7 @@ export const overloadRetry: Retry = [5_000, 30_000];
 
 /** Checks the option once, and returns what draws a time from it. */
 export function retryFrom(retry: Retry): () => number {
-  const [from, to] = typeof retry === "object" ? [retry[0], retry[1]] : [retry, retry];
+  const [from, to] = typeof retry === "object" && retry !== null ? [retry[0], retry[1]] : [retry, retry];
   const least = Math.round(milliseconds(from, "retry"));
   const most = Math.round(milliseconds(to, "retry"));
   if (least > 0 && most >= least) return () => least + Math.floor(Math.random() * (most - least + 1));

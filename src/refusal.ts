@@ -35,7 +35,8 @@ export function refuse(request: RequestLike, options: ResolvedOptions): Answer |
   }
   const headers = streamHeaders(request, options);
   if (request.method === "HEAD") return { status: 200, headers, body: null, reason: "head" };
-  if (isStopping()) return { status: 200, headers, body: turnAwayFrame().bytes, reason: "shutdown" };
+  if (options.shutdown && isStopping())
+    return { status: 200, headers, body: turnAwayFrame().bytes, reason: "shutdown" };
   return null;
 }
 

@@ -28,19 +28,22 @@ export function assertRequest(request: unknown): asserts request is RequestLike 
 export function readLastEventId(request: RequestLike): string {
   const header = request.headers.get("last-event-id");
   if (header !== null) return decodeHeader(header);
-  const query = request.url.indexOf("?");
-  return query === -1 ? "" : (new URLSearchParams(request.url.slice(query)).get("lastEventId") ?? "");
+  const [address = ""] = request.url.split("#", 1);
+  const query = address.indexOf("?");
+  return query === -1 ? "" : (new URLSearchParams(address.slice(query)).get("lastEventId") ?? "");
 }
 
 /** True unless the client says by `Accept` that it does not take event streams. */
 export function acceptsEventStream(request: RequestLike): boolean {
   const accept = request.headers.get("accept");
   if (accept === null || accept.trim() === "") return true;
-  return accept.split(",").some((range) => {
-    const [type = "", ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
-    const refused = parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    return !refused && (type === "text/event-stream" || type === "text/*" || type === "*/*");
-  });
+  const ranges = accept.split(",").map((range) => range.split(";").map((part) => part.trim().toLowerCase()));
+  // The most specific range decides, wherever it stands (RFC 9110, section 12.5.1).
+  for (const type of ["text/event-stream", "text/*", "*/*"]) {
+    const range = ranges.find(([name]) => name === type);
+    if (range !== undefined) return !range.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  }
+  return false;
 }
 
 // Clients send the id as UTF-8, servers hand header bytes over as latin1, one character a byte.

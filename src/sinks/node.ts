@@ -3,7 +3,6 @@ import type { Http2ServerResponse } from "node:http2";
 import { Socket } from "node:net";
 import { unrefTimeout } from "../clock.ts";
 import type { Frame } from "../frame.ts";
-import type { HeaderOverrides } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
@@ -47,7 +46,11 @@ export class NodeSink extends Sink {
   start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
     this.owner = owner;
     const response = this.#response;
-    writeHead(response, 200, headers(presetHeaders(response)));
+    const header = headers(presetHeaders(response));
+    for (const name of response.getHeaderNames()) {
+      if (!header.has(name) && !Array.isArray(response.getHeader(name))) response.removeHeader(name);
+    }
+    writeHead(response, 200, header);
     // Node holds the header back until the first write: together they leave at once, in one packet.
     write(response, opening.bytes);
     // The end of the response, not of the request, which comes when a body has been read.
@@ -139,11 +142,12 @@ function writeHead(response: NodeResponse, status: number, headers: ReadonlyMap<
 }
 
 /** What was set on the response before it was opened, by the application or its middleware. */
-function presetHeaders(response: NodeResponse): HeaderOverrides {
+function presetHeaders(response: NodeResponse): Readonly<Record<string, string | number>> {
   const preset = Object.entries(response.getHeaders()).filter(
-    ([name, value]) => typeof value === "string" && (name !== "content-type" || value.startsWith("text/event-stream")),
+    ([name, value]) =>
+      !Array.isArray(value) && (name !== "content-type" || String(value).startsWith("text/event-stream")),
   );
-  return Object.fromEntries(preset) as Record<string, string>;
+  return Object.fromEntries(preset) as Record<string, string | number>;
 }
 
 /** Compressing middleware puts a `flush` of its own on the response and holds back what is not flushed. */

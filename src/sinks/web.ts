@@ -1,6 +1,6 @@
 import { now } from "../clock.ts";
 import type { Frame } from "../frame.ts";
-import { eventStreamHeaders, type HeaderOverrides } from "../headers.ts";
+import { type HeaderOverrides, mergeHeaders } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
 import { Sink, type SinkOwner } from "./sink.ts";
 
@@ -54,7 +54,7 @@ export class WebSink extends Sink {
   ): Response {
     const { status, body } = this.#answer ?? { status: init.status ?? 200, body: this.#body };
     const { statusText = "" } = init;
-    const merged = this.#answer?.headers ?? eventStreamHeaders(headers, init.headers);
+    const merged = this.#answer?.headers ?? mergeHeaders(headers, init.headers);
     return new Response(body as BodyInit | null, { status, statusText, headers: [...merged] });
   }
 

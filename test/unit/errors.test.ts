@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import * as otherCopy from "../../src/errors.ts?copy";
 import {
   EventSource,
   EventSourceSet,
@@ -10,6 +9,9 @@ import {
   SourcecastTypeError,
 } from "../../src/index.ts";
 import { request } from "../support/web.ts";
+
+/** The module loaded once more, as a second copy of the package in node_modules is. */
+const otherCopy: typeof import("../../src/errors.ts") = await import("../../src/errors.ts?copy" as string);
 
 const open = (options?: unknown) => new EventSource(request(), options as never);
 

@@ -1,0 +1,68 @@
+import { describe, expect, test } from "vitest";
+import { type CorsOptions, EventSource } from "../../src/index.ts";
+import { openWeb } from "../support/web.ts";
+
+const a = "https://a.example";
+const b = "https://b.example";
+
+function headersFor(cors: CorsOptions | undefined, origin: string | null, method = "GET"): Response {
+  const { source, response } = openWeb(cors === undefined ? {} : { cors }, {
+    method,
+    headers: origin === null ? {} : { origin },
+  });
+  void source.close();
+  return response;
+}
+
+describe("rule 22: pages of other origins may read the stream where the option cors allows it:", () => {
+  test.each<[CorsOptions | undefined, string | null, string | null]>([
+    [undefined, a, null],
+    [true, a, "*"],
+    [true, null, "*"],
+    ["*", a, "*"],
+    [{ origin: "*" }, a, "*"],
+    [a, a, a],
+    [a, b, null],
+    [a, null, null],
+    [[a, b], b, b],
+    [[], a, null],
+    [{ origin: [a] }, a, a],
+    [{ origin: true, credentials: true }, a, a],
+    [{ origin: a, credentials: true }, b, null],
+  ])("%j for %s", (cors, origin, allowed) => {
+    expect(headersFor(cors, origin).headers.get("access-control-allow-origin")).toBe(allowed);
+  });
+
+  test("with credentials the origin is named and never a star", () => {
+    const { headers } = headersFor({ origin: true, credentials: true }, a);
+    expect(headers.get("access-control-allow-credentials")).toBe("true");
+    expect(headers.get("access-control-allow-origin")).toBe(a);
+  });
+
+  test.each([a, b, null])("caches are told that the answer depends on the origin, for %s", (origin) => {
+    expect(headersFor([a], origin).headers.get("vary")).toBe("Origin");
+  });
+
+  test("OPTIONS is answered 204 with all that clients of event streams send", () => {
+    const response = headersFor(true, a, "OPTIONS");
+    expect(response.status).toBe(204);
+    expect(response.body).toBe(null);
+    const allowed = response.headers.get("access-control-allow-headers")?.toLowerCase().split(/, */);
+    expect(allowed).toEqual(
+      expect.arrayContaining(["last-event-id", "authorization", "cache-control", "content-type"]),
+    );
+    expect(response.headers.get("access-control-allow-methods")).toMatch(/GET.*POST/);
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    expect(response.headers.has("content-type")).toBe(false);
+  });
+
+  test("OPTIONS leaves a source that is closed from its start", () => {
+    const { source } = openWeb({ cors: true }, { method: "OPTIONS" });
+    expect([source.readyState, source.dispatch("t")]).toEqual([EventSource.CLOSED, false]);
+  });
+
+  test("maxAge is how long a browser may remember the permission, in seconds", () => {
+    const { response } = openWeb({ cors: { origin: true, maxAge: 5 } }, { method: "OPTIONS", headers: { origin: a } });
+    expect(response.headers.get("access-control-max-age")).toBe("5");
+  });
+});
