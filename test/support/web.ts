@@ -1,3 +1,4 @@
+import { afterEach } from "vitest";
 import { EventSource, type SourceOptions } from "../../src/index.ts";
 import { EventStreamParser, type ParsedEvent } from "./parser.ts";
 
@@ -8,15 +9,29 @@ export function request(init: RequestInit & { query?: string } = {}): Request {
   return new Request(url + (init.query ?? ""), init);
 }
 
-/** A source on a web response and the client at the other end, which reads only when it is told to. */
+const sources: EventSource[] = [];
+
+/** A source that is closed at the end of the test. */
+export function openSource(
+  options?: ConstructorParameters<typeof EventSource>[1],
+  init?: Parameters<typeof request>[0],
+): EventSource {
+  const source: EventSource = new EventSource(request(init), options);
+  sources.push(source);
+  return source;
+}
+
+/** The same with its response and the client at the other end, which reads only when it is told to. */
 export function openWeb(
-  options: SourceOptions = {},
-  init?: RequestInit & { query?: string },
+  options?: SourceOptions,
+  init?: Parameters<typeof request>[0],
 ): { source: EventSource; response: Response; client: BodyReader } {
-  const source = new EventSource(request(init), options);
+  const source = openSource(options, init);
   const response = source.response();
   return { source, response, client: new BodyReader(response) };
 }
+
+afterEach(() => Promise.all(sources.splice(0).map((source) => source.close())));
 
 /** The client of a response that did not come over a network: one read takes one chunk of the body. */
 export class BodyReader {
