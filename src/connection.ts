@@ -1,3 +1,4 @@
+import type { ResolvedOptions } from "./options.ts";
 import type { RequestLike } from "./request.ts";
 import type { Sink } from "./sinks/sink.ts";
 
@@ -5,9 +6,12 @@ import type { Sink } from "./sinks/sink.ts";
 export class Connection {
   readonly request: RequestLike;
   readonly sink: Sink;
+  /** Options that were checked before, by a hub for all of its connections. */
+  readonly options: ResolvedOptions | undefined;
 
-  constructor(request: RequestLike, sink: Sink) {
+  constructor(request: RequestLike, sink: Sink, options?: ResolvedOptions) {
     this.request = request;
     this.sink = sink;
+    this.options = options;
   }
 }

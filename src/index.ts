@@ -1,9 +1,26 @@
+export type { EventContract, EventsOf, OutputEventsOf } from "./contract.ts";
 export type { Gap } from "./control.ts";
 export type { CorsOptions } from "./cors.ts";
 export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./encode.ts";
 export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./errors.ts";
 export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./event.ts";
 export type { HeaderOverrides } from "./headers.ts";
+export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";
+export { createHub, Hub } from "./hub/hub.ts";
+export type {
+  Authorize,
+  FailureStage,
+  FilteredEvent,
+  HubOptions,
+  Limits,
+  Loss,
+  OnError,
+  PublishOptions,
+  Snapshot,
+  SubscribeOptions,
+} from "./hub/options.ts";
+export type { PublishedEvent } from "./hub/publish.ts";
+export type { HubStats } from "./hub/stats.ts";
 export {
   type CloseReason,
   SourceCloseEvent,
@@ -15,7 +32,7 @@ export type { Retry } from "./opening.ts";
 export type { Overflow, OverflowDecision, SourceOptions } from "./options.ts";
 export type { Pipeable, PipeOptions, PipeResult } from "./pipe.ts";
 export { acceptsEventStream, type RequestLike } from "./request.ts";
-export { EventSourceSet } from "./set.ts";
+export { EventSourceSet, type SetOptions } from "./set.ts";
 export { EventSource } from "./source.ts";
 export type { DataOf, Events, TypeOf } from "./typing.ts";
 export type { Duration, Size } from "./units.ts";

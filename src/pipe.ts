@@ -1,17 +1,16 @@
 import { quote, SourcecastTypeError } from "./errors.ts";
-import type { EventOptions } from "./event.ts";
 
 /** Anything that yields one piece after the other: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
 export type Pipeable<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
 
 /** The options of `pipe`. */
-export interface PipeOptions<T = unknown> {
+export interface PipeOptions<T = unknown, Type extends string = string> {
   /** Type of the event that each piece becomes. @default "message" */
-  type?: string;
+  type?: Type;
   /** What of a piece is the data of its event. Bytes are decoded as UTF-8 unless this is given. @default the piece itself */
   map?: (piece: T) => unknown;
   /** Sent after the last piece: an event type, with empty data, or a type and data. @default nothing */
-  end?: string | { type: string; data?: unknown };
+  end?: Type | { type: Type; data?: unknown };
   /** Stops piping; the source stays open. */
   signal?: AbortSignal;
 }
@@ -28,7 +27,7 @@ export type PipeResult =
 
 /** What pieces are piped into. */
 export interface PipeTarget {
-  dispatch(type: string, data: unknown, options?: EventOptions): boolean;
+  dispatch(type: string, data: unknown): boolean | Promise<boolean>;
   /** Resolves when the reader has room; at once when it has. */
   ready(): Promise<void> | undefined;
   readonly signal: AbortSignal;
@@ -59,12 +58,12 @@ export async function pipe<T>(
       const result = interruption.fired ? interrupted : await interruption.wait(producer.next());
       if (result === interrupted) return interruptedResult(target, signal, events);
       if (result.done) break;
-      if (send(type, toText(result.value)) === false) return interruptedResult(target, signal, events);
+      if (!(await send(type, toText(result.value)))) return interruptedResult(target, signal, events);
     }
     const rest = map === undefined ? (toText as TextOf).rest() : "";
-    if (rest !== "") send(type, rest);
-    if (typeof end === "string") target.dispatch(end, "");
-    else if (end !== undefined) target.dispatch(end.type, end.data);
+    if (rest !== "") await send(type, rest);
+    if (typeof end === "string") await target.dispatch(end, "");
+    else if (end !== undefined) await target.dispatch(end.type, end.data);
     producer.finished();
     return { ended: "done", events };
   } catch (error) {
@@ -74,9 +73,9 @@ export async function pipe<T>(
     producer.stop();
   }
 
-  function send(eventType: string, data: unknown): boolean {
+  async function send(eventType: string, data: unknown): Promise<boolean> {
     if (data === withheld) return true;
-    if (target.dispatch(eventType, data)) events++;
+    if (await target.dispatch(eventType, data)) events++;
     return target.closeReason === null;
   }
 }
@@ -110,6 +109,7 @@ class Interruption {
 
   wait<T>(promise: Promise<T>): Promise<T | typeof interrupted> {
     return new Promise((resolve, reject) => {
+      if (this.fired) resolve(interrupted);
       this.#endWait = () => resolve(interrupted);
       promise.then(resolve, reject);
     });
@@ -160,7 +160,8 @@ function openProducer<T>(pieces: Pipeable<T>): Producer<T> {
       if (ended) return;
       // A generator that waits for its producer returns only after that; a Node Readable can be stopped right away.
       if (typeof source?.destroy === "function") source.destroy();
-      Promise.resolve(iterator.return?.()).catch(ignore);
+      // What a producer throws on being stopped is of no use to anybody any more.
+      void (async () => iterator.return?.())().catch(ignore);
     },
   };
 }

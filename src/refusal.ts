@@ -35,9 +35,19 @@ export function refuse(request: RequestLike, options: ResolvedOptions): Answer |
   }
   const headers = streamHeaders(request, options);
   if (request.method === "HEAD") return { status: 200, headers, body: null, reason: "head" };
-  if (options.shutdown && isStopping())
-    return { status: 200, headers, body: turnAwayFrame().bytes, reason: "shutdown" };
+  if (options.shutdown && isStopping()) return turnAway(request, options, "shutdown");
   return null;
+}
+
+/** Come again later: the only answer that keeps a native client trying is a stream that ends, with a time to wait. */
+export function turnAway(request: RequestLike, options: ResolvedOptions, reason: string): Answer {
+  return { status: 200, headers: streamHeaders(request, options), body: turnAwayFrame().bytes, reason };
+}
+
+/** Do not come again: what makes a native client stop for good. */
+export function sendAway(request: RequestLike, options: ResolvedOptions, status: 204 | 403, reason: string): Answer {
+  const cors = options.cors === undefined ? {} : corsHeaders(options.cors, request);
+  return { status, headers: new Map(Object.entries(cors)), body: null, reason };
 }
 
 /** The header of the stream itself. */

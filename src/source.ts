@@ -1,8 +1,8 @@
 import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
-import { encodeComment } from "./encode.ts";
+import { encodeComment, refuseReserved } from "./encode.ts";
 import { SourcecastTypeError } from "./errors.ts";
-import { type EventOptions, encodeFrame, frameOf, type Render, refuseReserved, ServerSentEvent } from "./event.ts";
+import { type EventOptions, encodeFrame, frameOf, type Render, ServerSentEvent } from "./event.ts";
 import { Frame } from "./frame.ts";
 import { type Follower, friend, Line } from "./friend.ts";
 import type { HeaderOverrides } from "./headers.ts";
@@ -19,13 +19,13 @@ import {
 import { openingFrame } from "./opening.ts";
 import { type OverflowDecision, type ResolvedOptions, resolveOptions, type SourceOptions } from "./options.ts";
 import { Backlog } from "./overflow.ts";
-import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "./pipe.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, pipe } from "./pipe.ts";
 import { refuse, streamHeaders } from "./refusal.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "./request.ts";
 import { type Closable, closeOnSignal, forgetOnSignal } from "./shutdown.ts";
 import { highWaterMark, type Sink } from "./sinks/sink.ts";
 import { WebSink } from "./sinks/web.ts";
-import type { DataOf, Events, TypeOf } from "./typing.ts";
+import type { DispatchArguments, Events, TypeOf } from "./typing.ts";
 import type { Duration } from "./units.ts";
 
 /**
@@ -46,10 +46,7 @@ import type { Duration } from "./units.ts";
  * ```
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export class EventSource<E extends Events = false>
-  extends EventTarget
-  implements Closable, PipeTarget, AsyncDisposable
-{
+export class EventSource<E extends Events = false> extends EventTarget implements Closable, AsyncDisposable {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static readonly CLOSED = 2;
@@ -92,6 +89,7 @@ export class EventSource<E extends Events = false>
       return null;
     };
     friend.render = (source) => source.#options.render;
+    friend.contract = (source) => source.#options.events;
     friend.gone = (source) => source.#gone();
     friend.drained = (source) => source.#drained();
   }
@@ -101,11 +99,11 @@ export class EventSource<E extends Events = false>
    * @param options The keep-alive in milliseconds, a render function, or {@link SourceOptions}.
    * @throws {SourcecastTypeError} for anything that is no web request, and for options with values that are not allowed.
    */
-  constructor(request: RequestLike | Connection, options?: Duration | Render | SourceOptions) {
+  constructor(request: RequestLike | Connection, options?: Duration | Render | SourceOptions<E>) {
     super();
     const isConnection = request instanceof Connection;
     if (!isConnection) assertRequest(request);
-    this.#options = resolveOptions(options);
+    this.#options = (isConnection ? request.options : undefined) ?? resolveOptions(options);
     this.#request = isConnection ? request.request : request;
     this.#sink = isConnection ? request.sink : new WebSink(request.signal);
     this.#line = new Line(this, this.#sink, this.#options.keepAlive);
@@ -176,14 +174,16 @@ export class EventSource<E extends Events = false>
    * @returns false when the source is closed or the event was dropped.
    * @throws {SourcecastTypeError} when the event cannot be written, before anything is.
    */
-  dispatch<T extends TypeOf<E>>(type: T, data?: DataOf<E, T>, options?: EventOptions): boolean {
+  dispatch<T extends TypeOf<E>>(type: T, ...rest: DispatchArguments<E, T, EventOptions>): boolean;
+  dispatch(type: string, data?: unknown, options?: EventOptions): boolean {
     if (this.#closeReason !== null) return false;
-    return this.#deliver(encodeFrame(type, data, options, this.#options.render));
+    return this.#deliver(encodeFrame(type, data, options, this.#options.render, this.#options.events));
   }
 
   /** Sends data under the type that clients hear as `message`. */
-  dispatchMessage(data?: DataOf<E, "message">, options?: EventOptions): boolean {
-    return this.dispatch("message" as TypeOf<E>, data as never, options);
+  dispatchMessage(...rest: DispatchArguments<E, "message", EventOptions>): boolean;
+  dispatchMessage(data?: unknown, options?: EventOptions): boolean {
+    return (this as EventSource).dispatch("message", data, options);
   }
 
   /** Sends a comment: clients ignore it, people who debug see it. */
@@ -202,8 +202,9 @@ export class EventSource<E extends Events = false>
     if (!(event instanceof ServerSentEvent)) return super.dispatchEvent(event);
     refuseReserved(event.type);
     if (this.#closeReason !== null) return false;
+    const frame = frameOf(event, this.#options.events);
     if (!isLifeEvent(event.type) && !super.dispatchEvent(event)) return false;
-    return this.#deliver(frameOf(event));
+    return this.#deliver(frame);
   }
 
   /**
@@ -221,8 +222,8 @@ export class EventSource<E extends Events = false>
    * }
    * ```
    */
-  async pipe<T>(pieces: Pipeable<T>, options?: PipeOptions<T>): Promise<PipeResult> {
-    const result = await pipe(pieces, this as PipeTarget, options);
+  async pipe<T>(pieces: Pipeable<T>, options?: PipeOptions<T, TypeOf<E>>): Promise<PipeResult> {
+    const result = await pipe(pieces, this as EventSource, options);
     if (result.ended === "failed") this.#emit("error", () => new SourceErrorEvent(result.error));
     return result;
   }

@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import { Connection } from "../connection.ts";
 import { quote, SourcecastTypeError } from "../errors.ts";
+import { type Hub, openSubscription } from "../hub/hub.ts";
+import type { SubscribeOptions } from "../hub/options.ts";
 import type { SourceOptions } from "../options.ts";
 import type { RequestLike } from "../request.ts";
 import { type NodeResponse, NodeSink } from "../sinks/node.ts";
@@ -14,7 +16,7 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type { NodeResponse };
 
 /** The options of {@link openEventSource}. */
-export interface NodeSourceOptions extends SourceOptions {
+export interface NodeSourceOptions<E extends Events = false> extends SourceOptions<E> {
   /**
    * Lets frames pass by `response.write()` to the socket where that is the same, which saves most of the time that a
    * delivery takes. @default true
@@ -41,11 +43,39 @@ export interface NodeSourceOptions extends SourceOptions {
 export function openEventSource<E extends Events = false>(
   req: NodeRequest,
   res: NodeResponse,
-  options?: NodeSourceOptions | Duration,
+  options?: NodeSourceOptions<E> | Duration,
 ): EventSource<E> {
   assertExchange(req, res);
   const direct = typeof options !== "object" || options.direct !== false;
   return new EventSource<E>(new Connection(new NodeRequestView(req), new NodeSink(res, direct)), options);
+}
+
+/**
+ * Answers a request of Node with a stream of a hub's channels: as `hub.response()` does, with no stream between the log and
+ * the socket.
+ *
+ * @returns The source, or `null` where the request was answered with something else.
+ * @throws {SourcecastTypeError} for channel names and options that are not allowed, with nothing sent.
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { createHub } from "sourcecast";
+ * import { respond } from "sourcecast/node";
+ *
+ * const hub = createHub();
+ * const server = createServer((req, res) => respond(hub, req, res, { channels: ["news"] }));
+ * await hub.close();
+ * ```
+ */
+export async function respond<E extends Events>(
+  hub: Hub<E>,
+  req: NodeRequest,
+  res: NodeResponse,
+  options: SubscribeOptions & { direct?: boolean },
+): Promise<EventSource | null> {
+  assertExchange(req, res);
+  const connection = new Connection(new NodeRequestView(req), new NodeSink(res, options?.direct !== false));
+  return openSubscription(hub as Hub<never>, connection, options);
 }
 
 /**

@@ -1,0 +1,129 @@
+import { type Pipeable, type PipeOptions, type PipeResult, pipe } from "../pipe.ts";
+import type { RequestLike } from "../request.ts";
+import type { DataOf, DispatchArguments, Events, TypeOf } from "../typing.ts";
+import type { Duration } from "../units.ts";
+import type { Hub } from "./hub.ts";
+import { type Followed, listenersGone } from "./listeners.ts";
+import type { PublishOptions, SubscribeOptions } from "./options.ts";
+import type { PublishedEvent } from "./publish.ts";
+import { assertChannelName } from "./selection.ts";
+
+/** What a channel needs of its hub. */
+export interface ChannelContext {
+  publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
+  end(channel: string): Promise<string>;
+  readonly followed: Followed;
+}
+
+/** The options of {@link Channel.pipe}. */
+export interface ChannelPipeOptions<T> extends PipeOptions<T> {
+  /** Ends the channel after the last piece. @default true */
+  endChannel?: boolean;
+  /** Stops the producer when nobody has followed the channel in this process for so long. @default never */
+  stopWhenUnheard?: Duration;
+}
+
+/** An event for {@link Channel.dispatch} in the form for several at once. */
+export type EventOf<E extends Events> = {
+  [T in TypeOf<E>]: { type: T; data?: DataOf<E, T> } & PublishOptions;
+}[TypeOf<E>];
+
+/**
+ * A name under which events are published in a hub's log, to everyone who follows it on every machine. Costs nothing to make.
+ */
+export class Channel<E extends Events = false> {
+  readonly name: string;
+  readonly #hub: Hub<E>;
+  readonly #context: ChannelContext;
+
+  constructor(name: string, hub: Hub<E>, context: ChannelContext) {
+    this.name = name;
+    this.#hub = hub;
+    this.#context = context;
+  }
+
+  /**
+   * Publishes an event. Resolves with its cursor when the log has accepted it; rejects, with nothing published, otherwise.
+   *
+   * @throws {SourcecastError} `ERR_SSE_CONFLICT` if `after` does not hold, `ERR_SSE_LOG` if the log cannot store,
+   * `ERR_SSE_LIMIT`, `ERR_SSE_CONTRACT`, `ERR_SSE_DATA`, `ERR_SSE_TYPE` for what may not be published.
+   */
+  dispatch<T extends TypeOf<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
+  /** Publishes several events next to each other, all of them or none. Resolves with their cursors. */
+  dispatch(events: readonly EventOf<E>[]): Promise<string[]>;
+  async dispatch(
+    type: string | readonly PublishedEvent[],
+    data?: unknown,
+    options?: PublishOptions,
+  ): Promise<string | string[]> {
+    if (typeof type === "object") return this.#publish(type);
+    const [cursor] = await this.#publish([{ ...options, type, data }]);
+    return cursor as string;
+  }
+
+  /** Publishes data under the type that clients hear as `message`. */
+  dispatchMessage(...rest: DispatchArguments<E, "message", PublishOptions>): Promise<string> {
+    return this.dispatch("message" as TypeOf<E>, ...(rest as never));
+  }
+
+  /** Answers a request with the stream of this channel; a name that ends in `*` follows all with that prefix. */
+  response(request: RequestLike, options: Omit<SubscribeOptions, "channels"> = {}): Promise<Response> {
+    return this.#hub.response(request, { ...options, channels: [this.name] });
+  }
+
+  /**
+   * Says that nothing will follow. Those who follow hear `sse:end`, and a client that comes back after it gets 204.
+   *
+   * @returns The cursor of the end.
+   */
+  async end(): Promise<string> {
+    assertChannelName(this.name);
+    return this.#context.end(this.name);
+  }
+
+  /**
+   * Publishes one event for each piece of a producer, so that its text survives a reload of the page and many can read it.
+   * The producer goes on when its first reader leaves. Ends the channel after the last piece.
+   *
+   * @example
+   * ```ts
+   * import { createHub } from "sourcecast";
+   *
+   * const hub = createHub();
+   * async function* words() {
+   *   yield* ["Once ", "upon ", "a ", "time"];
+   * }
+   * const result = await hub.channel("story:1").pipe(words(), { type: "token" });
+   * console.log(result.ended); // done
+   * await hub.close();
+   * ```
+   */
+  async pipe<T>(pieces: Pipeable<T>, options: ChannelPipeOptions<T> = {}): Promise<PipeResult> {
+    assertChannelName(this.name);
+    const { endChannel = true, stopWhenUnheard, ...pipeOptions } = options;
+    const unheard = listenersGone(this.#context.followed, this.name, stopWhenUnheard);
+    const result = await pipe(
+      pieces,
+      {
+        dispatch: async (type, data) => {
+          await this.#publish([{ type, data }]);
+          return true;
+        },
+        ready: () => undefined,
+        signal: unheard.signal,
+        get closeReason() {
+          return unheard.signal.aborted ? "unheard" : null;
+        },
+      },
+      pipeOptions,
+    );
+    unheard.release();
+    if (endChannel && result.ended === "done") await this.end();
+    return result;
+  }
+
+  async #publish(events: readonly PublishedEvent[]): Promise<string[]> {
+    assertChannelName(this.name);
+    return this.#context.publish(this.name, events);
+  }
+}

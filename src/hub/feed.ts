@@ -1,0 +1,127 @@
+import { unrefTimeout } from "../clock.ts";
+import { controlFrame } from "../control.ts";
+import { encodeEvent } from "../encode.ts";
+import { Frame } from "../frame.ts";
+import { friend } from "../friend.ts";
+import type { Log, Tail, TailBatch } from "../logs/log.ts";
+import { formatCursor } from "./cursor.ts";
+import type { OnError } from "./options.ts";
+import type { Ring } from "./ring.ts";
+import type { Subscription } from "./subscription.ts";
+import { Topics } from "./topics.ts";
+
+/** A newcomer that has heard nothing for so long is told where it is. */
+const greeting = 1_000;
+
+/**
+ * What comes out of the log in this process: one tail, whatever the number of connections. Each entry goes into the ring
+ * and to the live subscriptions of its channel.
+ */
+export class Feed {
+  readonly log: Log;
+  readonly ring: Ring;
+  readonly topics: Topics<Subscription> = new Topics();
+  readonly subscriptions: Set<Subscription> = new Set();
+  /** Those of the subscriptions that are behind the head. */
+  readonly lagging: Set<Subscription> = new Set();
+  readonly #onError: OnError;
+  #tail: Tail | null = null;
+  #started: Promise<void> | null = null;
+  #closed = false;
+  #newcomers: Subscription[] = [];
+  #checkpointAt = -1;
+  #checkpoint: Frame | null = null;
+
+  constructor(log: Log, ring: Ring, onError: OnError) {
+    this.log = log;
+    this.ring = ring;
+    this.#onError = onError;
+  }
+
+  /** Resolves when the head of the log is known and the tail follows it. A failure is tried again with the next call. */
+  start(): Promise<void> {
+    this.#started ??= this.#open().catch((error) => {
+      this.#started = null;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#tail?.close();
+  }
+
+  /** The cursor of the newest entry that this process has seen. */
+  get cursor(): string {
+    return formatCursor(this.ring.epoch, this.ring.top, this.ring.witness);
+  }
+
+  /** Sees to it that a newcomer is told its position even if nothing comes for it. */
+  greet(newcomer: Subscription): void {
+    if (this.#newcomers.push(newcomer) === 1) unrefTimeout(() => this.#tellNewcomers(), greeting);
+  }
+
+  /** The checkpoint at the head, the same for all who are there. */
+  checkpoint(): Frame {
+    if (this.#checkpoint === null || this.#checkpointAt !== this.ring.top) {
+      this.#checkpoint = checkpointFrame(this.cursor);
+      this.#checkpointAt = this.ring.top;
+    }
+    return this.#checkpoint;
+  }
+
+  async #open(): Promise<void> {
+    const head = await this.log.head();
+    this.ring.reset(head.epoch, head.top, head.witness);
+    if (this.#closed) return;
+    this.#tail = this.log.tail(
+      head.top,
+      (batch) => this.#receive(batch),
+      (error) => this.#onError(error, { stage: "tail" }),
+    );
+  }
+
+  #tellNewcomers(): void {
+    const newcomers = this.#newcomers;
+    this.#newcomers = [];
+    for (const newcomer of newcomers) {
+      const frame = newcomer.closed || newcomer.told !== -1 ? null : newcomer.heartbeat();
+      if (frame !== null) friend.write(newcomer.source, frame);
+    }
+  }
+
+  #receive({ epoch, entries }: TailBatch): void {
+    const { ring } = this;
+    for (const entry of entries) {
+      if (epoch !== ring.epoch) this.#newEpoch(epoch, entry.offset - 1);
+      if (entry.offset <= ring.top) continue;
+      if (entry.offset > ring.top + 1) this.#hole(entry.offset - 1);
+      const item = ring.push(entry);
+      this.topics.visit(entry.channel, (subscription) => subscription.deliver(item));
+    }
+  }
+
+  /** Entries were trimmed before they could be followed: those who were at the head find out from the log what is left. */
+  #hole(before: number): void {
+    const { epoch, top } = this.ring;
+    this.ring.reset(epoch, before, 0);
+    for (const subscription of this.subscriptions) subscription.fallBehind(top);
+  }
+
+  #newEpoch(epoch: string, before: number): void {
+    this.ring.reset(epoch, before, 0);
+    this.#checkpoint = null;
+    for (const subscription of this.subscriptions) subscription.restart();
+  }
+}
+
+/** Gives the client a position without anything having happened for it. */
+export function checkpointFrame(cursor: string): Frame {
+  return controlFrame("sse:checkpoint", {}, cursor);
+}
+
+/** A position that goes unheard: enough for clients that follow the standard to the letter, and some do not. */
+export function silentPositionFrame(cursor: string): Frame {
+  return Frame.of(encodeEvent({ id: cursor }));
+}

@@ -1,0 +1,76 @@
+import { now, unrefTimeout } from "../clock.ts";
+import { controlFrame } from "../control.ts";
+import { friend } from "../friend.ts";
+import type { Feed } from "./feed.ts";
+import type { ResolvedLimits } from "./limits.ts";
+import type { Subscription } from "./subscription.ts";
+
+/**
+ * What is to be looked at from time to time: who does not read, who has been here long enough, who may still be here. One
+ * timer for a hub, and none while nobody is connected.
+ */
+export class Housekeeping {
+  readonly #feed: Feed;
+  readonly #limits: ResolvedLimits;
+  readonly #reauthorize: number;
+  readonly #pace: number;
+  readonly #onStalled: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(feed: Feed, limits: ResolvedLimits, reauthorize: number, onStalled: () => void) {
+    this.#feed = feed;
+    this.#limits = limits;
+    this.#reauthorize = reauthorize;
+    this.#onStalled = onStalled;
+    this.#pace = Math.min(1_000, Math.max(10, Math.min(limits.stall, limits.lifetime, reauthorize) / 4));
+  }
+
+  /** When a connection that begins now is to end: scattered, so that those who came together do not leave together. */
+  expiry(): number {
+    return now() + this.#limits.lifetime * (1 - Math.random() / 10);
+  }
+
+  /** Keeps the timer while there are connections. */
+  wake(): void {
+    this.#timer ??= unrefTimeout(() => this.#look(), this.#pace);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const time = now();
+    for (const subscription of this.#feed.lagging) this.#checkStalled(subscription, time);
+    if (Math.min(this.#limits.lifetime, this.#reauthorize) !== Number.POSITIVE_INFINITY) {
+      for (const subscription of this.#feed.subscriptions) this.#checkAge(subscription, time);
+    }
+    if (this.#feed.subscriptions.size > 0) this.wake();
+  }
+
+  #checkStalled(subscription: Subscription, time: number): void {
+    if (time - subscription.lastProgress < this.#limits.stall || !friend.isFull(subscription.source)) return;
+    this.#onStalled();
+    subscription.source.close("stalled");
+  }
+
+  #checkAge(subscription: Subscription, time: number): void {
+    if (time >= subscription.expires) subscription.source.close("expired");
+    else if (time - subscription.lastAsked >= this.#reauthorize) this.#askAgain(subscription, time);
+  }
+
+  async #askAgain(subscription: Subscription, time: number): Promise<void> {
+    subscription.lastAsked = time;
+    const allowed = await subscription.permissions.renew(subscription.options.channels);
+    if (!allowed) endStream(subscription, "revoked");
+  }
+}
+
+/** Ends a stream for good, as far as this side can say so: the client is told why, and a reconnect is asked for again. */
+export function endStream(subscription: Subscription, reason: string): void {
+  if (subscription.closed) return;
+  subscription.tell(controlFrame("sse:end", { reason }));
+  subscription.source.close(reason);
+}

@@ -1,0 +1,65 @@
+import { SourcecastTypeError } from "../errors.ts";
+import { bytes, milliseconds } from "../units.ts";
+import type { Limits } from "./options.ts";
+
+/** {@link Limits} checked and with their defaults, times in milliseconds and sizes in bytes. */
+export type ResolvedLimits = { readonly [name in keyof Limits]-?: number };
+
+export function resolveLimits(limits: Limits = {}): ResolvedLimits {
+  return {
+    connections: count(limits.connections, "connections", Number.POSITIVE_INFINITY),
+    connectionsPerKey: count(limits.connectionsPerKey, "connectionsPerKey", Number.POSITIVE_INFINITY),
+    channels: count(limits.channels, "channels", 100),
+    eventSize: bytes(limits.eventSize ?? "1mb", "limits.eventSize"),
+    replay: count(limits.replay, "replay", 100_000),
+    lifetime:
+      limits.lifetime === undefined ? Number.POSITIVE_INFINITY : milliseconds(limits.lifetime, "limits.lifetime"),
+    stall: milliseconds(limits.stall ?? "30s", "limits.stall"),
+  };
+}
+
+function count(value: number | undefined, name: string, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option limits.${name} is ${value}; it takes a whole number, zero or more`,
+  );
+}
+
+/** Counts connections, in total and by key. A place that is taken is given back exactly once. */
+export class Places {
+  readonly #limits: ResolvedLimits;
+  readonly #byKey = new Map<string, number>();
+  #total = 0;
+
+  constructor(limits: ResolvedLimits) {
+    this.#limits = limits;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Takes a place and returns what gives it back, or the name of the limit that was met. */
+  take(key: string | undefined): (() => void) | "connections" | "connectionsPerKey" {
+    if (this.#total >= this.#limits.connections) return "connections";
+    const ofKey = key === undefined ? 0 : (this.#byKey.get(key) ?? 0);
+    if (ofKey >= this.#limits.connectionsPerKey) return "connectionsPerKey";
+    this.#total++;
+    if (key !== undefined) this.#byKey.set(key, ofKey + 1);
+    let taken = true;
+    return () => {
+      if (taken) this.#giveBack(key);
+      taken = false;
+    };
+  }
+
+  #giveBack(key: string | undefined): void {
+    this.#total--;
+    if (key === undefined) return;
+    const rest = (this.#byKey.get(key) ?? 1) - 1;
+    if (rest === 0) this.#byKey.delete(key);
+    else this.#byKey.set(key, rest);
+  }
+}

@@ -1,0 +1,47 @@
+import type { RequestLike } from "../request.ts";
+import type { Authorize, OnError } from "./options.ts";
+
+/** What one connection may follow. The answers are kept until the next time that all is asked for anew. */
+export class Permissions {
+  readonly #authorize: Authorize | undefined;
+  readonly #request: RequestLike;
+  readonly #onError: OnError;
+  #answers: Map<string, boolean> | null = null;
+
+  constructor(authorize: Authorize | undefined, request: RequestLike, onError: OnError) {
+    this.#authorize = authorize;
+    this.#request = request;
+    this.#onError = onError;
+  }
+
+  /** Whether a channel may be read; `undefined` when that has not been asked yet. */
+  of(channel: string): boolean | undefined {
+    return this.#authorize === undefined ? true : this.#answers?.get(channel);
+  }
+
+  /** Asks for a channel unless the answer is there. A question that fails is a no. */
+  async ask(channel: string): Promise<void> {
+    if (this.of(channel) !== undefined) return;
+    const answer = await this.#answer(channel);
+    this.#answers ??= new Map();
+    this.#answers.set(channel, answer);
+  }
+
+  /** Asks for all of them anew, and for anything else when it comes up. True when all may be read. */
+  async renew(channels: readonly string[]): Promise<boolean> {
+    if (this.#authorize === undefined) return true;
+    const answers = new Map<string, boolean>();
+    for (const channel of channels) answers.set(channel, await this.#answer(channel));
+    this.#answers = answers;
+    return [...answers.values()].every((answer) => answer);
+  }
+
+  async #answer(channel: string): Promise<boolean> {
+    try {
+      return (await this.#authorize?.({ request: this.#request, channel })) === true;
+    } catch (error) {
+      this.#onError(error, { stage: "authorize" });
+      return false;
+    }
+  }
+}

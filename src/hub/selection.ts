@@ -1,0 +1,44 @@
+import { quote, SourcecastTypeError } from "../errors.ts";
+import type { Selection } from "../logs/log.ts";
+
+/** Longest name of a channel, in characters. */
+const longestName = 256;
+
+/** @throws {SourcecastTypeError} for a name that cannot be that of a channel. */
+export function assertChannelName(name: string): void {
+  assertName(name);
+  if (name.endsWith("*")) {
+    throw channelError(name, "ends in *, which follows all channels with that prefix", "dispatch to one channel");
+  }
+}
+
+/** What is followed: names, and prefixes where a name ends in `*`. What a prefix has already is left out. */
+export function selectionOf(channels: readonly string[]): Selection {
+  if (!Array.isArray(channels) || channels.length === 0) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_CHANNEL",
+      `The option channels is ${quote(channels)}; pass a list of at least one channel name`,
+    );
+  }
+  for (const name of channels) assertName(name);
+  const prefixes = channels.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  const names = channels.filter((name) => !name.endsWith("*") && !prefixes.some((prefix) => name.startsWith(prefix)));
+  const shortest = prefixes.filter((one) => !prefixes.some((other) => other !== one && one.startsWith(other)));
+  return { channels: [...new Set(names)], prefixes: [...new Set(shortest)] };
+}
+
+function assertName(name: string): void {
+  if (typeof name !== "string" || name === "") throw channelError(name, "is no name", "pass a non-empty string");
+  if (name.length > longestName) {
+    throw channelError(name, `is longer than ${longestName} characters`, "use a shorter one");
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed()) {
+    throw channelError(name, "has control characters or a lone surrogate", "use printable text");
+  }
+  if (name.slice(0, -1).includes("*")) throw channelError(name, "has a * inside", "a * may only be the last character");
+}
+
+function channelError(name: unknown, found: string, remedy: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_CHANNEL", `The channel name ${quote(name)} ${found}; ${remedy}`);
+}
