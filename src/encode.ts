@@ -30,6 +30,15 @@ export function encodeEvent(event: EventFields): string {
   return `${text}\n`;
 }
 
+/** Types that begin with `sse:` are those in which a stream speaks of itself: gaps, resets, checkpoints, its end. */
+export function refuseReserved(type: string): void {
+  if (typeof type !== "string" || !type.startsWith("sse:")) return;
+  throw new SourcecastTypeError(
+    "ERR_SSE_TYPE",
+    `The event type ${quote(type)} is reserved: types that begin with "sse:" declare losses; choose another prefix`,
+  );
+}
+
 /** The text of a comment, which clients ignore; one line for each line of `comment`. */
 export function encodeComment(comment: string): string {
   return `${encodeLines(": ", comment, "ERR_SSE_COMMENT")}\n`;

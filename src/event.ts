@@ -1,4 +1,5 @@
-import { type EventFields, encodeEvent, type Replacer, serialize } from "./encode.ts";
+import type { AnyContract } from "./contract.ts";
+import { type EventFields, encodeEvent, type Replacer, refuseReserved, serialize } from "./encode.ts";
 import { quote, SourcecastTypeError } from "./errors.ts";
 import { Frame } from "./frame.ts";
 
@@ -20,8 +21,8 @@ export interface ServerSentEventInit extends EventOptions {
   cancelable?: boolean;
 }
 
-/** The frame of a {@link ServerSentEvent}, made once. */
-export let frameOf: (event: ServerSentEvent) => Frame;
+/** The frame of a {@link ServerSentEvent}, made once, or what a contract makes of the data that it was given. */
+export let frameOf: (event: ServerSentEvent, events?: AnyContract) => Frame;
 
 /**
  * One server-sent event. Its data is serialised, and all of it checked, when it is made; listeners of a source hear it
@@ -45,10 +46,13 @@ export class ServerSentEvent extends Event {
   /** Reconnection time in milliseconds that comes with the event, if any. */
   readonly retry: number | undefined;
   readonly #text: string;
+  readonly #given: unknown;
+  readonly #init: ServerSentEventInit;
   #frame: Frame | undefined;
 
   static {
-    frameOf = (event) => {
+    frameOf = (event, events) => {
+      if (events !== undefined) return encodeFrame(event.type, event.#given, event.#init, undefined, events);
       event.#frame ??= Frame.of(event.#text);
       return event.#frame;
     };
@@ -60,6 +64,8 @@ export class ServerSentEvent extends Event {
     this.#text = encodeEvent({ ...init, type, data: this.data });
     this.id = init.id === undefined ? undefined : String(init.id);
     this.retry = init.retry;
+    this.#given = data;
+    this.#init = init;
   }
 
   /** The event as it is written, with the blank line that ends it. */
@@ -73,22 +79,20 @@ export class ServerSentEvent extends Event {
  *
  * @throws {SourcecastTypeError} before anything is written.
  */
-export function encodeFrame(type: string, data: unknown, options?: EventOptions, render?: Render): Frame {
+export function encodeFrame(
+  type: string,
+  data: unknown,
+  options?: EventOptions,
+  render?: Render,
+  events?: AnyContract,
+): Frame {
   refuseReserved(type);
+  const value = events === undefined ? data : events.validateSync(type, data);
   const text =
-    render === undefined || typeof data === "string" || data === undefined
-      ? serialize(data, options?.replacer, options?.space)
-      : renderText(render, data);
+    render === undefined || typeof value === "string" || value === undefined
+      ? serialize(value, options?.replacer, options?.space)
+      : renderText(render, value);
   return Frame.of(encodeEvent({ ...options, type, data: text }));
-}
-
-/** Types that begin with `sse:` are those in which a stream speaks of itself: gaps, resets, checkpoints, its end. */
-export function refuseReserved(type: string): void {
-  if (typeof type !== "string" || !type.startsWith("sse:")) return;
-  throw new SourcecastTypeError(
-    "ERR_SSE_TYPE",
-    `The event type ${quote(type)} is reserved: types that begin with "sse:" declare losses; choose another prefix`,
-  );
 }
 
 function renderText(render: Render, element: unknown): string {

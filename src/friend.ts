@@ -1,3 +1,4 @@
+import type { AnyContract } from "./contract.ts";
 import type { Render } from "./event.ts";
 import { Frame } from "./frame.ts";
 import type { Beating } from "./heartbeat.ts";
@@ -27,6 +28,7 @@ export interface Friend {
   follow(source: AnySource, follower: Follower): void;
   unfollow(source: AnySource, follower: Follower): void;
   render(source: AnySource): Render | undefined;
+  contract(source: AnySource): AnyContract | undefined;
   heartbeat(source: AnySource): Frame | null;
   gone(source: AnySource): void;
   drained(source: AnySource): void;

@@ -29,10 +29,10 @@ export {
   SourceOverflowEvent,
 } from "./life.ts";
 export type { Retry } from "./opening.ts";
-export type { Overflow, OverflowDecision, SourceOptions } from "./options.ts";
+export type { ContractOptions, Overflow, OverflowDecision, SourceOptions } from "./options.ts";
 export type { Pipeable, PipeOptions, PipeResult } from "./pipe.ts";
 export { acceptsEventStream, type RequestLike } from "./request.ts";
-export { EventSourceSet, type SetOptions } from "./set.ts";
+export { EventSourceSet } from "./set.ts";
 export { EventSource } from "./source.ts";
 export type { DataOf, Events, TypeOf } from "./typing.ts";
 export type { Duration, Size } from "./units.ts";

@@ -1,8 +1,10 @@
+import type { AnyContract, EventContract } from "./contract.ts";
 import type { CorsOptions } from "./cors.ts";
 import { quote, SourcecastTypeError } from "./errors.ts";
 import type { Render } from "./event.ts";
 import type { HeaderOverrides } from "./headers.ts";
 import { defaultRetry, type Retry, retryFrom } from "./opening.ts";
+import type { Events } from "./typing.ts";
 import { bytes, type Duration, milliseconds, type Size } from "./units.ts";
 
 /** What a function given as `onOverflow` is told. */
@@ -47,8 +49,25 @@ export interface SourceOptions {
   shutdown?: boolean;
 }
 
+/** The contract of the events `E`; there is none for those of any type. */
+export type ContractFor<E extends Events> = E extends boolean ? never : EventContract<E>;
+
+/** The option that decides the type of a source or set. Apart from the others, which are the same for all types. */
+export interface ContractOptions<E extends Events = false> {
+  /**
+   * The events that may be dispatched, from `defineEvents()` of `sourcecast/contract`. Their data is checked before
+   * anything is written, and what the schema makes of it is what is written. The contract of a set stands for all its
+   * members; one without asks those of its members. @default any
+   */
+  events?: ContractFor<E>;
+}
+
+/** The second argument of an event source in its three forms: the keep-alive in ms, the render function, or options. */
+export type SourceArgument<E extends Events = false> = Duration | Render | (SourceOptions & ContractOptions<E>);
+
 /** {@link SourceOptions} checked and with their defaults. */
 export interface ResolvedOptions {
+  readonly events: AnyContract | undefined;
   readonly keepAlive: number;
   readonly retry: () => number;
   readonly headers: HeaderOverrides | undefined;
@@ -61,6 +80,7 @@ export interface ResolvedOptions {
 }
 
 const defaults: ResolvedOptions = {
+  events: undefined,
   keepAlive: 30_000,
   retry: retryFrom(defaultRetry),
   headers: undefined,
@@ -72,8 +92,7 @@ const defaults: ResolvedOptions = {
   shutdown: true,
 };
 
-/** The second argument of an event source in its three forms: the keep-alive in ms, the render function, or options. */
-export function resolveOptions(options: Duration | Render | SourceOptions | undefined): ResolvedOptions {
+export function resolveOptions<E extends Events>(options: SourceArgument<E> | undefined): ResolvedOptions {
   if (options === undefined) return defaults;
   if (typeof options === "function") return { ...defaults, render: options };
   if (typeof options !== "object") return { ...defaults, keepAlive: silence(options) };
@@ -86,6 +105,7 @@ export function resolveOptions(options: Duration | Render | SourceOptions | unde
     throw optionError("onOverflow", onOverflow, '"close", "drop" or a function');
   }
   return {
+    events: resolveContract(options.events),
     keepAlive: options.keepAlive === undefined ? defaults.keepAlive : silence(options.keepAlive),
     retry: options.retry === undefined ? defaults.retry : retryFrom(options.retry),
     headers,
@@ -99,6 +119,12 @@ export function resolveOptions(options: Duration | Render | SourceOptions | unde
     negotiate: options.negotiate ?? defaults.negotiate,
     shutdown: options.shutdown ?? defaults.shutdown,
   };
+}
+
+/** Checks the option `events`, by structure: the contract may come from another copy of the package. */
+export function resolveContract(events: AnyContract | undefined): AnyContract | undefined {
+  if (events === undefined || typeof events?.validateSync === "function") return events;
+  throw optionError("events", events, "what defineEvents() of sourcecast/contract returns");
 }
 
 function silence(keepAlive: Duration | false): number {

@@ -1,10 +1,12 @@
+import type { AnyContract } from "./contract.ts";
 import { encodeComment } from "./encode.ts";
 import { quote, SourcecastTypeError } from "./errors.ts";
 import { type EventOptions, encodeFrame, type Render } from "./event.ts";
 import { Frame } from "./frame.ts";
 import { type Follower, friend } from "./friend.ts";
+import { type ContractOptions, resolveContract } from "./options.ts";
 import { EventSource } from "./source.ts";
-import type { DataOf, Events, TypeOf } from "./typing.ts";
+import type { DispatchArguments, Events, TypeOf } from "./typing.ts";
 
 /**
  * A group of sources that hear the same. An event is encoded once for all of them. A member that closes leaves by itself;
@@ -26,8 +28,11 @@ import type { DataOf, Events, TypeOf } from "./typing.ts";
  * ```
  */
 export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>> {
+  readonly #events: AnyContract | undefined;
   /** The members in the order of a walk; made when the set has changed since the last one. */
   #members: readonly EventSource<E>[] | null = null;
+  /** The members by contracts of their own, where some have one and the set has none; made with `#members`. */
+  #parties: ReadonlyMap<AnyContract | undefined, readonly EventSource<E>[]> | null = null;
   readonly #follower: Follower = {
     onClose: (source) => {
       super.delete(source as EventSource<E>);
@@ -35,10 +40,18 @@ export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>
     },
   };
 
-  constructor(sources?: Iterable<EventSource<E>> | null) {
+  /**
+   * @param sources The first members.
+   * @param options May also stand alone.
+   */
+  constructor(sources?: Iterable<EventSource<E>> | null, options?: ContractOptions<E>);
+  constructor(options: ContractOptions<E>);
+  constructor(first?: Iterable<EventSource<E>> | ContractOptions<E> | null, second?: ContractOptions<E>) {
     // Members that are given here are added by hand: during super() the fields of this class are not there yet.
     super();
-    for (const source of sources ?? []) this.add(source);
+    const alone = typeof first === "object" && first !== null && !(Symbol.iterator in first);
+    this.#events = resolveContract((alone ? first : second)?.events);
+    for (const source of alone ? [] : (first ?? [])) this.add(source as EventSource<E>);
   }
 
   /** Adds a source. One that is closed already is left out. */
@@ -77,23 +90,23 @@ export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>
    * @returns How many were served.
    * @throws {SourcecastTypeError} when the event cannot be written, before anyone is served.
    */
-  dispatch<T extends TypeOf<E>>(type: T, data?: DataOf<E, T>, options?: EventOptions): number {
+  dispatch<T extends TypeOf<E>>(type: T, ...rest: DispatchArguments<E, T, EventOptions>): number;
+  dispatch(type: string, data?: unknown, options?: EventOptions): number {
     const members = this.#walk();
-    const frames = encodeForAll(members, type, data, options);
-    if (frames instanceof Frame) return this.#deliver(members, frames);
-    let served = 0;
-    for (const [render, frame] of frames) {
-      served += this.#deliver(
-        members.filter((member) => friend.render(member) === render),
-        frame,
-      );
+    if (this.#parties === null) {
+      return this.#deliverForms(members, encodeForAll(members, type, data, options, this.#events));
     }
-    return served;
+    const parties = Array.from(this.#parties, ([events, party]) => ({
+      party,
+      frames: encodeForAll(party, type, data, options, events),
+    }));
+    return parties.reduce((served, { party, frames }) => served + this.#deliverForms(party, frames), 0);
   }
 
   /** Sends data under the type that clients hear as `message`. */
-  dispatchMessage(data?: DataOf<E, "message">, options?: EventOptions): number {
-    return this.dispatch("message" as TypeOf<E>, data as never, options);
+  dispatchMessage(...rest: DispatchArguments<E, "message", EventOptions>): number;
+  dispatchMessage(data?: unknown, options?: EventOptions): number {
+    return (this as EventSourceSet).dispatch("message", data, options);
   }
 
   /** Sends a comment, which clients ignore. */
@@ -124,8 +137,24 @@ export class EventSourceSet<E extends Events = false> extends Set<EventSource<E>
     return served;
   }
 
+  #deliverForms(members: readonly EventSource<E>[], frames: Frame | Map<Render | undefined, Frame>): number {
+    if (frames instanceof Frame) return this.#deliver(members, frames);
+    let served = 0;
+    for (const [render, frame] of frames) {
+      served += this.#deliver(
+        members.filter((member) => friend.render(member) === render),
+        frame,
+      );
+    }
+    return served;
+  }
+
   #walk(): readonly EventSource<E>[] {
-    this.#members ??= Array.from(this);
+    if (this.#members === null) {
+      this.#members = Array.from(this);
+      const asked = this.#events === undefined && this.#members.some((member) => friend.contract(member) !== undefined);
+      this.#parties = asked ? Map.groupBy(this.#members, (member) => friend.contract(member)) : null;
+    }
     return this.#members;
   }
 }
@@ -136,12 +165,14 @@ function encodeForAll<E extends Events>(
   type: string,
   data: unknown,
   options: EventOptions | undefined,
+  events: AnyContract | undefined,
 ): Frame | Map<Render | undefined, Frame> {
-  if (typeof data === "string" || members.length === 0) return encodeFrame(type, data, options);
+  const value = events === undefined ? data : events.validateSync(type, data);
+  if (typeof value === "string" || members.length === 0) return encodeFrame(type, value, options);
   const frames = new Map<Render | undefined, Frame>();
   for (const member of members) {
     const render = friend.render(member);
-    if (!frames.has(render)) frames.set(render, encodeFrame(type, data, options, render));
+    if (!frames.has(render)) frames.set(render, encodeFrame(type, value, options, render));
   }
   return frames.size === 1 ? (frames.values().next().value as Frame) : frames;
 }

@@ -2,7 +2,7 @@ import { now } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { encodeComment, refuseReserved } from "./encode.ts";
 import { SourcecastTypeError } from "./errors.ts";
-import { type EventOptions, encodeFrame, frameOf, type Render, ServerSentEvent } from "./event.ts";
+import { type EventOptions, encodeFrame, frameOf, ServerSentEvent } from "./event.ts";
 import { Frame } from "./frame.ts";
 import { type Follower, friend, Line } from "./friend.ts";
 import type { HeaderOverrides } from "./headers.ts";
@@ -17,7 +17,7 @@ import {
   SourceOverflowEvent,
 } from "./life.ts";
 import { openingFrame } from "./opening.ts";
-import { type OverflowDecision, type ResolvedOptions, resolveOptions, type SourceOptions } from "./options.ts";
+import { type OverflowDecision, type ResolvedOptions, resolveOptions, type SourceArgument } from "./options.ts";
 import { Backlog } from "./overflow.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, pipe } from "./pipe.ts";
 import { refuse, streamHeaders } from "./refusal.ts";
@@ -26,7 +26,6 @@ import { type Closable, closeOnSignal, forgetOnSignal } from "./shutdown.ts";
 import { highWaterMark, type Sink } from "./sinks/sink.ts";
 import { WebSink } from "./sinks/web.ts";
 import type { DispatchArguments, Events, TypeOf } from "./typing.ts";
-import type { Duration } from "./units.ts";
 
 /**
  * The server's end of one event stream: what is dispatched here, a browser's `EventSource` hears.
@@ -96,10 +95,10 @@ export class EventSource<E extends Events = false> extends EventTarget implement
 
   /**
    * @param request The request that asks for the stream.
-   * @param options The keep-alive in milliseconds, a render function, or {@link SourceOptions}.
+   * @param options The keep-alive in milliseconds, a render function, or {@link SourceOptions} and {@link ContractOptions}.
    * @throws {SourcecastTypeError} for anything that is no web request, and for options with values that are not allowed.
    */
-  constructor(request: RequestLike | Connection, options?: Duration | Render | SourceOptions<E>) {
+  constructor(request: RequestLike | Connection, options?: SourceArgument<E>) {
     super();
     const isConnection = request instanceof Connection;
     if (!isConnection) assertRequest(request);

@@ -4,7 +4,7 @@ import { Connection } from "../connection.ts";
 import { quote, SourcecastTypeError } from "../errors.ts";
 import { type Hub, openSubscription } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import type { SourceOptions } from "../options.ts";
+import type { ContractOptions, SourceOptions } from "../options.ts";
 import type { RequestLike } from "../request.ts";
 import { type NodeResponse, NodeSink } from "../sinks/node.ts";
 import { EventSource } from "../source.ts";
@@ -16,7 +16,7 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type { NodeResponse };
 
 /** The options of {@link openEventSource}. */
-export interface NodeSourceOptions<E extends Events = false> extends SourceOptions<E> {
+export interface NodeSourceOptions extends SourceOptions {
   /**
    * Lets frames pass by `response.write()` to the socket where that is the same, which saves most of the time that a
    * delivery takes. @default true
@@ -43,7 +43,7 @@ export interface NodeSourceOptions<E extends Events = false> extends SourceOptio
 export function openEventSource<E extends Events = false>(
   req: NodeRequest,
   res: NodeResponse,
-  options?: NodeSourceOptions<E> | Duration,
+  options?: (NodeSourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
   assertExchange(req, res);
   const direct = typeof options !== "object" || options.direct !== false;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EventSource, type SourceOptions } from "../../src/index.ts";
+import type { SourceArgument } from "../../src/options.ts";
 import { openWeb, request } from "../support/web.ts";
 
 const option = (name: string) =>
@@ -66,7 +67,7 @@ describe("an option with an allowed value is taken:", () => {
 });
 
 describe("the forms of the constructor:", () => {
-  const opening = async (options?: ConstructorParameters<typeof EventSource>[1]) => {
+  const opening = async (options?: SourceArgument) => {
     const source = new EventSource(request(), options);
     source.dispatch("t", { tag: "b" });
     void source.close();
