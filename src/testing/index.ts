@@ -1,0 +1,1 @@
+export { type LogStorage, type LogSuite, testLog } from "./log-suite.ts";

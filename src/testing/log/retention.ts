@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { entry, hasCode, offsetsOf, range, type Scenario, select } from "./scenario.ts";
+
+/** What is kept, and that what is not kept is declared. */
+export function testRetention(scenario: Scenario, bySelection: boolean): void {
+  scenario("retention: maxEvents trims from the beginning", { maxEvents: 5 }, async ({ log, eventually }) => {
+    await log.append([entry("a"), entry("a")]);
+    assert.equal((await log.head()).trimmed, 0);
+    for (const _ of range(1, 6)) await log.append(range(1, 3).map(() => entry("a")));
+    await eventually(async () => assert.equal((await log.head()).trimmed, 15));
+    const page = await log.read(0, 100);
+    assert.deepEqual([offsetsOf(page.entries), page.trimmed, page.through], [range(16, 20), 15, 20]);
+    assert.deepEqual(offsetsOf(await log.last(10, select("a"))), range(16, 20));
+    assert.equal(await log.witness(15), undefined);
+    assert.equal(typeof (await log.witness(16)), "number");
+    assert.equal((await log.append([entry("a")]))[0]?.offset, 21);
+  });
+
+  scenario("retention: maxBytes keeps the newest, however large", { maxBytes: "4kb" }, async ({ log, eventually }) => {
+    for (const i of range(1, 40)) await log.append([entry("a", `${i}`.padEnd(500))]);
+    await eventually(async () => {
+      const kept = 40 - (await log.head()).trimmed;
+      assert.ok(kept >= 2 && kept <= 8, `${kept} entries of 500 bytes are kept in 4 kB`);
+    });
+    await log.append([entry("a", "x".repeat(20_000))]);
+    await eventually(async () => assert.equal((await log.head()).trimmed, 40));
+    assert.deepEqual(offsetsOf((await log.read(0, 10)).entries), [41]);
+  });
+
+  scenario("retention: maxAge takes what is older, and keeps the newest", { maxAge: 40 }, async (context) => {
+    const { log, eventually } = context;
+    await log.append([entry("a"), entry("a"), entry("a")]);
+    await eventually(async () => assert.equal((await log.head()).trimmed, 2));
+    assert.deepEqual(offsetsOf((await log.read(0, 10)).entries), [3]);
+  });
+
+  scenario("retention: nothing is taken before its time", { maxAge: "1h", maxEvents: 1_000 }, async ({ log }) => {
+    for (const _ of range(1, 20)) await log.append(range(1, 10).map(() => entry("a")));
+    const page = await log.read(0, 1_000);
+    assert.deepEqual([page.entries.length, page.trimmed], [200, 0]);
+  });
+
+  if (bySelection) {
+    scenario("retention: a channel hears only of what it lost itself", { maxEvents: 5 }, async (context) => {
+      const { log, eventually } = context;
+      await log.append(range(1, 20).map(() => entry("noise/1")));
+      await log.append([entry("quiet"), entry("noise/1"), entry("noise/2")]);
+      await eventually(async () => assert.equal((await log.head()).trimmed, 18));
+      const trimmed = async (...names: string[]) => (await log.head(select(...names))).trimmed;
+      assert.equal(await trimmed("quiet"), 0);
+      assert.equal(await trimmed("never"), 0);
+      assert.equal(await trimmed("noise/2"), 0);
+      assert.equal(await trimmed("noise/1"), 18);
+      assert.equal(await trimmed("quiet", "noise/*"), 18);
+      assert.equal((await log.read(0, 10, select("quiet"))).trimmed, 0);
+      assert.equal((await log.read(0, 10, select("noise/*"))).trimmed, 18);
+
+      await log.append(range(1, 7).map(() => entry("noise/1")));
+      await eventually(async () => assert.equal((await log.head()).trimmed, 25));
+      assert.equal(await trimmed("quiet"), 21);
+      assert.equal((await log.read(0, 10, select("qui*"))).trimmed, 21);
+      await log.append([entry("quiet")]);
+      assert.equal(await trimmed("quiet"), 21);
+    });
+
+    scenario("retention: what a newer entry of its key supersedes is no loss", { maxEvents: 2 }, async (context) => {
+      const { log, eventually } = context;
+      await log.append(range(1, 6).map((i) => entry("state", `${i}`, { key: "k" })));
+      await eventually(async () => assert.equal((await log.head()).trimmed, 4));
+      assert.equal((await log.read(0, 10, select("state"))).trimmed, 0);
+    });
+  }
+
+  scenario("retention: after holds for entries that are gone", { maxEvents: 2 }, async ({ log, eventually }) => {
+    await log.append([entry("a", "", { key: "k" }), entry("a"), ...range(1, 8).map(() => entry("noise"))]);
+    await eventually(async () => assert.equal((await log.head()).trimmed, 8));
+    await assert.rejects(log.append([entry("a", "", { after: 1 })]), hasCode("ERR_SSE_CONFLICT"));
+    await log.append([entry("a", "", { after: 2 })]);
+  });
+
+  scenario(
+    "retention: a reader that is overtaken is told of everything it misses",
+    { maxEvents: 40 },
+    async (context) => {
+      const { log, eventually } = context;
+      const published: number[] = [];
+      const accounted = new Set<number>();
+      let position = 0;
+      let overtaken = 0;
+      const step = async (limit: number) => {
+        const page = await log.read(position, limit, select("a"));
+        const [first] = page.entries;
+        assert.ok(first === undefined || first.offset > page.trimmed, `${first?.offset} was trimmed and is returned`);
+        if (page.trimmed > position) overtaken++;
+        for (const offset of range(position + 1, page.trimmed)) accounted.add(offset);
+        for (const { offset } of page.entries) {
+          assert.ok(!accounted.has(offset), `${offset} comes twice`);
+          accounted.add(offset);
+        }
+        position = page.through;
+      };
+      for (const round of range(1, 60)) {
+        const placed = log.append(
+          range(1, 10).map((i) => entry((i + round) % 3 === 0 ? "a" : "noise", `${round} ${i}`)),
+        );
+        await Promise.all([placed, step(2)]);
+        for (const [i, { offset }] of (await placed).entries()) if ((i + 1 + round) % 3 === 0) published.push(offset);
+      }
+      await eventually(async () => assert.ok((await log.head()).trimmed >= 560));
+      while (position < 600) await step(5);
+      const missing = published.filter((offset) => !accounted.has(offset));
+      assert.deepEqual(missing, [], "entries that were neither delivered nor declared");
+      assert.ok(overtaken > 0, "the reader was never overtaken");
+    },
+  );
+}

@@ -1,0 +1,152 @@
+import type { Log, LogEntry, NewEntry, Retention, Selection, TailBatch } from "../../logs/log.ts";
+import type { LogSuite } from "../log-suite.ts";
+
+/** Defines one test of the suite: a name, what the log is to keep, and what is to hold. */
+export type Scenario = (name: string, retention: Retention, body: (context: Context) => Promise<void>) => void;
+
+/** What a test works with. Whatever it opens is closed behind it. */
+export interface Context {
+  readonly log: Log;
+  /** Opens the same storage once more. */
+  open(): Promise<Log>;
+  /** Follows a log, this one unless another is given. */
+  follow(after: number, log?: Log): Follower;
+  /** Tries until the check holds: what a log does in the background, or in another process, takes its time. */
+  eventually(check: () => Promise<void>): Promise<void>;
+}
+
+export function scenarioOf(suite: LogSuite): Scenario {
+  return (name, retention, body) => {
+    suite.test(name, () => within(suite.deadline ?? 10_000, (signal) => run(suite, retention, body, signal)));
+  };
+}
+
+async function run(
+  suite: LogSuite,
+  retention: Retention,
+  body: (context: Context) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const storage = await suite.storage(retention);
+  const logs: Log[] = [];
+  const followers: Follower[] = [];
+  const open = async () => {
+    const log = await storage.open();
+    logs.push(log);
+    return log;
+  };
+  try {
+    const log = await open();
+    await body({
+      log,
+      open,
+      follow(after, followed = log) {
+        const follower = new Follower(followed, after);
+        followers.push(follower);
+        return follower;
+      },
+      async eventually(check) {
+        for (;;) {
+          try {
+            return await check();
+          } catch (error) {
+            if (signal.aborted) throw error;
+          }
+          await pause(5);
+        }
+      },
+    });
+    for (const { errors } of followers) if (errors.length > 0) throw errors[0];
+  } finally {
+    for (const log of logs) await log.close();
+    await storage.remove?.();
+  }
+}
+
+/** Collects what a tail hands over. */
+export class Follower {
+  readonly entries: LogEntry[] = [];
+  readonly batches: TailBatch[] = [];
+  /** What the tail reported; a test that expects some takes them out. */
+  readonly errors: unknown[] = [];
+  readonly close: () => void;
+  /** Called with each batch, after it was collected. */
+  onBatch: (batch: TailBatch) => void = () => {};
+  #wake: () => void = () => {};
+
+  constructor(log: Log, after: number) {
+    const tail = log.tail(
+      after,
+      (batch) => {
+        this.batches.push(batch);
+        this.entries.push(...batch.entries);
+        this.#wake();
+        this.onBatch(batch);
+      },
+      (error) => this.errors.push(error),
+    );
+    this.close = () => tail.close();
+  }
+
+  get offsets(): number[] {
+    return this.entries.map(({ offset }) => offset);
+  }
+
+  /** Resolves when so many entries have come. */
+  async count(entries: number): Promise<void> {
+    while (this.entries.length < entries) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}): NewEntry {
+  return { channel, type: "message", data, ...fields };
+}
+
+/** Selects channels by name, and by prefix where the name ends with `*`. */
+export function select(...names: string[]): Selection {
+  return {
+    channels: names.filter((name) => !name.endsWith("*")),
+    prefixes: names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1)),
+  };
+}
+
+/** The numbers from `first` to `last`. */
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+}
+
+export function offsetsOf(entries: readonly { readonly offset: number }[]): number[] {
+  return entries.map(({ offset }) => offset);
+}
+
+export function dataOf(entries: readonly LogEntry[]): string[] {
+  return entries.map(({ data }) => data);
+}
+
+/** A check for `assert.rejects`. */
+export function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => (error as { code?: unknown } | null)?.code === code;
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Fails when the work is not done in time. Whatever waits for the signal gives up a little earlier, with its own reason. */
+async function within(milliseconds: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const patience = new AbortController();
+  const timers: ReturnType<typeof setTimeout>[] = [];
+  const late = new Promise<never>((_, reject) => {
+    timers.push(setTimeout(() => patience.abort(), milliseconds * 0.8));
+    timers.push(setTimeout(() => reject(new Error(`Not done within ${milliseconds} ms`)), milliseconds));
+  });
+  try {
+    await Promise.race([work(patience.signal), late]);
+  } finally {
+    for (const timer of timers) clearTimeout(timer);
+  }
+}
