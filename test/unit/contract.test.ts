@@ -10,7 +10,15 @@ import {
   type OutputEventsOf,
   type StandardSchemaV1,
 } from "../../src/contract.ts";
-import { EventSource, EventSourceSet, ServerSentEvent, SourcecastError, SourcecastTypeError } from "../../src/index.ts";
+import {
+  createHub,
+  EventSource,
+  EventSourceSet,
+  type Hub,
+  ServerSentEvent,
+  SourcecastError,
+  SourcecastTypeError,
+} from "../../src/index.ts";
 import type { SourceOptions } from "../../src/options.ts";
 import { BodyReader, request } from "../support/web.ts";
 
@@ -402,6 +410,40 @@ describe("a set under a contract", () => {
     expect(new EventSourceSet(new Set([source])).size).toBe(1);
     expect(new EventSourceSet({ events: chat }).size).toBe(0);
     expect(new EventSourceSet().size).toBe(0);
+  });
+});
+
+describe("a hub under a contract", () => {
+  const events = defineEvents({ measured: later, seen: z.string().transform((text) => new Date(text)) });
+
+  test("waits for the schema, and publishes what it makes of the data", async () => {
+    await using hub = createHub({ events });
+    expectTypeOf(hub).toEqualTypeOf<Hub<EventsOf<typeof events>>>();
+    const client = new BodyReader(await hub.channel("a").response(request()));
+    await hub.channel("a").dispatch("measured", 2);
+    await hub.channel("a").dispatch("seen", "2026-01-02");
+    expect([await client.next(), await client.next()]).toMatchObject([
+      { type: "measured", data: "2.0" },
+      { type: "seen", data: '"2026-01-02T00:00:00.000Z"' },
+    ]);
+  });
+
+  test("refuses before the log sees it, and all of several events with one", async () => {
+    await using hub = createHub({ events });
+    const channel = hub.channel("a");
+    const before = await hub.cursor();
+    const refused = { code: "ERR_SSE_CONTRACT", issues: [{ message: "Not a number" }] };
+    // @ts-expect-error a number is measured
+    await expect(channel.dispatch("measured", "2")).rejects.toMatchObject(refused);
+    // @ts-expect-error unknown
+    await expect(channel.dispatch("unknown", 1)).rejects.toThrow(EventContractError);
+    await expect(
+      channel.dispatch([
+        { type: "measured", data: 1 },
+        { type: "measured", data: "2" as never },
+      ]),
+    ).rejects.toMatchObject(refused);
+    expect(await hub.cursor()).toBe(before);
   });
 });
 
