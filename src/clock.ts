@@ -1,17 +1,23 @@
+let latest = 0;
+/** How far our time is ahead of the runtime's clock. */
+let ahead = 0;
+
 /**
  * Monotonic milliseconds for silence and deadlines. A timer that fires proves that its moment has come, even where the
- * clock that it is compared with is coarser or is held still by a test, so timers report their moment here.
+ * clock that it is compared with is coarser or is held still by a test, so timers report their moment to `reached`.
  */
-let proven = 0;
-
 export function now(): number {
   const time = performance.now();
-  return time > proven ? time : proven;
+  // A clock that goes back was put in place by a test; ours goes on from where it was.
+  if (time < latest) ahead += latest - time;
+  latest = time;
+  return time + ahead;
 }
 
 /** Says that `time` has come: a timer that was set for it has fired. */
 export function reached(time: number): void {
-  if (time > proven) proven = time;
+  const present = now();
+  if (time > present) ahead += time - present;
 }
 
 /** A timer that does not keep the process alive. */
