@@ -152,8 +152,7 @@ const named = 10;
 function describe(issues: readonly StandardIssue[]): string {
   const texts = issues.slice(0, named).map(({ message, path = [] }) => {
     const at = describePath(path);
-    // Some libraries begin the message with the path.
-    return at === "" || message.startsWith(at) ? message : `${at}: ${message}`;
+    return at === "" ? message : `${at}: ${message}`;
   });
   if (issues.length > named) texts.push(`and ${issues.length - named} more`);
   return texts.join("; ");
