@@ -1,0 +1,215 @@
+import { once } from "node:events";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
+import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { EventStreamParser, type ParsedEvent } from "./parser.ts";
+
+export interface ClientRequest {
+  method?: string;
+  path?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  /** Of HTTP/1. */
+  version?: "1.0" | "1.1";
+}
+
+/** What comes back of one request, with bytes and pieces left as they were on the wire. */
+export abstract class Client {
+  readonly parser: EventStreamParser = new EventStreamParser();
+  /** Pieces of the body, as the protocol frames them: chunks of HTTP/1.1, DATA of HTTP/2. */
+  readonly pieces: Buffer[] = [];
+  status = 0;
+  /** Names in lower case; values of a repeated name joined. */
+  headers: Record<string, string> = {};
+  /** `"end"`: the protocol's own end. `"cut"`: the connection went away in the middle. */
+  ended: "end" | "cut" | null = null;
+  #heard = 0;
+  #waiting: (() => void)[] = [];
+
+  abstract readonly stream: Duplex;
+
+  get body(): Buffer {
+    return Buffer.concat(this.pieces);
+  }
+
+  /** Resolves as soon as `condition` holds; it is looked at whenever something came. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Header and first bytes have come. */
+  async opened(): Promise<this> {
+    await this.until(() => this.pieces.length > 0 || this.ended !== null);
+    return this;
+  }
+
+  /** The next event that was not returned yet. */
+  async next(): Promise<ParsedEvent> {
+    await this.until(() => this.parser.events.length > this.#heard || this.ended !== null);
+    const event = this.parser.events[this.#heard++];
+    if (event === undefined) throw new Error(`The stream ended (${this.ended}): ${this.body.toString().slice(-500)}`);
+    return event;
+  }
+
+  async rest(): Promise<"end" | "cut"> {
+    await this.until(() => this.ended !== null);
+    return this.ended as "end" | "cut";
+  }
+
+  /** Reads no more. */
+  pause(): void {
+    this.stream.pause();
+  }
+
+  resume(): void {
+    this.stream.resume();
+  }
+
+  /** Goes away without a word. */
+  leave(): void {
+    this.stream.destroy();
+  }
+
+  protected takePiece(piece: Buffer): void {
+    this.pieces.push(piece);
+    this.parser.push(piece);
+    this.changed();
+  }
+
+  protected finish(how: "end" | "cut"): void {
+    this.ended ??= how;
+    this.changed();
+  }
+
+  protected changed(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** HTTP/1 on a plain socket. */
+export class Http1Client extends Client {
+  readonly stream: Socket;
+  /** The header as it was on the wire. */
+  head = "";
+  #rest: Buffer = Buffer.alloc(0);
+  #chunked = false;
+
+  constructor(port: number, request: ClientRequest = {}) {
+    super();
+    this.stream = connect(port, "127.0.0.1");
+    this.stream.on("data", (bytes) => this.#take(bytes));
+    this.stream.on("error", () => this.finish("cut"));
+    // Without chunks the end of the connection is the end of the body.
+    this.stream.on("end", () => this.finish(this.head !== "" && !this.#chunked ? "end" : "cut"));
+    this.stream.on("close", () => this.finish("cut"));
+    this.stream.write(requestText(request));
+  }
+
+  /** Says that nothing more comes from here, and keeps reading. */
+  halfClose(): void {
+    this.stream.end();
+  }
+
+  /** Goes away with a reset in place of a proper end. */
+  reset(): void {
+    this.stream.resetAndDestroy();
+  }
+
+  #take(bytes: Buffer): void {
+    this.#rest = Buffer.concat([this.#rest, bytes]);
+    if (this.head === "" && !this.#takeHead()) return;
+    if (!this.#chunked) {
+      if (this.#rest.length > 0) this.takePiece(this.#rest);
+      this.#rest = Buffer.alloc(0);
+      return;
+    }
+    while (this.#takeChunk());
+  }
+
+  #takeHead(): boolean {
+    const end = this.#rest.indexOf("\r\n\r\n");
+    if (end === -1) return false;
+    this.head = this.#rest.toString("latin1", 0, end);
+    this.#rest = this.#rest.subarray(end + 4);
+    const [statusLine = "", ...lines] = this.head.split("\r\n");
+    this.status = Number(statusLine.split(" ")[1]);
+    for (const line of lines) {
+      const [name = "", value = ""] = line.split(/:\s*(.*)/s);
+      const key = name.toLowerCase();
+      this.headers[key] = key in this.headers ? `${this.headers[key]}, ${value}` : value;
+    }
+    this.#chunked = this.headers["transfer-encoding"] === "chunked";
+    this.changed();
+    return true;
+  }
+
+  #takeChunk(): boolean {
+    const lineEnd = this.#rest.indexOf("\r\n");
+    if (lineEnd === -1) return false;
+    const length = Number.parseInt(this.#rest.toString("latin1", 0, lineEnd), 16);
+    const end = lineEnd + 2 + length;
+    if (this.#rest.length < end + 2) return false;
+    if (this.#rest.toString("latin1", end, end + 2) !== "\r\n") throw new Error("A chunk has no end");
+    const piece = this.#rest.subarray(lineEnd + 2, end);
+    this.#rest = this.#rest.subarray(end + 2);
+    if (length === 0) this.finish("end");
+    else this.takePiece(piece);
+    return length !== 0;
+  }
+}
+
+/** One stream on a connection of its own, HTTP/2 without TLS. */
+export class Http2Client extends Client {
+  readonly session: ClientHttp2Session;
+  readonly stream: ClientHttp2Stream;
+
+  constructor(port: number, request: ClientRequest = {}) {
+    super();
+    this.session = connectHttp2(`http://127.0.0.1:${port}`);
+    this.session.on("error", () => this.finish("cut"));
+    const { method = "GET", path = "/", headers = {}, body } = request;
+    this.stream = this.session.request(
+      { ":method": method, ":path": path, ...headers },
+      { endStream: body === undefined },
+    );
+    if (body !== undefined) this.stream.end(body);
+    this.stream.on("response", ({ ":status": status, ...rest }) => {
+      this.status = Number(status);
+      for (const [name, value] of Object.entries(rest)) this.headers[name] = String(value);
+      this.changed();
+    });
+    this.stream.on("data", (bytes: Buffer) => this.takePiece(bytes));
+    this.stream.on("error", () => this.finish("cut"));
+    this.stream.on("end", () => this.finish(this.stream.aborted || this.stream.rstCode !== 0 ? "cut" : "end"));
+    this.stream.on("close", () => {
+      this.finish("cut");
+      this.session.close();
+    });
+  }
+
+  override leave(): void {
+    this.session.destroy();
+  }
+
+  /** Gives up the stream and keeps the connection. */
+  reset(): void {
+    this.stream.close(8);
+  }
+
+  async sessionClosed(): Promise<void> {
+    if (!this.session.destroyed) await once(this.session, "close");
+  }
+}
+
+export function requestText({
+  method = "GET",
+  path = "/",
+  headers = {},
+  body,
+  version = "1.1",
+}: ClientRequest): string {
+  const all: Record<string, string> = { host: "127.0.0.1", ...headers };
+  if (body !== undefined) all["content-length"] = String(Buffer.byteLength(body));
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${path} HTTP/${version}\r\n${lines.join("")}\r\n${body ?? ""}`;
+}
