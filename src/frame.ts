@@ -14,7 +14,9 @@ const lf = 10;
 export class Frame {
   readonly byteLength: number;
   #buffer: Uint8Array | null;
-  #head = -1;
+  /** The two views, made once: a view for each connection would cost as much as sending it. */
+  #bytes: Uint8Array | null = null;
+  #chunk: Uint8Array | null = null;
   /** A joined frame is made of `#before` and then `#last`, until somebody asks for its bytes. */
   #before: Frame | null = null;
   #last: Frame | null = null;
@@ -45,14 +47,17 @@ export class Frame {
 
   /** The events as they are. Shared: must not be written to. */
   get bytes(): Uint8Array {
-    return this.#materialize().subarray(headRoom, headRoom + this.byteLength);
+    this.#bytes ??= this.#materialize().subarray(headRoom, headRoom + this.byteLength);
+    return this.#bytes;
   }
 
   /** The events as one chunk of HTTP/1.1 (RFC 9112, section 7.1). Shared: must not be written to. */
   get chunk(): Uint8Array {
-    const buffer = this.#materialize();
-    if (this.#head === -1) this.#head = frameChunk(buffer, this.byteLength);
-    return this.#head === 0 ? buffer : buffer.subarray(this.#head);
+    if (this.#chunk === null) {
+      const buffer = this.#materialize();
+      this.#chunk = buffer.subarray(frameChunk(buffer, this.byteLength), headRoom + this.byteLength + tailRoom);
+    }
+    return this.#chunk;
   }
 
   /** This frame with `next` behind it. All who join the same two within a tick get the same frame. */

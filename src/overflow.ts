@@ -1,38 +1,79 @@
+import { now } from "./clock.ts";
 import { controlFrame } from "./control.ts";
 import type { Frame } from "./frame.ts";
-import type { Overflow, ResolvedOptions } from "./options.ts";
+import { SourceErrorEvent, SourceOverflowEvent } from "./life.ts";
+import type { OverflowDecision, ResolvedOptions } from "./options.ts";
+import type { Sink } from "./sinks/sink.ts";
 
 /**
- * What a source does about a client that reads too slowly: one for each source, made when a frame first does not fit.
+ * What a source does about a client that reads too slowly: one for each source, made when a frame may first not fit.
  * Dropped events are declared to the client before the next one that it gets.
  */
 export class Backlog {
   dropped = 0;
+  readonly #sink: Sink;
+  readonly #options: ResolvedOptions;
+  readonly #tell: (event: SourceOverflowEvent | SourceErrorEvent) => void;
   /** Of those dropped, the ones that the client has not been told of. */
-  undeclared = 0;
+  #undeclared = 0;
   /** True from the first frame that did not fit until the client has caught up. */
-  overflowing = false;
-  readonly #decide: ResolvedOptions["onOverflow"];
+  #overflowing = false;
 
-  constructor(decide: ResolvedOptions["onOverflow"]) {
-    this.#decide = decide;
+  constructor(sink: Sink, options: ResolvedOptions, tell: (event: SourceOverflowEvent | SourceErrorEvent) => void) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#tell = tell;
   }
 
-  /** What happens to a frame that does not fit. Throws what the application's own function throws. */
-  decide(bufferedAmount: number, byteLength: number): "close" | "drop" | "keep" {
-    const overflow: Overflow = { bufferedAmount, byteLength, dropped: this.dropped };
-    const decision = typeof this.#decide === "function" ? (this.#decide(overflow) ?? "drop") : this.#decide;
+  /** Makes room for a frame, or says what is to become of it. */
+  admit(frame: Frame): OverflowDecision {
+    // What this tick has gathered may just not have been offered yet.
+    if (!this.#fits(frame)) this.#sink.flush(now());
+    const decision = this.#fits(frame) ? "keep" : this.#decide(frame);
+    if (decision === "keep") this.declareDropped();
+    return decision;
+  }
+
+  /** The client has caught up. */
+  settle(): void {
+    this.#overflowing = false;
+    this.declareDropped();
+  }
+
+  declareDropped(): void {
+    if (this.#undeclared === 0) return;
+    const missed = this.#undeclared;
+    this.#undeclared = 0;
+    this.#sink.write(controlFrame("sse:gap", { missed, reason: "overflow", exact: true }));
+  }
+
+  #fits(frame: Frame): boolean {
+    const { bufferedAmount } = this.#sink;
+    return bufferedAmount === 0 || bufferedAmount + frame.byteLength <= this.#options.maxBufferedBytes;
+  }
+
+  #decide(frame: Frame): OverflowDecision {
+    const { bufferedAmount } = this.#sink;
+    if (!this.#overflowing) {
+      this.#overflowing = true;
+      this.#tell(new SourceOverflowEvent(bufferedAmount, this.dropped));
+    }
+    const decision = this.#ask(bufferedAmount, frame.byteLength);
     if (decision === "drop") {
       this.dropped++;
-      this.undeclared++;
+      this.#undeclared++;
     }
     return decision;
   }
 
-  /** The frame that declares what was dropped since the last one. */
-  declaration(): Frame {
-    const missed = this.undeclared;
-    this.undeclared = 0;
-    return controlFrame("sse:gap", { missed, reason: "overflow", exact: true });
+  #ask(bufferedAmount: number, byteLength: number): OverflowDecision {
+    const { onOverflow } = this.#options;
+    if (typeof onOverflow !== "function") return onOverflow;
+    try {
+      return onOverflow({ bufferedAmount, byteLength, dropped: this.dropped }) ?? "drop";
+    } catch (error) {
+      this.#tell(new SourceErrorEvent(error));
+      return "close";
+    }
   }
 }

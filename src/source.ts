@@ -14,10 +14,9 @@ import {
   SourceCloseEvent,
   SourceErrorEvent,
   type SourceEventMap,
-  SourceOverflowEvent,
 } from "./life.ts";
 import { openingFrame } from "./opening.ts";
-import { type OverflowDecision, type ResolvedOptions, resolveOptions, type SourceArgument } from "./options.ts";
+import { type ResolvedOptions, resolveOptions, type SourceArgument } from "./options.ts";
 import { Backlog } from "./overflow.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, pipe } from "./pipe.ts";
 import { refuse, streamHeaders } from "./refusal.ts";
@@ -65,6 +64,8 @@ export class EventSource<E extends Events = false> extends EventTarget implement
   #backlog: Backlog | null = null;
   #waiting: (() => void)[] | null = null;
   #responded = false;
+  /** Closed from the start. */
+  #stillborn = false;
 
   static {
     friend.deliver = (source, frame) => source.#deliver(frame);
@@ -242,7 +243,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     if (this.#responded) {
       throw new SourcecastTypeError(
         "ERR_SSE_RESPONSE_TAKEN",
-        "response() was called twice; make one EventSource for each request",
+        "The method response() was called twice; make one EventSource for each request",
       );
     }
     this.#responded = true;
@@ -255,6 +256,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
    * @returns A promise that never rejects, resolved when the end has left or cannot.
    */
   close(reason: CloseReason = "closed"): Promise<void> {
+    this.#backlog?.declareDropped();
     if (this.#closeReason === null) this.#close(reason, () => this.#sink.end());
     return this.#ended as Promise<void>;
   }
@@ -276,9 +278,10 @@ export class EventSource<E extends Events = false> extends EventTarget implement
   override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
     super.addEventListener(type, listener as (event: Event) => void, options);
     this.#heard ??= new Set();
-    // Nobody can listen before the source is made, which is when it opens: whoever listens then hears it right after.
-    if (type === "open" && !this.#heard.has(type)) queueMicrotask(() => this.#emit("open", () => new Event("open")));
+    if (this.#heard.has(type)) return;
     this.#heard.add(type);
+    // Nobody can listen while the source is made: what happened then is heard right after.
+    if (type === "open" || (type === "close" && this.#stillborn)) queueMicrotask(() => this.#catchUp(type));
   }
 
   /** Resolves when the client takes more; at once (`undefined`) when it does now. */
@@ -298,10 +301,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
   }
 
   #drained(): void {
-    if (this.#backlog !== null) {
-      this.#backlog.overflowing = false;
-      this.#declareDropped();
-    }
+    this.#backlog?.settle();
     this.#wake();
     for (const follower of this.#followers ?? []) follower.onDrain?.(this);
     this.#emit("drain", () => new Event("drain"));
@@ -320,6 +320,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     if (refusal !== null || this.#sink.gone) {
       this.#closeReason = this.#sink.gone || refusal === null ? "disconnected" : refusal.reason;
       this.#ended = Promise.resolve();
+      this.#stillborn = true;
       if (refusal === null) this.#sink.abort();
       else this.#sink.refuse(refusal);
       return;
@@ -330,6 +331,12 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     );
     startHeartbeat(this.#line);
     if (this.#options.shutdown) closeOnSignal(this);
+  }
+
+  #catchUp(type: "open" | "close"): void {
+    const reason = this.#closeReason;
+    if (type === "open" && reason === null) this.#emit(type, () => new Event(type));
+    if (type === "close" && reason !== null) this.#emit(type, () => new SourceCloseEvent(reason));
   }
 
   #close(reason: CloseReason, release: () => Promise<void>): void {
@@ -347,40 +354,10 @@ export class EventSource<E extends Events = false> extends EventTarget implement
   }
 
   #makeRoom(frame: Frame): boolean {
-    if (!this.#fits(frame)) {
-      // What this tick has gathered may just not have been offered yet.
-      this.#sink.flush(now());
-      if (this.#closeReason !== null) return false;
-      if (!this.#fits(frame) && !this.#decideOverflow(frame)) return false;
-    }
-    this.#declareDropped();
-    return true;
-  }
-
-  #fits(frame: Frame): boolean {
-    const { bufferedAmount } = this.#sink;
-    return bufferedAmount === 0 || bufferedAmount + frame.byteLength <= this.#options.maxBufferedBytes;
-  }
-
-  #decideOverflow(frame: Frame): boolean {
-    const { bufferedAmount } = this.#sink;
-    this.#backlog ??= new Backlog(this.#options.onOverflow);
-    if (!this.#backlog.overflowing) {
-      this.#backlog.overflowing = true;
-      this.#emit("overflow", () => new SourceOverflowEvent(bufferedAmount, this.dropped));
-    }
-    let decision: OverflowDecision = "close";
-    try {
-      decision = this.#backlog.decide(bufferedAmount, frame.byteLength);
-    } catch (error) {
-      this.#emit("error", () => new SourceErrorEvent(error));
-    }
+    this.#backlog ??= new Backlog(this.#sink, this.#options, (event) => this.#emit(event.type as "error", () => event));
+    const decision = this.#backlog.admit(frame);
     if (decision === "close") this.close("overflow");
     return decision === "keep" && this.#closeReason === null;
-  }
-
-  #declareDropped(): void {
-    if (this.#backlog !== null && this.#backlog.undeclared > 0) this.#sink.write(this.#backlog.declaration());
   }
 
   #wake(): void {

@@ -25,7 +25,10 @@ export interface ChannelPipeOptions<T> extends PipeOptions<T> {
 
 /** An event for {@link Channel.dispatch} in the form for several at once. */
 export type EventOf<E extends Events> = {
-  [T in TypeOf<E>]: { type: T; data?: DataOf<E, T> } & PublishOptions;
+  [T in TypeOf<E>]: (undefined extends DataOf<E, T>
+    ? { type: T; data?: DataOf<E, T> }
+    : { type: T; data: DataOf<E, T> }) &
+    PublishOptions;
 }[TypeOf<E>];
 
 /**

@@ -29,6 +29,7 @@ export class Feed {
   #started: Promise<void> | null = null;
   #closed = false;
   #newcomers: Subscription[] = [];
+  #greeting: ReturnType<typeof setTimeout> | undefined;
   #checkpointAt = -1;
   #checkpoint: Frame | null = null;
 
@@ -49,6 +50,7 @@ export class Feed {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#greeting);
     this.#tail?.close();
   }
 
@@ -59,7 +61,7 @@ export class Feed {
 
   /** Sees to it that a newcomer is told its position even if nothing comes for it. */
   greet(newcomer: Subscription): void {
-    if (this.#newcomers.push(newcomer) === 1) unrefTimeout(() => this.#tellNewcomers(), greeting);
+    if (this.#newcomers.push(newcomer) === 1) this.#greeting = unrefTimeout(() => this.#tellNewcomers(), greeting);
   }
 
   /** The checkpoint at the head, the same for all who are there. */

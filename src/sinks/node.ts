@@ -77,8 +77,13 @@ export class NodeSink extends Sink {
       };
       response.once("finish", ended);
       response.once("close", ended);
-      if (pending !== null) write(response, pending.bytes);
-      response.end();
+      try {
+        if (pending !== null) write(response, pending.bytes);
+        response.end();
+      } catch {
+        // A middleware that fails takes its response with it, and nothing else.
+        response.destroy();
+      }
     });
   }
 
@@ -133,6 +138,11 @@ const connectionHeaders = ["connection", "keep-alive", "transfer-encoding"];
 
 function writeHead(response: NodeResponse, status: number, headers: ReadonlyMap<string, string>): void {
   const isHttp2 = !(response instanceof ServerResponse);
+  if (!isHttp2 && response.getHeaderNames().length === 0) {
+    // Nothing to merge with: the response need not keep the header, which would take half a kilobyte for each connection.
+    response.writeHead(status, [...headers].flat());
+    return;
+  }
   // A middleware that expects a body of known length may have set it.
   if (response.hasHeader("content-length")) response.removeHeader("content-length");
   for (const [name, value] of headers) {
@@ -142,7 +152,8 @@ function writeHead(response: NodeResponse, status: number, headers: ReadonlyMap<
 }
 
 /** What was set on the response before it was opened, by the application or its middleware. */
-function presetHeaders(response: NodeResponse): Readonly<Record<string, string | number>> {
+function presetHeaders(response: NodeResponse): Readonly<Record<string, string | number>> | undefined {
+  if (response.getHeaderNames().length === 0) return undefined;
   const preset = Object.entries(response.getHeaders()).filter(
     ([name, value]) =>
       !Array.isArray(value) && (name !== "content-type" || String(value).startsWith("text/event-stream")),

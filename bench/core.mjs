@@ -1,0 +1,16 @@
+// What the core costs beside the same by hand and beside other encoders, as ratios in one run.
+import "../scripts/lib/bootstrap.mjs";
+import { build } from "../scripts/lib/build.mjs";
+import { installPeers } from "./lib/install.mjs";
+
+installPeers();
+if (!(await build())) process.exit(1);
+const { encoding } = await import("./core/encoding.mjs");
+const { webFanOut } = await import("./core/web-fan-out.mjs");
+const { nodeFanOut } = await import("./core/node-fan-out.mjs");
+const { idleHeap } = await import("./core/idle-heap.mjs");
+
+const wanted = process.argv.slice(2);
+for (const measure of [encoding, webFanOut, nodeFanOut, idleHeap]) {
+  if (wanted.length === 0 || wanted.includes(measure.name)) await measure();
+}

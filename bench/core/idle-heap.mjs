@@ -1,0 +1,26 @@
+import { spawnSync } from "node:child_process";
+import { printTable } from "../lib/table.mjs";
+
+/** Heap for each of 10,000 sources that wait, after collection; each way in a process of its own. */
+export async function idleHeap() {
+  for (const kind of ["web", "node"]) {
+    const results = ["by hand", "sourcecast"].map((who) => {
+      const values = Array.from({ length: 3 }, () => run(kind, who)).toSorted((a, b) => a - b);
+      return { name: who, median: values[1], low: values[0], high: values[2] };
+    });
+    printTable(`Heap of an idle ${kind} source, of 10,000`, "bytes", results);
+  }
+}
+
+/**
+ * @param {string} kind
+ * @param {string} who
+ */
+function run(kind, who) {
+  const script = new URL("./idle-heap-process.mjs", import.meta.url).pathname;
+  const { stdout, stderr, status } = spawnSync(process.execPath, ["--expose-gc", script, kind, who], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`Measuring the heap failed: ${stderr}`);
+  return Number(stdout);
+}

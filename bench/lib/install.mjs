@@ -1,0 +1,20 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const folder = dirname(dirname(fileURLToPath(import.meta.url)));
+const stamp = join(folder, "node_modules", ".installed");
+
+/** Installs what the benchmarks compare with, unless that has been done for this package.json. */
+export function installPeers() {
+  const wanted = readFileSync(join(folder, "package.json"), "utf8");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  console.log("Installing what is compared with ...");
+  const { status } = spawnSync("npm", ["install", "--no-package-lock", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status !== 0) throw new Error("The packages that the benchmarks compare with could not be installed");
+  writeFileSync(stamp, wanted);
+}
