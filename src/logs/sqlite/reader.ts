@@ -1,0 +1,232 @@
+import { type Head, type LogEntry, type Page, type Selection, selects } from "../log.ts";
+import type { Connection, Statement } from "./connection.ts";
+import { type EntryRow, endOfPrefix, entryColumns, entryOf } from "./rows.ts";
+
+/** Up to so many channels are read one by one; of more, the log itself is read and they are picked out. */
+const manyChannels = 1_000;
+/** Entries that are looked at in one go where channels are picked out. */
+const scanned = 4_096;
+/** Roughly the bytes that a tail takes at a time, and how many entries. */
+const tailBytes = 4 * 1024 ** 2;
+const tailEntries = 1_000;
+
+/** Everything that is asked of the log. Each answer is of one state of the database. */
+export class Reader {
+  readonly #connection: Connection;
+  readonly #epoch: string;
+  readonly #log: Statement<{ trimmed: number; floor: number }>;
+  readonly #newest: Statement<{ offset: number; witness: number }>;
+  readonly #at: Statement<EntryRow>;
+  readonly #all: Statement<EntryRow>;
+  readonly #countAll: Statement<{ count: number }>;
+  readonly #ofChannel: Statement<EntryRow>;
+  readonly #countOfChannel: Statement<{ count: number }>;
+  readonly #lastOfChannel: Statement<EntryRow>;
+  readonly #latestOfChannel: Statement<EntryRow>;
+  readonly #latestOfPrefix: Statement<EntryRow>;
+  readonly #names: Statement<{ name: string }>;
+  readonly #scanUp: Statement<ScanRow>;
+  readonly #scanDown: Statement<ScanRow>;
+  readonly #trimmedOfChannel: Statement<{ offset: number }>;
+  readonly #trimmedOfPrefix: Statement<{ offset: number | null }>;
+  readonly #behind: Statement<EntryRow>;
+
+  constructor(connection: Connection, epoch: string) {
+    this.#connection = connection;
+    this.#epoch = epoch;
+    const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
+    this.#log = prepare("SELECT trimmed, floor FROM sse_log");
+    this.#newest = prepare("SELECT offset, witness FROM sse_entry ORDER BY offset DESC LIMIT 1");
+    this.#at = prepare(`SELECT ${entryColumns} FROM sse_entry WHERE offset = ?`);
+    this.#all = prepare(
+      `SELECT ${entryColumns} FROM sse_entry WHERE offset > ? AND superseded = 0 ORDER BY offset LIMIT ?`,
+    );
+    this.#countAll = prepare(
+      "SELECT count(*) AS count FROM sse_entry WHERE offset > ? AND offset <= ? AND superseded = 1",
+    );
+    const ofChannel = `SELECT ${entryColumns} FROM sse_entry WHERE channel = ? AND superseded = 0`;
+    this.#ofChannel = prepare(`${ofChannel} AND offset > ? AND offset < ? ORDER BY offset LIMIT ?`);
+    this.#countOfChannel = prepare(
+      "SELECT count(*) AS count FROM sse_entry WHERE channel = ? AND superseded = 1 AND offset > ? AND offset <= ?",
+    );
+    this.#lastOfChannel = prepare(`${ofChannel} AND offset > ? ORDER BY offset DESC LIMIT ?`);
+    this.#latestOfChannel = prepare(`${ofChannel} AND key IS NOT NULL`);
+    this.#latestOfPrefix = prepare(
+      `SELECT ${entryColumns} FROM sse_entry WHERE channel >= ? AND channel < ? AND key IS NOT NULL AND superseded = 0`,
+    );
+    // From name to name by the index, without a look at the entries between.
+    this.#names = prepare(
+      `WITH RECURSIVE names (name) AS (
+         SELECT min(channel) FROM sse_entry WHERE channel >= ? AND channel < ?
+         UNION ALL
+         SELECT (SELECT min(channel) FROM sse_entry WHERE channel > name AND channel < ?) FROM names WHERE name IS NOT NULL
+       )
+       SELECT name FROM names WHERE name IS NOT NULL LIMIT ?`,
+    );
+    const scan = "SELECT offset, superseded, channel FROM sse_entry";
+    this.#scanUp = prepare(`${scan} WHERE offset > ? ORDER BY offset LIMIT ?`);
+    this.#scanDown = prepare(`${scan} WHERE offset < ? ORDER BY offset DESC LIMIT ?`);
+    this.#trimmedOfChannel = prepare("SELECT offset FROM sse_trimmed WHERE channel = ?");
+    this.#trimmedOfPrefix = prepare("SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?");
+    this.#behind = prepare(
+      `SELECT ${entryColumns} FROM sse_entry
+       WHERE offset > ? AND weight <= ${tailBytes} + (SELECT weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
+       ORDER BY offset LIMIT ${tailEntries}`,
+    );
+  }
+
+  head(selection?: Selection): Head {
+    return this.#connection.read(() => {
+      const newest = this.#newest.get();
+      return {
+        epoch: this.#epoch,
+        top: Number(newest?.offset ?? 0),
+        witness: Number(newest?.witness ?? 0),
+        trimmed: this.#trimmed(selection),
+      };
+    });
+  }
+
+  witness(offset: number): number | undefined {
+    return this.#connection.read(() => {
+      if (offset <= Number(this.#log.get()?.trimmed)) return undefined;
+      const row = this.#at.get(offset);
+      return row == null ? undefined : Number(row.witness);
+    });
+  }
+
+  read(after: number, limit: number, selection?: Selection): Page {
+    return this.#connection.read(() => {
+      const top = Math.max(after, Number(this.#newest.get()?.offset ?? 0));
+      const found = this.#select(after, limit, top, selection);
+      return { epoch: this.#epoch, ...found, trimmed: this.#trimmed(selection) };
+    });
+  }
+
+  last(count: number, selection: Selection): LogEntry[] {
+    return this.#connection.read(() => {
+      const names = this.#channels(selection);
+      if (names === undefined) return this.#scanLast(count, selection);
+      let found: EntryRow[] = [];
+      for (const name of names) {
+        // Only what is newer than all that have been found in other channels can still be among the last.
+        const least = found.length < count ? 0 : Number(found[count - 1]?.offset);
+        const rows = this.#lastOfChannel.all(name, least, count);
+        if (rows.length > 0) found = [...found, ...rows].sort((a, b) => byOffset(b, a)).slice(0, count);
+      }
+      return found.reverse().map(entryOf);
+    });
+  }
+
+  latest({ channels, prefixes }: Selection): LogEntry[] {
+    return this.#connection.read(() => {
+      const rows = [
+        ...channels.flatMap((name) => this.#latestOfChannel.all(name)),
+        ...prefixes.flatMap((prefix) => this.#latestOfPrefix.all(prefix, endOfPrefix(prefix))),
+      ];
+      const byPosition = new Map(rows.map((row) => [Number(row.offset), entryOf(row)]));
+      return [...byPosition.values()].sort(byOffset);
+    });
+  }
+
+  /** The next entries for a tail, superseded ones too. None when it is at the head. */
+  behind(position: number): LogEntry[] {
+    return this.#connection.read(() => {
+      const after = Math.max(position, Number(this.#log.get()?.trimmed));
+      return this.#behind.all(after, after).map(entryOf);
+    });
+  }
+
+  #select(after: number, limit: number, top: number, selection: Selection | undefined): Found {
+    if (selection === undefined) {
+      const entries = this.#all.all(after, limit).map(entryOf);
+      const through = throughOf(entries, limit, top);
+      return { entries, through, conflated: Number(this.#countAll.get(after, through)?.count) };
+    }
+    const names = this.#channels(selection);
+    return names === undefined ? this.#scan(after, limit, top, selection) : this.#merge(after, limit, top, names);
+  }
+
+  #merge(after: number, limit: number, top: number, names: readonly string[]): Found {
+    let found: EntryRow[] = [];
+    for (const name of names) {
+      // What lies behind the page that has been found in other channels is not asked for.
+      const end = found.length < limit ? Number.MAX_SAFE_INTEGER : Number(found[limit - 1]?.offset);
+      const rows = this.#ofChannel.all(name, after, end, limit);
+      if (rows.length > 0) found = [...found, ...rows].sort(byOffset).slice(0, limit);
+    }
+    const entries = found.map(entryOf);
+    const through = throughOf(entries, limit, top);
+    let conflated = 0;
+    for (const name of names) conflated += Number(this.#countOfChannel.get(name, after, through)?.count);
+    return { entries, through, conflated };
+  }
+
+  /** Looks at a stretch of the log, the rest is for the next page. */
+  #scan(after: number, limit: number, top: number, selection: Selection): Found {
+    const rows = this.#scanUp.all(after, scanned);
+    const entries: LogEntry[] = [];
+    let conflated = 0;
+    for (const row of rows) {
+      if (!selects(selection, row.channel)) continue;
+      if (Number(row.superseded) === 1) conflated++;
+      else entries.push(entryOf(this.#at.get(row.offset) as EntryRow));
+      if (entries.length === limit) return { entries, through: Number(row.offset), conflated };
+    }
+    const through = rows.length < scanned ? top : Number(rows.at(-1)?.offset);
+    return { entries, through, conflated };
+  }
+
+  #scanLast(count: number, selection: Selection): LogEntry[] {
+    const found: LogEntry[] = [];
+    let before = Number.MAX_SAFE_INTEGER;
+    for (;;) {
+      const rows = this.#scanDown.all(before, scanned);
+      for (const row of rows) {
+        if (found.length === count) break;
+        if (Number(row.superseded) === 1 || !selects(selection, row.channel)) continue;
+        found.push(entryOf(this.#at.get(row.offset) as EntryRow));
+      }
+      if (found.length === count || rows.length < scanned) return found.reverse();
+      before = Number(rows.at(-1)?.offset);
+    }
+  }
+
+  /** The selected channels that have entries, `undefined` when they are too many to be read one by one. */
+  #channels({ channels, prefixes }: Selection): string[] | undefined {
+    const names = new Set(channels);
+    for (const prefix of prefixes) {
+      const end = endOfPrefix(prefix);
+      for (const { name } of this.#names.all(prefix, end, end, manyChannels)) names.add(name);
+    }
+    return prefixes.length > 0 && names.size >= manyChannels ? undefined : [...names];
+  }
+
+  #trimmed(selection: Selection | undefined): number {
+    const log = this.#log.get();
+    if (selection === undefined) return Number(log?.trimmed);
+    const floor = Number(log?.floor);
+    const ofChannels = selection.channels.map((name) => Number(this.#trimmedOfChannel.get(name)?.offset ?? floor));
+    const ofPrefixes = selection.prefixes.map((prefix) => {
+      return Math.max(floor, Number(this.#trimmedOfPrefix.get(prefix, endOfPrefix(prefix))?.offset ?? 0));
+    });
+    return Math.max(0, ...ofChannels, ...ofPrefixes);
+  }
+}
+
+type Found = Pick<Page, "entries" | "through" | "conflated">;
+
+interface ScanRow {
+  offset: number;
+  superseded: number;
+  channel: string;
+}
+
+/** A full page ends with its last entry, any other reaches to the head. */
+function throughOf(entries: readonly LogEntry[], limit: number, top: number): number {
+  return entries.length < limit ? top : (entries.at(-1)?.offset ?? top);
+}
+
+function byOffset(a: { offset: number }, b: { offset: number }): number {
+  return Number(a.offset) - Number(b.offset);
+}

@@ -1,0 +1,168 @@
+import { unrefTimeout } from "../../clock.ts";
+import type { RetentionLimits } from "../log.ts";
+import type { Connection, Statement } from "./connection.ts";
+
+/** Entries that one transaction takes away: a publisher, in whatever process, waits for no more than that. */
+const slice = 500;
+/** A pass waits so long for more to come together, in milliseconds. */
+const pace = 20;
+/** Channels whose trimmed offset is remembered. Of the others the highest one is known. */
+const remembered = 65_536;
+
+/** Takes away what is not to be kept, in the background. What fails is tried again with the next pass. */
+export class RetentionWorker {
+  readonly #connection: Connection;
+  readonly #limits: RetentionLimits;
+  readonly #log: Statement<{ trimmed: number; trimmed_weight: number }>;
+  readonly #newest: Statement<{ offset: number; weight: number }>;
+  readonly #oldest: Statement<OldRow>;
+  readonly #remove: Statement;
+  readonly #mark: Statement;
+  readonly #trim: Statement;
+  readonly #expired: Statement;
+  readonly #forgetAnswers: Statement;
+  readonly #excess: Statement<{ offset: number | null }>;
+  readonly #raiseFloor: Statement;
+  readonly #forgetMarks: Statement;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #due = Number.POSITIVE_INFINITY;
+  #marked = 0;
+  #closed = false;
+
+  constructor(connection: Connection, limits: RetentionLimits) {
+    this.#connection = connection;
+    this.#limits = limits;
+    const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
+    this.#log = prepare("SELECT trimmed, trimmed_weight FROM sse_log");
+    this.#newest = prepare("SELECT offset, weight FROM sse_entry ORDER BY offset DESC LIMIT 1");
+    this.#oldest = prepare(
+      "SELECT offset, time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
+    );
+    // The newest of a key stays, below `trimmed` from now on.
+    this.#remove = prepare(
+      "DELETE FROM sse_entry WHERE offset > ? AND offset <= ? AND (key IS NULL OR superseded = 1)",
+    );
+    this.#mark = prepare("INSERT OR REPLACE INTO sse_trimmed VALUES (?, ?)");
+    this.#trim = prepare("UPDATE sse_log SET trimmed = ?, trimmed_weight = ?");
+    this.#expired = prepare("SELECT 1 FROM sse_answer WHERE time <= ? LIMIT 1");
+    this.#forgetAnswers = prepare(
+      `DELETE FROM sse_answer
+       WHERE (channel, key) IN (SELECT channel, key FROM sse_answer WHERE time <= ? LIMIT ${slice})`,
+    );
+    this.#excess = prepare(
+      `SELECT max(offset) AS offset FROM (
+         SELECT offset FROM sse_trimmed ORDER BY offset LIMIT max(0, (SELECT count(*) FROM sse_trimmed) - ${remembered})
+       )`,
+    );
+    this.#raiseFloor = prepare("UPDATE sse_log SET floor = ?");
+    this.#forgetMarks = prepare("DELETE FROM sse_trimmed WHERE offset <= ?");
+  }
+
+  /** Something was appended or asked for: there may be something to do soon. */
+  touch(): void {
+    this.#plan(pace);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel();
+  }
+
+  #plan(delay: number): void {
+    const due = Date.now() + delay;
+    if (this.#closed || due >= this.#due) return;
+    this.#cancel();
+    this.#due = due;
+    this.#timer = unrefTimeout(() => this.#run(), delay);
+  }
+
+  #cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#due = Number.POSITIVE_INFINITY;
+  }
+
+  #run(): void {
+    this.#cancel();
+    try {
+      const time = Date.now();
+      if (this.#isOver(time)) {
+        this.#connection.write(() => this.#step(time));
+        this.#plan(0);
+      } else {
+        this.#forgetChannels();
+        this.#planExpiry(time);
+      }
+    } catch {
+      // Locked, or the disk is full: publishers and readers are told, and the next append or read comes back here.
+    }
+  }
+
+  /** Looks without taking the write lock. */
+  #isOver(time: number): boolean {
+    return this.#connection.read(
+      () => this.#excessOf(1, time).length > 0 || this.#expired.get(time - this.#limits.window) != null,
+    );
+  }
+
+  #step(time: number): void {
+    const rows = this.#excessOf(slice, time);
+    const last = rows.at(-1);
+    if (last !== undefined) {
+      this.#remove.run(Number(this.#log.get()?.trimmed), last.offset);
+      const marks = new Map(rows.flatMap(({ key, channel, offset }) => (key === null ? [[channel, offset]] : [])));
+      for (const [channel, offset] of marks) this.#mark.run(channel, offset);
+      this.#marked += marks.size;
+      this.#trim.run(last.offset, last.weight);
+    }
+    this.#forgetAnswers.run(time - this.#limits.window);
+  }
+
+  /** The oldest entries, as far as they are over a limit. Never the newest of all. */
+  #excessOf(count: number, time: number): OldRow[] {
+    const log = this.#log.get();
+    const newest = this.#newest.get();
+    if (log == null || newest == null) return [];
+    const { events, bytes, age } = this.#limits;
+    const firstKept = Number(newest.offset) - events + 1;
+    let weight = Number(newest.weight) - Number(log.trimmed_weight);
+    let before = Number(log.trimmed_weight);
+    const rows = this.#oldest.all(Number(log.trimmed), count);
+    const end = rows.findIndex((row) => {
+      const isOver = Number(row.offset) < firstKept || weight > bytes || Number(row.time) + age <= time;
+      weight -= Number(row.weight) - before;
+      before = Number(row.weight);
+      return !isOver || row.offset === newest.offset;
+    });
+    return end === -1 ? rows : rows.slice(0, end);
+  }
+
+  /** Bounds the table of channels, those first that lost something longest ago. Counting it is not for every pass. */
+  #forgetChannels(): void {
+    if (this.#marked < remembered / 16) return;
+    this.#marked = 0;
+    this.#connection.write(() => {
+      const offset = this.#excess.get()?.offset;
+      if (offset == null) return;
+      this.#raiseFloor.run(offset);
+      this.#forgetMarks.run(offset);
+    });
+  }
+
+  #planExpiry(time: number): void {
+    if (this.#limits.age === Number.POSITIVE_INFINITY) return;
+    const [oldest, next] = this.#oldest.all(Number(this.#log.get()?.trimmed), 2);
+    // The newest has no end.
+    if (oldest !== undefined && next !== undefined) {
+      this.#plan(Math.max(pace, Number(oldest.time) + this.#limits.age - time));
+    }
+  }
+}
+
+interface OldRow {
+  offset: number;
+  time: number;
+  weight: number;
+  channel: string;
+  key: string | null;
+}

@@ -1,0 +1,166 @@
+import { unrefTimeout } from "../../clock.ts";
+import type { LogEntry, Tail, TailBatch } from "../log.ts";
+
+/** How often it is asked whether other processes have appended, in milliseconds: from right after they did to long since. */
+const soonest = 2;
+const latest = 25;
+/** How long to wait after the database could not be asked. */
+const afterFailure = 500;
+
+/** What the tails of a log ask of it. */
+export interface TailSource {
+  readonly epoch: string;
+  /** The next entries behind a position, none at the head. */
+  behind(position: number): LogEntry[];
+  /** Another number whenever another connection has changed the database. */
+  version(): number;
+  /** The error as users of the log get it. */
+  explain(error: unknown): unknown;
+}
+
+/** All tails of one log in this process: one watch over the database, while there are any. */
+export class Tails {
+  readonly #source: TailSource;
+  readonly #tails = new Set<SqliteTail>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** The version up to which the tails have been told to read. Zero is none that there is. */
+  #version = 0;
+  #delay = soonest;
+
+  constructor(source: TailSource) {
+    this.#source = source;
+  }
+
+  add(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    const tail = new SqliteTail(this.#source, after, {
+      onEntries,
+      onError,
+      onFailure: () => this.#lookAgain(),
+      onClose: () => this.#delete(tail),
+    });
+    this.#tails.add(tail);
+    tail.pull();
+    if (this.#timer === null) this.#watch(soonest);
+    return tail;
+  }
+
+  /** This process has appended: its tails need not ask. */
+  committed(entries: readonly LogEntry[]): void {
+    if (entries.length === 0) return;
+    for (const tail of this.#tails) tail.take(entries);
+  }
+
+  close(): void {
+    for (const tail of this.#tails) tail.close();
+  }
+
+  #delete(tail: SqliteTail): void {
+    this.#tails.delete(tail);
+    if (this.#tails.size > 0 || this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#version = 0;
+  }
+
+  #watch(delay: number): void {
+    this.#delay = delay;
+    this.#timer = unrefTimeout(() => this.#look(), delay);
+  }
+
+  #look(): void {
+    let delay = Math.min(this.#delay * 1.5, latest);
+    try {
+      const version = this.#source.version();
+      if (version !== this.#version) {
+        this.#version = version;
+        delay = soonest;
+        for (const tail of this.#tails) tail.pull();
+      }
+    } catch (error) {
+      delay = afterFailure;
+      for (const tail of this.#tails) tail.report(error);
+    }
+    // A handler of the error may have closed the last tail.
+    if (this.#tails.size > 0) this.#watch(delay);
+  }
+
+  /** A tail could not read: it is told to once more, after a while. */
+  #lookAgain(): void {
+    this.#version = 0;
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#watch(afterFailure);
+  }
+}
+
+interface TailHandlers {
+  onEntries(batch: TailBatch): void;
+  onError(error: unknown): void;
+  /** The database could not be read. */
+  onFailure(): void;
+  onClose(): void;
+}
+
+class SqliteTail implements Tail {
+  readonly #source: TailSource;
+  readonly #handlers: TailHandlers;
+  #position: number;
+  /** It reads from the database, in turns: what is appended meanwhile is found there. */
+  #pulling = false;
+  #closed = false;
+
+  constructor(source: TailSource, after: number, handlers: TailHandlers) {
+    this.#source = source;
+    this.#position = after;
+    this.#handlers = handlers;
+  }
+
+  /** Takes entries that were appended in this process; reads what other processes appended before them. */
+  take(entries: readonly LogEntry[]): void {
+    if (this.#pulling || this.#closed) return;
+    if (entries[0]?.offset === this.#position + 1) this.#hand(entries);
+    else this.pull();
+  }
+
+  /** Reads what is behind the position, one page in a turn of the event loop. */
+  pull(): void {
+    if (this.#pulling || this.#closed) return;
+    this.#pulling = true;
+    setImmediate(() => this.#step());
+  }
+
+  report(error: unknown): void {
+    this.#handlers.onError(this.#source.explain(error));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#handlers.onClose();
+  }
+
+  #step(): void {
+    if (this.#closed) return;
+    this.#pulling = false;
+    let entries: LogEntry[];
+    try {
+      entries = this.#source.behind(this.#position);
+    } catch (error) {
+      this.report(error);
+      this.#handlers.onFailure();
+      return;
+    }
+    if (entries.length === 0) return;
+    this.#hand(entries);
+    this.pull();
+  }
+
+  #hand(entries: readonly LogEntry[]): void {
+    this.#position = entries.at(-1)?.offset ?? this.#position;
+    try {
+      this.#handlers.onEntries({ epoch: this.#source.epoch, entries });
+    } catch (error) {
+      this.#handlers.onError(error);
+    }
+  }
+}
