@@ -26,7 +26,9 @@ export class NodeSink extends Sink {
   /** Whoever we wait for, socket or response, to have room. */
   #blockedBy: NodeResponse | Socket | null = null;
   readonly #onGone = (): void => this.owner?.onGone();
+  #hearsDrain = false;
   readonly #onDrain = (): void => {
+    if (this.#blockedBy === null) return;
     this.#blockedBy = null;
     this.resume();
   };
@@ -104,11 +106,18 @@ export class NodeSink extends Sink {
     if (this.#blockedBy !== null) return false;
     const socket = this.#directSocket();
     const flowing = socket === null ? write(this.#response, frame.bytes) : socket.write(frame.chunk);
-    if (!flowing) {
-      this.#blockedBy = socket ?? this.#response;
-      this.#blockedBy.once("drain", this.#onDrain);
-    }
+    if (!flowing) this.#waitFor(socket ?? this.#response);
     return true;
+  }
+
+  #waitFor(full: NodeResponse | Socket): void {
+    this.#blockedBy = full;
+    if (full !== this.#response) full.once("drain", this.#onDrain);
+    // Compressing middleware moves the listener to a stream of its own, where it cannot be removed: one, for good.
+    else if (!this.#hearsDrain) {
+      this.#hearsDrain = true;
+      full.on("drain", this.#onDrain);
+    }
   }
 
   /** The socket, if a chunk written to it now is the same as `write()` on the response. */

@@ -1,0 +1,157 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createBrotliDecompress, createGunzip } from "node:zlib";
+import compression from "compression";
+import express from "express";
+import { afterEach, describe, expect, test } from "vitest";
+import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
+import { EventSource } from "../../src/index.ts";
+import { Http1Client } from "../support/client.ts";
+import { EventStreamParser } from "../support/parser.ts";
+
+let server: Server;
+let client: Http1Client;
+afterEach(async () => {
+  client.leave();
+  server.close();
+  await once(server, "close");
+});
+
+/** Express with `compression()` in front, and a client that takes `encoding`. */
+async function open(encoding: string, options?: NodeSourceOptions): Promise<EventSource> {
+  const routed = Promise.withResolvers<EventSource>();
+  const app = express().use(compression());
+  app.get("/events", (req, res) => {
+    routed.resolve(openEventSource(req, res, options));
+  });
+  server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const headers = { "accept-encoding": encoding };
+  client = new Http1Client((server.address() as AddressInfo).port, { path: "/events?a=1", headers });
+  const source = await routed.promise;
+  await client.opened();
+  return source;
+}
+
+const transformable: NodeSourceOptions = { headers: { "cache-control": "no-cache" } };
+
+/** What a client reads that decompresses as it goes, from the first byte on. */
+function decompressing(decompress: NodeJS.ReadWriteStream) {
+  const parser = new EventStreamParser();
+  decompress.on("data", (bytes: Buffer) => parser.push(bytes));
+  let fed = 0;
+  const until = async (condition: () => boolean) => {
+    while (!condition()) {
+      await client.until(() => client.pieces.length > fed || client.ended !== null);
+      const pieces = client.pieces.slice(fed);
+      if (pieces.length === 0) throw new Error("The stream ended");
+      fed += pieces.length;
+      for (const piece of pieces) await new Promise<void>((resolve) => decompress.write(piece, () => resolve()));
+    }
+  };
+  return { parser, until };
+}
+
+describe("rule 23: behind the compression middleware of Express", () => {
+  test("with the default headers it stays out of the way", async () => {
+    const source = await open("gzip, br");
+    expect(client.headers).not.toHaveProperty("content-encoding");
+    expect(client.headers["cache-control"]).toContain("no-transform");
+    for (let n = 0; n < 5; n++) {
+      source.dispatch("t", n);
+      expect((await client.next()).data).toBe(String(n));
+    }
+    expect(source.url).toMatch(/\/events\?a=1$/);
+  });
+
+  test.each([
+    ["gzip", () => createGunzip()],
+    ["br", () => createBrotliDecompress()],
+  ] as const)("where it compresses with %s, each event is flushed", async (encoding, makeDecompress) => {
+    const source = await open(encoding, transformable);
+    expect(client.headers["content-encoding"]).toBe(encoding);
+    const decompress = makeDecompress();
+    const { parser, until } = decompressing(decompress);
+    for (let n = 0; n < 20; n++) {
+      source.dispatch("t", { n });
+      await until(() => parser.events.length === n + 1);
+      expect(parser.events[n]?.data).toBe(`{"n":${n}}`);
+    }
+    decompress.destroy();
+  });
+
+  test("the opening and a keep-alive are flushed too", async () => {
+    await open("gzip", { ...transformable, keepAlive: 5 });
+    const gunzip = createGunzip();
+    const { parser, until } = decompressing(gunzip);
+    await until(() => parser.retry !== undefined);
+    await until(() => parser.comments.length > 3);
+    gunzip.destroy();
+  });
+
+  test("the stream has one gzip member and a proper end", async () => {
+    const source = await open("gzip", transformable);
+    for (let n = 0; n < 3; n++) {
+      source.dispatch("t", n);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await source.close();
+    expect(await client.rest()).toBe("end");
+    const gunzip = createGunzip();
+    const parser = new EventStreamParser();
+    gunzip.on("data", (bytes: Buffer) => parser.push(bytes));
+    gunzip.end(client.body);
+    await once(gunzip, "end");
+    expect(parser.events).toHaveLength(3);
+    expect(gunzip.bytesWritten).toBe(client.body.length);
+  });
+
+  test.each(["identity", "gzip"])("a client that leaves is seen to leave, with %s", async (encoding) => {
+    const source = await open(encoding, transformable);
+    const closed = new Promise((resolve) => source.addEventListener("close", resolve));
+    client.leave();
+    await closed;
+    expect(source.closeReason).toBe("disconnected");
+  });
+
+  test("a reader that stalls is noticed, and the producer of a pipe goes on when it reads", async () => {
+    const source = await open("gzip", transformable);
+    client.pause();
+    let produced = 0;
+    const piping = source.pipe(
+      (function* () {
+        for (; produced < 600; produced++) yield incompressible(produced);
+      })(),
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    client.resume();
+    expect(await piping).toMatchObject({ ended: "done", events: 600 });
+    await source.close();
+    expect(await client.rest()).toBe("end");
+  });
+});
+
+/** Text of 20 kB that a compressor makes little smaller, the same each time. */
+function incompressible(seed: number): string {
+  let state = seed + 1;
+  let text = "";
+  while (text.length < 20_000) {
+    state = (state * 48_271) % 2_147_483_647;
+    text += state.toString(36);
+  }
+  return text;
+}
+
+test("mounted below a path, url is the one that was asked for", async () => {
+  const routed = Promise.withResolvers<EventSource>();
+  const router = express.Router().get("/events", (req, res) => routed.resolve(openEventSource(req, res)));
+  server = express().use("/api", router).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  client = new Http1Client((server.address() as AddressInfo).port, { path: "/api/events?lastEventId=7" });
+  const source = await routed.promise;
+  expect([new URL(source.url).pathname, source.lastEventId]).toEqual(["/api/events", "7"]);
+  expect(source).toBeInstanceOf(EventSource);
+  await client.opened();
+  expect(client.headers["x-powered-by"]).toBe("Express");
+});
