@@ -30,8 +30,6 @@ function builtinSqlite() {
   };
   try {
     return process.getBuiltinModule("node:sqlite");
-  } catch {
-    return undefined;
   } finally {
     process.emitWarning = emitWarning;
   }

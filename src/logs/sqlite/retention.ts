@@ -4,6 +4,8 @@ import type { Connection, Statement } from "./connection.ts";
 
 /** Entries that one transaction takes away: a publisher, in whatever process, waits for no more than that. */
 const slice = 500;
+/** Slices follow each other for so long, in milliseconds; then it is the turn of others in the process. */
+const turn = 5;
 /** A pass waits so long for more to come together, in milliseconds. */
 const pace = 20;
 /** Channels whose trimmed offset is remembered. Of the others the highest one is known. */
@@ -85,14 +87,16 @@ export class RetentionWorker {
   #run(): void {
     this.#cancel();
     try {
-      const time = Date.now();
-      if (this.#isOver(time)) {
-        this.#connection.write(() => this.#step(time));
-        this.#plan(0);
-      } else {
-        this.#forgetChannels();
-        this.#planExpiry(time);
+      const end = performance.now() + turn;
+      while (this.#isOver(Date.now())) {
+        this.#connection.write(() => this.#step(Date.now()));
+        if (performance.now() > end) {
+          this.#plan(0);
+          return;
+        }
       }
+      this.#forgetChannels();
+      this.#planExpiry(Date.now());
     } catch {
       // Locked, or the disk is full: publishers and readers are told, and the next append or read comes back here.
     }
