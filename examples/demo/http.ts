@@ -1,0 +1,93 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Html } from "./html.ts";
+
+const longestBody = 4 * 1024;
+
+/** What a route answers with when it cannot do what was asked. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The fields of a posted form. */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  // Browsers say where a request comes from: other sites have no business here.
+  const site = request.headers["sec-fetch-site"];
+  if (site !== undefined && site !== "same-origin") throw new Refusal(403, "Only this page may post here");
+  const chunks: Buffer[] = [];
+  let length = 0;
+  // Not destroyed when the loop is left early: the answer has to go out on the same connection.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    length += chunk.byteLength;
+    if (length > longestBody) throw new Refusal(413, "That is more than this demo takes");
+    chunks.push(chunk);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString("utf8"));
+}
+
+const securityHeaders = {
+  "content-security-policy":
+    "default-src 'self'; style-src-attr 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+};
+
+export function sendPage(response: ServerResponse, page: Html): void {
+  // Each window gets an id of its own in the page, so no two may get the same copy.
+  response.writeHead(200, {
+    ...securityHeaders,
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+  });
+  response.end(`<!doctype html>\n${page}`);
+}
+
+export function sendText(response: ServerResponse, status: number, text: string | Html): void {
+  const type = typeof text === "string" ? "text/plain" : "text/html";
+  response.writeHead(status, {
+    ...securityHeaders,
+    "content-type": `${type}; charset=utf-8`,
+    "cache-control": "no-store",
+  });
+  response.end(String(text));
+}
+
+const types: Record<string, string> = {
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+  woff2: "font/woff2",
+};
+
+/** Files that are read once, by the path under which they are served. */
+export class StaticFiles {
+  readonly #files = new Map<string, { body: Buffer; headers: Record<string, string> }>();
+
+  constructor(files: Record<string, URL>) {
+    for (const [path, url] of Object.entries(files)) {
+      const body = readFileSync(url);
+      const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 16)}"`;
+      const type = types[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream";
+      this.#files.set(path, {
+        body,
+        headers: { "content-type": type, "cache-control": "no-cache", etag, "x-content-type-options": "nosniff" },
+      });
+    }
+  }
+
+  /** @returns false when there is no such file. */
+  serve(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const file = this.#files.get(path);
+    if (file === undefined) return false;
+    const known = request.headers["if-none-match"] === file.headers.etag;
+    response.writeHead(known ? 304 : 200, file.headers);
+    response.end(known ? undefined : file.body);
+    return true;
+  }
+}

@@ -1,0 +1,147 @@
+import { longestMessage } from "./chat.ts";
+import { type Html, html } from "./html.ts";
+import type { Persona } from "./personas.ts";
+
+/** What htmx is not to do: evaluate code, write styles of its own, keep pages, wait before it settles a swap. */
+const htmxConfig = JSON.stringify({
+  allowEval: false,
+  allowScriptTags: false,
+  includeIndicatorStyles: false,
+  historyCacheSize: 0,
+  defaultSwapStyle: "none",
+  defaultSettleDelay: 0,
+});
+
+export interface PageState {
+  /** Names the window in its own requests. */
+  readonly windowId: string;
+  readonly persona: Persona;
+  readonly document: Html;
+  readonly tellings: Html;
+}
+
+/** The one page: the stream is connected on `body`, and each named event is swapped into the element that names it. */
+export function renderPage({ windowId, persona, document, tellings }: PageState): Html {
+  const stream = `/events?${new URLSearchParams({ window: windowId, as: persona.id })}`;
+  return html`
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <title>sourcecast: one stream, many windows</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <meta name="description" content="A live demo of server-sent events with sourcecast">
+        <meta name="htmx-config" content="${htmxConfig}">
+        <link rel="icon" href="/icon.svg" type="image/svg+xml">
+        <link rel="preload" href="/fonts/figtree.woff2" as="font" type="font/woff2" crossorigin>
+        <link rel="preload" href="/fonts/fraunces.woff2" as="font" type="font/woff2" crossorigin>
+        <link rel="preload" href="/fonts/jetbrains-mono.woff2" as="font" type="font/woff2" crossorigin>
+        <link rel="stylesheet" href="/style.css">
+        <script src="/htmx.js" defer></script>
+        <script src="/htmx-sse.js" defer></script>
+        <script src="/app.js" type="module"></script>
+      </head>
+      <body hx-ext="sse" sse-connect="${stream}" hx-vals="${JSON.stringify({ window: windowId })}"
+        data-window="${windowId}" data-persona="${persona.id}" data-connection="connecting" style="--hue: ${persona.hue}">
+        <a class="skip" href="#document">Skip to the document</a>
+        ${renderHeader(persona)}
+        <main>
+          ${renderDocument(document)}
+          ${renderChat()}
+          ${renderStory(tellings)}
+          ${renderWire()}
+        </main>
+        <footer>
+          <p>Everything here arrives over <strong>one</strong> event stream per window, read by the browser’s own
+          <code>EventSource</code>. Stop the server and start it again: nobody has to reload.</p>
+        </footer>
+        <p id="announcements" class="visually-hidden" role="status"></p>
+      </body>
+    </html>
+  `;
+}
+
+function renderHeader(persona: Persona): Html {
+  return html`
+    <header class="top">
+      <div class="brand">
+        <svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icon.svg#mark"></use></svg>
+        <span>sourcecast</span>
+      </div>
+      <p id="connection" class="connection" role="status"><span></span></p>
+      <div class="people" sse-swap="people" hx-swap="innerHTML"></div>
+      <div class="intro">
+        <h1>One stream, many windows</h1>
+        <p>This window is <strong class="me">${persona.name}</strong> to the others. What happens in one shows in all, at
+        once.</p>
+        <ol class="try">
+          <li><a id="second-window" class="button" href="/" target="_blank" rel="noopener">Open a second window</a></li>
+          <li>Click into a field there</li>
+          <li>Close it, or kill its process</li>
+        </ol>
+      </div>
+    </header>
+  `;
+}
+
+function renderDocument(fields: Html): Html {
+  return html`
+    <section id="document" class="card document" aria-labelledby="document-title" tabindex="-1">
+      <div class="title">
+        <h2 id="document-title">A document</h2>
+        <p>Click into a field and it is yours. The lock is held by your open stream, and by nothing else.</p>
+      </div>
+      <form class="paper" autocomplete="off" aria-label="Invitation">${fields}</form>
+    </section>
+  `;
+}
+
+function renderChat(): Html {
+  return html`
+    <section class="card chat" aria-labelledby="chat-title">
+      <div class="title">
+        <h2 id="chat-title">A chat room</h2>
+        <p>Encoded once, sent to every window.</p>
+      </div>
+      <div class="messages" data-pin sse-swap="chat-room" hx-swap="innerHTML" role="log" aria-label="Messages" tabindex="0"></div>
+      <form hx-post="/chat" class="composer">
+        <label class="visually-hidden" for="chat-text">Your message</label>
+        <input id="chat-text" name="text" maxlength="${longestMessage}" placeholder="Say something" autocomplete="off" required>
+        <button>Send</button>
+      </form>
+      <p class="problem" role="alert"></p>
+    </section>
+  `;
+}
+
+function renderStory(tellings: Html): Html {
+  return html`
+    <section class="card story" aria-labelledby="story-title">
+      <div class="title">
+        <h2 id="story-title">A story, token by token</h2>
+        <p>Piped from a generator on the server. It stops when its reader leaves.</p>
+      </div>
+      <div class="telling" data-pin sse-swap="story" hx-swap="innerHTML" tabindex="0" role="region" aria-label="The story">
+        <p class="placeholder">About 300 tokens, fifteen a second. Start it, close this window, and watch in the other one
+        how the generator stops.</p>
+      </div>
+      <div class="control" sse-swap="story-control" hx-swap="innerHTML"></div>
+      <h3>Generators on the server</h3>
+      <ul class="tellings" sse-swap="tellings" hx-swap="innerHTML">${tellings}</ul>
+    </section>
+  `;
+}
+
+function renderWire(): Html {
+  return html`
+    <section class="wire" aria-labelledby="wire-title">
+      <div class="title">
+        <h2 id="wire-title">On the wire</h2>
+        <p class="meter" aria-live="off"><span id="wire-frames">0</span> frames, <span id="wire-bytes">0 B</span></p>
+        <button type="button" class="quiet" id="wire-pause" aria-pressed="false">Pause</button>
+      </div>
+      <pre id="frames" tabindex="0" role="log" aria-live="off" aria-label="Raw frames of this window’s stream"></pre>
+      <p id="wire-note">The bytes of this window’s stream as they leave the server</p>
+    </section>
+  `;
+}

@@ -1,0 +1,51 @@
+import type { ServerResponse } from "node:http";
+
+/** What a reader of the wire who comes late still gets: the opening of the stream, and more than a screen of events. */
+const mostKept = 32 * 1024;
+/** A reader of the wire that does not read is let go. */
+const mostWaiting = 256 * 1024;
+
+/**
+ * A copy of the bytes of one stream, as they are handed to its connection. A page can read the events of its native
+ * `EventSource` but not the bytes, so it fetches the copy to show them.
+ */
+export class Wire {
+  #kept: Uint8Array[] = [];
+  #size = 0;
+  readonly #readers = new Set<ServerResponse>();
+
+  /** Listens in on a response; to be called before it is written to. */
+  static tap(response: ServerResponse): Wire {
+    const wire = new Wire();
+    const write = response.write;
+    response.write = ((chunk: Uint8Array, ...rest: never[]) => {
+      wire.#carry(chunk);
+      return Reflect.apply(write, response, [chunk, ...rest]);
+    }) as typeof write;
+    response.on("close", () => wire.#end());
+    return wire;
+  }
+
+  /** Answers with the bytes so far and those that follow, until the stream ends. */
+  answer(response: ServerResponse): void {
+    response.writeHead(200, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+    response.flushHeaders();
+    for (const chunk of this.#kept) response.write(chunk);
+    this.#readers.add(response);
+    response.on("close", () => this.#readers.delete(response));
+  }
+
+  #carry(chunk: Uint8Array): void {
+    this.#kept.push(chunk);
+    this.#size += chunk.byteLength;
+    while (this.#size > mostKept && this.#kept.length > 1) this.#size -= this.#kept.shift()?.byteLength ?? 0;
+    for (const reader of this.#readers) {
+      if (reader.writableLength < mostWaiting) reader.write(chunk);
+      else reader.destroy();
+    }
+  }
+
+  #end(): void {
+    for (const reader of this.#readers) reader.end();
+  }
+}
