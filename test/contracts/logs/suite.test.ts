@@ -1,0 +1,180 @@
+import { expect, test } from "vitest";
+import type { Log, Retention } from "../../../src/logs/log.ts";
+import { memoryLog } from "../../../src/logs/memory.ts";
+import { testLog } from "../../../src/testing/index.ts";
+
+/** What a broken log does in place of the one that works. */
+type Break = (log: Log) => Partial<Log>;
+
+/** Each of these breaks one sentence of the contract; the suite must find it, in a test of the subject named first. */
+const broken: Record<string, [subject: RegExp, Break]> = {
+  "stores a part of a call": [
+    /^append: a call is stored as a whole/,
+    (log) => ({ append: async (entries) => (await Promise.all(entries.map((entry) => log.append([entry])))).flat() }),
+  ],
+  "resolves before it has stored": [
+    /^read: what was appended is read at once/,
+    (log) => {
+      let stored = Promise.resolve();
+      return {
+        append: async (entries) => {
+          const { top, epoch } = await log.head();
+          stored = stored.then(() => new Promise((resolve) => setTimeout(resolve, 1)));
+          stored.then(() => log.append(entries)).catch(() => {});
+          return entries.map((_, i) => ({ epoch, offset: top + i + 1, witness: 1 }));
+        },
+      };
+    },
+  ],
+  "ignores after": [
+    /^after: accepts/,
+    (log) => ({ append: (entries) => log.append(entries.map(({ after: _, ...entry }) => entry)) }),
+  ],
+  "ignores idempotency keys": [
+    /^idempotencyKey: a repeated/,
+    (log) => ({ append: (entries) => log.append(entries.map(({ idempotencyKey: _, ...entry }) => entry)) }),
+  ],
+  "ignores keys": [
+    /^key: superseded/,
+    (log) => ({ append: (entries) => log.append(entries.map(({ key: _, ...entry }) => entry)) }),
+  ],
+  "makes witnesses anew": [
+    /^append: each entry has a random witness/,
+    (log) => ({
+      read: async (...args) => {
+        const page = await log.read(...args);
+        return { ...page, entries: page.entries.map((entry) => ({ ...entry, witness: entry.witness ^ 1 })) };
+      },
+    }),
+  ],
+  "loses characters": [
+    /^append: an entry comes back as it was/,
+    (log) => ({ append: (entries) => log.append(entries.map((entry) => ({ ...entry, data: entry.data.trim() }))) }),
+  ],
+  "declares no loss": [
+    /^retention: a reader that is overtaken/,
+    (log) => ({ read: async (...args) => ({ ...(await log.read(...args)), trimmed: 0 }) }),
+  ],
+  "declares the loss of others": [
+    /^retention: a channel hears only/,
+    (log) => ({
+      read: async (after, limit, selection) => {
+        const { trimmed } = await log.head();
+        return { ...(await log.read(after, limit, selection)), trimmed };
+      },
+    }),
+  ],
+  "does not count what it conflates": [
+    /^key: each superseded entry is counted/,
+    (log) => ({ read: async (...args) => ({ ...(await log.read(...args)), conflated: 0 }) }),
+  ],
+  "says through where it has not read": [
+    /^read: pages follow each other/,
+    (log) => ({ read: async (...args) => ({ ...(await log.read(...args)), through: (await log.head()).top }) }),
+  ],
+  "knows no prefixes": [
+    /^selection: channels by name, prefixes/,
+    (log) => ({
+      read: (after, limit, selection) => log.read(after, limit, selection && { ...selection, prefixes: [] }),
+    }),
+  ],
+  "forgets the newest of a key": [
+    /^key: the newest outlives retention/,
+    (log) => ({
+      latest: async (selection) => {
+        const { trimmed } = await log.head();
+        return (await log.latest(selection)).filter(({ offset }) => offset > trimmed);
+      },
+    }),
+  ],
+  "counts superseded entries among the last": [
+    /^last: the newest|^key: last/,
+    (log) => ({ last: async (count, selection) => (await log.last(count + 1, selection)).slice(0, count) }),
+  ],
+  "gives a tail only what is new": [
+    /^tail: hands over what is there/,
+    (log) => ({
+      tail: (_, onEntries, onError) => {
+        let first = true;
+        return log.tail(
+          0,
+          (batch) => {
+            if (!first) onEntries(batch);
+            first = false;
+          },
+          onError,
+        );
+      },
+    }),
+  ],
+  "gives a tail some things twice": [
+    /^tail: catches up/,
+    (log) => ({
+      tail: (after, onEntries, onError) =>
+        log.tail(
+          after,
+          (batch) => {
+            onEntries(batch);
+            if (batch.entries.length > 1) onEntries({ ...batch, entries: batch.entries.slice(-1) });
+          },
+          onError,
+        ),
+    }),
+  ],
+  "hands over after a tail was closed": [
+    /^tail: is silent/,
+    (log) => ({
+      tail: (after, onEntries, onError) => {
+        log.tail(after, onEntries, onError);
+        return { close() {} };
+      },
+    }),
+  ],
+  "does not know that it is closed": [
+    /^close: /,
+    (log) => {
+      let closed = false;
+      return {
+        head: async () => (closed ? { epoch: "x", top: 0, witness: 0, trimmed: 0 } : log.head()),
+        close: () => {
+          closed = true;
+          return log.close();
+        },
+      };
+    },
+  ],
+  "trims before it must": [
+    /^retention: nothing is taken/,
+    (log) => ({ read: async (...args) => ({ ...(await log.read(...args)), trimmed: 1 }) }),
+  ],
+};
+
+test.each(Object.entries(broken))("the suite finds a log that %s", async (_, [subject, change]) => {
+  const failed = await failures((retention) => {
+    const log = memoryLog(retention);
+    const changed = change(log);
+    return new Proxy(log, {
+      get(_, name: keyof Log) {
+        const method = changed[name] ?? log[name];
+        return (method as () => unknown).bind(log);
+      },
+    });
+  });
+  expect(failed.filter((name) => subject.test(name)).length, failed.join("\n")).toBeGreaterThan(0);
+});
+
+test("the suite finds nothing in a log that works", async () => {
+  expect(await failures(memoryLog)).toEqual([]);
+});
+
+/** Names of the tests of the suite that fail. */
+async function failures(makeLog: (retention: Retention) => Log): Promise<string[]> {
+  const tests: [name: string, run: () => Promise<void>][] = [];
+  testLog({
+    test: (name, run) => tests.push([name, run]),
+    storage: (retention) => ({ open: () => makeLog(retention) }),
+    deadline: 500,
+  });
+  const results = await Promise.allSettled(tests.map(([, run]) => run()));
+  return tests.filter((_, i) => results[i]?.status === "rejected").map(([name]) => name);
+}
