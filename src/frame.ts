@@ -51,13 +51,17 @@ export class Frame {
     return this.#bytes;
   }
 
-  /** The events as one chunk of HTTP/1.1 (RFC 9112, section 7.1). Shared: must not be written to. */
-  get chunk(): Uint8Array {
+  /**
+   * The events as one chunk of HTTP/1.1 (RFC 9112, section 7.1), in the form that a platform writes without a conversion.
+   * Shared: must not be written to.
+   */
+  chunk<T extends Uint8Array>(convert: (chunk: Uint8Array) => T): T {
     if (this.#chunk === null) {
       const buffer = this.#materialize();
-      this.#chunk = buffer.subarray(frameChunk(buffer, this.byteLength), headRoom + this.byteLength + tailRoom);
+      const chunk = buffer.subarray(frameChunk(buffer, this.byteLength), headRoom + this.byteLength + tailRoom);
+      this.#chunk = convert(chunk);
     }
-    return this.#chunk;
+    return this.#chunk as T;
   }
 
   /** This frame with `next` behind it. All who join the same two within a tick get the same frame. */

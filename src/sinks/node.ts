@@ -105,7 +105,7 @@ export class NodeSink extends Sink {
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
     const socket = this.#directSocket();
-    const flowing = socket === null ? write(this.#response, frame.bytes) : socket.write(frame.chunk);
+    const flowing = socket === null ? write(this.#response, frame.bytes) : socket.write(frame.chunk(toBuffer));
     if (!flowing) this.#waitFor(socket ?? this.#response);
     return true;
   }
@@ -125,13 +125,10 @@ export class NodeSink extends Sink {
     if (!this.#direct) return null;
     const response = this.#response as ServerResponse;
     const { socket } = response;
-    // A middleware may have put itself before write(), and the response may hold bytes that have to leave first.
-    const same =
-      socket !== null &&
-      response.write === plainWrite &&
-      socket.write === socketWrite &&
-      response.writableLength === socket.writableLength;
-    return same ? socket : null;
+    // A middleware may have put itself before write(). A response holds bytes back while it has no socket or is corked.
+    const isSame =
+      socket !== null && response.writableCorked === 0 && response.write === plainWrite && socket.write === socketWrite;
+    return isSame ? socket : null;
   }
 
   #release(): void {
@@ -140,6 +137,11 @@ export class NodeSink extends Sink {
     this.#blockedBy?.removeListener("drain", this.#onDrain);
     this.#blockedBy = null;
   }
+}
+
+/** A socket would make a Buffer of any other array, each time. */
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** What is in the way on HTTP/2, where connections are not the response's business (RFC 9113, section 8.2.2). */
