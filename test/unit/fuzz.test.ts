@@ -127,7 +127,7 @@ test("joined frames are their concatenation, whoever joins and asks first, and a
           if (expected.length < 100_000) all.push({ frame: before.frame.join(after.frame), expected });
         } else if ("look" in one) expect(Buffer.from(pick(one.look).frame.bytes)).toEqual(pick(one.look).expected);
         else if ("chunk" in one)
-          expect(unchunk(pick(one.chunk((bytes) => bytes)).frame.chunk)).toEqual(pick(one.chunk).expected);
+          expect(unchunk(pick(one.chunk).frame.chunk((bytes) => bytes))).toEqual(pick(one.chunk).expected);
         else Frame.forgetJoined();
       }
       for (const one of all) {
