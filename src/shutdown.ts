@@ -8,7 +8,7 @@ export interface Closable {
 /** The part of `process` that Node, Bun and Deno share; Workers have none of it. */
 interface ProcessLike {
   readonly pid: number;
-  on(signal: string, listener: (signal: string) => void): unknown;
+  prependListener(signal: string, listener: (signal: string) => void): unknown;
   removeListener(signal: string, listener: (signal: string) => void): unknown;
   listeners(signal: string): readonly unknown[];
   kill(pid: number, signal: string): unknown;
@@ -29,7 +29,9 @@ let stoppingUntil = 0;
 export function closeOnSignal(stream: Closable): void {
   open.add(stream);
   if (open.size !== 1) return;
-  for (const signal of signals) currentProcess()?.on(signal, onSignal);
+  // First in line: a listener of the application that listens once is still there to be seen when ours is called, and ours
+  // is gone when a library looks whether it is alone.
+  for (const signal of signals) currentProcess()?.prependListener(signal, onSignal);
 }
 
 export function forgetOnSignal(stream: Closable): void {
@@ -65,7 +67,9 @@ function removeHandlers(): void {
 
 function currentProcess(): ProcessLike | undefined {
   const { process } = globalThis as { process?: Partial<ProcessLike> };
-  return typeof process?.on === "function" && typeof process.kill === "function" ? (process as ProcessLike) : undefined;
+  return typeof process?.prependListener === "function" && typeof process.kill === "function"
+    ? (process as ProcessLike)
+    : undefined;
 }
 
 function delay(milliseconds: number): Promise<void> {

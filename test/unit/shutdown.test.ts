@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { EventSource } from "../../src/index.ts";
+import { openSource, request } from "../support/web.ts";
+
+const signals = ["SIGTERM", "SIGHUP"] as const;
+const counts = () => signals.map((signal) => process.listenerCount(signal));
+
+test("handlers come with the first open source and go with the last", async () => {
+  const before = counts();
+  const first = openSource();
+  const one = before.map((count) => count + 1);
+  expect(counts()).toEqual(one);
+  const more = Array.from({ length: 50 }, () => openSource());
+  expect(counts()).toEqual(one);
+  await first.close();
+  for (const source of more.splice(1)) await source.close();
+  expect(counts()).toEqual(one);
+  await more[0]?.close();
+  expect(counts()).toEqual(before);
+  await openSource().close();
+  expect(counts()).toEqual(before);
+});
+
+test("a source that is closed from its start, and one with shutdown: false, bring none", async () => {
+  const before = counts();
+  openSource({}, { signal: AbortSignal.abort() });
+  openSource({}, { method: "HEAD" });
+  openSource({ shutdown: false });
+  expect(counts()).toEqual(before);
+});
+
+test("a client that leaves takes the handlers along", () => {
+  const before = counts();
+  const controller = new AbortController();
+  const source = new EventSource(request({ signal: controller.signal }));
+  expect(counts()).not.toEqual(before);
+  controller.abort();
+  expect(source.readyState).toBe(2);
+  expect(counts()).toEqual(before);
+});
