@@ -19,6 +19,7 @@ export type {
   Snapshot,
   SubscribeOptions,
 } from "./hub/options.ts";
+export type { Member, PresenceOptions } from "./hub/presence/options.ts";
 export type { PublishedEvent } from "./hub/publish.ts";
 export type { HubStats } from "./hub/stats.ts";
 export {

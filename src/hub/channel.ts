@@ -5,6 +5,7 @@ import type { Duration } from "../units.ts";
 import type { Hub } from "./hub.ts";
 import { type Followed, listenersGone } from "./listeners.ts";
 import type { PublishOptions, SubscribeOptions } from "./options.ts";
+import type { Member } from "./presence/options.ts";
 import type { PublishedEvent } from "./publish.ts";
 import { assertChannelName } from "./selection.ts";
 
@@ -12,6 +13,7 @@ import { assertChannelName } from "./selection.ts";
 export interface ChannelContext {
   publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
   end(channel: string): Promise<string>;
+  members(channel: string): Promise<Member[]>;
   readonly followed: Followed;
 }
 
@@ -123,6 +125,26 @@ export class Channel<E extends Events = false> {
     unheard.release();
     if (endChannel && result.ended === "done") await this.end();
     return result;
+  }
+
+  /**
+   * Who is present, on every machine: those of subscriptions with a `member`, whatever number of connections each has. Those
+   * who came first are at the beginning. The channel hears of changes by the events `join` and `leave`.
+   *
+   * @example
+   * ```ts
+   * import { createHub } from "sourcecast";
+   *
+   * const hub = createHub();
+   * const room = hub.channel("room");
+   * const response = await room.response(new Request("http://localhost/room"), { member: { id: "ada" } });
+   * console.log(await room.members()); // [{ id: "ada", since: ... }]
+   * await hub.close();
+   * ```
+   */
+  async members(): Promise<Member[]> {
+    assertChannelName(this.name);
+    return this.#context.members(this.name);
   }
 
   async #publish(events: readonly PublishedEvent[]): Promise<string[]> {

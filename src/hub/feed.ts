@@ -3,7 +3,7 @@ import { controlFrame } from "../control.ts";
 import { encodeEvent } from "../encode.ts";
 import { Frame } from "../frame.ts";
 import { friend } from "../friend.ts";
-import type { Log, Tail, TailBatch } from "../logs/log.ts";
+import type { Log, LogEntry, Tail, TailBatch } from "../logs/log.ts";
 import { formatCursor } from "./cursor.ts";
 import type { OnError } from "./options.ts";
 import type { Ring } from "./ring.ts";
@@ -12,6 +12,13 @@ import { Topics } from "./topics.ts";
 
 /** A newcomer that has heard nothing for so long is told where it is. */
 const greeting = 1_000;
+
+/** The hub's own reader, beside the subscriptions. */
+export interface Observer {
+  receive(entry: LogEntry): void;
+  /** What comes next does not follow on what came before. */
+  restart(): void;
+}
 
 /**
  * What comes out of the log in this process: one tail, whatever the number of connections. Each entry goes into the ring
@@ -24,6 +31,7 @@ export class Feed {
   readonly subscriptions: Set<Subscription> = new Set();
   /** Those of the subscriptions that are behind the head. */
   readonly lagging: Set<Subscription> = new Set();
+  observer: Observer | null = null;
   readonly #onError: OnError;
   #tail: Tail | null = null;
   #started: Promise<void> | null = null;
@@ -101,6 +109,7 @@ export class Feed {
       if (entry.offset > ring.top + 1) this.#hole(entry.offset - 1);
       const item = ring.push(entry);
       this.topics.visit(entry.channel, (subscription) => subscription.deliver(item));
+      this.observer?.receive(entry);
     }
   }
 
@@ -109,12 +118,14 @@ export class Feed {
     const { epoch, top } = this.ring;
     this.ring.reset(epoch, before, 0);
     for (const subscription of this.subscriptions) subscription.fallBehind(top);
+    this.observer?.restart();
   }
 
   #newEpoch(epoch: string, before: number): void {
     this.ring.reset(epoch, before, 0);
     this.#checkpoint = null;
     for (const subscription of this.subscriptions) subscription.restart();
+    this.observer?.restart();
   }
 }
 

@@ -19,6 +19,8 @@ import { endStream, Housekeeping } from "./housekeeping.ts";
 import { Places, type ResolvedLimits, resolveLimits } from "./limits.ts";
 import type { Authorize, HubOptions, OnError, SubscribeOptions } from "./options.ts";
 import { Permissions } from "./permissions.ts";
+import { type Member, resolvePresence } from "./presence/options.ts";
+import { Presence } from "./presence/presence.ts";
 import { entryOf, type PublishedEvent } from "./publish.ts";
 import { Ring } from "./ring.ts";
 import { selectionOf } from "./selection.ts";
@@ -65,6 +67,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   readonly #limits: ResolvedLimits;
   readonly #places: Places;
   readonly #housekeeping: Housekeeping;
+  readonly #presence: Presence;
   readonly #counters = new Counters();
   readonly #contract: AnyContract | undefined;
   readonly #authorize: Authorize | undefined;
@@ -102,9 +105,14 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
       snapshot: options.snapshot,
       maxReplay: this.#limits.replay,
     };
+    this.#presence = new Presence(
+      { feed: this.#feed, counters: this.#counters, onError: this.#onError, maxSize: this.#limits.eventSize },
+      resolvePresence(options.presence),
+    );
     this.#channelContext = {
       publish: (channel, events) => this.#publish(channel, events),
       end: (channel) => this.#end(channel),
+      members: (channel) => this.#members(channel),
       followed: this.#feed.topics,
     };
   }
@@ -185,6 +193,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     this.#state = "closed";
     await Promise.all(Array.from(this.#feed.subscriptions, ({ source }) => source.close()));
     this.#housekeeping.stop();
+    await this.#presence.close();
     this.#feed.close();
     await this.#log.close();
   }
@@ -206,6 +215,11 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     return cursor as string;
   }
 
+  async #members(channel: string): Promise<Member[]> {
+    this.#assertOpen();
+    return this.#presence.members(channel);
+  }
+
   async #append(entries: Parameters<Log["append"]>[0]): Promise<string[]> {
     await this.#feed.start();
     const appended = await this.#log.append(entries);
@@ -216,6 +230,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   async #open(connection: Connection, options: SubscribeOptions): Promise<EventSource | null> {
     const { request, sink } = connection;
     const selection = selectionOf(options.channels);
+    this.#presence.check(options.member);
     const sourceOptions = this.#optionsFor(options);
     const place = refuse(request, sourceOptions) ?? this.#admit(request, selection, options, sourceOptions);
     if (typeof place !== "function") {
@@ -289,8 +304,10 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     const ofKey = key === undefined ? undefined : (this.#byKey.get(key) ?? new Set());
     if (key !== undefined && ofKey !== undefined) this.#byKey.set(key, ofKey.add(subscription));
     subscription.expires = this.#housekeeping.expiry();
+    const leavePresence = this.#presence.enter(subscription);
     subscription.onLeave = () => {
       leave();
+      leavePresence();
       ofKey?.delete(subscription);
       if (key !== undefined && ofKey?.size === 0) this.#byKey.delete(key);
     };

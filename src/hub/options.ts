@@ -6,6 +6,7 @@ import type { ContractFor } from "../options.ts";
 import type { RequestLike } from "../request.ts";
 import type { Events } from "../typing.ts";
 import type { Duration, Size } from "../units.ts";
+import type { PresenceOptions } from "./presence/options.ts";
 
 /** Where a background failure came from. */
 export type FailureStage = "tail" | "replay" | "filter" | "authorize" | "snapshot" | "presence" | "meter";
@@ -66,6 +67,8 @@ export interface HubOptions<E extends Events = false> {
   onError?: OnError;
   /** What is kept in memory for those who lag, beside the log. @default 4096 events, "16mb" */
   ring?: { maxEvents?: number; maxBytes?: Size };
+  /** How it is kept account of who is present, for subscriptions with a `member`. */
+  presence?: PresenceOptions;
   /** Ends the streams when the process gets SIGTERM or SIGHUP. @default true */
   shutdown?: boolean;
 }
@@ -104,7 +107,10 @@ export interface SubscribeOptions {
   sender?: string;
   /** Whose connection this is, for `limits.connectionsPerKey` and `hub.revoke`: a user, an address. */
   key?: string;
-  /** Who is present on the channels while this connection lasts; see {@link Channel.members}. */
+  /**
+   * Who is present on the channels while this connection lasts, on those that are named in full; see `channel.members()`.
+   * Connections with the same `id` are one member.
+   */
   member?: { id: string; data?: unknown };
   /** Added to the header of the response. */
   headers?: HeaderOverrides;

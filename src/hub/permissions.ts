@@ -1,5 +1,6 @@
 import type { RequestLike } from "../request.ts";
 import type { Authorize, OnError } from "./options.ts";
+import { isInternal } from "./selection.ts";
 
 /** What one connection may follow. The answers are kept until the next time that all is asked for anew. */
 export class Permissions {
@@ -16,6 +17,7 @@ export class Permissions {
 
   /** Whether a channel may be read; `undefined` when that has not been asked yet. */
   of(channel: string): boolean | undefined {
+    if (isInternal(channel)) return false;
     return this.#authorize === undefined ? true : this.#answers?.get(channel);
   }
 

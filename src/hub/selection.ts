@@ -27,6 +27,11 @@ export function selectionOf(channels: readonly string[]): Selection {
   return { channels: [...new Set(names)], prefixes: [...new Set(shortest)] };
 }
 
+/** True for a channel of the hub's own: its name has what {@link assertChannelName} refuses, and nobody may follow it. */
+export function isInternal(channel: string): boolean {
+  return channel.charCodeAt(0) < 0x20;
+}
+
 function assertName(name: string): void {
   if (typeof name !== "string" || name === "") throw channelError(name, "is no name", "pass a non-empty string");
   if (name.length > longestName) {

@@ -1,0 +1,94 @@
+import type { NewEntry } from "../../logs/log.ts";
+import {
+  type Attendant,
+  type Cell,
+  isMember,
+  type MemberCell,
+  type Placed,
+  type ProcessCell,
+  placeOf,
+  presenceChannel,
+  type Roster,
+} from "./roster.ts";
+
+/** A member has come to a channel, or left it, at whatever number of processes it is or was. */
+export interface Transition {
+  readonly kind: "join" | "leave";
+  readonly member: MemberCell;
+}
+
+/** What one process is about to write: cells, and what this means for the channels. */
+export class Change {
+  readonly roster: Roster;
+  /** Every cell up to this offset is in the roster. */
+  readonly after: number;
+  readonly #freeKeys: Iterator<string, never>;
+  readonly #cells = new Map<string, Cell>();
+  /** By place: in how many cells the member is, before and after. */
+  readonly #counts = new Map<string, { member: MemberCell; before: number; after: number }>();
+
+  constructor(roster: Roster, after: number) {
+    this.roster = roster;
+    this.after = after;
+    this.#freeKeys = roster.freeKeys();
+  }
+
+  /** How many cells are written. */
+  get size(): number {
+    return this.#cells.size;
+  }
+
+  /** Says that a process is alive, in the cell where it said so before. */
+  renew(cell: ProcessCell, key: string | undefined): void {
+    this.#cells.set(key ?? this.#freeKeys.next().value, cell);
+  }
+
+  add(member: MemberCell): void {
+    this.#cells.set(this.#freeKeys.next().value, member);
+    this.#count(member, 1);
+  }
+
+  replace(cell: Placed<MemberCell>, data: unknown): void {
+    const { process, channel, id, since } = cell;
+    this.#cells.set(cell.key, { process, channel, id, data, since });
+  }
+
+  free(cell: Placed<MemberCell>): void {
+    this.#cells.set(cell.key, null);
+    this.#count(cell, -1);
+  }
+
+  /** Frees what a process has, as far as there is room; where it said that it is alive comes last. */
+  release(attendant: Attendant, room: number): void {
+    for (const cell of attendant.cells.values()) {
+      if (!isMember(cell) || this.#cells.has(cell.key)) continue;
+      if (this.size >= room) return;
+      this.free(cell);
+    }
+    for (const cell of attendant.cells.values()) if (!isMember(cell)) this.#cells.set(cell.key, null);
+  }
+
+  /** The cells as entries, which the log refuses if anybody has written a cell that is not in the roster. */
+  entries(sender: string): NewEntry[] {
+    const { after } = this;
+    return Array.from(this.#cells, ([key, cell]) => {
+      return { channel: presenceChannel, type: "cell", data: JSON.stringify(cell), key, sender, after };
+    });
+  }
+
+  /** Who was nowhere before and is somewhere after, and the other way round. */
+  transitions(): Transition[] {
+    return [...this.#counts.values()].flatMap(({ member, before, after }) => {
+      if (before > 0 === after > 0) return [];
+      return { kind: after > 0 ? "join" : "leave", member };
+    });
+  }
+
+  #count(member: MemberCell, more: number): void {
+    const place = placeOf(member.channel, member.id);
+    const before = this.roster.cellsOf(member.channel, member.id).size;
+    const count = this.#counts.get(place) ?? { member, before, after: before };
+    count.after += more;
+    this.#counts.set(place, count);
+  }
+}
