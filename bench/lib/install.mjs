@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,5 +16,9 @@ export function installPeers() {
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (status !== 0) throw new Error("The packages that the benchmarks compare with could not be installed");
+  // A link and no dependency: npm would install what the package itself is developed with, too.
+  const self = join(folder, "node_modules", "sourcecast");
+  rmSync(self, { recursive: true, force: true });
+  symlinkSync(dirname(folder), self, "junction");
   writeFileSync(stamp, wanted);
 }

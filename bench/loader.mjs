@@ -1,0 +1,126 @@
+// Holds the connections of a benchmark and counts what arrives: a process of its own, spoken to in lines of JSON.
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+
+/** @type {import("node:net").Socket[]} */
+let sockets = [];
+let bytes = 0;
+/** Latencies in microseconds while they are asked for. @type {number[] | null} */
+let latencies = null;
+const buffer = Buffer.allocUnsafe(1024 * 1024);
+
+const commands = {
+  /** Opens connections, so many at a time, and says how long that took. */
+  async open(/** @type {{ port: number, count: number, path?: string, atOnce?: number, headers?: string }} */ options) {
+    const { port, count, path = "/events", atOnce = 200, headers = "" } = options;
+    const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${headers}\r\n`;
+    const start = process.hrtime.bigint();
+    let opened = 0;
+    const openSome = async () => {
+      while (opened < count) {
+        opened++;
+        sockets.push(await openOne(port, request));
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(atOnce, count) }, openSome));
+    return { wall: Number(process.hrtime.bigint() - start) / 1_000 };
+  },
+  async close() {
+    for (const socket of sockets) socket.destroy();
+    sockets = [];
+    return {};
+  },
+  /** Stops reading on a share of the connections. */
+  async stall(/** @type {{ share: number }} */ { share }) {
+    const stalled = sockets.slice(0, Math.ceil(sockets.length * share));
+    for (const socket of stalled) socket.pause();
+    return { stalled: stalled.length };
+  },
+  async count() {
+    const { user, system } = process.cpuUsage();
+    return { bytes, cpu: user + system };
+  },
+  /** Waits until nothing has come for a while. */
+  async settle(/** @type {{ quiet?: number }} */ { quiet = 50 }) {
+    for (let before = -1; before !== bytes; ) {
+      before = bytes;
+      await new Promise((resolve) => setTimeout(resolve, quiet));
+    }
+    return { bytes };
+  },
+  async startLatency() {
+    latencies = [];
+    return {};
+  },
+  async stopLatency() {
+    const sorted = (latencies ?? []).sort((a, b) => a - b);
+    latencies = null;
+    const at = (/** @type {number} */ share) =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+    return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+  },
+  /** Publishes over HTTP with so many requests under way, as publishers elsewhere would. */
+  async publish(/** @type {{ port: number, events: number, inFlight: number, size: number }} */ options) {
+    const { port, events, inFlight, size } = options;
+    const body = "x".repeat(size);
+    const request = `POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${size}\r\n\r\n${body}`;
+    let left = events;
+    const publisher = async () => {
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      while (left-- > 0) {
+        socket.write(request);
+        await new Promise((resolve) => socket.once("data", resolve));
+      }
+      socket.destroy();
+    };
+    const start = process.hrtime.bigint();
+    await Promise.all(Array.from({ length: inFlight }, publisher));
+    return { wall: Number(process.hrtime.bigint() - start) / 1_000 };
+  },
+};
+
+/**
+ * Resolves with the socket when its first bytes have come.
+ *
+ * @param {number} port
+ * @param {string} request
+ * @returns {Promise<import("node:net").Socket>}
+ */
+function openOne(port, request) {
+  return new Promise((resolve, reject) => {
+    let isOpen = false;
+    const socket = connect({
+      port,
+      host: "127.0.0.1",
+      // One buffer for all: what has been counted is of no use any more.
+      onread: {
+        buffer,
+        callback(length) {
+          bytes += length;
+          if (latencies !== null) measure(length);
+          if (!isOpen) {
+            isOpen = true;
+            resolve(socket);
+          }
+          return true;
+        },
+      },
+    });
+    socket.write(request);
+    socket.on("error", reject);
+  });
+}
+
+/** The first event of a read carries the time at which it was published. @param {number} length */
+function measure(length) {
+  const at = buffer.indexOf("data: ");
+  if (at === -1 || at >= length) return;
+  const published = buffer.toString("latin1", at + 6, buffer.indexOf(32, at + 6));
+  if (/^\d{6,}$/.test(published)) latencies?.push(Number(process.hrtime.bigint() - BigInt(published)) / 1_000);
+}
+
+process.stdout.write("{}\n");
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...options } = JSON.parse(line);
+  process.stdout.write(`${JSON.stringify(await commands[/** @type {keyof typeof commands} */ (command)](options))}\n`);
+}

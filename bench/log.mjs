@@ -1,0 +1,13 @@
+// What publishing to a log costs, one event after the other and in bursts, and how soon another process has it.
+import "../scripts/lib/bootstrap.mjs";
+import { build } from "../scripts/lib/build.mjs";
+
+if (!(await build())) process.exit(1);
+const { oneByOne, inBursts } = await import("./log/publish.mjs");
+const { acrossProcesses } = await import("./log/across-processes.mjs");
+const { quietChannel } = await import("./log/quiet-channel.mjs");
+
+const wanted = process.argv.slice(2);
+for (const measure of [oneByOne, inBursts, acrossProcesses, quietChannel]) {
+  if (wanted.length === 0 || wanted.includes(measure.name)) await measure();
+}

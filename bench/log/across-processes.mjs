@@ -1,0 +1,46 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sqliteLog } from "../../dist/logs/sqlite.js";
+
+const count = 400;
+
+/** How long after its publish an event is in the tail of another process: one every 20 ms, and one a second. */
+export async function acrossProcesses() {
+  console.log("\nFrom the publish in one process to the tail of another, SQLite");
+  for (const [pause, events] of [
+    [20, count],
+    [500, count / 25],
+  ]) {
+    const delays = (await delaysOf(pause, events)).sort((a, b) => a - b);
+    const at = (/** @type {number} */ share) => (delays[Math.floor((delays.length - 1) * share)] ?? 0).toFixed(1);
+    console.log(`  one every ${pause} ms: median ${at(0.5)} ms, 99 % within ${at(0.99)} ms`);
+  }
+}
+
+/** @param {number} pause @param {number} events @returns {Promise<number[]>} milliseconds */
+async function delaysOf(pause, events) {
+  const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
+  const path = join(folder, "events.db");
+  const log = sqliteLog({ path });
+  /** @type {number[]} */
+  const delays = [];
+  const { promise, resolve } = Promise.withResolvers();
+  log.tail(
+    0,
+    ({ entries }) => {
+      // The monotonic clock is one for all processes.
+      for (const { data } of entries) delays.push(Number(process.hrtime.bigint() - BigInt(data)) / 1e6);
+      if (delays.length >= events) resolve(undefined);
+    },
+    console.error,
+  );
+  const args = [join(import.meta.dirname, "publisher.mjs"), path, String(pause), String(events)];
+  const publisher = spawn(process.execPath, args, { stdio: "inherit" });
+  await Promise.all([promise, once(publisher, "exit")]);
+  await log.close();
+  rmSync(folder, { recursive: true, force: true });
+  return delays;
+}

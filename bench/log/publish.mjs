@@ -1,0 +1,94 @@
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import Database from "better-sqlite3";
+import { memoryLog } from "../../dist/logs/memory.js";
+import { sqliteLog } from "../../dist/logs/sqlite.js";
+import { compete } from "../lib/rounds.mjs";
+import { printTable } from "../lib/table.mjs";
+
+const data = JSON.stringify({
+  text: "An event of about a hundred bytes, as a chat or a price ticker has them.",
+  from: 1234,
+});
+const entry = (/** @type {number} */ i) => ({ channel: `channel/${i % 100}`, type: "message", data });
+
+/** Each publish waits for the one before. */
+export async function oneByOne() {
+  await measure("One by one", 1, 600, { byHand: true });
+}
+
+/** A thousand in one tick, then the next thousand. */
+export async function inBursts() {
+  await measure("In bursts of 1,000", 1_000, 12, { byHand: false });
+}
+
+/**
+ * @param {string} title
+ * @param {number} burst
+ * @param {number} bursts
+ * @param {{ byHand: boolean }} options
+ */
+async function measure(title, burst, bursts, { byHand }) {
+  const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
+  const path = (/** @type {string} */ name) => join(folder, name);
+  const better = new Database(path("better.db"));
+  const logs = {
+    memory: memoryLog(),
+    "SQLite, durable to the end of the process": sqliteLog({ path: path("process.db") }),
+    "SQLite, the same and 1,000 events kept": sqliteLog({ path: path("kept.db"), maxEvents: 1_000 }),
+    "SQLite, the same by better-sqlite3": sqliteLog({ database: better }),
+    "SQLite, durable to the loss of power": sqliteLog({ path: path("power.db"), durability: "power" }),
+  };
+  const contenders = Object.entries(logs).map(([name, log]) => ({ name, run: () => publish(log, burst, bursts) }));
+  const controls = byHand ? handWritten(path, bursts) : [];
+  const results = await compete([...contenders, ...controls], 7);
+  const rates = results.map(({ name, median, low, high }) => ({
+    name,
+    median: 1 / median,
+    low: 1 / high,
+    high: 1 / low,
+  }));
+  printTable(`${title} (events of ${data.length} bytes, 100 channels)`, "events/s", rates);
+  for (const log of Object.values(logs)) await log.close();
+  better.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Seconds for each event. @param {import("../../dist/logs/log.js").Log} log @param {number} burst @param {number} bursts */
+async function publish(log, burst, bursts) {
+  const start = performance.now();
+  for (let i = 0; i < bursts; i++) {
+    const calls = [];
+    for (let n = 0; n < burst; n++) calls.push(log.append([entry(n)]));
+    await Promise.all(calls);
+  }
+  return (performance.now() - start) / 1_000 / (burst * bursts);
+}
+
+/** What the same machine does with no log: one row in one transaction, and one write that reaches the disk. */
+function handWritten(/** @type {(name: string) => string} */ path, /** @type {number} */ count) {
+  const database = new DatabaseSync(path("hand.db"));
+  database.exec(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE t (id INTEGER PRIMARY KEY, data TEXT)",
+  );
+  const insert = database.prepare("INSERT INTO t (data) VALUES (?)");
+  const file = openSync(path("hand.txt"), "a");
+  process.once("exit", () => closeSync(file));
+  const timed = (/** @type {() => void} */ work) => () => {
+    const start = performance.now();
+    for (let i = 0; i < count; i++) work();
+    return (performance.now() - start) / 1_000 / count;
+  };
+  return [
+    { name: "by hand: node:sqlite, a transaction for each row", run: timed(() => insert.run(data)) },
+    {
+      name: "by hand: write and fsync",
+      run: timed(() => {
+        writeSync(file, data);
+        fsyncSync(file);
+      }),
+    },
+  ];
+}

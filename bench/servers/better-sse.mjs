@@ -1,0 +1,11 @@
+// better-sse: a channel, on node:http.
+import { createChannel, createSession } from "better-sse";
+import { serve } from "./harness.mjs";
+import { listenHttp } from "./http.mjs";
+
+const channel = createChannel();
+
+await serve({
+  listen: () => listenHttp(async (req, res) => void channel.register(await createSession(req, res))),
+  publish: (data) => channel.broadcast(data, "tick"),
+});

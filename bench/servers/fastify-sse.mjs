@@ -1,0 +1,28 @@
+// @fastify/sse: a reply for each connection, sent to in a loop, as its documentation has no group.
+import fastifySse from "@fastify/sse";
+import Fastify from "fastify";
+import { serve } from "./harness.mjs";
+
+const fastify = Fastify();
+await fastify.register(fastifySse);
+/** @type {Set<any>} */
+const replies = new Set();
+
+fastify.get("/events", { sse: true }, async (_request, reply) => {
+  const sse = /** @type {any} */ (reply).sse;
+  sse.keepAlive();
+  replies.add(sse);
+  sse.onClose(() => replies.delete(sse));
+  await sse.send({ data: "open" });
+});
+
+await serve({
+  async listen() {
+    await fastify.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
+    return /** @type {import("node:net").AddressInfo} */ (fastify.server.address()).port;
+  },
+  publish(data) {
+    const message = { event: "tick", data };
+    return Promise.all(Array.from(replies, (sse) => sse.send(message)));
+  },
+});

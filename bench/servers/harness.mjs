@@ -1,0 +1,79 @@
+// What every server under measurement has in common: it is told on its standard input what to do, one line of JSON each, and
+// answers on its standard output in the same way.
+import { createInterface } from "node:readline";
+
+/**
+ * @typedef {object} Contender
+ * @property {() => Promise<number>} listen Listens on a free port of 127.0.0.1, streams on /events, and gives the port.
+ * @property {(data: string) => unknown} publish Sends one event of the type "tick" to every connection.
+ */
+
+/** @param {Contender} contender */
+export async function serve({ listen, publish }) {
+  const commands = {
+    /** Events one after the other, `perTick` in each turn of the event loop, and what they cost this process. */
+    async publish(/** @type {{ events: number, perTick: number, size: number }} */ { events, perTick, size }) {
+      const data = "x".repeat(size);
+      const start = process.hrtime.bigint();
+      const cpu = process.cpuUsage();
+      for (let sent = 0; sent < events; ) {
+        const published = [];
+        for (let index = 0; index < perTick && sent < events; index++, sent++) published.push(publish(data));
+        await Promise.all(published);
+        // Two turns: what was deferred to the end of the first has left by the end of the second.
+        await turn();
+        await turn();
+      }
+      const { user, system } = process.cpuUsage(cpu);
+      return { cpu: user + system, wall: Number(process.hrtime.bigint() - start) / 1_000 };
+    },
+    /** Events at a steady pace, each with the time at which it was published, in nanoseconds of the machine's clock. */
+    async pace(/** @type {{ perSecond: number, seconds: number, size: number }} */ { perSecond, seconds, size }) {
+      const cpu = process.cpuUsage();
+      const start = performance.now();
+      const events = Math.round(perSecond * seconds);
+      for (let sent = 0; sent < events; sent++) {
+        const due = start + (sent * 1_000) / perSecond;
+        while (performance.now() < due) await pause(due - performance.now());
+        await publish(`${process.hrtime.bigint()} `.padEnd(size, "x"));
+      }
+      await pause(50);
+      const { user, system } = process.cpuUsage(cpu);
+      return { cpu: user + system, wall: (performance.now() - start) * 1_000, events };
+    },
+    /** Bytes in use after collection: of the heap with what it holds outside, and of the process as the kernel sees it. */
+    async memory() {
+      for (let index = 0; index < 6; index++) {
+        await pause(30);
+        globalThis.gc?.();
+      }
+      const { heapUsed, external, rss } = process.memoryUsage();
+      return { heap: heapUsed + external, rss };
+    },
+    async cpu() {
+      const { user, system } = process.cpuUsage();
+      return { cpu: user + system };
+    },
+  };
+  const port = await listen();
+  say({ port });
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { command, ...options } = JSON.parse(line);
+    say(await commands[/** @type {keyof typeof commands} */ (command)](options));
+  }
+  process.exit(0);
+}
+
+/** @param {object} answer */
+function say(answer) {
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+
+function turn() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** @param {number} milliseconds */
+function pause(milliseconds) {
+  return milliseconds < 1 ? turn() : new Promise((resolve) => setTimeout(resolve, milliseconds - 0.5));
+}

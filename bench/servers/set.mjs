@@ -1,0 +1,12 @@
+// sourcecast: an EventSourceSet on node:http.
+import { EventSourceSet } from "sourcecast";
+import { openEventSource } from "sourcecast/node";
+import { serve } from "./harness.mjs";
+import { listenHttp } from "./http.mjs";
+
+const set = new EventSourceSet();
+
+await serve({
+  listen: () => listenHttp((req, res) => void set.add(openEventSource(req, res))),
+  publish: (data) => set.dispatch("tick", data),
+});
