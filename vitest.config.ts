@@ -34,8 +34,11 @@ export default defineConfig({
       project("contracts"),
       project("faults", { timeout: 120_000 }),
       project("docs", { timeout: 60_000, globalSetup: ["test/support/built.ts"] }),
-      project("frameworks", { timeout: 120_000, globalSetup: ["test/support/built.ts"] }),
-      project("runtimes", { timeout: 120_000, globalSetup: ["test/support/built.ts"] }),
+      project("frameworks", {
+        timeout: 300_000,
+        globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
+      }),
+      project("runtimes", { timeout: 300_000, globalSetup: ["test/support/packed.ts"] }),
       project("browser", {
         timeout: 60_000,
         serial: true,

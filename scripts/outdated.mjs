@@ -1,0 +1,36 @@
+// Which examples do not have their framework's newest version. Asks npm's registry once for each package.
+import "./lib/bootstrap.mjs";
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { root } from "./lib/paths.mjs";
+
+const examples = join(root, "examples");
+/** @type {Map<string, Promise<string>>} */
+const newest = new Map();
+let outdated = 0;
+
+for (const example of readdirSync(examples).sort()) {
+  const file = join(examples, example, "package.json");
+  if (!existsSync(file)) continue;
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(file, "utf8"));
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+    if (name === "sourcecast") continue;
+    const latest = await newestOf(name);
+    if (version === latest) continue;
+    outdated++;
+    console.log(`examples/${example}: ${name} ${version}, the newest is ${latest}`);
+  }
+}
+console.log(outdated === 0 ? "Every example has the newest versions" : `${outdated} to look at`);
+
+/** @param {string} name */
+function newestOf(name) {
+  let answer = newest.get(name);
+  if (answer === undefined) {
+    answer = promisify(execFile)("npm", ["view", name, "version"]).then(({ stdout }) => stdout.trim());
+    newest.set(name, answer);
+  }
+  return answer;
+}

@@ -1,0 +1,251 @@
+/**
+ * What serving event streams means, whatever the framework or runtime: run against a server of the scenarios in
+ * test/frameworks/fixtures/scenarios.mjs. A framework joins with a test file of a few lines.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type ClientRequest, Http1Client } from "../support/client.ts";
+import type { ServerProcess } from "../support/server-process.ts";
+import { eventually, within } from "../support/within.ts";
+
+export interface ServeOptions {
+  /** What its own error page has: the status for an error that a handler throws. @default 500 */
+  errorStatus?: number;
+  /** How it may end after SIGTERM. @default by the signal */
+  exit?: readonly (number | NodeJS.Signals)[];
+  /** Tests that cannot pass, by their names, with the reason: the framework's, not the package's. */
+  except?: Record<string, string>;
+}
+
+/** What /state reports. */
+interface State {
+  open: number;
+  closed: string[];
+  errors: string[];
+  waiting: number;
+  subscribers: number;
+  listeners: number;
+  sockets: number;
+  timers: number;
+}
+
+/** The suite. `start` starts the server under test anew. */
+export function serveSuite(name: string, start: () => Promise<ServerProcess>, options: ServeOptions = {}): void {
+  describe(`serving with ${name}`, () => {
+    let server: ServerProcess;
+    let before: State;
+    const clients: Http1Client[] = [];
+
+    beforeAll(async () => {
+      server = await start();
+      before = await state();
+    }, 300_000);
+
+    afterAll(() => server?.stop());
+
+    afterEach(async () => {
+      for (const client of clients.splice(0)) client.leave();
+      await eventually("no stream is left open", state, (now) => now.open === 0 && now.subscribers === 0);
+      expect(server.newOutput(), "printed during the test").toBe("");
+      await report("/reset");
+    });
+
+    function open(path: string, request: ClientRequest = {}): Http1Client {
+      const client = new Http1Client(server.port, { path, ...request });
+      clients.push(client);
+      return client;
+    }
+
+    async function report<T>(path: string): Promise<T> {
+      const response = await fetch(server.origin + path, { headers: { connection: "close" } });
+      return (await response.json()) as T;
+    }
+
+    function state(): Promise<State> {
+      return report<State>("/state");
+    }
+
+    function scenario(what: string, run: () => Promise<void>): void {
+      const reason = options.except?.[what];
+      test.skipIf(reason !== undefined)(reason === undefined ? what : `${what} (${reason})`, () =>
+        within(30_000, what, run()),
+      );
+    }
+
+    scenario("status, header and first byte come at once", async () => {
+      const client = await open("/silent").opened();
+      expect(client.status).toBe(200);
+      expect(client.headers["content-type"]).toMatch(/^text\/event-stream(; ?charset=utf-8)?$/i);
+      expect(client.headers["cache-control"]).toContain("no-cache");
+      expect(client.headers["x-accel-buffering"]).toBe("no");
+      expect(client.headers).not.toHaveProperty("content-length");
+      await client.until(() => client.parser.retry !== undefined);
+      expect(client.ended).toBeNull();
+    });
+
+    scenario("ten events in order", async () => {
+      const client = open("/count");
+      for (let n = 1; n <= 10; n++) {
+        expect(await client.next()).toEqual({ type: "count", data: JSON.stringify({ n }), lastEventId: String(n) });
+      }
+    });
+
+    scenario("events arrive one by one, not in a buffer's own time", async () => {
+      const client = open("/ticks");
+      for (let n = 1; n <= 5; n++) expect((await client.next()).data).toBe(String(n));
+      expect(client.pieces.length).toBeGreaterThan(3);
+    });
+
+    scenario("data of several lines and of any language", async () => {
+      const client = open("/text");
+      expect((await client.next()).data).toBe(
+        "first line\nsecond line\n third, with a space before it\n\nafter an empty one",
+      );
+      expect(await client.next()).toMatchObject({ type: "greeting", data: "Grüße, 世界 🌍" });
+      expect(await client.next()).toMatchObject({ type: "message", data: "" });
+    });
+
+    scenario("an event of one megabyte", async () => {
+      const { data } = await open("/large").next();
+      expect(data).toHaveLength(1024 * 1024);
+      expect(/^x+$/.test(data)).toBe(true);
+    });
+
+    scenario("own headers are added, replace defaults and remove them", async () => {
+      const client = await open("/headers").opened();
+      expect(client.headers).toMatchObject({ "x-own": "yes", "cache-control": "no-store" });
+      expect(client.headers).not.toHaveProperty("x-accel-buffering");
+      expect(client.headers["content-type"]).toContain("text/event-stream");
+    });
+
+    scenario("the last event id comes from the header and from the query", async () => {
+      const byHeader = open("/last-event-id", { headers: { "last-event-id": "41" } });
+      expect((await byHeader.next()).data).toBe("41");
+      const byQuery = open("/last-event-id?lastEventId=42");
+      expect((await byQuery.next()).data).toBe("42");
+    });
+
+    scenario("a client resumes where it was, by header and by query", async () => {
+      const first = await open("/hub").opened();
+      await subscribed(1);
+      await report("/publish");
+      const ids = [await first.next(), await first.next(), await first.next()].map(({ lastEventId }) => lastEventId);
+      expect(new Set(ids).size).toBe(3);
+      first.leave();
+      await subscribed(0);
+      await report("/publish");
+      const [, second = ""] = ids;
+      const expected = ["3", "1", "2", "3"];
+      const byHeader = open("/hub", { headers: { "last-event-id": second } });
+      const byQuery = open(`/hub?lastEventId=${encodeURIComponent(second)}`);
+      for (const client of [byHeader, byQuery]) {
+        for (const n of expected) expect(await client.next()).toMatchObject({ type: "headline", data: `{"n":${n}}` });
+      }
+    });
+
+    scenario("a client that leaves at once is noticed", async () => {
+      (await open("/silent").opened()).leave();
+      await left();
+    });
+
+    scenario("a client that leaves after an event is noticed", async () => {
+      const client = open("/count");
+      await client.next();
+      client.leave();
+      await left();
+    });
+
+    scenario("a client that leaves before the source is made becomes no zombie", async () => {
+      const client = open("/slow");
+      await eventually("the request waits", state, ({ waiting }) => waiting === 1);
+      client.leave();
+      await report("/release");
+      await eventually("the source is closed", state, ({ closed }) => closed.length === 1);
+      const { closed } = await state();
+      expect(closed[0]).toMatch(/^disconnected/);
+    });
+
+    scenario("the end of a request's body is not the end of its client", async () => {
+      const client = open("/ticks", { method: "POST", body: JSON.stringify({ question: "?" }), headers: jsonType });
+      for (let n = 1; n <= 3; n++) expect((await client.next()).data).toBe(String(n));
+      expect(client.ended).toBeNull();
+    });
+
+    scenario("a client that leaves after it sent a body is noticed", async () => {
+      const client = open("/ticks", { method: "POST", body: JSON.stringify({ question: "?" }), headers: jsonType });
+      await client.next();
+      client.leave();
+      await left();
+    });
+
+    scenario("the server closes, and the client gets everything before the end", async () => {
+      const client = open("/close");
+      expect((await client.next()).data).toBe("one");
+      expect((await client.next()).data).toBe("two");
+      expect(await client.rest()).toBe("end");
+      expect((await state()).closed).toEqual(["closed"]);
+    });
+
+    scenario("a producer that fails ends the stream after what it gave, and is heard", async () => {
+      const client = open("/fail");
+      expect((await client.next()).data).toBe("one");
+      expect(await client.rest()).toBe("end");
+      expect((await state()).errors).toEqual(["source: The producer failed"]);
+    });
+
+    scenario("a failure of a hub ends the stream and reaches onError", async () => {
+      const failing = await open("/hub?failing").opened();
+      const other = await open("/hub").opened();
+      await subscribed(2);
+      await report("/publish");
+      await failing.rest();
+      expect((await other.next()).data).toBe('{"n":1}');
+      expect((await state()).errors).toEqual(["filter: The filter failed"]);
+    });
+
+    scenario("a reader that does not read is bounded", async () => {
+      const client = await open("/flood").opened();
+      client.pause();
+      const { closed } = await eventually("the source is closed", state, (now) => now.closed.length === 1);
+      expect(closed).toEqual(["overflow"]);
+    });
+
+    scenario("an error before the stream is the framework's own to answer", async () => {
+      const client = open("/throw");
+      await client.until(() => client.status !== 0);
+      expect(client.status).toBe(options.errorStatus ?? 500);
+      expect(client.headers["content-type"] ?? "").not.toContain("text/event-stream");
+      expect((await state()).open).toBe(0);
+      // What it prints about it is its own business.
+      server.newOutput();
+    });
+
+    scenario("nothing is left behind", async () => {
+      const now = await eventually("sockets are closed", state, ({ sockets }) => sockets <= before.sockets);
+      expect(now).toMatchObject({ open: 0, waiting: 0, listeners: before.listeners });
+      expect(now.timers).toBeLessThanOrEqual(before.timers);
+    });
+
+    scenario("a signal to end ends the streams, and the process", async () => {
+      const client = await open("/count").opened();
+      const subscriber = await open("/hub").opened();
+      const exit = await server.stop("SIGTERM");
+      expect(await client.rest()).toBe("end");
+      expect(await subscriber.rest()).toBe("end");
+      expect(options.exit ?? ["SIGTERM"]).toContain(exit);
+      expect(server.newOutput(), "printed at the end").toBe("");
+      clients.length = 0;
+      server = await start();
+    });
+
+    async function subscribed(count: number): Promise<void> {
+      await eventually(`${count} follow`, state, ({ subscribers }) => subscribers === count);
+    }
+
+    async function left(): Promise<void> {
+      const { closed } = await eventually("the source is closed", state, (now) => now.closed.length === 1);
+      expect(closed).toEqual(["disconnected"]);
+    }
+  });
+}
+
+const jsonType = { "content-type": "application/json" };

@@ -1,0 +1,147 @@
+/**
+ * Examples as users have them: a copy in a folder of its own, its framework installed by npm when a test asks for it, and
+ * the package unpacked from its tarball.
+ */
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { inject } from "vitest";
+import { npm, root } from "./package.ts";
+import { runQuietly } from "./run.ts";
+import { type Command, ServerProcess } from "./server-process.ts";
+
+const examples = join(root, "examples");
+const cache = join(root, "node_modules/.cache/examples");
+
+/** How long somebody else may take to install the same example. */
+const lockDeadline = 240_000;
+
+export interface InstallOptions {
+  /** Other versions than the example's own, for a second installation beside the first. */
+  versions?: Record<string, string>;
+  /** Packages that the tests need beside the example, such as a runtime. */
+  also?: Record<string, string>;
+  /** Files or folders that the tests put beside the example's own. */
+  files?: readonly string[];
+}
+
+/** Copies and installs an example. Nothing is downloaded where that was done before with the same versions. */
+export async function installExample(name: string, options: InstallOptions = {}): Promise<Example> {
+  const folder = join(cache, [name, ...Object.entries(options.versions ?? {}).flat()].join("+").replaceAll("/", "-"));
+  mkdirSync(folder, { recursive: true });
+  const unlock = await lock(`${folder}.lock`);
+  try {
+    const manifest = copyExample(name, folder, options);
+    await installDependencies(folder, manifest);
+    await unpackPackage(folder);
+    writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
+  } finally {
+    unlock();
+  }
+  return new Example(folder);
+}
+
+/** An installed example. */
+export class Example {
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** Runs one of its scripts' programs to its end, such as a build. Throws with what it printed when it fails. */
+  run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    return runQuietly(process.execPath, args, { cwd: this.folder, env: { ...env } });
+  }
+
+  start(args: readonly string[], options: Pick<Command, "program" | "env"> = {}): Promise<ServerProcess> {
+    return ServerProcess.start({ args, cwd: this.folder, ...options });
+  }
+
+  /** What TypeScript finds in it, by its own tsconfig.json. */
+  async typeErrors(): Promise<string> {
+    const tsc = join(root, "node_modules/typescript/lib/tsc.js");
+    return this.run([tsc, "-p", "tsconfig.json", "--noEmit"]).then(
+      () => "",
+      (error) => String(error),
+    );
+  }
+}
+
+interface Manifest {
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+  overrides?: Record<string, unknown>;
+}
+
+/** A fresh copy of everything but what was installed or built. */
+function copyExample(name: string, folder: string, { versions = {}, also, files = [] }: InstallOptions): Manifest {
+  for (const entry of readdirSync(folder)) {
+    if (!["node_modules", ".installed", ".unpacked"].includes(entry)) {
+      rmSync(join(folder, entry), { recursive: true, force: true });
+    }
+  }
+  cpSync(join(examples, name), folder, {
+    recursive: true,
+    filter: (path) => !/node_modules|dist$/.test(basename(path)),
+  });
+  for (const file of files) cpSync(file, join(folder, basename(file)), { recursive: true });
+  const manifest: Manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  for (const group of [manifest.dependencies, manifest.devDependencies]) {
+    for (const dependency of Object.keys(group ?? {})) {
+      if (group && versions[dependency]) group[dependency] = versions[dependency];
+    }
+  }
+  if (also !== undefined) manifest.devDependencies = { ...manifest.devDependencies, ...also };
+  return manifest;
+}
+
+async function installDependencies(folder: string, manifest: Manifest): Promise<void> {
+  const { sourcecast: _, ...dependencies } = manifest.dependencies ?? {};
+  const { devDependencies, overrides } = manifest;
+  const wanted = JSON.stringify({ dependencies, devDependencies, overrides });
+  const stamp = join(folder, ".installed");
+  const version = `${wanted} ${process.platform}-${process.arch}`;
+  if (read(stamp) === version) return;
+  rmSync(stamp, { force: true });
+  rmSync(join(folder, ".unpacked"), { force: true });
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...manifest, dependencies }));
+  const options = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--prefer-offline"];
+  await runQuietly(npm.command, [...npm.args, ...options, "--loglevel=error"], { cwd: folder });
+  writeFileSync(stamp, version);
+}
+
+/** What `npm install sourcecast` would do, without asking a registry for it. */
+async function unpackPackage(folder: string): Promise<void> {
+  const tarball = inject("tarball");
+  const stamp = join(folder, ".unpacked");
+  const hash = createHash("sha256").update(readFileSync(tarball)).digest("hex");
+  if (read(stamp) === hash) return;
+  const target = join(folder, "node_modules/sourcecast");
+  rmSync(target, { recursive: true, force: true });
+  mkdirSync(target, { recursive: true });
+  await runQuietly("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"]);
+  writeFileSync(stamp, hash);
+}
+
+/** Test files run beside each other, and two of them may want the same example. */
+async function lock(path: string): Promise<() => void> {
+  const deadline = Date.now() + lockDeadline;
+  for (;;) {
+    try {
+      mkdirSync(path);
+      return () => rmSync(path, { recursive: true, force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    // A run that was killed leaves its lock behind.
+    const age = existsSync(path) ? Date.now() - statSync(path).mtimeMs : 0;
+    if (age > lockDeadline) rmSync(path, { recursive: true, force: true });
+    if (Date.now() > deadline) throw new Error(`Somebody else holds ${path}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function read(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, "utf8") : undefined;
+}

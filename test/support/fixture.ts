@@ -1,0 +1,17 @@
+/** The applications of the suite in test/contracts/serve.ts: the scenarios, routed by a framework that an example brings. */
+import { join } from "node:path";
+import { type InstallOptions, installExample } from "./example.ts";
+import { root } from "./package.ts";
+import type { ServerProcess } from "./server-process.ts";
+
+const fixtures = join(root, "test/frameworks/fixtures");
+
+/** Starts `fixtures/<name>/server.mjs` with what `examples/<name>` installs. */
+export async function startFixture(
+  name: string,
+  { program, args = [], ...options }: InstallOptions & { program?: string; args?: readonly string[] } = {},
+): Promise<ServerProcess> {
+  const files = [join(fixtures, "scenarios.mjs"), join(fixtures, name, "server.mjs")];
+  const example = await installExample(name, { ...options, files });
+  return example.start([...args, "server.mjs"], program === undefined ? {} : { program });
+}

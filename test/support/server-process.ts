@@ -1,0 +1,120 @@
+/** A server in a process of its own, started by a test and ended by it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { within } from "./within.ts";
+
+export interface Command {
+  /** The program; this process's Node unless another is named. */
+  program?: string;
+  args: readonly string[];
+  cwd: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+/** How a process ended: its code, or the signal that ended it. */
+export type Exit = number | NodeJS.Signals;
+
+const longestLog = 200_000;
+/** Far more than a start takes, also of a development server on a busy machine. */
+const startDeadline = 60_000;
+const stopDeadline = 15_000;
+
+export class ServerProcess implements AsyncDisposable {
+  readonly port: number;
+  readonly origin: string;
+  readonly #child: ChildProcess;
+  #log = "";
+  /** Length of the log up to where it was looked at. */
+  #seen = 0;
+
+  /** Starts it with `PORT` set to a free port, and waits until that is listened to. */
+  static async start(command: Command): Promise<ServerProcess> {
+    const server = new ServerProcess(await freePort(), command);
+    try {
+      await within(startDeadline, "the server listens", server.#listening());
+    } catch (error) {
+      await server.stop("SIGKILL");
+      throw new Error(`${error}. It printed: ${server.#log}`);
+    }
+    server.newOutput();
+    return server;
+  }
+
+  private constructor(port: number, { program = process.execPath, args, cwd, env }: Command) {
+    this.port = port;
+    this.origin = `http://127.0.0.1:${port}`;
+    // What Vitest sets would make frameworks behave as in their own tests.
+    const { NODE_ENV, VITEST, VITEST_MODE, TEST, ...inherited } = process.env;
+    this.#child = spawn(program, args, {
+      cwd,
+      env: { ...inherited, ...env, PORT: String(port) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        if (this.#log.length < longestLog) this.#log += text;
+      });
+    }
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** What it printed since this was last asked, or since it listened. */
+  newOutput(): string {
+    const output = this.#log.slice(this.#seen);
+    this.#seen = this.#log.length;
+    return output;
+  }
+
+  /** Asks it to end and waits until it has. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
+    if (this.running) {
+      const exit = once(this.#child, "exit");
+      this.#child.kill(signal);
+      try {
+        await within(stopDeadline, `the server ends after ${signal}`, exit);
+      } catch (error) {
+        this.#child.kill("SIGKILL");
+        await exit;
+        throw error;
+      }
+    }
+    return this.#child.signalCode ?? (this.#child.exitCode as number);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("SIGKILL");
+  }
+
+  async #listening(): Promise<void> {
+    while (!(await accepts(this.port))) {
+      if (!this.running) throw new Error(`The server ended with ${await this.stop()}`);
+      // There is no event for a port that another process begins to listen to.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once("connect", () => settle(true));
+    socket.once("error", () => settle(false));
+  });
+}
