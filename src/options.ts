@@ -32,7 +32,7 @@ export interface SourceOptions {
   render?: Render;
   /**
    * Most bytes that may wait for a client that reads slowly. One event that is larger is sent all the same when nothing
-   * waits. At the limit `onOverflow` decides. @default "1mb"
+   * waits. At the limit `onOverflow` decides; a `pipe` waits for the client instead. @default "1mb"
    */
   maxBufferedBytes?: Size;
   /**

@@ -18,7 +18,7 @@ import {
 import { openingFrame } from "./opening.ts";
 import { type ResolvedOptions, resolveOptions, type SourceArgument } from "./options.ts";
 import { Backlog } from "./overflow.ts";
-import { type Pipeable, type PipeOptions, type PipeResult, pipe } from "./pipe.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "./pipe.ts";
 import { refuse, streamHeaders } from "./refusal.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "./request.ts";
 import { type Closable, closeOnSignal, forgetOnSignal } from "./shutdown.ts";
@@ -223,7 +223,17 @@ export class EventSource<E extends Events = false> extends EventTarget implement
    * ```
    */
   async pipe<T>(pieces: Pipeable<T>, options?: PipeOptions<T, TypeOf<E>>): Promise<PipeResult> {
-    const result = await pipe(pieces, this as EventSource, options);
+    const source = this;
+    const target: PipeTarget = {
+      // A pipe waits for its reader by itself, so what it sends does not overflow.
+      dispatch: (type, data) => this.#send(type, data),
+      ready: () => this.ready(),
+      signal: this.signal,
+      get closeReason() {
+        return source.closeReason;
+      },
+    };
+    const result = await pipe(pieces, target, options);
     if (result.ended === "failed") this.#emit("error", () => new SourceErrorEvent(result.error));
     return result;
   }
@@ -256,8 +266,10 @@ export class EventSource<E extends Events = false> extends EventTarget implement
    * @returns A promise that never rejects, resolved when the end has left or cannot.
    */
   close(reason: CloseReason = "closed"): Promise<void> {
-    this.#backlog?.declareDropped();
-    if (this.#closeReason === null) this.#close(reason, () => this.#sink.end());
+    if (this.#closeReason === null) {
+      this.#backlog?.declareDropped();
+      this.#close(reason, () => this.#sink.end());
+    }
     return this.#ended as Promise<void>;
   }
 
@@ -311,6 +323,15 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     if (this.#closeReason !== null) return false;
     const mayNotFit = this.#sink.full || this.#backlog !== null || this.#options.maxBufferedBytes < highWaterMark;
     if (mayNotFit && !this.#makeRoom(frame)) return false;
+    this.#sink.write(frame);
+    return true;
+  }
+
+  /** Sends an event whatever waits already. */
+  #send(type: string, data: unknown): boolean {
+    if (this.#closeReason !== null) return false;
+    const frame = encodeFrame(type, data, undefined, this.#options.render, this.#options.events);
+    this.#backlog?.declareDropped();
     this.#sink.write(frame);
     return true;
   }

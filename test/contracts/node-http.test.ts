@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { createServer, type IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server as HttpServer, type IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
-import type { EventSource } from "../../src/index.ts";
+import { type EventSource, EventSourceSet } from "../../src/index.ts";
 import { type ClientRequest, Http1Client, requestText } from "../support/client.ts";
 
 const kilobyte = "x".repeat(1_024);
@@ -211,6 +211,18 @@ describe("a middleware that stands before the response", () => {
       expect(reasons).toEqual([when === "at an event" ? "disconnected" : "mine"]);
     },
   );
+
+  test("a member of a set whose write() throws does not affect the others", async () => {
+    const [before, broken, after] = [await open(), await open(), await open()];
+    broken.res.write = () => {
+      throw new Error("middleware");
+    };
+    const set = new EventSourceSet([before.source, broken.source, after.source]);
+    set.dispatch("t", 1);
+    for (const { client } of [before, after]) expect((await client.next()).data).toBe("1");
+    await vi.waitUntil(() => set.size === 2);
+    expect(set.dispatch("t", 2)).toBe(2);
+  });
 
   test("bytes that the application wrote itself before stay before", async () => {
     const { client, source, res } = await open();

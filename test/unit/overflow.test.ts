@@ -111,7 +111,7 @@ describe('onOverflow: "drop"', () => {
     source.dispatch("t", { n: next });
     order.push(next);
     void source.close();
-    const heard = (await client.rest()).flatMap((event) => {
+    const heard = (await client.rest()).flatMap((event): (number | "lost")[] => {
       const data = JSON.parse(event.data);
       return event.type === "sse:gap" ? Array<"lost">(data.missed).fill("lost") : [data.n as number];
     });
@@ -133,6 +133,15 @@ describe('onOverflow: "drop"', () => {
     fill(source);
     void source.close();
     expect((await client.rest()).at(-1)?.type).toBe("sse:gap");
+  });
+
+  test("losses that a client does not hear of because it left are not kept", async () => {
+    const { source, client } = await openStalled({ maxBufferedBytes: 5_000, onOverflow: "drop" });
+    fill(source);
+    await client.leave();
+    await source.close();
+    await tick();
+    expect([source.closeReason, source.bufferedAmount]).toEqual(["disconnected", 0]);
   });
 
   test("overflow and drain are heard once for each stall", async () => {

@@ -1,5 +1,6 @@
 import { getEventListeners } from "node:events";
 import { PassThrough, Readable } from "node:stream";
+import { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { describe, expect, test, vi } from "vitest";
 import type { Pipeable } from "../../src/index.ts";
 import { openSource, openWeb, tick } from "../support/web.ts";
@@ -8,6 +9,11 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 
 async function* generate<T>(...pieces: T[]): AsyncGenerator<T> {
   for (const piece of pieces) yield piece;
+}
+
+/** A web stream; the types of browsers do not have `from` yet. */
+function streamOf<T>(pieces: Iterable<T> | AsyncIterable<T>): ReadableStream<T> {
+  return NodeReadableStream.from(pieces) as unknown as ReadableStream<T>;
 }
 
 /** A producer that waits for ever at its second piece, and counts. */
@@ -49,7 +55,7 @@ describe("pipe takes", () => {
   const kinds: [string, () => Pipeable<string>][] = [
     ["an async generator", () => generate("a", "b", "c")],
     ["an async iterable", () => ({ [Symbol.asyncIterator]: () => generate("a", "b", "c") })],
-    ["a web ReadableStream", () => ReadableStream.from(["a", "b", "c"])],
+    ["a web ReadableStream", () => streamOf(["a", "b", "c"])],
     ["a Node Readable", () => Readable.from(["a", "b", "c"])],
     ["an array", () => ["a", "b", "c"]],
     ["a Set", () => new Set(["a", "b", "c"])],
@@ -94,7 +100,7 @@ describe("text across the borders of pieces", () => {
     const pieces = Array.from({ length: Math.ceil(bytes.length / length) }, (_, n) =>
       bytes.subarray(n * length, (n + 1) * length),
     );
-    for (const kind of [generate(...pieces), ReadableStream.from(pieces), Readable.from(pieces), pieces]) {
+    for (const kind of [generate(...pieces), streamOf(pieces), Readable.from(pieces), pieces]) {
       const { source, client } = openWeb();
       expect(await source.pipe(kind as Pipeable<Uint8Array>)).toMatchObject({ ended: "done" });
       void source.close();
@@ -145,9 +151,7 @@ describe("back-pressure", () => {
   });
 
   test("reaches a Node Readable and a web stream, which are not drained into memory", async () => {
-    for (const wrap of [Readable.from, ReadableStream.from] as ((
-      pieces: AsyncIterable<string>,
-    ) => Pipeable<string>)[]) {
+    for (const wrap of [Readable.from, streamOf] as ((pieces: AsyncIterable<string>) => Pipeable<string>)[]) {
       const { source, client } = openWeb();
       const { state, pieces } = endless();
       const piping = source.pipe(wrap(pieces));
@@ -159,6 +163,21 @@ describe("back-pressure", () => {
       await vi.waitUntil(() => state.stopped);
     }
   });
+
+  test.each([0, 1_000, 16_384, "100kb"] as const)(
+    "waits for the reader and does not overflow, whatever the sizes of pieces, with maxBufferedBytes %s",
+    async (maxBufferedBytes) => {
+      const { source, client } = openWeb({ maxBufferedBytes });
+      const sizes = [500, 900, 50_000, 200_000, 10, 99_000, 3_000];
+      const piping = source.pipe(sizes.map((size) => "x".repeat(size)));
+      for (let turn = 0; turn < 10; turn++) await tick();
+      const reading = client.rest();
+      expect(await piping).toEqual({ ended: "done", events: sizes.length });
+      expect(source.readyState).toBe(1);
+      void source.close();
+      expect((await reading).map((event) => event.data.length)).toEqual(sizes);
+    },
+  );
 
   test("memory does not grow with the number of pieces", async () => {
     const { source, client } = openWeb();

@@ -128,6 +128,16 @@ describe("render", () => {
     expect(await client.next()).toMatchObject({ type: "cell", data: "<td>\n  a\nb\n</td>" });
   });
 
+  test("is what the generic form takes elements for", async () => {
+    type Element = { type: string; children: (Element | string)[] };
+    const html = ({ type, children }: Element): string =>
+      `<${type}>${children.map((child) => (typeof child === "string" ? child : html(child))).join("\n")}</${type}>`;
+    const source = new EventSource<true>(request(), html);
+    source.dispatch("t", { type: "b", children: ["x", { type: "i", children: [] }] } satisfies Element);
+    void source.close();
+    expect((await new BodyReader(source.response()).rest())[0]?.data).toBe("<b>x\n<i></i></b>");
+  });
+
   test("is not asked for strings, nor for no data", async () => {
     const spy = vi.fn(render);
     const { source, client } = openWeb({ render: spy });
