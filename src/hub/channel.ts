@@ -138,7 +138,7 @@ export class Channel<E extends Events = false> {
    * const hub = createHub();
    * const room = hub.channel("room");
    * const response = await room.response(new Request("http://localhost/room"), { member: { id: "ada" } });
-   * console.log(await room.members()); // [{ id: "ada", since: ... }]
+   * console.log(await room.members()); // [ { id: 'ada', since: … } ]
    * await hub.close();
    * ```
    */

@@ -1,0 +1,146 @@
+/** A folder in which blocks of the documentation are files of an application that has the package installed. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Block } from "./blocks.ts";
+import { root } from "./package.ts";
+
+const runner = fileURLToPath(new URL("block-process.ts", import.meta.url));
+const compiler = join(root, "node_modules/typescript/lib/tsc.js");
+/** Far more than any block needs, also on a machine with other things to do. */
+const deadline = 30_000;
+const longestOutput = 100_000;
+
+/** As an application has it that is strict and runs its TypeScript in Node, with the types of Node and of browsers. */
+const tsconfig = {
+  compilerOptions: {
+    target: "ESNext",
+    module: "NodeNext",
+    lib: ["ESNext", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+    types: ["node"],
+    strict: true,
+    verbatimModuleSyntax: true,
+    erasableSyntaxOnly: true,
+    moduleDetection: "force",
+    skipLibCheck: true,
+    noEmit: true,
+  },
+  include: ["*.ts"],
+};
+
+export interface Outcome {
+  /** The exit code, or the signal that ended it. */
+  readonly end: number | NodeJS.Signals;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunningServer {
+  readonly port: number;
+  /** Ends it by SIGTERM. */
+  stop(): Promise<Outcome>;
+}
+
+export class Workspace implements Disposable {
+  // Below the root of the package, where its own name is known, and outside of node_modules, where Node strips no types.
+  readonly folder: string = mkdtempSync(join(makeFolder(join(root, ".vitest")), "docs-"));
+  readonly #blocks: readonly Block[];
+
+  constructor(blocks: readonly Block[]) {
+    this.#blocks = blocks;
+    writeFileSync(join(this.folder, "tsconfig.json"), JSON.stringify(tsconfig));
+    // Code stands on the line on which it stands in the document, for messages that name it.
+    for (const block of blocks) writeFileSync(this.fileOf(block), `${"\n".repeat(block.line - 1)}${block.code}\n`);
+  }
+
+  fileOf(block: Block): string {
+    return join(this.folder, nameOf(block));
+  }
+
+  /** Errors of all blocks, each with its place in the document. */
+  async typeErrors(): Promise<string[]> {
+    const child = spawn(process.execPath, [compiler, "-p", this.folder, "--pretty", "false"], { cwd: this.folder });
+    const { end, stdout, stderr } = await outcomeOf(child);
+    if (end === 0) return [];
+    const files = new Map(this.#blocks.map((block) => [nameOf(block), block.file]));
+    return `${stdout}${stderr}`
+      .trim()
+      .split("\n")
+      .map((line) => line.replace(/^(\S+)\((\d+),(\d+)\)/, (_, name, row) => `${files.get(name) ?? name}:${row}`));
+  }
+
+  /** Runs a block until it ends. */
+  run(block: Block): Promise<Outcome> {
+    return outcomeOf(this.#spawn(block));
+  }
+
+  /** Runs a block that listens, on another port than it says. */
+  async start(block: Block): Promise<RunningServer> {
+    const child = this.#spawn(block);
+    const outcome = outcomeOf(child);
+    const port = await Promise.race([
+      once(child, "message").then(([message]) => message as number),
+      outcome.then(({ end, stderr }) => {
+        throw new Error(`The server of ${block.name} ended (${end}) before it listened: ${stderr}`);
+      }),
+    ]);
+    return {
+      port,
+      stop() {
+        child.kill("SIGTERM");
+        return outcome;
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #spawn(block: Block): ChildProcess {
+    const cwd = makeFolder(join(this.folder, `run-${nameOf(block)}`));
+    return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", runner, this.fileOf(block)], {
+      cwd,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+  }
+}
+
+/** Starts `work` for all items, `limit` of them at a time. */
+export function startAll<T, R>(items: readonly T[], limit: number, work: (item: T) => Promise<R>): Map<T, Promise<R>> {
+  const lanes = Array.from({ length: limit }, () => Promise.resolve());
+  return new Map(
+    items.map((item, index) => {
+      const result = (lanes[index % limit] as Promise<void>).then(() => work(item));
+      const settled = result.then(ignore, ignore);
+      lanes[index % limit] = settled;
+      return [item, result];
+    }),
+  );
+}
+
+function nameOf({ file, line }: Block): string {
+  return `${file.replace(/[^a-z0-9]+/gi, "-")}-${line}.ts`;
+}
+
+function makeFolder(path: string): string {
+  mkdirSync(path, { recursive: true });
+  return path;
+}
+
+async function outcomeOf(child: ChildProcess): Promise<Outcome> {
+  const timer = setTimeout(() => child.kill("SIGKILL"), deadline);
+  const output = { stdout: "", stderr: "" };
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name]?.setEncoding("utf8").on("data", (text: string) => {
+      if (output[name].length < longestOutput) output[name] += text;
+    });
+  }
+  const [code, signal] = await once(child, "close");
+  clearTimeout(timer);
+  return { end: code ?? signal, ...output };
+}
+
+function ignore(): void {}
