@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { sqliteLog } from "../../dist/logs/sqlite.js";
 
-const [path, pause, count] = process.argv.slice(2);
+const [path = "", pause, count] = process.argv.slice(2);
 const log = sqliteLog({ path });
 for (let i = 0; i < Number(count); i++) {
   await setTimeout(Number(pause) * (0.5 + Math.random()));

@@ -5,14 +5,11 @@ import { sqliteLog } from "../../dist/logs/sqlite.js";
 import { compete } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 
-const sizes = [1_000, 1_000_000];
-
 /** Replay of a channel with one event, which must cost the same whatever else the log holds. */
 export async function quietChannel() {
   const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
-  const logs = sizes.map((size) => sqliteLog({ path: join(folder, `${size}.db`), maxEvents: 2_000_000 }));
-  for (const [i, log] of logs.entries()) await fill(log, sizes[i]);
-  const [small, large] = logs;
+  const small = await filled(join(folder, "small.db"), 1_000);
+  const large = await filled(join(folder, "large.db"), 1_000_000);
   const quiet = { channels: ["quiet"], prefixes: [] };
   const contenders = [
     { name: "one event among 1,000", run: () => timed(() => small.read(0, 1_000, quiet)) },
@@ -20,22 +17,21 @@ export async function quietChannel() {
     { name: "a page of 1,000 of all channels", run: () => timed(() => large.read(0, 1_000)) },
   ];
   printTable("Replay of a quiet channel, SQLite", "µs", await compete(contenders, 15));
-  for (const log of logs) await log.close();
+  await small.close();
+  await large.close();
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** @param {import("../../dist/logs/log.js").Log} log @param {number} size */
-async function fill(log, size) {
-  const block = Math.min(size, 10_000);
+/** A log of a hundred channels, with one event of another in the middle. @param {string} path @param {number} size */
+async function filled(path, size) {
+  const log = sqliteLog({ path, maxEvents: 2 * size });
+  const noise = (/** @type {number} */ i) => ({ channel: `noise/${i % 100}`, type: "message", data: "data" });
+  const block = Math.min(size, 10_000) / 2;
   for (let done = 0; done < size; done += block) {
-    const entries = Array.from({ length: block }, (_, i) => ({
-      channel: `noise/${i % 100}`,
-      type: "message",
-      data: "data",
-    }));
-    if (done === Math.floor(size / block / 2) * block) entries[block >> 1].channel = "quiet";
-    await log.append(entries);
+    if (done === size / 2) await log.append([{ ...noise(0), channel: "quiet" }]);
+    await log.append(Array.from({ length: block }, (_, i) => noise(i)));
   }
+  return log;
 }
 
 /** Microseconds for each of some runs. @param {() => Promise<unknown>} work */

@@ -8,7 +8,7 @@ import { file, open, openLog } from "../support/sqlite.ts";
 const rounds = 20;
 const publisher = join(import.meta.dirname, "fixtures/publisher.ts");
 
-test(`what SQLite acknowledged survives ${rounds} times kill -9, and a tail in another process misses nothing`, async () => {
+test(`what SQLite acknowledged to two publishers survives ${rounds} times kill -9, and a tail in another process misses nothing`, async () => {
   const path = file();
   const log = openLog({ path });
   const { epoch } = await log.head();
@@ -26,7 +26,11 @@ test(`what SQLite acknowledged survives ${rounds} times kill -9, and a tail in a
 
   const acknowledged = new Map<number, string>();
   for (let round = 1; round <= rounds; round++) {
-    for (const line of await publishAndKill(path, `r${round}`, 5 + ((round * 37) % 60))) {
+    const names = [`${round} one`, `${round} two`];
+    const lines = await Promise.all(
+      names.map((name, i) => publishAndKill(path, name, 5 + ((round * 37 + i * 11) % 60))),
+    );
+    for (const line of lines.flat()) {
       const [offset, ...rest] = line.split(" ");
       acknowledged.set(Number(offset), rest.join(" "));
     }
