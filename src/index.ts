@@ -29,6 +29,18 @@ export {
   type SourceEventMap,
   SourceOverflowEvent,
 } from "./life.ts";
+export type {
+  Appended,
+  Head,
+  Log,
+  LogEntry,
+  NewEntry,
+  Page,
+  Retention,
+  Selection,
+  Tail,
+  TailBatch,
+} from "./logs/log.ts";
 export type { Retry } from "./opening.ts";
 export type { ContractOptions, Overflow, OverflowDecision, SourceOptions } from "./options.ts";
 export type { Pipeable, PipeOptions, PipeResult } from "./pipe.ts";
