@@ -52,6 +52,7 @@ export class Presence {
   #compared: Roster | null = null;
   #settling: Promise<void> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wakesAt = 0;
   #pausedUntil = 0;
   #closed = false;
 
@@ -215,15 +216,21 @@ export class Presence {
     );
   }
 
-  /** Sets the timer for what is due next; none while nobody is here. */
+  /** Sees to it that what is due next is looked at; without a timer where nothing ever is. */
   #schedule(): void {
-    clearTimeout(this.#timer);
     if (this.#closed || this.#settling !== null) return;
     const due = Math.max(this.#due, this.#pausedUntil);
-    if (due === Number.POSITIVE_INFINITY) return;
+    const isNever = due === Number.POSITIVE_INFINITY;
+    // A timer that is too early finds nothing to do and sets the next one.
+    if (this.#timer !== undefined && !isNever && this.#wakesAt <= due) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (isNever) return;
     const time = now();
     const moment = Math.min(Math.max(due, time), time + longestWait);
+    this.#wakesAt = moment;
     this.#timer = unrefTimeout(() => {
+      this.#timer = undefined;
       reached(moment);
       this.#settle();
     }, moment - time);

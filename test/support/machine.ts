@@ -1,0 +1,128 @@
+import type { Appended, Head, Log, LogEntry, NewEntry, Page, Selection, Tail, TailBatch } from "../../src/logs/log.ts";
+
+/** A log as one of several machines sees it: closing it leaves the log to the others, and the network may fail. */
+export class Machine implements Log {
+  /** Appends that were accepted, in order. */
+  readonly appended: NewEntry[] = [];
+  /** What every call meets; `null` for none. */
+  failure: Error | null = null;
+  /** Called before each append and each batch of a tail: for machines that are slow. */
+  delay: () => Promise<void> | undefined = () => undefined;
+  /** True for an append that is accepted while its answer gets lost. */
+  loses: () => boolean = () => false;
+  #log: Log;
+  #frozen: { promise: Promise<void>; resolve(): void } | null = null;
+  readonly #tails = new Set<{ tail: Tail; after: number; onEntries: (batch: TailBatch) => void }>();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** The power is off: nothing of it arrives any more, and it hears nothing. */
+  die(): void {
+    this.failure = new Error("This machine is dead");
+    for (const { tail } of this.#tails) tail.close();
+  }
+
+  /** As with SIGSTOP: what it does, and what it hears, waits until the returned function is called. */
+  freeze(): () => void {
+    const frozen = Promise.withResolvers<void>();
+    this.#frozen = frozen;
+    return () => {
+      this.#frozen = null;
+      frozen.resolve();
+    };
+  }
+
+  /** The log is lost, another one is in its place. */
+  replace(log: Log): void {
+    this.#log = log;
+    for (const followed of this.#tails) {
+      followed.tail.close();
+      followed.tail = this.#follow(0, followed.onEntries);
+    }
+  }
+
+  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+    await this.#frozen?.promise;
+    await this.delay();
+    this.#assertAlive();
+    const appended = await this.#log.append(entries);
+    this.appended.push(...entries);
+    if (this.loses()) throw new Error("The connection was lost before the answer came");
+    return appended;
+  }
+
+  async head(selection?: Selection): Promise<Head> {
+    this.#assertAlive();
+    return this.#log.head(selection);
+  }
+
+  async witness(offset: number): Promise<number | undefined> {
+    this.#assertAlive();
+    return this.#log.witness(offset);
+  }
+
+  async read(after: number, limit: number, selection?: Selection): Promise<Page> {
+    this.#assertAlive();
+    return this.#log.read(after, limit, selection);
+  }
+
+  async last(count: number, selection: Selection): Promise<LogEntry[]> {
+    this.#assertAlive();
+    return this.#log.last(count, selection);
+  }
+
+  async latest(selection: Selection): Promise<LogEntry[]> {
+    await this.#frozen?.promise;
+    this.#assertAlive();
+    return this.#log.latest(selection);
+  }
+
+  tail(after: number, onEntries: (batch: TailBatch) => void): Tail {
+    const followed = { tail: this.#follow(after, onEntries), after, onEntries };
+    this.#tails.add(followed);
+    return {
+      close: () => {
+        followed.tail.close();
+        this.#tails.delete(followed);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const { tail } of this.#tails) tail.close();
+    this.#tails.clear();
+  }
+
+  /** Batches keep their order, whatever each of them has to wait for. */
+  #follow(after: number, onEntries: (batch: TailBatch) => void): Tail {
+    let line: Promise<void> | null = null;
+    let closed = false;
+    const tail = this.#log.tail(
+      after,
+      (batch) => {
+        const wait = this.#frozen?.promise ?? this.delay();
+        if (line === null && wait === undefined) return onEntries(batch);
+        const turn: Promise<void> = Promise.all([line, wait]).then(() => {
+          if (line === turn) line = null;
+          if (!closed) onEntries(batch);
+        });
+        line = turn;
+      },
+      (error) => {
+        throw error;
+      },
+    );
+    return {
+      close: () => {
+        closed = true;
+        tail.close();
+      },
+    };
+  }
+
+  #assertAlive(): void {
+    if (this.failure !== null) throw this.failure;
+  }
+}

@@ -1,0 +1,601 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { presenceChannel } from "../../../src/hub/presence/roster.ts";
+import {
+  createHub,
+  type Hub,
+  type HubOptions,
+  type PresenceOptions,
+  type SubscribeOptions,
+} from "../../../src/index.ts";
+import type { Log } from "../../../src/logs/log.ts";
+import { memoryLog } from "../../../src/logs/memory.ts";
+import { Machine } from "../../support/machine.ts";
+import { BodyReader, tick } from "../../support/web.ts";
+
+const grace = 5_000;
+const lease = 30_000;
+const closing: (() => Promise<void>)[] = [];
+
+beforeEach(
+  () =>
+    void vi.useFakeTimers({
+      toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"],
+    }),
+);
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+  vi.useRealTimers();
+});
+
+/** A hub on a machine of its own. */
+function openMachine(log: Log, options: HubOptions = {}): { machine: Machine; hub: Hub; errors: unknown[] } {
+  const machine = new Machine(log);
+  const errors: unknown[] = [];
+  const presence: PresenceOptions = { grace, lease, ...options.presence };
+  const onError = (error: unknown, { stage }: { stage: string }) => void errors.push([stage, error]);
+  const hub = createHub({ onError, ...options, log: machine, presence });
+  closing.push(() => hub.close());
+  return { machine, hub, errors };
+}
+
+function openMachines(count: number, options?: HubOptions) {
+  const log = memoryLog();
+  return { log, machines: Array.from({ length: count }, () => openMachine(log, options)) };
+}
+
+function openOne(options?: HubOptions) {
+  const { log, machines } = openMachines(1, options);
+  return { log, ...(machines[0] as ReturnType<typeof openMachine>) };
+}
+
+/** A client that reads whatever comes, of a member unless it is told otherwise. */
+async function connect(hub: Hub, id: string, options: Partial<SubscribeOptions> = {}, init?: RequestInit) {
+  const request = new Request("http://localhost/events", init);
+  const response = await hub.response(request, { channels: ["room"], member: { id }, ...options });
+  const client = new BodyReader(response);
+  void client.rest();
+  await settle();
+  return client;
+}
+
+/** Whatever is under way comes to its end, with the clock at rest. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await tick();
+}
+
+/** A little more, since timers take whole milliseconds and the clock does not. */
+async function pass(milliseconds: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(milliseconds + 1);
+  await settle();
+}
+
+/** What a channel was told of its members, such as `join ada`. */
+async function told(log: Log, channel = "room"): Promise<string[]> {
+  const { entries } = await log.read(0, 10_000, { channels: [channel], prefixes: [] });
+  return entries.map(({ type, data }) => `${type} ${JSON.parse(data).id}`);
+}
+
+async function cells(log: Log): Promise<unknown[]> {
+  return (await log.latest({ channels: [presenceChannel], prefixes: [] })).map(({ data }) => JSON.parse(data));
+}
+
+const idsOf = async (hub: Hub, channel = "room") => (await hub.channel(channel).members()).map(({ id }) => id);
+
+describe("a member", () => {
+  test("is listed with its data and the time since when it is there", async () => {
+    const { hub } = openOne();
+    const came = Date.now();
+    await connect(hub, "ada", { member: { id: "ada", data: { name: "Ada" } } });
+    await pass(60_000);
+    const cameLater = Date.now();
+    await connect(hub, "bob");
+    expect(await hub.channel("room").members()).toEqual([
+      { id: "ada", data: { name: "Ada" }, since: came },
+      { id: "bob", since: cameLater },
+    ]);
+    expect(await hub.channel("elsewhere").members()).toEqual([]);
+  });
+
+  test("is listed as soon as its response is there", async () => {
+    const { hub } = openOne();
+    const response = await hub.response(new Request("http://localhost/"), {
+      channels: ["room"],
+      member: { id: "ada" },
+    });
+    expect(await idsOf(hub)).toEqual(["ada"]);
+    await response.body?.cancel();
+  });
+
+  test("is heard of by those who follow the channel, when it comes and when it has gone", async () => {
+    const { hub } = openOne();
+    const response = await hub.channel("room").response(new Request("http://localhost/"));
+    const listener = new BodyReader(response);
+    await settle();
+    const ada = await connect(hub, "ada", { member: { id: "ada", data: { name: "Ada" } } });
+    const joined = await listener.next();
+    expect([joined.type, JSON.parse(joined.data)]).toEqual(["join", { id: "ada", data: { name: "Ada" } }]);
+    expect(joined.lastEventId).not.toBe("");
+    await ada.leave();
+    await pass(grace);
+    const left = await listener.next();
+    expect([left.type, JSON.parse(left.data)]).toEqual(["leave", { id: "ada", data: { name: "Ada" } }]);
+  });
+
+  test("leaves when its grace is over, and not before", async () => {
+    const { hub, log } = openOne();
+    const ada = await connect(hub, "ada");
+    await ada.leave();
+    await pass(grace - 10);
+    expect(await idsOf(hub)).toEqual(["ada"]);
+    expect(await told(log)).toEqual(["join ada"]);
+    await pass(10);
+    expect(await idsOf(hub)).toEqual([]);
+    expect(await told(log)).toEqual(["join ada", "leave ada"]);
+  });
+
+  test("that reloads does not leave, however often", async () => {
+    const { hub, log } = openOne();
+    let ada = await connect(hub, "ada");
+    for (let reload = 0; reload < 5; reload++) {
+      await ada.leave();
+      await pass(grace - 10);
+      ada = await connect(hub, "ada");
+    }
+    await pass(10 * grace);
+    expect(await told(log)).toEqual(["join ada"]);
+    expect(await idsOf(hub)).toEqual(["ada"]);
+  });
+
+  test("in several tabs is one, until the last of them is closed", async () => {
+    const { hub, log } = openOne();
+    const tabs = [await connect(hub, "ada"), await connect(hub, "ada"), await connect(hub, "ada")];
+    expect(await idsOf(hub)).toEqual(["ada"]);
+    for (const tab of tabs.slice(1)) await tab.leave();
+    await pass(10 * grace);
+    expect(await told(log)).toEqual(["join ada"]);
+    await tabs[0]?.leave();
+    await pass(grace);
+    expect(await told(log)).toEqual(["join ada", "leave ada"]);
+  });
+
+  test("has the data of its newest connection", async () => {
+    const { hub, log } = openOne();
+    await connect(hub, "ada", { member: { id: "ada", data: "at work" } });
+    await connect(hub, "ada", { member: { id: "ada", data: "at home" } });
+    expect(await hub.channel("room").members()).toMatchObject([{ id: "ada", data: "at home" }]);
+    expect(await told(log)).toEqual(["join ada"]);
+  });
+
+  test("has a copy of its data: what the application does with its own later changes nothing", async () => {
+    const { hub } = openOne();
+    const data = { name: "Ada" };
+    await connect(hub, "ada", { member: { id: "ada", data } });
+    data.name = "Bob";
+    await connect(hub, "carl");
+    expect((await hub.channel("room").members())[0]?.data).toEqual({ name: "Ada" });
+  });
+
+  test("is on every channel that is named, and on none of a prefix", async () => {
+    const { hub, log } = openOne();
+    await connect(hub, "ada", { channels: ["room", "hall", "room", "garden/*"] });
+    expect([await idsOf(hub), await idsOf(hub, "hall"), await idsOf(hub, "garden/1")]).toEqual([["ada"], ["ada"], []]);
+    expect([await told(log), await told(log, "hall")]).toEqual([["join ada"], ["join ada"]]);
+    await expect(hub.channel("garden/*").members()).rejects.toMatchObject({ code: "ERR_SSE_CHANNEL" });
+  });
+
+  test.each([
+    ["without an id", { id: "" }, "ERR_SSE_OPTION"],
+    ["whose id is a number", { id: 7 as unknown as string }, "ERR_SSE_OPTION"],
+    ["with data that is no JSON", { id: "ada", data: 1n }, "ERR_SSE_DATA"],
+    ["longer than an event may be", { id: "ada", data: "x".repeat(2_000) }, "ERR_SSE_LIMIT"],
+  ])("%s is refused, and takes no place", async (_, member, code) => {
+    const { hub } = openOne({ limits: { eventSize: "1kb" } });
+    await expect(connect(hub, "", { member })).rejects.toMatchObject({ code });
+    expect(hub.stats().connections).toBe(0);
+  });
+});
+
+describe("every way of leaving counts", () => {
+  test.each<[string, HubOptions, (hub: Hub, client: BodyReader) => unknown, number]>([
+    ["the client goes away", {}, (_, client) => client.leave(), grace],
+    ["the user is revoked: at once", {}, (hub) => hub.revoke("user"), 0],
+    ["the hub is drained", {}, (hub) => drain(hub), grace],
+    ["the lifetime is over", { limits: { lifetime: 60_000 } }, () => pass(60_000), grace],
+    ["the permission is gone: at once", { authorize: onlyOnce(), reauthorize: 4_000 }, () => pass(5_000), 0],
+    ["the channel has ended", {}, (hub) => hub.channel("room").end(), 0],
+  ])("%s", async (_, options, end, wait) => {
+    const { hub, log } = openOne(options);
+    const client = await connect(hub, "ada", { key: "user" });
+    expect(await idsOf(hub)).toEqual(["ada"]);
+    await end(hub, client);
+    await settle();
+    expect(hub.stats().connections).toBe(0);
+    if (wait > 0) expect(await idsOf(hub)).toEqual(["ada"]);
+    await pass(wait);
+    expect(await idsOf(hub)).toEqual([]);
+    expect((await cells(log)).filter((cell) => cell !== null)).toEqual([]);
+  });
+
+  test("a client that does not read", async () => {
+    const { hub, log } = openOne({ limits: { stall: 10_000 } });
+    const response = await hub.response(new Request("http://localhost/"), {
+      channels: ["room", "hall"],
+      member: { id: "ada" },
+    });
+    for (let round = 0; round < 40; round++) {
+      await hub.channel("hall").dispatch("news", "x".repeat(100_000));
+      await settle();
+    }
+    await pass(15_000);
+    expect(hub.stats().stalled).toBe(1);
+    await pass(grace);
+    expect(await idsOf(hub)).toEqual([]);
+    expect(await told(log)).toEqual(["join ada", "leave ada"]);
+    await response.body?.cancel().catch(() => {});
+  });
+
+  test("one that was turned away was never there", async () => {
+    const { hub, log } = openOne({ limits: { connections: 1 }, authorize: ({ channel }) => channel !== "secret" });
+    await connect(hub, "eve", { channels: ["secret"] });
+    await connect(hub, "ada");
+    await connect(hub, "bob");
+    expect(await idsOf(hub)).toEqual(["ada"]);
+    expect([await told(log), await told(log, "secret")]).toEqual([["join ada"], []]);
+  });
+
+  async function drain(hub: Hub): Promise<void> {
+    const drained = hub.drain({ within: 100 });
+    await vi.advanceTimersByTimeAsync(100);
+    await drained;
+  }
+
+  function onlyOnce(): () => boolean {
+    let asked = 0;
+    return () => asked++ === 0;
+  }
+});
+
+describe("a channel that has ended", () => {
+  test("stays so: who comes back gets 204, also when all graces are over", async () => {
+    const { hub, log } = openOne();
+    const ada = await connect(hub, "ada");
+    const bob = await connect(hub, "bob", { channels: ["room", "hall"] });
+    await hub.channel("room").end();
+    await settle();
+    await bob.leave();
+    await pass(2 * grace);
+    expect(await told(log, "room")).toEqual(["join ada", "join bob", "sse:end undefined"]);
+    expect(await told(log, "hall")).toEqual(["join bob", "leave bob"]);
+    const back = await hub
+      .channel("room")
+      .response(new Request("http://localhost/", { headers: { "last-event-id": ada.parser.lastEventId } }));
+    expect(back.status).toBe(204);
+  });
+});
+
+describe("the events", () => {
+  test("have the types that were asked for, and a contract does not know of them", async () => {
+    const events = {
+      types: [],
+      validate: () => Promise.reject(new Error("unexpected")),
+      validateSync: () => undefined as never,
+    };
+    const options = { events, presence: { events: { join: "came", leave: "went" } } } as unknown as HubOptions;
+    const { hub, log } = openOne(options);
+    await (await connect(hub, "ada")).leave();
+    await pass(grace);
+    expect(await told(log)).toEqual(["came ada", "went ada"]);
+  });
+
+  test("are not there where they are not wanted", async () => {
+    const { hub, log } = openOne({ presence: { events: false } });
+    await connect(hub, "ada");
+    expect(await idsOf(hub)).toEqual(["ada"]);
+    expect(await told(log)).toEqual([]);
+  });
+
+  test("count as published, and nothing else of presence does", async () => {
+    const { hub } = openOne();
+    await (await connect(hub, "ada")).leave();
+    await pass(grace + lease);
+    expect(hub.stats().published).toBe(2);
+  });
+
+  test.each<[PresenceOptions, string]>([
+    [{ events: { join: "sse:gap" } }, "ERR_SSE_TYPE"],
+    [{ events: { leave: "two\nlines" } }, "ERR_SSE_TYPE"],
+    [{ grace: -1 }, "ERR_SSE_OPTION"],
+    [{ lease: 99 }, "ERR_SSE_OPTION"],
+  ])("options that are not allowed are refused: %j", (presence, code) => {
+    expect(() => createHub({ presence })).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe("what clients see of the bookkeeping", () => {
+  test("is nothing, also where they follow everything, and authorize is not asked about it", async () => {
+    const asked = new Set<string>();
+    const authorize = ({ channel }: { channel: string }) => asked.add(channel) !== undefined;
+    const { hub } = openOne({ authorize });
+    const all = await connect(hub, "", { channels: ["*"], member: undefined as never });
+    await connect(hub, "ada");
+    await pass(lease);
+    const late = await connect(hub, "", { channels: ["*"], member: undefined as never, rewind: 100 });
+    await settle();
+    for (const client of [all, late]) expect(client.parser.events.map(({ type }) => type)).toContain("join");
+    for (const client of [all, late]) expect(client.text).not.toContain("cell");
+    expect([...asked].sort()).toEqual(["*", "room"]);
+  });
+});
+
+describe("a hub without members", () => {
+  test("writes nothing for them and has no timer", async () => {
+    const { hub, log, machine } = openOne();
+    const timers = vi.getTimerCount();
+    expect(await idsOf(hub)).toEqual([]);
+    await pass(10 * lease);
+    expect(vi.getTimerCount()).toBe(timers);
+    await (await connect(hub, "", { member: undefined as never })).leave();
+    await pass(10 * lease);
+    expect([machine.appended, (await log.head()).top]).toEqual([[], 0]);
+  });
+
+  test("has none any more when the last one has left", async () => {
+    const { hub, log, machine } = openOne();
+    await (await connect(hub, "ada")).leave();
+    await pass(grace);
+    const { length } = machine.appended;
+    expect(vi.getTimerCount()).toBeLessThanOrEqual(1); // the housekeeping's last look
+    await pass(100 * lease);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(machine.appended.length).toBe(length);
+    expect(await cells(log)).toEqual([null, null]);
+  });
+});
+
+describe("several machines", () => {
+  test("have one list, and tell of a member once", async () => {
+    const { log, machines } = openMachines(3);
+    const [one, two, three] = machines.map(({ hub }) => hub) as [Hub, Hub, Hub];
+    const first = await connect(one, "ada", { member: { id: "ada", data: 1 } });
+    const came = Date.now();
+    await pass(1_000);
+    const second = await connect(two, "ada", { member: { id: "ada", data: 2 } });
+    await connect(two, "bob");
+    for (const hub of [one, two, three]) {
+      expect(await hub.channel("room").members()).toEqual([
+        { id: "ada", data: 2, since: came },
+        { id: "bob", since: expect.any(Number) },
+      ]);
+    }
+    await first.leave();
+    await pass(2 * grace);
+    expect(await idsOf(three)).toEqual(["ada", "bob"]);
+    await second.leave();
+    await pass(2 * grace);
+    expect(await idsOf(three)).toEqual(["bob"]);
+    expect(await told(log)).toEqual(["join ada", "join bob", "leave ada"]);
+  });
+
+  test("to which a member comes in the same moment tell of it once, and once when it has gone", async () => {
+    const { log, machines } = openMachines(3);
+    const clients = await Promise.all(machines.map(({ hub }) => connect(hub, "ada")));
+    expect(await told(log)).toEqual(["join ada"]);
+    await Promise.all(clients.map((client) => client.leave()));
+    await pass(grace);
+    expect(await told(log)).toEqual(["join ada", "leave ada"]);
+  });
+
+  test("a member that changes the machine within its grace has not left", async () => {
+    const { log, machines } = openMachines(2);
+    const [one, two] = machines.map(({ hub }) => hub) as [Hub, Hub];
+    await (await connect(one, "ada")).leave();
+    await pass(grace - 100);
+    await connect(two, "ada");
+    await pass(10 * grace);
+    expect(await told(log)).toEqual(["join ada"]);
+    expect(await idsOf(one)).toEqual(["ada"]);
+  });
+
+  test("each keeps the time since when a member is there, when the machine that it came to has lost it", async () => {
+    const { machines } = openMachines(2);
+    const [one, two] = machines.map(({ hub }) => hub) as [Hub, Hub];
+    const came = Date.now();
+    const first = await connect(one, "ada");
+    await pass(1_000);
+    await connect(two, "ada");
+    await first.leave();
+    await pass(grace);
+    expect(await two.channel("room").members()).toEqual([{ id: "ada", since: came }]);
+  });
+
+  test("two of them that have the same cell in mind get one each", async () => {
+    const { log, machines } = openMachines(2);
+    await Promise.all(machines.map(({ hub }, index) => connect(hub, `m${index}`)));
+    const held = (await cells(log)) as { id?: string }[];
+    expect(held.map(({ id }) => id).sort()).toEqual(["m0", "m1", undefined, undefined]);
+    expect((await told(log)).sort()).toEqual(["join m0", "join m1"]);
+  });
+});
+
+describe("a machine that crashes", () => {
+  test("loses its members when its lease is over, once, but not those who came elsewhere", async () => {
+    const { log, machines } = openMachines(4);
+    const [dead, ...others] = machines as [(typeof machines)[0], ...typeof machines];
+    for (const id of ["ada", "bob", "carl"]) await connect(dead.hub, id);
+    for (const { hub } of others) await connect(hub, "dora");
+    dead.machine.die();
+    await connect((others[0] as (typeof machines)[0]).hub, "ada");
+    await pass(lease - 100);
+    expect(await idsOf((others[0] as (typeof machines)[0]).hub)).toEqual(["ada", "bob", "carl", "dora"]);
+    await pass(100 + lease / 3);
+    for (const { hub } of others) expect(await idsOf(hub)).toEqual(["ada", "dora"]);
+    await pass(10 * lease);
+    expect((await told(log)).sort()).toEqual(
+      ["join ada", "join bob", "join carl", "join dora", "leave bob", "leave carl"].sort(),
+    );
+    expect(others.flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
+  test("has its members looked after by one that only asks", async () => {
+    const { log, machines } = openMachines(2);
+    const [dead, other] = machines as [(typeof machines)[0], (typeof machines)[0]];
+    await connect(dead.hub, "ada");
+    expect(await idsOf(other.hub)).toEqual(["ada"]);
+    dead.machine.die();
+    await pass(lease);
+    expect(await told(log)).toEqual(["join ada", "leave ada"]);
+    expect(await idsOf(other.hub)).toEqual([]);
+  });
+
+  test("and starts again: who reconnects has not left, who does not has", async () => {
+    const log = memoryLog();
+    const before = openMachine(log);
+    await connect(before.hub, "ada");
+    await connect(before.hub, "bob");
+    before.machine.die();
+    await pass(10 * lease);
+    const after = openMachine(log);
+    await connect(after.hub, "ada");
+    expect(await idsOf(after.hub)).toEqual(["ada", "bob"]);
+    await pass(lease);
+    expect(await idsOf(after.hub)).toEqual(["ada"]);
+    expect(await told(log)).toEqual(["join ada", "join bob", "leave bob"]);
+  });
+
+  test("but was only stopped for a while says that its members are there", async () => {
+    const { log, machines } = openMachines(2);
+    const [stopped, other] = machines as [(typeof machines)[0], (typeof machines)[0]];
+    await connect(stopped.hub, "ada");
+    await connect(other.hub, "bob");
+    const go = stopped.machine.freeze();
+    await pass(2 * lease);
+    expect(await idsOf(other.hub)).toEqual(["bob"]);
+    go();
+    await settle();
+    expect(await idsOf(other.hub)).toEqual(["bob", "ada"]);
+    expect(await idsOf(stopped.hub)).toEqual(["bob", "ada"]);
+    expect(await told(log)).toEqual(["join ada", "join bob", "leave ada", "join ada"]);
+    expect(stopped.errors).toEqual([]);
+  });
+
+  test("a machine that was stopped does not take the others for dead when it wakes up", async () => {
+    const { log, machines } = openMachines(2);
+    const [stopped, other] = machines as [(typeof machines)[0], (typeof machines)[0]];
+    await connect(other.hub, "bob");
+    expect(await idsOf(stopped.hub)).toEqual(["bob"]);
+    const go = stopped.machine.freeze();
+    await pass(10 * lease);
+    go();
+    await pass(10 * lease);
+    expect(await told(log)).toEqual(["join bob"]);
+  });
+});
+
+describe("a machine that is closed", () => {
+  test("leaves its members to the others for their grace", async () => {
+    const { log, machines } = openMachines(2);
+    const [one, two] = machines.map(({ hub }) => hub) as [Hub, Hub];
+    await connect(one, "ada");
+    await connect(one, "bob");
+    expect(await idsOf(two)).toEqual(["ada", "bob"]);
+    await one.close();
+    await connect(two, "ada");
+    await pass(grace - 100);
+    expect(await idsOf(two)).toEqual(["ada", "bob"]);
+    await pass(100);
+    expect(await idsOf(two)).toEqual(["ada"]);
+    expect(await told(log)).toEqual(["join ada", "join bob", "leave bob"]);
+    await expect(one.channel("room").members()).rejects.toMatchObject({ code: "ERR_SSE_CLOSED" });
+  });
+
+  test("and whose log fails at that moment closes all the same, and says so", async () => {
+    const { hub, machine, errors } = openOne();
+    await connect(hub, "ada");
+    machine.failure = new Error("the disk is full");
+    await hub.close();
+    expect(errors).toEqual([["presence", machine.failure]]);
+  });
+});
+
+describe("a log", () => {
+  test("that fails is told of, and tried again until it works", async () => {
+    const { hub, log, machine, errors } = openOne();
+    await hub.cursor();
+    machine.failure = new Error("the disk is full");
+    const response = hub.channel("room").response(new Request("http://localhost/"), { member: { id: "ada" } });
+    await settle();
+    await pass(3_000);
+    expect(errors).toContainEqual(["presence", machine.failure]);
+    expect(errors.length).toBeLessThan(10);
+    await expect(hub.channel("room").members()).rejects.toBe(machine.failure);
+    machine.failure = null;
+    await pass(1_000);
+    const { closeReason } = { closeReason: (await response).status };
+    expect(closeReason).toBe(200);
+    expect((await told(log))[0]).toBe("join ada");
+  });
+
+  test("that is another one than before is told who is here", async () => {
+    const { hub, machine } = openOne();
+    await connect(hub, "ada");
+    await (await connect(hub, "bob")).leave();
+    const restored = memoryLog();
+    await restored.append([{ channel: "elsewhere", type: "first", data: "" }]);
+    machine.replace(restored);
+    await settle();
+    expect(await told(restored)).toEqual(["join ada", "join bob"]);
+    await pass(grace);
+    expect(await idsOf(hub)).toEqual(["ada"]);
+  });
+
+  test("whose entries are gone before they came in still has the members", async () => {
+    const log = memoryLog({ maxEvents: 5 });
+    const one = openMachine(log);
+    const two = openMachine(log);
+    await connect(two.hub, "bob");
+    const go = two.machine.freeze();
+    await connect(one.hub, "ada");
+    for (let count = 0; count < 20; count++) await one.hub.channel("news").dispatch("headline", count);
+    go();
+    await settle();
+    await one.hub.channel("news").dispatch("headline", "last");
+    await settle();
+    expect(await idsOf(two.hub)).toEqual(["bob", "ada"]);
+  });
+});
+
+describe("what it costs", () => {
+  test("a tab more costs nothing, a member two cells and an event, a quiet time one cell in a third of the lease", async () => {
+    const { hub, machine } = openOne();
+    await connect(hub, "ada");
+    expect(machine.appended.map(({ channel }) => channel)).toEqual([presenceChannel, presenceChannel, "room"]);
+    await connect(hub, "ada");
+    await connect(hub, "ada");
+    expect(machine.appended.length).toBe(3);
+    await pass(lease);
+    expect(machine.appended.length).toBe(3 + 3);
+  });
+
+  test("cells are used again: the log keeps as many as there were members at one time", async () => {
+    const { hub, log } = openOne();
+    for (let visitor = 0; visitor < 50; visitor++) {
+      await (await connect(hub, `visitor-${visitor}`, { channels: [`room-${visitor}`] })).leave();
+      await pass(grace);
+    }
+    expect(await cells(log)).toHaveLength(2);
+  });
+
+  test("who comes in one tick is written together", async () => {
+    const { hub, log, machine } = openOne();
+    let appends = 0;
+    const append = machine.append.bind(machine);
+    machine.append = (entries) => {
+      appends++;
+      return append(entries);
+    };
+    await Promise.all(Array.from({ length: 300 }, (_, index) => connect(hub, `m${index}`)));
+    expect(await idsOf(hub)).toHaveLength(300);
+    expect((await told(log)).length).toBe(300);
+    expect(appends).toBeLessThanOrEqual(10);
+  });
+});
