@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { now } from "../../src/clock.ts";
 import { EventSource } from "../../src/index.ts";
 import { root } from "../support/package.ts";
 import { type BodyReader, openSource, openWeb, tick } from "../support/web.ts";
@@ -151,6 +152,18 @@ describe("rule 16: a comment after a silence", () => {
     await client.leave();
     expect([source.readyState, vi.getTimerCount()]).toEqual([EventSource.CLOSED, 0]);
   });
+});
+
+test("our time goes on where a test puts a clock of its own in place, and where it takes it away", () => {
+  const before = now();
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const within = now();
+  vi.advanceTimersByTime(60_000);
+  const later = now();
+  vi.useRealTimers();
+  expect(within).toBeGreaterThanOrEqual(before);
+  expect(later - within).toBe(60_000);
+  expect(now()).toBeGreaterThanOrEqual(later);
 });
 
 test("rule 17: the opening tells the silence, so that a client's watchdog need not guess", async () => {

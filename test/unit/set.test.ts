@@ -1,4 +1,6 @@
 import { getEventListeners } from "node:events";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test, vi } from "vitest";
 import { EventSource, EventSourceSet, type SourceOptions } from "../../src/index.ts";
 import { openSource, openWeb, tick } from "../support/web.ts";
@@ -180,6 +182,26 @@ describe("no listener stays behind", () => {
       await act(set, source);
     }
     expect(listeners(source)).toBe(before);
+  });
+});
+
+describe("a set that nobody holds any more is not held by its former members", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage: () => void = runInNewContext("gc");
+
+  test.each<[string, (set: EventSourceSet, source: EventSource) => unknown]>([
+    ["delete", (set, source) => set.delete(source)],
+    ["clear", (set) => set.clear()],
+  ])("after %s", async (_, act) => {
+    const source = openSource();
+    const sets = Array.from({ length: 5 }, () => {
+      const set = new EventSourceSet([source]);
+      act(set, source);
+      return new WeakRef(set);
+    });
+    await tick();
+    collectGarbage();
+    expect(sets.map((set) => set.deref())).toEqual(Array(5).fill(undefined));
   });
 });
 
