@@ -21,9 +21,11 @@ const defaults: Readonly<Record<string, string>> = {
 };
 
 /** The default header with `overrides` on top, later ones winning. The objects passed in are only read. */
-export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]): Map<string, string> {
-  return mergeHeaders(defaults, ...overrides);
+export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]): ReadonlyMap<string, string> {
+  return overrides.every((override) => override === undefined) ? defaultHeaders : mergeHeaders(defaults, ...overrides);
 }
+
+const defaultHeaders: ReadonlyMap<string, string> = new Map(Object.entries(defaults));
 
 /** Headers on top of each other, later ones winning. A stream has no length, whoever says so. */
 export function mergeHeaders(...layers: (HeaderOverrides | undefined)[]): Map<string, string> {

@@ -33,8 +33,9 @@ export function refuse(request: RequestLike, options: ResolvedOptions): Answer |
       reason: "not acceptable",
     };
   }
-  const headers = streamHeaders(request, options);
-  if (request.method === "HEAD") return { status: 200, headers, body: null, reason: "head" };
+  if (request.method === "HEAD") {
+    return { status: 200, headers: streamHeaders(request, options), body: null, reason: "head" };
+  }
   if (options.shutdown && isStopping()) return turnAway(request, options, "shutdown");
   return null;
 }
@@ -55,7 +56,7 @@ export function streamHeaders(
   request: RequestLike,
   options: ResolvedOptions,
   preset?: HeaderOverrides,
-): Map<string, string> {
+): ReadonlyMap<string, string> {
   const cors = options.cors === undefined ? undefined : corsHeaders(options.cors, request);
   return eventStreamHeaders(preset, cors, options.headers);
 }
