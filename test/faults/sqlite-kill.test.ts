@@ -63,6 +63,19 @@ test(`what SQLite acknowledged to two publishers survives ${rounds} times kill -
   expect(weights?.weight).toBe(seen.reduce((sum, entry) => sum + weightOf(entry), 0));
 });
 
+test("several processes that make the file at the same time make one log", async () => {
+  const path = file();
+  const names = ["one", "two", "three", "four"];
+  const lines = await Promise.all(names.map((name) => publishAndKill(path, name, 10)));
+  const log = openLog({ path });
+  const { top } = await log.head();
+  const offsets = open(path).prepare("SELECT offset FROM sse_entry ORDER BY offset").all();
+  expect(offsets.map(({ offset }) => offset)).toEqual(Array.from({ length: top }, (_, i) => i + 1));
+  const acknowledged = lines.flat().map((line) => Number(line.split(" ")[0]));
+  expect(new Set(acknowledged).size).toBe(acknowledged.length);
+  expect(Math.max(...acknowledged)).toBeLessThanOrEqual(top);
+});
+
 /** Lets a publisher work until it has acknowledged so many events, kills it, and returns all whole lines that it wrote. */
 async function publishAndKill(path: string, name: string, count: number): Promise<string[]> {
   const child = spawn(process.execPath, [publisher, path, name], { stdio: ["ignore", "pipe", "inherit"] });

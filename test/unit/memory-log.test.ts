@@ -1,0 +1,49 @@
+import { expect, test, vi } from "vitest";
+import type { NewEntry, Selection } from "../../src/logs/log.ts";
+import { type MemoryLogOptions, memoryLog } from "../../src/logs/memory.ts";
+import { expectConsole } from "../support/console.ts";
+
+test("one of several processes: the log says once that the others do not hear it", () => {
+  const lines = expectConsole(/memoryLog\(\) is used in one of several processes.*sqliteLog\(\)/);
+  memoryLog();
+  expect(lines).toHaveLength(0);
+  vi.stubEnv("NODE_APP_INSTANCE", "1");
+  memoryLog();
+  memoryLog();
+  vi.unstubAllEnvs();
+  expect(lines).toHaveLength(1);
+});
+
+test.each<[string, object, RegExp]>([
+  ["maxEvents", { maxEvents: 0.5 }, /maxEvents is 0.5; it takes a whole number, one or more/],
+  ["maxBytes", { maxBytes: "much" }, /maxBytes is "much"; it takes a number of bytes/],
+  ["maxAge", { maxAge: -1 }, /maxAge is -1; it takes a number of milliseconds/],
+  ["idempotencyWindow", { idempotencyWindow: {} }, /idempotencyWindow is an object/],
+])("options that are not allowed: %s", (_, options, message) => {
+  expect(() => memoryLog(options as MemoryLogOptions)).toThrow(message);
+});
+
+test("what is remembered of channels is bounded, and what is forgotten is declared for those alone", async () => {
+  const log = memoryLog({ maxEvents: 10 });
+  await log.append([entry("kept", { key: "k" })]);
+  const channels = 70_000;
+  await log.append(Array.from({ length: channels }, (_, i) => entry(`c${i}`)));
+  await log.append(Array.from({ length: 10 }, () => entry("new")));
+  // The first one kept its entry, for its key; of the others the last 65,536 are remembered.
+  const floor = 1 + channels - 65_536;
+  expect((await log.head(selecting("c0"))).trimmed).toBe(floor);
+  expect((await log.head(selecting(`c${channels - 1}`))).trimmed).toBe(channels + 1);
+  expect((await log.head(selecting("kept"))).trimmed).toBe(0);
+  expect((await log.read(0, 10, selecting("kept"))).entries).toHaveLength(1);
+  expect((await log.head({ channels: [], prefixes: ["nobody"] })).trimmed).toBe(floor);
+  await expect(log.append([entry("c0", { after: 0 })])).rejects.toMatchObject({ code: "ERR_SSE_CONFLICT" });
+  await log.append([entry("kept", { after: 1 })]);
+});
+
+function entry(channel: string, fields: Partial<NewEntry> = {}): NewEntry {
+  return { channel, type: "message", data: "", ...fields };
+}
+
+function selecting(...channels: string[]): Selection {
+  return { channels, prefixes: [] };
+}
