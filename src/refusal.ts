@@ -33,9 +33,9 @@ export function refuse(request: RequestLike, options: ResolvedOptions): Answer |
       reason: "not acceptable",
     };
   }
-  if (request.method === "HEAD") {
-    return { status: 200, headers: streamHeaders(request, options), body: null, reason: "head" };
-  }
+  // Made for every request, so that headers which cannot be sent are refused before anything is; the default ones cost nothing.
+  const headers = streamHeaders(request, options);
+  if (request.method === "HEAD") return { status: 200, headers, body: null, reason: "head" };
   if (options.shutdown && isStopping()) return turnAway(request, options, "shutdown");
   return null;
 }
