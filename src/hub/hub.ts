@@ -22,6 +22,7 @@ import { Permissions } from "./permissions.ts";
 import { type Member, resolvePresence } from "./presence/options.ts";
 import { Presence } from "./presence/presence.ts";
 import { entryOf, type PublishedEvent } from "./publish.ts";
+import { reportError } from "./report.ts";
 import { Ring } from "./ring.ts";
 import { selectionOf } from "./selection.ts";
 import { Counters, type HubStats } from "./stats.ts";
@@ -324,9 +325,4 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     if (this.#state !== "closed") return;
     throw new SourcecastError("ERR_SSE_CLOSED", "The hub was used after close(); make a new one");
   }
-}
-
-function reportError(error: unknown, { stage }: { stage: string }): void {
-  // biome-ignore lint/suspicious/noConsole: the default for those who gave no onError; silence would hide it
-  console.error(`sourcecast: a failure in the background (${stage})`, error);
 }
