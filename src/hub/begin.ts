@@ -1,9 +1,10 @@
 import type { Head } from "../logs/log.ts";
 import { type Cursor, formatCursor, parseCursor } from "./cursor.ts";
+import { findEnds } from "./ends.ts";
 import { silentPositionFrame } from "./feed.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { decideResume } from "./resume.ts";
-import { sendEnds, sendState } from "./state.ts";
+import { endsBetween, tellAll, valuesBetween } from "./state.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Finds where a subscription begins: at the head, or where its client was. */
@@ -15,34 +16,40 @@ export async function begin(subscription: Subscription, lastEventId: string): Pr
 }
 
 async function resume(subscription: Subscription, cursor: Cursor | null): Promise<void> {
-  const { log } = subscription.context.feed;
-  const head = await log.head(subscription.selection);
+  const { selection, context } = subscription;
+  const { log } = context.feed;
+  const head = await log.head(selection);
   const witness = cursor === null ? undefined : await witnessAt(subscription, cursor, head);
   if (subscription.closed) return;
   const resumption = decideResume(cursor ?? "unreadable", head, witness);
   if (resumption.kind === "reset") return declareReset(subscription, resumption.reason);
-  subscription.position = subscription.told = (cursor as Cursor).offset;
-  if (resumption.kind === "gap") return declareGap(subscription, resumption.to, "trimmed");
-  subscription.follow(subscription.position);
+  const { epoch, offset } = cursor as Cursor;
+  // Of a single channel it is known that its end is still to come: the client would not have got a stream otherwise.
+  const ends = selection.channels.length > 1 ? await findEnds(log, selection.channels) : [];
+  for (const end of ends) if (end.offset <= offset) subscription.hasEnded(end.channel);
+  subscription.told = offset;
+  subscription.moveTo(offset, epoch);
+  if (resumption.kind === "gap") await declareGap(subscription, resumption.to, "trimmed");
 }
 
 /** A client without a position: the state of its channels, the last events if it is to have them, then what comes. */
 async function beginFresh(subscription: Subscription): Promise<void> {
   const { options, selection, context } = subscription;
   const { ring, log } = context.feed;
-  let position = ring.top;
+  const { epoch, top, witness } = ring;
+  let position = top;
   if (options.rewind !== undefined && options.rewind > 0) {
     const { trimmed } = await log.head(selection);
     const [first] = await log.last(options.rewind, selection);
     if (first !== undefined) position = Math.max(trimmed, Math.min(position, first.offset - 1));
   }
-  await sendState(subscription, position);
-  if (position === ring.top) await sendEnds(subscription);
+  await tellAll(subscription, await valuesBetween(subscription, 0, position));
+  await tellAll(subscription, await endsBetween(subscription, epoch, 0, position));
   if (subscription.closed) return;
-  const witness = position === ring.top ? ring.witness : 0;
-  subscription.tell(silentPositionFrame(formatCursor(ring.epoch, position, witness)));
+  subscription.moveTo(position, epoch);
+  if (subscription.allEnded) return subscription.closeIfEnded();
+  subscription.tell(silentPositionFrame(formatCursor(epoch, position, position === top ? witness : 0)));
   context.feed.greet(subscription);
-  subscription.follow(position);
 }
 
 /** The witness of the entry at a cursor's offset, `undefined` when the entry is gone or there never was one. */
@@ -52,7 +59,5 @@ async function witnessAt(subscription: Subscription, cursor: Cursor, head: Head)
   if (epoch !== head.epoch || offset === 0 || offset > head.top) return undefined;
   if (offset === head.top) return head.witness;
   const item = ring.epoch === epoch ? ring.at(offset) : undefined;
-  if (item !== undefined) return item.entry.witness;
-  const { entries } = await log.read(offset - 1, 1);
-  return entries[0]?.offset === offset ? entries[0].witness : undefined;
+  return item?.entry.witness ?? log.witness(offset);
 }

@@ -31,6 +31,8 @@ export class Feed {
   readonly subscriptions: Set<Subscription> = new Set();
   /** Those of the subscriptions that are behind the head. */
   readonly lagging: Set<Subscription> = new Set();
+  /** Epochs that the log had before, as far as this process has seen them. */
+  readonly #past = new Set<string>();
   observer: Observer | null = null;
   readonly #onError: OnError;
   #tail: Tail | null = null;
@@ -60,6 +62,11 @@ export class Feed {
     this.#closed = true;
     clearTimeout(this.#greeting);
     this.#tail?.close();
+  }
+
+  /** True for an epoch that the log has left behind; one that is not known may be the next. */
+  isPast(epoch: string): boolean {
+    return this.#past.has(epoch);
   }
 
   /** The cursor of the newest entry that this process has seen. */
@@ -122,6 +129,7 @@ export class Feed {
   }
 
   #newEpoch(epoch: string, before: number): void {
+    this.#past.add(this.ring.epoch);
     this.ring.reset(epoch, before, 0);
     this.#checkpoint = null;
     for (const subscription of this.subscriptions) subscription.restart();

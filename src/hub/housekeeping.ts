@@ -64,7 +64,9 @@ export class Housekeeping {
   async #askAgain(subscription: Subscription, time: number): Promise<void> {
     subscription.lastAsked = time;
     const allowed = await subscription.permissions.renew(subscription.options.channels);
-    if (!allowed) endStream(subscription, "revoked");
+    if (allowed === false) endStream(subscription, "revoked");
+    // Nobody could say: it does not go on, and may come again.
+    if (allowed === null) subscription.source.close("error");
   }
 }
 

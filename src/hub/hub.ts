@@ -5,7 +5,7 @@ import type { Log, Selection } from "../logs/log.ts";
 import { memoryLog } from "../logs/memory.ts";
 import { defaultRetry } from "../opening.ts";
 import { type ResolvedOptions, resolveContract, resolveOptions } from "../options.ts";
-import { type Answer, refuse, sendAway, turnAway } from "../refusal.ts";
+import { type Answer, refuse, sendAway, streamHeaders, turnAway } from "../refusal.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "../request.ts";
 import { WebSink } from "../sinks/web.ts";
 import { EventSource } from "../source.ts";
@@ -14,9 +14,10 @@ import { bytes, type Duration, milliseconds } from "../units.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { drainAll } from "./drain.ts";
+import { isOver } from "./ends.ts";
 import { Feed } from "./feed.ts";
 import { endStream, Housekeeping } from "./housekeeping.ts";
-import { Places, type ResolvedLimits, resolveLimits } from "./limits.ts";
+import { Places, type ResolvedLimits, resolveLimits, wholeNumber } from "./limits.ts";
 import type { Authorize, HubOptions, OnError, SubscribeOptions } from "./options.ts";
 import { Permissions } from "./permissions.ts";
 import { type Member, resolvePresence } from "./presence/options.ts";
@@ -77,7 +78,10 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   readonly #subscriptionContext: SubscriptionContext;
   readonly #channelContext: ChannelContext;
   readonly #byKey = new Map<string, Set<Subscription>>();
+  /** Requests of which it is not known yet whether they get a stream. */
+  readonly #opening = new Set<{ readonly key: string | undefined; revoked: boolean }>();
   #state: "open" | "draining" | "closed" = "open";
+  #closed: Promise<void> | undefined;
 
   static {
     openSubscription = (hub, connection, options) => hub.#open(connection, options);
@@ -88,12 +92,15 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     this.name = options.name ?? "default";
     this.#contract = resolveContract(options.events as AnyContract | undefined);
     this.#authorize = options.authorize;
-    this.#onError = options.onError ?? reportError;
+    this.#onError = safely(options.onError ?? reportError);
     this.#limits = resolveLimits(options.limits);
     this.#sourceOptions = resolveOptions({ keepAlive: heartbeat, retry, shutdown });
     this.#places = new Places(this.#limits);
     this.#log = options.log ?? memoryLog();
-    const ring = new Ring(options.ring?.maxEvents ?? 4_096, bytes(options.ring?.maxBytes ?? "16mb", "ring.maxBytes"));
+    const ring = new Ring(
+      wholeNumber(options.ring?.maxEvents ?? 4_096, "ring.maxEvents", 1),
+      bytes(options.ring?.maxBytes ?? "16mb", "ring.maxBytes"),
+    );
     this.#feed = new Feed(this.#log, ring, this.#onError);
     const reauthorize =
       options.reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.reauthorize, "reauthorize");
@@ -151,6 +158,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
    * @returns How many were ended in this process.
    */
   revoke(key: string): number {
+    for (const opening of this.#opening) if (opening.key === key) opening.revoked = true;
     const subscriptions = [...(this.#byKey.get(key) ?? [])];
     for (const subscription of subscriptions) endStream(subscription, "revoked");
     return subscriptions.length;
@@ -189,9 +197,17 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   /** Ends all streams and closes the log. */
-  async close(): Promise<void> {
-    if (this.#state === "closed") return;
+  close(): Promise<void> {
     this.#state = "closed";
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
     await Promise.all(Array.from(this.#feed.subscriptions, ({ source }) => source.close()));
     this.#housekeeping.stop();
     await this.#presence.close();
@@ -199,15 +215,13 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     await this.#log.close();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
   async #publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
     this.#assertOpen();
-    const entries = [];
-    for (const event of events) entries.push(await entryOf(channel, event, this.#contract, this.#limits.eventSize));
-    return this.#append(entries);
+    await this.#feed.start();
+    const { epoch } = this.#feed.ring;
+    const check = (event: PublishedEvent) => entryOf(channel, event, this.#contract, this.#limits.eventSize, epoch);
+    // All at once: however many they are, what is published after them does not overtake them.
+    return this.#append(await Promise.all(events.map(check)));
   }
 
   async #end(channel: string): Promise<string> {
@@ -224,23 +238,29 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   async #append(entries: Parameters<Log["append"]>[0]): Promise<string[]> {
     await this.#feed.start();
     const appended = await this.#log.append(entries);
-    this.#counters.published += appended.length;
+    this.#counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
     return appended.map(({ epoch, offset, witness }) => formatCursor(epoch, offset, witness));
   }
 
   async #open(connection: Connection, options: SubscribeOptions): Promise<EventSource | null> {
     const { request, sink } = connection;
-    const selection = selectionOf(options.channels);
+    const selection = selectionOf(options?.channels);
+    wholeNumber(options.rewind ?? 0, "rewind");
     this.#presence.check(options.member);
-    const sourceOptions = this.#optionsFor(options);
+    const sourceOptions = this.#optionsFor(request, options);
     const place = refuse(request, sourceOptions) ?? this.#admit(request, selection, options, sourceOptions);
     if (typeof place !== "function") {
       sink.refuse(place);
       return null;
     }
+    const opening = { key: options.key, revoked: false };
+    this.#opening.add(opening);
     try {
       const permissions = new Permissions(this.#authorize, request, this.#onError);
-      const answer = await this.#sendAway(request, selection, options, permissions, sourceOptions);
+      let answer = await this.#sendAway(request, selection, options, permissions, sourceOptions);
+      // What was asked may have taken its time, and not know yet what has happened meanwhile.
+      if (this.#state !== "open") answer = turnAway(request, sourceOptions, "draining");
+      else if (opening.revoked) answer = turnAway(request, sourceOptions, "revoked");
       const source = answer === null ? new EventSource(new Connection(request, sink, sourceOptions)) : null;
       if (answer !== null) sink.refuse(answer);
       if (source === null || source.closeReason !== null) place();
@@ -253,6 +273,8 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     } catch (error) {
       place();
       throw error;
+    } finally {
+      this.#opening.delete(opening);
     }
   }
 
@@ -279,25 +301,20 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     permissions: Permissions,
     sourceOptions: ResolvedOptions,
   ): Promise<Answer | null> {
-    if (!(await permissions.renew(options.channels))) {
+    const allowed = await permissions.renew(options.channels);
+    if (allowed !== true) {
       this.#counters.countRefused("authorize");
+      // A 403 keeps a native client away for good, which a failure on this side is no reason for.
+      if (allowed === null) return turnAway(request, sourceOptions, "error");
       return sendAway(request, sourceOptions, 403, "forbidden");
     }
-    const over = await this.#isOver(readLastEventId(request), selection);
-    return over ? sendAway(request, sourceOptions, 204, "ended") : null;
-  }
-
-  /** True for a client that has heard the end of all its channels. */
-  async #isOver(lastEventId: string, selection: Selection): Promise<boolean> {
-    const cursor = parseCursor(lastEventId);
-    if (cursor === null || selection.prefixes.length > 0) return false;
-    const head = await this.#log.head();
-    if (head.epoch !== cursor.epoch) return false;
-    for (const channel of selection.channels) {
-      const [last] = await this.#log.last(1, { channels: [channel], prefixes: [] });
-      if (last?.type !== "sse:end" || last.offset > cursor.offset) return false;
+    try {
+      const over = await isOver(this.#log, parseCursor(readLastEventId(request)), selection);
+      return over ? sendAway(request, sourceOptions, 204, "ended") : null;
+    } catch (error) {
+      this.#onError(error, { stage: "replay" });
+      return turnAway(request, sourceOptions, "error");
     }
-    return true;
   }
 
   #subscribe(subscription: Subscription, leave: () => void): void {
@@ -316,13 +333,27 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     subscription.start();
   }
 
-  #optionsFor({ headers, cors }: SubscribeOptions): ResolvedOptions {
+  #optionsFor(request: RequestLike, { headers, cors }: SubscribeOptions): ResolvedOptions {
     if (headers === undefined && cors === undefined) return this.#sourceOptions;
-    return { ...this.#sourceOptions, headers, cors };
+    const sourceOptions = { ...this.#sourceOptions, headers, cors };
+    // What cannot be sent is refused before anybody is connected.
+    streamHeaders(request, sourceOptions);
+    return sourceOptions;
   }
 
   #assertOpen(): void {
     if (this.#state !== "closed") return;
     throw new SourcecastError("ERR_SSE_CLOSED", "The hub was used after close(); make a new one");
   }
+}
+
+/** What an application's own handler throws must not end what the failure was in the middle of. */
+function safely(onError: OnError): OnError {
+  return (error, context) => {
+    try {
+      onError(error, context);
+    } catch (failure) {
+      reportError(failure, context);
+    }
+  };
 }

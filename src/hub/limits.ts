@@ -1,4 +1,4 @@
-import { SourcecastTypeError } from "../errors.ts";
+import { quote, SourcecastTypeError } from "../errors.ts";
 import { bytes, milliseconds } from "../units.ts";
 import type { Limits } from "./options.ts";
 
@@ -7,23 +7,23 @@ export type ResolvedLimits = { readonly [name in keyof Limits]-?: number };
 
 export function resolveLimits(limits: Limits = {}): ResolvedLimits {
   return {
-    connections: count(limits.connections, "connections", Number.POSITIVE_INFINITY),
-    connectionsPerKey: count(limits.connectionsPerKey, "connectionsPerKey", Number.POSITIVE_INFINITY),
-    channels: count(limits.channels, "channels", 100),
+    connections: wholeNumber(limits.connections ?? Number.POSITIVE_INFINITY, "limits.connections"),
+    connectionsPerKey: wholeNumber(limits.connectionsPerKey ?? Number.POSITIVE_INFINITY, "limits.connectionsPerKey"),
+    channels: wholeNumber(limits.channels ?? 100, "limits.channels"),
     eventSize: bytes(limits.eventSize ?? "1mb", "limits.eventSize"),
-    replay: count(limits.replay, "replay", 100_000),
+    replay: wholeNumber(limits.replay ?? 100_000, "limits.replay"),
     lifetime:
       limits.lifetime === undefined ? Number.POSITIVE_INFINITY : milliseconds(limits.lifetime, "limits.lifetime"),
     stall: milliseconds(limits.stall ?? "30s", "limits.stall"),
   };
 }
 
-function count(value: number | undefined, name: string, otherwise: number): number {
-  if (value === undefined) return otherwise;
-  if (Number.isSafeInteger(value) && value >= 0) return value;
+/** @throws {SourcecastTypeError} for an option that is neither a whole number from `least` on nor `Infinity`. */
+export function wholeNumber(value: number, option: string, least: 0 | 1 = 0): number {
+  if ((Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) && value >= least) return value;
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
-    `The option limits.${name} is ${value}; it takes a whole number, zero or more`,
+    `The option ${option} is ${quote(value)}; it takes a whole number, ${least === 0 ? "zero" : "one"} or more`,
   );
 }
 

@@ -1,70 +1,103 @@
-import { controlFrame, type Gap } from "../control.ts";
-import { SourcecastTypeError } from "../errors.ts";
+import { type ControlType, controlFrame, type Gap } from "../control.ts";
+import { quote, SourcecastTypeError } from "../errors.ts";
 import { encodeFrame } from "../event.ts";
-import { formatCursor, parseCursor } from "./cursor.ts";
+import type { Frame } from "../frame.ts";
+import { type Cursor, formatCursor, parseCursor } from "./cursor.ts";
 import { checkpointFrame } from "./feed.ts";
-import type { Snapshot } from "./options.ts";
+import type { Loss } from "./options.ts";
 import type { ResetReason } from "./resume.ts";
-import { sendState } from "./state.ts";
+import { endsBetween, tellAll, valuesBetween } from "./state.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** Tells a client that it does not get what lies behind its position up to `to`, and goes on from there. */
 export async function declareGap(subscription: Subscription, to: number, reason: string): Promise<void> {
-  const { context, position, request, options } = subscription;
+  const { context, epoch, position, request, options } = subscription;
   const from = position + 1;
   const missed = to - position;
-  // The log counts entries of all channels: only who follows all of them has missed just so many.
-  const exact = subscription.selection.prefixes.includes("");
-  const gap: Gap = { missed, from, to, reason, exact };
+  const gap: Gap = { missed, from, to, reason, exact: getsEverything(subscription) };
   context.counters.countGap(reason);
-  context.onGap?.({ kind: "gap", request, channels: options.channels, missed, from, to, reason });
-  const replaced = await sendSnapshot(subscription, "sse:gap", gap);
-  if (replaced === null)
-    subscription.tell(controlFrame("sse:gap", gap, formatCursor(context.feed.ring.epoch, to, 0)), to);
-  subscription.follow(replaced ?? to);
+  observe(subscription, { kind: "gap", request, channels: options.channels, missed, from, to, reason });
+  await answer(subscription, "sse:gap", gap, { epoch, offset: to, witness: 0 }, position);
 }
 
 /** Tells a client that its position means nothing in this log, and goes on from the head. */
 export async function declareReset(subscription: Subscription, reason: ResetReason): Promise<void> {
   const { context, request, options } = subscription;
-  context.counters.resets++;
-  context.onGap?.({ kind: "reset", request, channels: options.channels, reason });
-  const replaced = await sendSnapshot(subscription, "sse:reset", { reason });
-  if (replaced !== null) return subscription.follow(replaced);
   const head = await context.feed.log.head();
-  const cursor = formatCursor(head.epoch, head.top, head.witness);
-  subscription.tell(controlFrame("sse:reset", { reason }, cursor), head.top);
-  await sendState(subscription, head.top);
-  subscription.follow(head.top);
+  if (subscription.closed) return;
+  context.counters.resets++;
+  observe(subscription, { kind: "reset", request, channels: options.channels, reason });
+  await answer(subscription, "sse:reset", { reason }, { ...head, offset: head.top }, -1);
 }
 
 /**
- * Answers a loss with the application's snapshot, if there is one. The position comes behind it: a client that loses the
- * connection in between is told, and given, all of it again.
+ * Declares a loss, with what takes the place of the events: the application's snapshot if there is one, else what the
+ * channels keep. The position comes behind it: a client that loses the connection in between is told, and given, all of it
+ * again.
  *
- * @returns The position of the snapshot, or `null` without one.
+ * @param known The client has heard of everything up to here.
  */
-async function sendSnapshot(
+async function answer(
   subscription: Subscription,
-  type: "sse:gap" | "sse:reset",
+  type: ControlType,
   data: unknown,
-): Promise<number | null> {
+  present: Cursor,
+  known: number,
+): Promise<void> {
+  const snapshot = await takeSnapshot(subscription, present.epoch, known);
+  if (subscription.closed) return;
+  const { epoch, offset, witness } = snapshot?.cursor ?? present;
+  const values = snapshot?.frames ?? (await valuesBetween(subscription, known, offset));
+  const frames = [...values, ...(await endsBetween(subscription, epoch, known, offset))];
+  const cursor = formatCursor(epoch, offset, witness);
+  if (frames.length === 0) subscription.tell(controlFrame(type, data, cursor), offset);
+  else {
+    subscription.tell(controlFrame(type, data));
+    await tellAll(subscription, frames);
+    if (!subscription.allEnded) subscription.tell(checkpointFrame(cursor), offset);
+  }
+  subscription.moveTo(offset, epoch);
+  subscription.closeIfEnded();
+}
+
+/** The application's snapshot, encoded before anything of it is sent. Where it fails, the stream ends. */
+async function takeSnapshot(
+  subscription: Subscription,
+  epoch: string,
+  known: number,
+): Promise<{ frames: Frame[]; cursor: Cursor } | null> {
   const { options, context, request } = subscription;
   const take = options.snapshot ?? context.snapshot;
   if (take === undefined) return null;
-  const snapshot = await take(request, options.channels);
-  const position = positionOf(snapshot, context.feed.ring.epoch);
-  subscription.tell(controlFrame(type, data));
-  for (const event of snapshot.events) subscription.tell(encodeFrame(event.type, event.data));
-  subscription.tell(checkpointFrame(snapshot.cursor), position);
-  return position;
+  try {
+    const snapshot = await take(request, options.channels);
+    const cursor = parseCursor(String(snapshot?.cursor));
+    // One that is no newer than the loss would lead back to it, again and again.
+    if (cursor?.epoch !== epoch || cursor.offset <= known) throw staleSnapshot(snapshot?.cursor);
+    return { cursor, frames: snapshot.events.map((event) => encodeFrame(event.type, event.data)) };
+  } catch (error) {
+    subscription.fail(error, "snapshot");
+    return null;
+  }
 }
 
-function positionOf(snapshot: Snapshot, epoch: string): number {
-  const cursor = parseCursor(String(snapshot?.cursor));
-  if (cursor?.epoch === epoch) return cursor.offset;
-  throw new SourcecastTypeError(
+function observe({ context }: Subscription, loss: Loss): void {
+  try {
+    context.onGap?.(loss);
+  } catch (error) {
+    context.onError(error, { stage: "gap" });
+  }
+}
+
+/** The log counts entries of all channels: only who gets all of them has missed just so many. */
+function getsEverything({ selection, options, permissions }: Subscription): boolean {
+  const leavesOut = options.filter !== undefined || options.sender !== undefined || permissions.areAsked;
+  return selection.prefixes.includes("") && !leavesOut;
+}
+
+function staleSnapshot(cursor: unknown): SourcecastTypeError {
+  return new SourcecastTypeError(
     "ERR_SSE_CURSOR",
-    `The cursor of the snapshot is "${snapshot?.cursor}"; take it with await hub.cursor() before the state is read`,
+    `The cursor of the snapshot is ${quote(cursor)}; take it anew with await hub.cursor(), before the state is read`,
   );
 }

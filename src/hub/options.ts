@@ -9,7 +9,17 @@ import type { Duration, Size } from "../units.ts";
 import type { PresenceOptions } from "./presence/options.ts";
 
 /** Where a background failure came from. */
-export type FailureStage = "attach" | "publish" | "tail" | "replay" | "filter" | "authorize" | "snapshot" | "presence" | "meter";
+export type FailureStage =
+  | "attach"
+  | "publish"
+  | "tail"
+  | "replay"
+  | "filter"
+  | "authorize"
+  | "gap"
+  | "snapshot"
+  | "presence"
+  | "meter";
 
 /** Told of failures that happen where no caller waits. Nothing is thrown in their place. */
 export type OnError = (error: unknown, context: { stage: FailureStage }) => void;

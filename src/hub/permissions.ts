@@ -21,29 +21,43 @@ export class Permissions {
     return this.#authorize === undefined ? true : this.#answers?.get(channel);
   }
 
-  /** Asks for a channel unless the answer is there. A question that fails is a no. */
-  async ask(channel: string): Promise<void> {
-    if (this.of(channel) !== undefined) return;
+  /** True when there is somebody to ask: some channels may not be read. */
+  get areAsked(): boolean {
+    return this.#authorize !== undefined;
+  }
+
+  /** Asks for a channel unless the answer is there. False when there was none: then nothing may be read or passed over. */
+  async ask(channel: string): Promise<boolean> {
+    if (this.of(channel) !== undefined) return true;
     const answer = await this.#answer(channel);
+    if (answer === null) return false;
     this.#answers ??= new Map();
     this.#answers.set(channel, answer);
+    return true;
   }
 
-  /** Asks for all of them anew, and for anything else when it comes up. True when all may be read. */
-  async renew(channels: readonly string[]): Promise<boolean> {
+  /**
+   * Asks for all of them anew, and for anything else when it comes up. True when all may be read, `null` when that could
+   * not be found out.
+   */
+  async renew(channels: readonly string[]): Promise<boolean | null> {
     if (this.#authorize === undefined) return true;
     const answers = new Map<string, boolean>();
-    for (const channel of channels) answers.set(channel, await this.#answer(channel));
+    for (const channel of channels) {
+      const answer = await this.#answer(channel);
+      if (answer !== true) return answer;
+      answers.set(channel, answer);
+    }
     this.#answers = answers;
-    return [...answers.values()].every((answer) => answer);
+    return true;
   }
 
-  async #answer(channel: string): Promise<boolean> {
+  async #answer(channel: string): Promise<boolean | null> {
     try {
       return (await this.#authorize?.({ request: this.#request, channel })) === true;
     } catch (error) {
       this.#onError(error, { stage: "authorize" });
-      return false;
+      return null;
     }
   }
 }

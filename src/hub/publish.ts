@@ -20,24 +20,45 @@ export async function entryOf(
   event: PublishedEvent,
   contract: AnyContract | undefined,
   maxSize: number,
+  epoch: string,
 ): Promise<NewEntry> {
   const { type, key, sender, idempotencyKey, after } = event;
   refuseReserved(type);
   const value = contract === undefined ? event.data : await contract.validate(type, event.data);
   const data = serialize(value);
-  if (data.length > maxSize) {
-    throw new SourcecastError(
-      "ERR_SSE_LIMIT",
-      `The data of the event ${quote(type)} has ${data.length} characters, the limit eventSize is ${maxSize}; send less, or a link to it`,
-    );
-  }
+  assertSize(type, data, maxSize);
   encodeEvent({ type, data });
-  return { channel, type, data, key, sender, idempotencyKey, after: after === undefined ? undefined : offsetOf(after) };
+  return {
+    channel,
+    type,
+    data,
+    key,
+    sender,
+    idempotencyKey,
+    after: after === undefined ? undefined : offsetOf(after, epoch),
+  };
 }
 
-function offsetOf(after: string): number {
+function assertSize(type: string, data: string, maxSize: number): void {
+  // No character takes more than three bytes: most data need not be measured.
+  if (data.length * 3 <= maxSize) return;
+  const size = new TextEncoder().encode(data).length;
+  if (size <= maxSize) return;
+  throw new SourcecastError(
+    "ERR_SSE_LIMIT",
+    `The data of the event ${quote(type)} has ${size} bytes, the limit eventSize is ${maxSize}; send less, or a link to it`,
+  );
+}
+
+function offsetOf(after: string, epoch: string): number {
   const cursor = parseCursor(after);
-  if (cursor !== null) return cursor.offset;
+  if (cursor?.epoch === epoch) return cursor.offset;
+  if (cursor !== null) {
+    throw new SourcecastError(
+      "ERR_SSE_CONFLICT",
+      `The option after is ${quote(after)}, a position of another log than this one; read the channel and try again`,
+    );
+  }
   throw new SourcecastTypeError(
     "ERR_SSE_CURSOR",
     `The option after is ${quote(after)}; pass a cursor that dispatch() or hub.cursor() returned`,

@@ -1,24 +1,42 @@
-import { stateFrameOfEntry } from "./ring.ts";
+import type { Frame } from "../frame.ts";
+import { findEnds } from "./ends.ts";
+import { frameOfEntry, stateFrameOfEntry } from "./ring.ts";
 import type { Subscription } from "./subscription.ts";
 
-/**
- * Sends the present values of channels that keep them: the newest entry of each key up to `position`. Without ids: they are
- * where the channels stand, and a client that loses the connection in between gets all of them again.
- */
-export async function sendState(subscription: Subscription, position: number): Promise<void> {
-  const entries = await subscription.context.feed.log.latest(subscription.selection);
-  for (const entry of entries) {
-    if (entry.offset > position) continue;
-    await subscription.permissions.ask(entry.channel);
-    if (subscription.closed) return;
-    if (subscription.isFor(entry)) subscription.tell(stateFrameOfEntry(entry));
+// For a client that does not get the entries behind `after` up to `upTo`. Frames without ids: they are where the channels
+// stand and not what comes next, and a client that loses the connection in between gets all of them again.
+
+/** The present values of channels that keep them: the newest entry of each key. */
+export async function valuesBetween(subscription: Subscription, after: number, upTo: number): Promise<Frame[]> {
+  const { selection, permissions, context } = subscription;
+  const frames: Frame[] = [];
+  for (const entry of await context.feed.log.latest(selection)) {
+    if (entry.offset <= after || entry.offset > upTo) continue;
+    if (!(await permissions.ask(entry.channel))) subscription.source.close("error");
+    if (subscription.closed) return [];
+    if (subscription.isFor(entry)) frames.push(stateFrameOfEntry(entry));
   }
+  return frames;
 }
 
-/** Tells a newcomer which of its channels have ended already. */
-export async function sendEnds(subscription: Subscription): Promise<void> {
-  for (const channel of subscription.selection.channels) {
-    const [last] = await subscription.context.feed.log.last(1, { channels: [channel], prefixes: [] });
-    if (last?.type === "sse:end" && !subscription.closed) subscription.endOf(last);
+/** Which channels have ended. When these are all, the last one has an id: who heard it does not hear it again. */
+export async function endsBetween(
+  subscription: Subscription,
+  epoch: string,
+  after: number,
+  upTo: number,
+): Promise<Frame[]> {
+  const ends = await findEnds(subscription.context.feed.log, subscription.selection.channels);
+  const unheard = ends.filter(({ offset }) => offset > after && offset <= upTo);
+  for (const { channel } of unheard) subscription.hasEnded(channel);
+  const last = subscription.allEnded ? unheard.at(-1) : undefined;
+  return unheard.map((end) => (end === last ? frameOfEntry(epoch, end) : stateFrameOfEntry(end)));
+}
+
+/** Sends frames no faster than the client reads. */
+export async function tellAll(subscription: Subscription, frames: readonly Frame[]): Promise<void> {
+  for (const frame of frames) {
+    await subscription.source.ready();
+    subscription.tell(frame);
   }
 }

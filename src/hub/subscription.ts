@@ -5,9 +5,8 @@ import { type LogEntry, type Selection, selects } from "../logs/log.ts";
 import type { RequestLike } from "../request.ts";
 import type { EventSource } from "../source.ts";
 import { begin } from "./begin.ts";
-import { formatCursor } from "./cursor.ts";
 import type { Feed } from "./feed.ts";
-import { declareGap } from "./loss.ts";
+import { declareGap, declareReset } from "./loss.ts";
 import type { FailureStage, HubOptions, OnError, SubscribeOptions } from "./options.ts";
 import type { Permissions } from "./permissions.ts";
 import { frameOfEntry, type RingEntry } from "./ring.ts";
@@ -37,14 +36,14 @@ export class Subscription implements Follower {
   readonly options: SubscribeOptions;
   readonly context: SubscriptionContext;
   readonly permissions: Permissions;
+  /** The incarnation of the log that the position belongs to. */
+  epoch = "";
   /** Everything up to here was sent, declared, or not for this subscription. At the head it may be older than that. */
   position = 0;
   /** False while it is behind the head. */
   live = false;
   /** When it last got on, while it is behind. */
-  lastProgress = 0;
-  /** Entries sent since it fell behind. */
-  replayed = 0;
+  lastProgress: number = now();
   /** The offset of the last position that the client was told; -1 before the first. */
   told = -1;
   /** When it is to end, in the time of `now()`. */
@@ -53,8 +52,11 @@ export class Subscription implements Follower {
   lastAsked: number = now();
   /** Called once when it is over. */
   onLeave: () => void = () => {};
+  #begun = false;
   #pumping = false;
-  #beginning = true;
+  /** Entries sent from where it began, as long as it has not been at the head. */
+  #replayed = 0;
+  #maxReplay: number;
   readonly #ended = new Set<string>();
 
   constructor(
@@ -71,26 +73,36 @@ export class Subscription implements Follower {
     this.options = options;
     this.permissions = permissions;
     this.context = context;
+    this.#maxReplay = context.maxReplay;
   }
 
   get closed(): boolean {
     return this.source.closeReason !== null;
   }
 
+  /** True when all its channels have ended. Of a prefix that is never known. */
+  get allEnded(): boolean {
+    const { channels, prefixes } = this.selection;
+    return prefixes.length === 0 && channels.every((name) => this.#ended.has(name));
+  }
+
   /** Finds the place to begin at, then follows the log from there. */
   start(): void {
     const { feed } = this.context;
+    this.position = feed.ring.top;
     feed.subscriptions.add(this);
+    feed.lagging.add(this);
     feed.topics.add(this, this.selection);
     friend.follow(this.source, this);
-    this.#begin(this.source.lastEventId);
+    this.#pump();
   }
 
-  /** The log is another one than before: what the client has does not fit it. */
+  /** The log is another one than before. The pump finds out what that means for the position. */
   restart(): void {
-    if (this.#beginning) return;
     this.live = false;
-    this.#begin(formatCursor("-", 0, 0));
+    this.lastProgress = now();
+    this.context.feed.lagging.add(this);
+    this.#pump();
   }
 
   /** An entry of a followed channel has come in at the head. */
@@ -109,17 +121,17 @@ export class Subscription implements Follower {
   fallBehind(position: number): void {
     if (!this.live) return;
     this.live = false;
-    this.follow(Math.max(position, this.position));
-  }
-
-  /** Follows the log from `position`. */
-  follow(position: number): void {
-    this.position = position;
-    this.#beginning = false;
     this.lastProgress = now();
-    this.replayed = 0;
+    this.position = Math.max(position, this.position);
     this.context.feed.lagging.add(this);
     this.#pump();
+  }
+
+  /** Puts it behind an entry. For those who are called by the pump, which goes on from there. */
+  moveTo(position: number, epoch: string): void {
+    this.position = position;
+    this.epoch = epoch;
+    this.#replayed = 0;
   }
 
   /** Sends an entry's frame. */
@@ -128,7 +140,9 @@ export class Subscription implements Follower {
     this.told = entry.offset;
     this.context.counters.deliveries++;
     this.context.counters.bytes += frame.byteLength;
-    if (entry.type === "sse:end") this.#channelEnded(entry.channel);
+    if (entry.type !== "sse:end") return;
+    this.hasEnded(entry.channel);
+    this.closeIfEnded();
   }
 
   /** Sends a frame that is no entry; `position` is the one that it tells the client, if it does. */
@@ -138,7 +152,7 @@ export class Subscription implements Follower {
   }
 
   onDrain(): void {
-    if (this.live || this.#beginning) return;
+    if (this.live) return;
     this.lastProgress = now();
     this.#pump();
   }
@@ -165,18 +179,12 @@ export class Subscription implements Follower {
     this.source.close("error");
   }
 
-  #begin(lastEventId: string): void {
-    this.#beginning = true;
-    begin(this, lastEventId).catch((error) => {
-      if (!this.closed) this.fail(error, "replay");
-    });
-  }
-
+  /** All that takes time happens here, one thing after the other: nothing else moves a position that is not live. */
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      while (!this.live && !this.#beginning && !this.closed && !friend.isFull(this.source)) await this.#step();
+      while (this.#canGoOn()) await this.#step();
     } catch (error) {
       if (!this.closed) this.fail(error, "replay");
     } finally {
@@ -184,58 +192,85 @@ export class Subscription implements Follower {
     }
   }
 
-  /** Reads on, from the ring in one go where it reaches back far enough. Waits only where something has to be asked for. */
-  #step(): Promise<void> | undefined {
-    const { feed, maxReplay } = this.context;
-    if (this.replayed >= maxReplay && this.position < feed.ring.top) return declareGap(this, feed.ring.top, "limit");
-    if (this.position < feed.ring.floor) return this.#readLog();
-    const unknown = this.#readRing();
-    return unknown === null ? undefined : this.permissions.ask(unknown);
+  #canGoOn(): boolean {
+    if (this.live || this.closed || friend.isFull(this.source)) return false;
+    const { feed } = this.context;
+    // A position in a log that the tail has not come to yet waits for the tail.
+    return !this.#begun || this.epoch === feed.ring.epoch || feed.isPast(this.epoch);
   }
 
-  /** Sends what the ring has behind the position. Returns a channel that is to be asked for before it goes on. */
-  #readRing(): string | null {
+  /** Reads on, from the ring in one go where it reaches back far enough. Waits only where something has to be asked for. */
+  #step(): Promise<void> | undefined {
+    const { ring } = this.context.feed;
+    if (!this.#begun) {
+      this.#begun = true;
+      return begin(this, this.source.lastEventId);
+    }
+    if (this.epoch !== ring.epoch) return declareReset(this, "epoch");
+    return this.position < ring.floor ? this.#readLog() : this.#readRing();
+  }
+
+  /** Sends what the ring has behind the position. Returns what has to be waited for before it goes on. */
+  #readRing(): Promise<void> | undefined {
     const { ring, lagging } = this.context.feed;
     while (this.position < ring.top) {
       const { entry, frame, superseded } = ring.at(this.position + 1) as RingEntry;
-      if (selects(this.selection, entry.channel)) {
-        if (superseded) this.context.counters.conflated++;
-        else if (this.permissions.of(entry.channel) === undefined) return entry.channel;
-        else if (!this.#replay(frame, entry)) return null;
+      if (superseded && selects(this.selection, entry.channel)) this.context.counters.conflated++;
+      else if (selects(this.selection, entry.channel)) {
+        const outcome = this.#replay(frame, entry);
+        if (outcome !== "passed") return this.#overcome(outcome, entry);
       }
       this.position = entry.offset;
     }
     this.live = true;
+    // Who has been at the head is no reconnecting client any more.
+    this.#maxReplay = Number.POSITIVE_INFINITY;
     lagging.delete(this);
-    return null;
+    return undefined;
   }
 
   async #readLog(): Promise<void> {
     const { feed, counters } = this.context;
-    const { position } = this;
-    const page = await feed.log.read(position, pageSize, this.selection);
-    // Somebody else may have set it somewhere else meanwhile: what was read does not follow on it then.
-    if (this.closed || this.#beginning || this.position !== position) return;
-    const { epoch } = feed.ring;
-    if (page.epoch !== epoch) return this.source.close("reset");
+    const page = await feed.log.read(this.position, pageSize, this.selection);
+    // In another log than that of the ring there is no head to get to: the next step finds out.
+    if (this.closed || this.epoch !== feed.ring.epoch) return;
+    if (page.epoch !== this.epoch) return declareReset(this, "epoch");
     if (page.trimmed > this.position) return declareGap(this, page.trimmed, "trimmed");
     for (const entry of page.entries) {
-      if (this.permissions.of(entry.channel) === undefined) await this.permissions.ask(entry.channel);
-      if (this.closed || this.#beginning || !this.#replay(frameOfEntry(epoch, entry), entry)) return;
+      const frame = frameOfEntry(page.epoch, entry);
+      let outcome = this.#replay(frame, entry);
+      if (outcome === "unknown") {
+        await this.#ask(entry.channel);
+        if (this.epoch !== feed.ring.epoch) return;
+        outcome = this.#replay(frame, entry);
+      }
+      if (outcome !== "passed") return this.#overcome(outcome, entry);
       this.position = entry.offset;
     }
     this.position = Math.max(this.position, page.through);
     counters.conflated += page.conflated;
   }
 
-  /** Sends an entry that the client missed; false when it has to wait for the client to read. */
-  #replay(frame: Frame, entry: LogEntry): boolean {
-    if (friend.isFull(this.source) || this.replayed >= this.context.maxReplay) return false;
-    if (this.isFor(entry)) {
-      this.send(frame, entry);
-      this.replayed++;
-    }
-    return !this.closed;
+  /** Sends an entry that the client missed, if it is one for this client; or says what is in the way. */
+  #replay(frame: Frame, entry: LogEntry): "passed" | "full" | "unknown" | "limit" {
+    if (this.closed || friend.isFull(this.source)) return "full";
+    if (this.permissions.of(entry.channel) === undefined) return "unknown";
+    if (!this.isFor(entry)) return this.closed ? "full" : "passed";
+    if (this.#replayed >= this.#maxReplay) return "limit";
+    this.send(frame, entry);
+    this.#replayed++;
+    return "passed";
+  }
+
+  #overcome(obstacle: "full" | "unknown" | "limit", entry: LogEntry): Promise<void> | undefined {
+    if (obstacle === "unknown") return this.#ask(entry.channel);
+    if (obstacle === "limit") return declareGap(this, this.context.feed.ring.top, "limit");
+    return undefined;
+  }
+
+  /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */
+  async #ask(channel: string): Promise<void> {
+    if (!(await this.permissions.ask(channel))) this.source.close("error");
   }
 
   /** Whether an entry is one that this client gets. */
@@ -252,15 +287,13 @@ export class Subscription implements Follower {
     }
   }
 
-  /** The end of a channel that came before this client. */
-  endOf(entry: LogEntry): void {
-    this.send(frameOfEntry(this.context.feed.ring.epoch, entry), entry);
+  /** The client knows, or is about to hear, that nothing follows on a channel. */
+  hasEnded(channel: string): void {
+    this.#ended.add(channel);
   }
 
   /** When every channel has ended there is nothing more to come. */
-  #channelEnded(channel: string): void {
-    this.#ended.add(channel);
-    const { channels, prefixes } = this.selection;
-    if (prefixes.length === 0 && channels.every((name) => this.#ended.has(name))) this.source.close("ended");
+  closeIfEnded(): void {
+    if (this.allEnded) this.source.close("ended");
   }
 }

@@ -1,0 +1,26 @@
+import type { Log, LogEntry, Selection } from "../logs/log.ts";
+import type { Cursor } from "./cursor.ts";
+
+/** The ends of those of the channels that have ended, oldest first. */
+export async function findEnds(log: Log, channels: readonly string[]): Promise<LogEntry[]> {
+  const ends = await Promise.all(channels.map((channel) => endOf(log, channel)));
+  return ends.filter((end) => end !== null).sort((a, b) => a.offset - b.offset);
+}
+
+/** True for a client that has heard the end of all its channels. */
+export async function isOver(log: Log, cursor: Cursor | null, selection: Selection): Promise<boolean> {
+  if (cursor === null || selection.prefixes.length > 0) return false;
+  const head = await log.head();
+  if (head.epoch !== cursor.epoch || head.top < cursor.offset) return false;
+  // One after the other: most clients that come back follow something that goes on, and the first look shows it.
+  for (const channel of selection.channels) {
+    const end = await endOf(log, channel);
+    if (end === null || end.offset > cursor.offset) return false;
+  }
+  return true;
+}
+
+async function endOf(log: Log, channel: string): Promise<LogEntry | null> {
+  const [last] = await log.last(1, { channels: [channel], prefixes: [] });
+  return last?.type === "sse:end" ? last : null;
+}
