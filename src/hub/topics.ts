@@ -4,8 +4,8 @@ import type { Selection } from "../logs/log.ts";
 export class Topics<T> {
   readonly #channels = new Map<string, Set<T>>();
   readonly #prefixes = new Map<string, Set<T>>();
-  /** The lengths that prefixes have: a channel's name is looked up once for each. */
-  #lengths: readonly number[] = [];
+  /** The lengths that prefixes have, with how many have it: a channel's name is looked up once for each. */
+  readonly #lengths = new Map<number, number>();
 
   /** How many channels and prefixes are followed. */
   get size(): number {
@@ -14,20 +14,22 @@ export class Topics<T> {
 
   add(follower: T, selection: Selection): void {
     for (const channel of selection.channels) enter(this.#channels, channel, follower);
-    for (const prefix of selection.prefixes) enter(this.#prefixes, prefix, follower);
-    if (selection.prefixes.length > 0) this.#measure();
+    for (const prefix of selection.prefixes) {
+      if (enter(this.#prefixes, prefix, follower)) this.#count(prefix.length, 1);
+    }
   }
 
   delete(follower: T, selection: Selection): void {
     for (const channel of selection.channels) leave(this.#channels, channel, follower);
-    for (const prefix of selection.prefixes) leave(this.#prefixes, prefix, follower);
-    if (selection.prefixes.length > 0) this.#measure();
+    for (const prefix of selection.prefixes) {
+      if (leave(this.#prefixes, prefix, follower)) this.#count(prefix.length, -1);
+    }
   }
 
   /** Calls `visit` for each follower of a channel. Followers may join and leave meanwhile. */
   visit(channel: string, visit: (follower: T) => void): void {
     this.#channels.get(channel)?.forEach(visit);
-    for (const length of this.#lengths) {
+    for (const length of this.#lengths.keys()) {
       if (length <= channel.length) this.#prefixes.get(channel.slice(0, length))?.forEach(visit);
     }
   }
@@ -39,19 +41,23 @@ export class Topics<T> {
     return count;
   }
 
-  #measure(): void {
-    this.#lengths = [...new Set(Array.from(this.#prefixes.keys(), (prefix) => prefix.length))];
+  #count(length: number, more: 1 | -1): void {
+    const count = (this.#lengths.get(length) ?? 0) + more;
+    if (count === 0) this.#lengths.delete(length);
+    else this.#lengths.set(length, count);
   }
 }
 
-function enter<T>(topics: Map<string, Set<T>>, name: string, follower: T): void {
+/** True for the first follower of a topic. */
+function enter<T>(topics: Map<string, Set<T>>, name: string, follower: T): boolean {
   const followers = topics.get(name);
   if (followers === undefined) topics.set(name, new Set([follower]));
   else followers.add(follower);
+  return followers === undefined;
 }
 
-function leave<T>(topics: Map<string, Set<T>>, name: string, follower: T): void {
+/** True for the last follower of a topic. */
+function leave<T>(topics: Map<string, Set<T>>, name: string, follower: T): boolean {
   const followers = topics.get(name);
-  followers?.delete(follower);
-  if (followers?.size === 0) topics.delete(name);
+  return followers?.delete(follower) === true && followers.size === 0 && topics.delete(name);
 }
