@@ -1,4 +1,4 @@
-import { type Pipeable, type PipeOptions, type PipeResult, pipe } from "../pipe.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "../pipe.ts";
 import type { RequestLike } from "../request.ts";
 import type { DataOf, DispatchArguments, Events, TypeOf } from "../typing.ts";
 import type { Duration } from "../units.ts";
@@ -107,22 +107,18 @@ export class Channel<E extends Events = false> {
     assertChannelName(this.name);
     const { endChannel = true, stopWhenUnheard, ...pipeOptions } = options;
     const unheard = listenersGone(this.#context.followed, this.name, stopWhenUnheard);
-    const result = await pipe(
-      pieces,
-      {
-        dispatch: async (type, data) => {
-          await this.#publish([{ type, data }]);
-          return true;
-        },
-        ready: () => undefined,
-        signal: unheard.signal,
-        get closeReason() {
-          return unheard.signal.aborted ? "unheard" : null;
-        },
+    const target: PipeTarget = {
+      dispatch: async (type, data) => {
+        await this.#publish([{ type, data }]);
+        return true;
       },
-      pipeOptions,
-    );
-    unheard.release();
+      ready: () => undefined,
+      signal: unheard.signal,
+      get closeReason() {
+        return unheard.signal.aborted ? "unheard" : null;
+      },
+    };
+    const result = await pipe(pieces, target, pipeOptions).finally(unheard.release);
     if (endChannel && result.ended === "done") await this.end();
     return result;
   }
