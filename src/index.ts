@@ -7,6 +7,7 @@ export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventIn
 export type { HeaderOverrides } from "./headers.ts";
 export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";
 export { createHub, Hub } from "./hub/hub.ts";
+export type { MeterLike, ObservableResultLike } from "./hub/meter.ts";
 export type {
   Authorize,
   FailureStage,

@@ -18,6 +18,7 @@ import { isOver } from "./ends.ts";
 import { Feed } from "./feed.ts";
 import { endStream, Housekeeping } from "./housekeeping.ts";
 import { Places, type ResolvedLimits, resolveLimits, wholeNumber } from "./limits.ts";
+import { type MeterLike, Meters } from "./meter.ts";
 import type { Authorize, HubOptions, OnError, SubscribeOptions } from "./options.ts";
 import { Permissions } from "./permissions.ts";
 import { type Member, resolvePresence } from "./presence/options.ts";
@@ -70,6 +71,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   readonly #places: Places;
   readonly #housekeeping: Housekeeping;
   readonly #presence: Presence;
+  readonly #meters: Meters;
   readonly #counters = new Counters();
   readonly #contract: AnyContract | undefined;
   readonly #authorize: Authorize | undefined;
@@ -117,6 +119,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
       { feed: this.#feed, counters: this.#counters, onError: this.#onError, maxSize: this.#limits.eventSize },
       resolvePresence(options.presence),
     );
+    this.#meters = new Meters(this, this.#onError);
     this.#channelContext = {
       publish: (channel, events) => this.#publish(channel, events),
       end: (channel) => this.#end(channel),
@@ -185,6 +188,17 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   /**
+   * Lets a meter of OpenTelemetry have what {@link stats} says, whenever it collects, until the hub is closed.
+   *
+   * @returns What takes the meter away before that.
+   * @throws {SourcecastTypeError} for something that is no meter.
+   */
+  instrument(meter: MeterLike): () => void {
+    this.#assertOpen();
+    return this.#meters.add(meter);
+  }
+
+  /**
    * Turns newcomers away and ends the streams at random moments of the window, so that their clients arrive elsewhere one by
    * one. Nothing is lost: they come back with their positions.
    *
@@ -211,6 +225,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     await Promise.all(Array.from(this.#feed.subscriptions, ({ source }) => source.close()));
     this.#housekeeping.stop();
     await this.#presence.close();
+    this.#meters.close();
     this.#feed.close();
     await this.#log.close();
   }

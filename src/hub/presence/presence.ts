@@ -1,5 +1,6 @@
 import { now, reached, unrefTimeout } from "../../clock.ts";
 import { makeEpoch, type NewEntry } from "../../logs/log.ts";
+import { findEnds } from "../ends.ts";
 import type { Feed } from "../feed.ts";
 import type { OnError } from "../options.ts";
 import type { Counters } from "../stats.ts";
@@ -204,13 +205,9 @@ export class Presence {
   async #eventsOf(transitions: readonly Transition[]): Promise<NewEntry[]> {
     const types = this.#options.events;
     if (types === null) return [];
-    const channels = [...new Set(transitions.map(({ member }) => member.channel))];
-    const ended = new Set<string>();
-    const look = async (channel: string) => {
-      const [last] = await this.#context.feed.log.last(1, { channels: [channel], prefixes: [] });
-      if (last?.type === "sse:end") ended.add(channel);
-    };
-    await Promise.all(channels.map(look));
+    const channels = new Set(transitions.map(({ member }) => member.channel));
+    const ends = await findEnds(this.#context.feed.log, [...channels]);
+    const ended = new Set(ends.map(({ channel }) => channel));
     return transitions.flatMap(({ kind, member: { channel, id, data } }) =>
       ended.has(channel) ? [] : { channel, type: types[kind], data: JSON.stringify({ id, data }) },
     );
