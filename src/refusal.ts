@@ -1,5 +1,5 @@
 import { corsHeaders, preflightHeaders } from "./cors.ts";
-import { eventStreamHeaders, type HeaderOverrides } from "./headers.ts";
+import { eventStreamHeaders, type HeaderFields, type HeaderOverrides } from "./headers.ts";
 import { turnAwayFrame } from "./opening.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { acceptsEventStream, type RequestLike } from "./request.ts";
@@ -8,7 +8,7 @@ import { isStopping } from "./shutdown.ts";
 /** A whole answer in place of a stream. */
 export interface Answer {
   readonly status: number;
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: HeaderFields;
   readonly body: Uint8Array | null;
   /** The reason with which the source is closed from its start. */
   readonly reason: string;
@@ -52,11 +52,7 @@ export function sendAway(request: RequestLike, options: ResolvedOptions, status:
 }
 
 /** The header of the stream itself. */
-export function streamHeaders(
-  request: RequestLike,
-  options: ResolvedOptions,
-  preset?: HeaderOverrides,
-): ReadonlyMap<string, string> {
+export function streamHeaders(request: RequestLike, options: ResolvedOptions, preset?: HeaderOverrides): HeaderFields {
   const cors = options.cors === undefined ? undefined : corsHeaders(options.cors, request);
   return eventStreamHeaders(preset, cors, options.headers);
 }

@@ -3,6 +3,7 @@ import type { Http2ServerResponse } from "node:http2";
 import { Socket } from "node:net";
 import { unrefTimeout } from "../clock.ts";
 import type { Frame } from "../frame.ts";
+import { type HeaderFields, type HeaderOverrides, headerLines } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
@@ -50,7 +51,7 @@ export class NodeSink extends Sink {
     const response = this.#response;
     const header = headers(presetHeaders(response));
     for (const name of response.getHeaderNames()) {
-      if (!header.has(name) && !Array.isArray(response.getHeader(name))) response.removeHeader(name);
+      if (!header.has(name)) response.removeHeader(name);
     }
     writeHead(response, 200, header);
     // Node holds the header back until the first write: together they leave at once, in one packet.
@@ -147,29 +148,28 @@ function toBuffer(bytes: Uint8Array): Buffer {
 /** What is in the way on HTTP/2, where connections are not the response's business (RFC 9113, section 8.2.2). */
 const connectionHeaders = ["connection", "keep-alive", "transfer-encoding"];
 
-function writeHead(response: NodeResponse, status: number, headers: ReadonlyMap<string, string>): void {
+function writeHead(response: NodeResponse, status: number, headers: HeaderFields): void {
   const isHttp2 = !(response instanceof ServerResponse);
   if (!isHttp2 && response.getHeaderNames().length === 0) {
     // Nothing to merge with: the response need not keep the header, which would take half a kilobyte for each connection.
-    response.writeHead(status, [...headers].flat());
+    response.writeHead(status, [...headerLines(headers)].flat());
     return;
   }
   // A middleware that expects a body of known length may have set it.
   if (response.hasHeader("content-length")) response.removeHeader("content-length");
   for (const [name, value] of headers) {
-    if (!(isHttp2 && connectionHeaders.includes(name))) response.setHeader(name, value);
+    if (!(isHttp2 && connectionHeaders.includes(name))) response.setHeader(name, value as string | string[]);
   }
   (response as ServerResponse).writeHead(status);
 }
 
 /** What was set on the response before it was opened, by the application or its middleware. */
-function presetHeaders(response: NodeResponse): Readonly<Record<string, string | number>> | undefined {
+function presetHeaders(response: NodeResponse): HeaderOverrides | undefined {
   if (response.getHeaderNames().length === 0) return undefined;
   const preset = Object.entries(response.getHeaders()).filter(
-    ([name, value]) =>
-      !Array.isArray(value) && (name !== "content-type" || String(value).startsWith("text/event-stream")),
+    ([name, value]) => name !== "content-type" || String(value).startsWith("text/event-stream"),
   );
-  return Object.fromEntries(preset) as Record<string, string | number>;
+  return Object.fromEntries(preset) as Record<string, string | number | string[]>;
 }
 
 /** Compressing middleware puts a `flush` of its own on the response and holds back what is not flushed. */

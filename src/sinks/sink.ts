@@ -1,6 +1,6 @@
 import { now } from "../clock.ts";
 import type { Frame } from "../frame.ts";
-import type { HeaderOverrides } from "../headers.ts";
+import type { HeaderFields, HeaderOverrides } from "../headers.ts";
 import { flushAtEndOfTick } from "../outbox.ts";
 import type { Answer } from "../refusal.ts";
 
@@ -8,7 +8,7 @@ import type { Answer } from "../refusal.ts";
 export const highWaterMark: number = 64 * 1024;
 
 /** The header of the stream, made when it is needed; `preset` is what the response had before, under what was asked for. */
-export type HeaderSource = (preset?: HeaderOverrides) => ReadonlyMap<string, string>;
+export type HeaderSource = (preset?: HeaderOverrides) => HeaderFields;
 
 /** What a sink tells the one who opened it. */
 export interface SinkOwner {

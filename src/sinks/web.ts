@@ -1,5 +1,5 @@
 import type { Frame } from "../frame.ts";
-import { type HeaderOverrides, mergeHeaders } from "../headers.ts";
+import { type HeaderFields, type HeaderOverrides, headerLines, mergeHeaders } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
 import { highWaterMark, Sink, type SinkOwner } from "./sink.ts";
 
@@ -35,14 +35,11 @@ export class WebSink extends Sink {
   }
 
   /** The response whose body this is, or the answer in its place. */
-  response(
-    headers: ReadonlyMap<string, string>,
-    init: { headers?: HeaderOverrides; status?: number; statusText?: string },
-  ): Response {
+  response(headers: HeaderFields, init: { headers?: HeaderOverrides; status?: number; statusText?: string }): Response {
     const { status, body } = this.#answer ?? { status: init.status ?? 200, body: this.#body };
     const { statusText = "" } = init;
     const merged = this.#answer?.headers ?? mergeHeaders(headers, init.headers);
-    return new Response(body as BodyInit | null, { status, statusText, headers: [...merged] });
+    return new Response(body as BodyInit | null, { status, statusText, headers: [...headerLines(merged)] });
   }
 
   /** The request's signal was aborted. */

@@ -165,6 +165,18 @@ describe("rule 18: the headers of the response", () => {
     expect(headersOf({ "x-a": "1" }, { "X-A": nothing, "X-Accel-Buffering": nothing })).toEqual(rest);
   });
 
+  test("cookies and vary add up over all who set them", () => {
+    const request = new Request("http://localhost/", { headers: { origin: "https://app.example" } });
+    const source = new EventSource(request, {
+      cors: ["https://app.example"],
+      headers: { "set-cookie": ["a=1", "b=2"], vary: "Accept-Encoding, origin" },
+    });
+    const { headers } = source.response({ headers: new Headers([["set-cookie", "c=3"]]) });
+    expect(headers.getSetCookie()).toEqual(["a=1", "b=2", "c=3"]);
+    expect(headers.get("vary")).toBe("Origin, Accept-Encoding");
+    void source.close();
+  });
+
   test("content-length is never among them", () => {
     expect(headersOf({ "content-length": "5" }, { "Content-Length": 5 })).toEqual(defaults);
   });

@@ -1,0 +1,83 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { Connection } from "../connection.ts";
+import { quote, SourcecastTypeError } from "../errors.ts";
+import { resolveOptions } from "../options.ts";
+import { turnAway } from "../refusal.ts";
+import type { RequestLike } from "../request.ts";
+import { isTaken, markTaken } from "../taken.ts";
+import { type NodeResponse, NodeSink } from "./node.ts";
+
+/** The request of `node:http`, of `node:http2`, or of a framework that extends one of them. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+/**
+ * A request of Node and its response, as the core takes them. `caller` names the function in the errors.
+ *
+ * @throws {SourcecastTypeError} for a web request, and for a response that has been sent already.
+ */
+export function nodeConnection(caller: string, req: NodeRequest, res: NodeResponse, direct = true): Connection {
+  assertExchange(caller, req, res);
+  markTaken(res);
+  return new Connection(new NodeRequestView(req), new NodeSink(res, direct));
+}
+
+/** Answers that there is no place now, so that the client comes again later. */
+export function answerLater(req: NodeRequest, res: NodeResponse): void {
+  new NodeSink(res, false).refuse(turnAway(new NodeRequestView(req), resolveOptions(undefined), "connections"));
+}
+
+function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
+  const webRequest = typeof (req?.headers as { get?: unknown } | undefined)?.get === "function";
+  if (webRequest || typeof req?.headers !== "object") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_REQUEST",
+      webRequest
+        ? `${caller}() was given a web Request; use new EventSource(request) and return its response()`
+        : `${caller}() takes the request of node:http as its first argument, but got ${quote(req)}`,
+    );
+  }
+  if (typeof res?.writeHead !== "function") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_REQUEST",
+      `${caller}() takes the response of node:http as its second argument, but got ${quote(res)}`,
+    );
+  }
+  if (res.headersSent || res.writableEnded || isTaken(res)) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_RESPONSE_TAKEN",
+      "The response has been sent already; open the event source before anything writes to it, and return nothing after it",
+    );
+  }
+}
+
+/** What a source asks of a request, in the form of the fetch standard; read when it is asked for. */
+class NodeRequestView implements RequestLike {
+  readonly #req: NodeRequest;
+
+  constructor(req: NodeRequest) {
+    this.#req = req;
+  }
+
+  get url(): string {
+    const req = this.#req;
+    // Express and Connect shorten `url` to the part behind the mount point.
+    const path = (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/";
+    const scheme = (req.socket as { encrypted?: boolean } | null)?.encrypted ? "https" : "http";
+    const authority = req.headers[":authority"] ?? req.headers.host ?? "localhost";
+    return path.startsWith("/") ? `${scheme}://${authority}${path}` : path;
+  }
+
+  get method(): string {
+    return this.#req.method ?? "GET";
+  }
+
+  get headers(): this {
+    return this;
+  }
+
+  get(name: string): string | null {
+    const value = this.#req.headers[name];
+    return value === undefined ? null : String(value);
+  }
+}
