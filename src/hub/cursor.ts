@@ -9,7 +9,7 @@ export interface Cursor {
 }
 
 // Letters, digits, "." and "-": what browsers send back without a preflight. At most 64 + 1 + 16 + 1 + 8 characters.
-const pattern = /^([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,15})\.([0-9a-f]{1,8})$/;
+const pattern = /^([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,15})\.(0|[1-9a-f][0-9a-f]{0,7})$/;
 
 export function formatCursor(epoch: string, offset: number, witness: number): string {
   return `${epoch}.${offset}.${witness.toString(16)}`;

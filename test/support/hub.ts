@@ -1,0 +1,161 @@
+import { afterEach, expect } from "vitest";
+import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
+import { EventStreamParser, type ParsedEvent } from "./parser.ts";
+import { request, tick } from "./web.ts";
+
+type Init = Parameters<typeof request>[0] & { lastEventId?: string };
+
+const hubs: { hub: Hub; errors: unknown[] }[] = [];
+const clients: HubClient[] = [];
+
+/** A failure in the background: its message and where it came from. */
+export type Failure = [stage: string, message: string];
+
+/** A hub that is closed at the end of the test, which fails on errors in the background that it did not take away. */
+export function openHub(options: HubOptions = {}): { hub: Hub; errors: Failure[] } {
+  const errors: Failure[] = [];
+  const onError: HubOptions["onError"] = (error, { stage }) => errors.push([stage, (error as Error)?.message ?? error]);
+  const hub = createHub({ onError, ...options });
+  hubs.push({ hub, errors });
+  return { hub, errors };
+}
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.leave();
+  const all = hubs.splice(0);
+  for (const { hub } of all) await hub.close();
+  expect(all.flatMap(({ errors }) => errors)).toEqual([]);
+});
+
+/** Follows channels of a hub over a web response. */
+export async function follow(
+  hub: Hub,
+  channels: string | readonly string[] | SubscribeOptions,
+  { lastEventId, ...init }: Init = {},
+): Promise<HubClient> {
+  const named = typeof channels === "string" ? [channels] : channels;
+  const options = (Array.isArray(named) ? { channels: named } : named) as SubscribeOptions;
+  const headers = new Headers(init.headers);
+  if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
+  return new HubClient(await hub.response(request({ ...init, headers }), options), hub, options);
+}
+
+/** Follows, and waits until the client has its place in the log. */
+export async function joined(...[hub, channels, init]: Parameters<typeof follow>): Promise<HubClient> {
+  const client = await follow(hub, channels, init);
+  await client.settle();
+  return client;
+}
+
+/** The client of a hub. It reads as bytes come, unless it is paused. */
+export class HubClient {
+  readonly response: Response;
+  readonly status: number;
+  readonly parser: EventStreamParser = new EventStreamParser();
+  /** The chunks as they came. */
+  readonly chunks: string[] = [];
+  ended = false;
+  readonly #hub: Hub;
+  readonly #options: SubscribeOptions;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
+  #paused = false;
+  #reading = false;
+  #heard = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(response: Response, hub: Hub, options: SubscribeOptions) {
+    clients.push(this);
+    this.response = response;
+    this.status = response.status;
+    this.#hub = hub;
+    this.#options = options;
+    this.#reader = response.body?.getReader() ?? null;
+    if (this.#reader === null) this.ended = true;
+    else void this.#read(this.#reader);
+  }
+
+  /** Everything that was heard. */
+  get events(): readonly ParsedEvent[] {
+    return this.parser.events;
+  }
+
+  get types(): string[] {
+    return this.events.map(({ type }) => type);
+  }
+
+  /** The data of the events that were published. */
+  get data(): string[] {
+    return this.events.filter(({ type }) => !type.startsWith("sse:")).map(({ data }) => data);
+  }
+
+  /** The data of control events, parsed. */
+  control(type: "gap" | "reset" | "checkpoint" | "end"): Record<string, unknown>[] {
+    return this.events.filter((event) => event.type === `sse:${type}`).map(({ data }) => JSON.parse(data));
+  }
+
+  get lastEventId(): string {
+    return this.parser.lastEventId;
+  }
+
+  /** Resolves as soon as `condition` holds; fails when the stream ends before. */
+  async until(condition: () => boolean): Promise<this> {
+    while (!condition()) {
+      if (this.ended) throw new Error(`The stream ended; it said ${JSON.stringify(this.chunks.join(""))}`);
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this;
+  }
+
+  async next(): Promise<ParsedEvent> {
+    await this.until(() => this.events.length > this.#heard);
+    return this.events[this.#heard++] as ParsedEvent;
+  }
+
+  async end(): Promise<this> {
+    while (!this.ended) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return this;
+  }
+
+  /** Lets everything happen that needs no timer. */
+  async settle(): Promise<this> {
+    for (let turn = 0; turn < 8; turn++) await tick();
+    return this;
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#reader !== null) void this.#read(this.#reader);
+  }
+
+  /** Leaves without a word. */
+  async leave(): Promise<this> {
+    await this.#reader?.cancel();
+    return this;
+  }
+
+  /** Leaves, if it has not yet, and comes back with the id that it heard last. */
+  async reconnect(options: Partial<SubscribeOptions> = {}, hub: Hub = this.#hub): Promise<HubClient> {
+    await this.leave();
+    const { lastEventId } = this;
+    return joined(hub, { ...this.#options, ...options }, lastEventId === "" ? {} : { lastEventId });
+  }
+
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    while (!this.#paused && !this.ended) {
+      const { done, value } = await reader.read();
+      if (value !== undefined) {
+        this.chunks.push(new TextDecoder().decode(value));
+        this.parser.push(value);
+      }
+      this.ended = done;
+      for (const resolve of this.#waiting.splice(0)) resolve();
+    }
+    this.#reading = false;
+  }
+}
