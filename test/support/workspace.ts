@@ -10,7 +10,7 @@ import { root } from "./package.ts";
 const runner = fileURLToPath(new URL("block-process.ts", import.meta.url));
 const compiler = join(root, "node_modules/typescript/lib/tsc.js");
 /** Far more than any block needs, also on a machine with other things to do. */
-const deadline = 30_000;
+const deadline = 20_000;
 const longestOutput = 100_000;
 
 /** As an application has it that is strict and runs its TypeScript in Node, with the types of Node and of browsers. */

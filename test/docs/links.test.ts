@@ -1,0 +1,45 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "../support/package.ts";
+
+const files = globSync(["*.md", "docs/**/*.md"], { cwd: root }).sort();
+
+test.each(files)("every link of %s leads to a file and to a heading in it", (file) => {
+  expect(linksOf(file).filter((link) => !leadsSomewhere(file, link))).toEqual([]);
+});
+
+test("docs/README.md names every document below docs", () => {
+  const named = linksOf("docs/README.md").map((link) => relative("docs", join("docs", link)));
+  const documents = globSync("docs/*.md", { cwd: root }).map((file) => relative("docs", file));
+  expect(documents.filter((document) => document !== "README.md" && !named.includes(document))).toEqual([]);
+});
+
+/** Those within the repository. */
+function linksOf(file: string): string[] {
+  return Array.from(prose(file).matchAll(/\]\(([^)\s]+)\)/g), ([, link]) => link as string).filter(
+    (link) => !/^[a-z]+:/.test(link),
+  );
+}
+
+function leadsSomewhere(from: string, link: string): boolean {
+  const [path = "", anchor] = link.split("#");
+  const file = path === "" ? from : join(dirname(from), path);
+  if (!existsSync(join(root, file))) return false;
+  return anchor === undefined || anchorsOf(file).includes(anchor);
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(file: string): string[] {
+  return Array.from(prose(file).matchAll(/^#+ (.+)$/gm), ([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** Without the code blocks. */
+function prose(file: string): string {
+  return readFileSync(join(root, file), "utf8").replace(/^```.*?^```$/gms, "");
+}
