@@ -1,33 +1,37 @@
-import { type Html, html } from "./html.ts";
+import type { Channel } from "sourcecast";
+import { Html, html } from "./html.ts";
+import type { Store } from "./hub.ts";
 import type { Persona } from "./personas.ts";
-import { renderAvatar, type Visitor, type Visitors } from "./visitors.ts";
+import { renderAvatar, type Visitor } from "./visitors.ts";
 
 export const longestMessage = 280;
 
-const mostKept = 50;
+const mostShown = 50;
 
 /** A room in which every window hears every message, and one that comes later the last few of them. */
 export class Chat {
-  readonly #visitors: Visitors;
-  readonly #messages: Html[] = [];
+  static readonly channel = "chat";
+  readonly #log: Store["log"];
+  readonly #channel: Channel;
 
-  constructor(visitors: Visitors) {
-    this.#visitors = visitors;
-  }
-
-  welcome({ source }: Visitor): void {
-    source.dispatch("chat-room", html`<ol sse-swap="chat-message" hx-swap="beforeend">${this.#messages}</ol>`);
+  constructor({ hub, log }: Store) {
+    this.#log = log;
+    this.#channel = hub.channel(Chat.channel);
   }
 
   /** @returns false for what is no message: nothing, or too much. */
-  say({ persona }: Visitor, text: string): boolean {
+  async say({ persona }: Visitor, text: string): Promise<boolean> {
     const message = text.trim();
     if (message === "" || message.length > longestMessage) return false;
-    const markup = renderMessage(persona, message, new Date());
-    this.#messages.push(markup);
-    if (this.#messages.length > mostKept) this.#messages.shift();
-    this.#visitors.everyone.dispatch("chat-message", markup);
+    await this.#channel.dispatch("chat-message", String(renderMessage(persona, message, new Date())));
     return true;
+  }
+
+  /** The room with its last messages, to which those that follow are added. */
+  async render(): Promise<Html> {
+    const entries = await this.#log.last(mostShown, { channels: [Chat.channel], prefixes: [] });
+    const messages = entries.map(({ data }) => new Html(data));
+    return html`<ol sse-swap="chat-message" hx-swap="beforeend">${messages}</ol>`;
   }
 }
 
@@ -36,7 +40,10 @@ function renderMessage(persona: Persona, text: string, time: Date): Html {
   return html`
     <li class="message" data-by="${persona.id}" style="--hue: ${persona.hue}">
       ${renderAvatar(persona)}
-      <div><p class="by">${persona.name} <time datetime="${time.toISOString()}">${clock}</time></p><p class="text">${text}</p></div>
+      <div>
+        <p class="by">${persona.name} <time datetime="${time.toISOString()}">${clock}</time></p>
+        <p class="text">${text}</p>
+      </div>
     </li>
   `;
 }

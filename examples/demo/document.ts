@@ -1,5 +1,7 @@
+import type { Channel } from "sourcecast";
 import { type Html, html } from "./html.ts";
-import type { Visitor, Visitors } from "./visitors.ts";
+import { report, type Store } from "./hub.ts";
+import type { Visitor } from "./visitors.ts";
 
 interface Field {
   readonly name: string;
@@ -16,18 +18,40 @@ interface Field {
  * that closes, for whatever reason, the field is free.
  */
 export class SharedDocument {
-  readonly #visitors: Visitors;
-  readonly #fields: ReadonlyMap<string, Field>;
+  static readonly channel = "document";
+  readonly #fields: ReadonlyMap<string, Field> = new Map(blank().map((field) => [field.name, field]));
+  readonly #log: Store["log"];
+  /** What the fields look like, as windows hear it. */
+  readonly #views: Channel;
+  /** What is written in them, as it is taken up after a restart. */
+  readonly #texts: Channel;
 
-  constructor(visitors: Visitors) {
-    this.#visitors = visitors;
-    this.#fields = new Map(blank().map((field) => [field.name, field]));
+  private constructor({ hub, log }: Store) {
+    this.#log = log;
+    this.#views = hub.channel(SharedDocument.channel);
+    this.#texts = hub.channel("document/texts");
+  }
+
+  /** Goes on with what was written before. */
+  static async open(store: Store): Promise<SharedDocument> {
+    const document = new SharedDocument(store);
+    for (const [name, text] of await document.#latest(document.#texts)) {
+      const field = document.field(name);
+      if (field !== undefined) field.text = text;
+    }
+    // A server that was killed could not say any more that the locks it held were free.
+    for (const [name, view] of await document.#latest(document.#views)) {
+      const field = document.field(name);
+      if (field !== undefined && view !== String(renderField(field))) await document.#publish(field);
+    }
+    return document;
   }
 
   welcome({ source }: Visitor): void {
-    for (const field of this.#fields.values()) source.dispatch(`field-${field.name}`, renderField(field));
     source.addEventListener("close", () => {
-      for (const field of this.#fields.values()) if (field.holder?.source === source) this.#free(field);
+      for (const field of this.#fields.values()) {
+        if (field.holder?.source === source) this.#free(field).catch(report);
+      }
     });
   }
 
@@ -36,45 +60,45 @@ export class SharedDocument {
   }
 
   /** @returns false when somebody else holds it. */
-  lock(field: Field, visitor: Visitor): boolean {
-    if (field.holder === null) {
-      field.holder = visitor;
-      this.#tell(field);
-    }
-    return field.holder === visitor;
-  }
-
-  /** @returns false when the visitor does not hold the field, or the text is too long for it. */
-  write(field: Field, visitor: Visitor, text: string): boolean {
-    if (field.holder !== visitor || text.length > field.longest) return false;
-    if (field.text === text) return true;
-    field.text = text;
-    this.#tell(field);
+  async lock(field: Field, visitor: Visitor): Promise<boolean> {
+    if (field.holder !== null) return field.holder === visitor;
+    field.holder = visitor;
+    await this.#publish(field);
     return true;
   }
 
-  release(field: Field, visitor: Visitor): void {
-    if (field.holder === visitor) this.#free(field);
+  /** @returns false when the visitor does not hold the field, or the text is too long for it. */
+  async write(field: Field, visitor: Visitor, text: string): Promise<boolean> {
+    if (field.holder !== visitor || text.length > field.longest) return false;
+    if (field.text === text) return true;
+    field.text = text;
+    await this.#texts.dispatch("text", text, { key: field.name });
+    await this.#publish(field);
+    return true;
   }
 
-  render(): Html {
-    return html`${Array.from(
-      this.#fields.values(),
-      (field) => html`
-        <div class="field" data-field="${field.name}" sse-swap="field-${field.name}" hx-swap="innerHTML">
-          ${renderField(field)}
-        </div>
-      `,
-    )}`;
+  async release(field: Field, visitor: Visitor): Promise<void> {
+    if (field.holder === visitor) await this.#free(field);
   }
 
-  #free(field: Field): void {
+  /** Each field, by its name. */
+  render(): Map<string, Html> {
+    return new Map(Array.from(this.#fields, ([name, field]) => [name, renderField(field)]));
+  }
+
+  async #free(field: Field): Promise<void> {
     field.holder = null;
-    this.#tell(field);
+    await this.#publish(field);
   }
 
-  #tell(field: Field): void {
-    this.#visitors.everyone.dispatch(`field-${field.name}`, renderField(field));
+  /** With a key: who comes late, or back, needs the last view of each field and none of those before. */
+  async #publish(field: Field): Promise<void> {
+    await this.#views.dispatch(`field-${field.name}`, String(renderField(field)), { key: field.name });
+  }
+
+  async #latest({ name }: Channel): Promise<Map<string, string>> {
+    const entries = await this.#log.latest({ channels: [name], prefixes: [] });
+    return new Map(entries.map(({ key = "", data }) => [key, data]));
   }
 }
 

@@ -12,6 +12,7 @@ export const files: StaticFiles = new StaticFiles({
   "/chat.js": own("chat.js"),
   "/connection.js": own("connection.js"),
   "/document.js": own("document.js"),
+  "/missed.js": own("missed.js"),
   "/pin.js": own("pin.js"),
   "/wire.js": own("wire.js"),
   "/windows.js": own("windows.js"),

@@ -4,10 +4,10 @@ import type { Server } from "node:http";
 const tries = 20;
 
 /**
- * Listens on PORT (3000), or on the next port that is free, and prints the address. Only this machine can connect, unless
+ * Listens on PORT (3000), or on the next port that is free, and says where that is. Only this machine can connect, unless
  * HOST says otherwise: `HOST=0.0.0.0 npm start` lets a phone in the same network take part.
  */
-export async function listen(server: Server): Promise<void> {
+export async function listen(server: Server): Promise<{ port: number; address: string }> {
   const { HOST: host = "127.0.0.1", PORT = "3000" } = process.env;
   const first = Number(PORT);
   for (let port = first; ; port++) {
@@ -20,7 +20,7 @@ export async function listen(server: Server): Promise<void> {
       if (!taken || port === first + tries) throw error;
     }
   }
-  const address = server.address() as { port: number };
+  const { port } = server.address() as { port: number };
   const name = host === "127.0.0.1" || host === "0.0.0.0" ? "localhost" : host;
-  console.log(`The demo is at http://${name}:${address.port}`);
+  return { port, address: `http://${name}:${port}` };
 }

@@ -1,6 +1,7 @@
 import { longestMessage } from "./chat.ts";
 import { type Html, html } from "./html.ts";
 import type { Persona } from "./personas.ts";
+import { figures } from "./stats.ts";
 
 /** What htmx is not to do: evaluate code, write styles of its own, keep pages, wait before it settles a swap. */
 const htmxConfig = JSON.stringify({
@@ -16,13 +17,17 @@ export interface PageState {
   /** Names the window in its own requests. */
   readonly windowId: string;
   readonly persona: Persona;
-  readonly document: Html;
-  readonly tellings: Html;
+  /** The position of the stream to which the following belong. */
+  readonly cursor: string;
+  readonly fields: ReadonlyMap<string, Html>;
+  readonly room: Html;
+  readonly tale: Html;
+  readonly control: Html;
 }
 
 /** The one page: the stream is connected on `body`, and each named event is swapped into the element that names it. */
-export function renderPage({ windowId, persona, document, tellings }: PageState): Html {
-  const stream = `/events?${new URLSearchParams({ window: windowId, as: persona.id })}`;
+export function renderPage({ windowId, persona, cursor, fields, room, tale, control }: PageState): Html {
+  const stream = `/events?${new URLSearchParams({ window: windowId, as: persona.id, lastEventId: cursor })}`;
   return html`
     <html lang="en">
       <head>
@@ -46,15 +51,17 @@ export function renderPage({ windowId, persona, document, tellings }: PageState)
         <a class="skip" href="#document">Skip to the document</a>
         ${renderHeader(persona)}
         <main>
-          ${renderDocument(document)}
-          ${renderChat()}
-          ${renderStory(tellings)}
+          ${renderDocument(fields)}
+          ${renderChat(room)}
+          ${renderStory(tale, control)}
           ${renderWire()}
+          ${renderStats()}
         </main>
         <footer>
           <p>Everything here arrives over <strong>one</strong> event stream per window, read by the browser’s own
-          <code>EventSource</code>. Stop the server and start it again: nobody has to reload.</p>
+          <code>EventSource</code>. Kill the server and start it again: nothing is lost, and nobody has to reload.</p>
         </footer>
+        <div id="notice" class="notice" role="status"></div>
         <p id="announcements" class="visually-hidden" role="status"></p>
       </body>
     </html>
@@ -68,7 +75,10 @@ function renderHeader(persona: Persona): Html {
         <svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icon.svg#mark"></use></svg>
         <span>sourcecast</span>
       </div>
-      <p id="connection" class="connection" role="status"><span></span></p>
+      <div class="connection">
+        <p id="connection" role="status"></p>
+        <button type="button" id="line" role="switch" aria-checked="true">Online</button>
+      </div>
       <div class="people" sse-swap="people" hx-swap="innerHTML"></div>
       <div class="intro">
         <h1>One stream, many windows</h1>
@@ -78,32 +88,39 @@ function renderHeader(persona: Persona): Html {
           <li><a id="second-window" class="button" href="/" target="_blank" rel="noopener">Open a second window</a></li>
           <li>Click into a field there</li>
           <li>Close it, or kill its process</li>
+          <li>Take one offline</li>
         </ol>
       </div>
     </header>
   `;
 }
 
-function renderDocument(fields: Html): Html {
+function renderDocument(fields: ReadonlyMap<string, Html>): Html {
+  const places = Array.from(
+    fields,
+    ([name, field]) => html`
+      <div class="field" data-field="${name}" sse-swap="field-${name}" hx-swap="innerHTML">${field}</div>
+    `,
+  );
   return html`
     <section id="document" class="card document" aria-labelledby="document-title" tabindex="-1">
       <div class="title">
         <h2 id="document-title">A document</h2>
         <p>Click into a field and it is yours. The lock is held by your open stream, and by nothing else.</p>
       </div>
-      <form class="paper" autocomplete="off" aria-label="Invitation">${fields}</form>
+      <form class="paper" autocomplete="off" aria-label="Invitation">${places}</form>
     </section>
   `;
 }
 
-function renderChat(): Html {
+function renderChat(room: Html): Html {
   return html`
     <section class="card chat" aria-labelledby="chat-title">
       <div class="title">
         <h2 id="chat-title">A chat room</h2>
-        <p>Encoded once, sent to every window.</p>
+        <p>Kept in a log, encoded once, sent to every window.</p>
       </div>
-      <div class="messages" data-pin sse-swap="chat-room" hx-swap="innerHTML" role="log" aria-label="Messages" tabindex="0"></div>
+      <div class="messages" data-pin sse-swap="chat-room" hx-swap="innerHTML" role="log" aria-label="Messages" tabindex="0">${room}</div>
       <form hx-post="/chat" class="composer">
         <label class="visually-hidden" for="chat-text">Your message</label>
         <input id="chat-text" name="text" maxlength="${longestMessage}" placeholder="Say something" autocomplete="off" required>
@@ -114,20 +131,17 @@ function renderChat(): Html {
   `;
 }
 
-function renderStory(tellings: Html): Html {
+function renderStory(tale: Html, control: Html): Html {
   return html`
     <section class="card story" aria-labelledby="story-title">
       <div class="title">
         <h2 id="story-title">A story, token by token</h2>
         <p>Piped from a generator on the server. It stops when its reader leaves.</p>
       </div>
-      <div class="telling" data-pin sse-swap="story" hx-swap="innerHTML" tabindex="0" role="region" aria-label="The story">
-        <p class="placeholder">About 300 tokens, fifteen a second. Start it, close this window, and watch in the other one
-        how the generator stops.</p>
-      </div>
-      <div class="control" sse-swap="story-control" hx-swap="innerHTML"></div>
+      <div class="telling" data-pin sse-swap="story" hx-swap="innerHTML" tabindex="0" role="region" aria-label="The story">${tale}</div>
+      <div class="control" sse-swap="story-control" hx-swap="innerHTML">${control}</div>
       <h3>Generators on the server</h3>
-      <ul class="tellings" sse-swap="tellings" hx-swap="innerHTML">${tellings}</ul>
+      <ul class="tellings" sse-swap="tellings" hx-swap="innerHTML"></ul>
     </section>
   `;
 }
@@ -142,6 +156,18 @@ function renderWire(): Html {
       </div>
       <pre id="frames" tabindex="0" role="log" aria-live="off" aria-label="Raw frames of this window’s stream"></pre>
       <p id="wire-note">The bytes of this window’s stream as they leave the server</p>
+    </section>
+  `;
+}
+
+function renderStats(): Html {
+  return html`
+    <section class="card hub" aria-labelledby="hub-title">
+      <h2 id="hub-title">The hub</h2>
+      <table>
+        <thead><tr>${Object.keys(figures).map((figure) => html`<th scope="col">${figure}</th>`)}</tr></thead>
+        <tbody sse-swap="stats" hx-swap="innerHTML"></tbody>
+      </table>
     </section>
   `;
 }

@@ -23,8 +23,8 @@ const moods = [
   "witty",
 ];
 
-/** Neighbours in this list have hues far apart. */
-const animals: Record<string, number> = {
+/** With the hue of each. */
+const animals: Readonly<Record<string, number>> = {
   heron: 235,
   otter: 25,
   lynx: 150,
@@ -39,12 +39,12 @@ const animals: Record<string, number> = {
   octopus: 340,
 };
 
-/** One whose animal, and so whose colour, is not taken yet, as long as there is one. */
-export function choosePersona(taken: Iterable<Persona>): Persona {
-  const inUse = new Set(Array.from(taken, ({ id }) => id.split("-")[1]));
-  const names = Object.keys(animals);
-  const free = names.filter((animal) => !inUse.has(animal));
-  return persona(any(moods), any(free.length > 0 ? free : names));
+/** One whose colour is as far as can be from those that are taken. */
+export function choosePersona(taken: readonly Persona[]): Persona {
+  const distance = (hue: number): number => Math.min(...taken.map((other) => hueDistance(hue, other.hue)));
+  const farthest = Math.max(...Object.values(animals).map(distance));
+  const choice = Object.keys(animals).filter((animal) => distance(animals[animal] as number) === farthest);
+  return persona(any(moods), any(choice));
 }
 
 /** The persona of an id out of an address, or `null` if it is none. */
@@ -55,6 +55,11 @@ export function findPersona(id: string | null): Persona | null {
 
 function persona(mood: string, animal: string): Persona {
   return { id: `${mood}-${animal}`, name: `${capital(mood)} ${capital(animal)}`, hue: animals[animal] as number };
+}
+
+function hueDistance(one: number, other: number): number {
+  const difference = Math.abs(one - other);
+  return Math.min(difference, 360 - difference);
 }
 
 function any(list: readonly string[]): string {

@@ -10,7 +10,7 @@ export interface Visitor {
   readonly source: EventSource;
 }
 
-/** Who is here: exactly those whose stream is open. */
+/** Who is here: exactly those whose stream is open. What is said of them is said to a set, and kept nowhere. */
 export class Visitors {
   /** What is dispatched here reaches every window, encoded once. */
   readonly everyone = new EventSourceSet();
@@ -32,12 +32,17 @@ export class Visitors {
     return id === null ? undefined : this.#open.get(id);
   }
 
+  /** More than one where an address was opened twice. */
+  named({ id }: Persona): Visitor[] {
+    return Array.from(this.#open.values()).filter(({ persona }) => persona.id === id);
+  }
+
   get personas(): Persona[] {
     return Array.from(this.#open.values(), ({ persona }) => persona);
   }
 
   #announce(): void {
-    this.everyone.dispatch("people", renderPeople(this.personas));
+    this.everyone.dispatch("people", String(renderPeople(this.personas)));
   }
 }
 

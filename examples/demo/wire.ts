@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** What a reader of the wire who comes late still gets: the opening of the stream, and more than a screen of events. */
 const mostKept = 32 * 1024;
@@ -13,10 +13,16 @@ export class Wire {
   #kept: Uint8Array[] = [];
   #size = 0;
   readonly #readers = new Set<ServerResponse>();
+  /** Where the browser said it had come to, when it came back by itself. */
+  readonly #lastEventId: string;
+
+  private constructor(lastEventId: string) {
+    this.#lastEventId = lastEventId;
+  }
 
   /** Listens in on a response; to be called before it is written to. */
-  static tap(response: ServerResponse): Wire {
-    const wire = new Wire();
+  static tap(request: IncomingMessage, response: ServerResponse): Wire {
+    const wire = new Wire(String(request.headers["last-event-id"] ?? ""));
     const write = response.write;
     response.write = ((chunk: Uint8Array, ...rest: never[]) => {
       wire.#carry(chunk);
@@ -28,7 +34,8 @@ export class Wire {
 
   /** Answers with the bytes so far and those that follow, until the stream ends. */
   answer(response: ServerResponse): void {
-    response.writeHead(200, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+    const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+    response.writeHead(200, { ...headers, "x-last-event-id": this.#lastEventId });
     response.flushHeaders();
     for (const chunk of this.#kept) response.write(chunk);
     this.#readers.add(response);

@@ -1,5 +1,5 @@
 /** The demo as `npm start` runs it, in a process of its own. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
@@ -8,69 +8,53 @@ const server = fileURLToPath(new URL("../../examples/demo/server.ts", import.met
 const deadline = 20_000;
 const longestLog = 20_000;
 
-export interface Demo extends AsyncDisposable {
+export interface DemoOptions {
+  /** The file of its log. */
+  database: string;
+  /** @default any that is free */
+  port?: number;
+  /** How many events it keeps. */
+  keep?: number;
+}
+
+export interface Demo {
   /** As it printed it. */
   readonly address: string;
   readonly port: number;
   /** Everything it printed. */
-  readonly log: () => string;
+  log(): string;
   /** Resolves when the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Starts the demo and waits until it has printed its address. Without a port it takes any that is free. */
-export async function startDemo({
-  port = 0,
-  env = {},
-}: {
-  port?: number;
-  env?: NodeJS.ProcessEnv;
-} = {}): Promise<Demo> {
+/** Starts the demo and waits until it has printed its address. */
+export async function startDemo({ database, port = 0, keep = 10_000 }: DemoOptions): Promise<Demo> {
   const child = spawn(process.execPath, [server], {
-    env: { ...process.env, ...env, PORT: String(port) },
+    env: { ...process.env, PORT: String(port), DATABASE: database, KEEP: String(keep) },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  const exit = once(child, "exit");
   let log = "";
+  const { promise: address, resolve, reject } = Promise.withResolvers<string>();
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       if (log.length < longestLog) log += text;
+      const printed = /http:\/\/\S+(?=\n)/.exec(log)?.[0];
+      if (printed !== undefined) resolve(printed);
     });
   }
-  const address = await printed(
-    child,
-    () => /http:\/\/\S+/.exec(log)?.[0],
-    () => log,
-  );
-  const kill = async (signal: NodeJS.Signals = "SIGTERM"): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, "exit");
+  const kill = async (signal: NodeJS.Signals = "SIGKILL"): Promise<void> => {
     child.kill(signal);
     await exit;
   };
-  return {
-    address,
-    port: Number(new URL(address).port),
-    log: () => log,
-    kill,
-    [Symbol.asyncDispose]: () => kill("SIGKILL"),
-  };
-}
-
-function printed(child: ChildProcess, find: () => string | undefined, log: () => string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const fail = (why: string): void => {
-      child.kill("SIGKILL");
-      reject(new Error(`${why}. It printed: ${log()}`));
-    };
-    const timer = setTimeout(() => fail("The demo did not print an address in time"), deadline);
-    child.on("exit", (code) => fail(`The demo ended with ${code}`));
-    child.stdout?.on("data", () => {
-      const address = find();
-      if (address === undefined) return;
-      clearTimeout(timer);
-      child.removeAllListeners("exit");
-      resolve(address);
-    });
-    child.once("exit", () => clearTimeout(timer));
-  });
+  exit.then(([code]) => reject(new Error(`The demo ended with ${code}. It printed: ${log}`)));
+  const timer = setTimeout(() => reject(new Error(`The demo printed no address in time, but: ${log}`)), deadline);
+  try {
+    return { address: await address, port: Number(new URL(await address).port), log: () => log, kill };
+  } catch (error) {
+    await kill();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,6 +1,7 @@
 import "./chat.js";
 import "./connection.js";
 import "./document.js";
+import "./missed.js";
 import "./pin.js";
 import "./wire.js";
 

@@ -46,6 +46,7 @@ async function read() {
   try {
     const response = await fetch(`/wire?window=${body.dataset.window}`, { signal });
     if (!response.ok) return;
+    list.append(beginning(response.headers.get("x-last-event-id")));
     let rest = "";
     const decoder = new TextDecoder();
     for await (const chunk of chunks(response.body)) {
@@ -72,6 +73,14 @@ function show(pieces) {
   while (list.childElementCount > mostShown) list.firstElementChild.remove();
   meter.frames.textContent = String(frames);
   meter.bytes.textContent = bytes < 1_000 ? `${bytes} B` : `${(bytes / 1_000).toFixed(1)} kB`;
+}
+
+/** Where a connection begins, and what the browser asked for. */
+function beginning(lastEventId) {
+  const element = document.createElement("code");
+  element.className = "beginning";
+  element.textContent = lastEventId ? `GET /events\nLast-Event-ID: ${lastEventId}` : "GET /events";
+  return element;
 }
 
 function frameElement(frame) {

@@ -1,0 +1,70 @@
+// Says what came of a break of the connection: that the stream went on where it was, or what it had to leave out.
+const { body } = document;
+const notice = document.querySelector("#notice");
+/** Events that follow each other so closely after a reconnect were waiting for us. */
+const quiet = 400;
+
+const known = new WeakSet();
+/** Id of the last event out of the log. Events that do not come out of it repeat the id of the one before. */
+let position = "";
+let wasLost = false;
+let waiting = 0;
+let timer;
+
+body.addEventListener("htmx:sseError", () => {
+  wasLost = true;
+  notice.replaceChildren();
+});
+
+body.addEventListener("htmx:sseOpen", ({ detail: { source } }) => {
+  if (!known.has(source)) listen(source);
+  if (wasLost) count(0);
+  wasLost = false;
+});
+
+body.addEventListener("htmx:sseMessage", ({ detail: { lastEventId } }) => {
+  if (!lastEventId || lastEventId === position) return;
+  position = lastEventId;
+  if (timer !== undefined) count(waiting + 1);
+});
+
+notice.addEventListener("click", ({ target }) => target.closest("button") && notice.replaceChildren());
+
+function listen(source) {
+  known.add(source);
+  source.addEventListener("sse:checkpoint", ({ lastEventId }) => {
+    position = lastEventId;
+  });
+  source.addEventListener("sse:gap", ({ data }) => {
+    const { missed, exact } = JSON.parse(data);
+    const events = missed === 1 ? "event" : "events";
+    tell(
+      `You missed ${exact ? "" : "up to "}${missed} ${events}: the log keeps no more. This is how things stand now.`,
+    );
+  });
+  source.addEventListener("sse:reset", () => tell("The server has begun a new log. This is how things stand now."));
+}
+
+function count(events) {
+  waiting = events;
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    timer = undefined;
+    if (waiting === 0 || notice.childElementCount > 0) return;
+    tell(
+      waiting === 1
+        ? "Back again, with the one event that was waiting."
+        : `Back again, with the ${waiting} events that were waiting.`,
+    );
+  }, quiet);
+}
+
+function tell(text) {
+  const paragraph = document.createElement("p");
+  paragraph.textContent = text;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet";
+  button.textContent = "Close";
+  notice.replaceChildren(paragraph, button);
+}

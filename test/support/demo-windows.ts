@@ -1,0 +1,119 @@
+/** Windows of the demo in a real browser, and what people do in them. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, BrowserContextOptions, ElementHandle, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { launchChromium } from "./browser.ts";
+import { type Demo, type DemoOptions, startDemo } from "./demo.ts";
+
+/** What the browser says of a server that is away and of a lock that somebody else has. */
+const expected = /ERR_|htmx:sseError|\[object Event\]|409 \(Conflict\)/;
+
+export interface DemoFixture {
+  readonly demo: Demo;
+  /** Kills the server without a warning. */
+  kill(): Promise<void>;
+  /** Starts it again, at the same address and on the same log. */
+  start(options?: Partial<DemoOptions>): Promise<void>;
+  /** Opens a window in a session of its own, connected. */
+  open(options?: BrowserContextOptions, browser?: Browser): Promise<Page>;
+}
+
+/** A browser for the file, and a server for each test, which fails on errors that a page or the server prints. */
+export function useDemo(options: Partial<DemoOptions> = {}): DemoFixture {
+  let browser: Browser;
+  let folder: string;
+  let demo: Demo;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    complaints = [];
+    folder = await mkdtemp(join(tmpdir(), "sourcecast-demo-"));
+    demo = await startDemo({ database: join(folder, "demo.db"), ...options });
+  });
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
+    await demo.kill();
+    await rm(folder, { recursive: true });
+    expect([...complaints, demo.log().replace(/^The demo is at .*\n/, "")]).toEqual([""]);
+  });
+
+  return {
+    get demo() {
+      return demo;
+    },
+    kill: () => demo.kill(),
+    async start(changes = {}) {
+      demo = await startDemo({ database: join(folder, "demo.db"), port: demo.port, ...options, ...changes });
+    },
+    async open(contextOptions = {}, from = browser) {
+      const page = await (await from.newContext(contextOptions)).newPage();
+      page.setDefaultTimeout(15_000);
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("console", (message) => {
+        if (message.type() === "error" && !expected.test(message.text())) complaints.push(message.text());
+      });
+      await page.goto(demo.address);
+      await connected(page);
+      return page;
+    },
+  };
+}
+
+export function connected(page: Page): Promise<ElementHandle> {
+  return page.waitForSelector("body[data-connection=live]");
+}
+
+export function disconnected(page: Page): Promise<ElementHandle> {
+  return page.waitForSelector("body[data-connection=lost]");
+}
+
+/** Takes the window offline, or back, by the switch in it. */
+export async function switchLine(page: Page): Promise<void> {
+  const online = await page.getByRole("switch", { checked: true }).isVisible();
+  await page.getByRole("switch").click();
+  await (online ? disconnected(page) : connected(page));
+}
+
+export function nameOf(page: Page): Promise<string> {
+  return page.innerText(".me");
+}
+
+export async function say(page: Page, text: string): Promise<void> {
+  await page.fill("#chat-text", text);
+  await page.press("#chat-text", "Enter");
+  await heard(page, text);
+}
+
+export function heard(page: Page, text: string): Promise<void> {
+  return page.locator(".message .text").getByText(text, { exact: true }).waitFor();
+}
+
+export function messages(page: Page): Promise<string[]> {
+  return page.locator(".message .text").allInnerTexts();
+}
+
+/** Waits until the field is locked by somebody else. */
+export function locked(page: Page, field: string): Promise<ElementHandle> {
+  return page.waitForSelector(`#field-${field}:disabled`);
+}
+
+export function free(page: Page, field: string): Promise<ElementHandle> {
+  return page.waitForSelector(`#field-${field}:enabled`);
+}
+
+/** Waits until the window itself has the lock. */
+export function held(page: Page, field: string): Promise<ElementHandle> {
+  return page.waitForSelector(`.held #field-${field}:focus`);
+}
+
+/** Waits until the field has this text. */
+export async function reads(page: Page, field: string, text: string): Promise<void> {
+  const shows = ([id, wanted]: string[]) => (document.getElementById(id ?? "") as HTMLInputElement).value === wanted;
+  await page.waitForFunction(shows, [`field-${field}`, text]);
+}
