@@ -14,9 +14,10 @@ let outdated = 0;
 for (const example of readdirSync(examples).sort()) {
   const file = join(examples, example, "package.json");
   if (!existsSync(file)) continue;
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(file, "utf8"));
+  // What an example holds back, and why.
+  const { dependencies, devDependencies, held = {} } = JSON.parse(readFileSync(file, "utf8"));
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
-    if (name === "sourcecast") continue;
+    if (name === "sourcecast" || name in held) continue;
     const latest = await newestOf(name);
     if (version === latest) continue;
     outdated++;

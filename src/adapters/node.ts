@@ -1,19 +1,13 @@
-import type { IncomingMessage } from "node:http";
-import type { Http2ServerRequest } from "node:http2";
-import { Connection } from "../connection.ts";
-import { quote, SourcecastTypeError } from "../errors.ts";
 import { type Hub, openSubscription } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import type { ContractOptions, SourceOptions } from "../options.ts";
-import type { RequestLike } from "../request.ts";
-import { type NodeResponse, NodeSink } from "../sinks/node.ts";
+import type { NodeResponse } from "../sinks/node.ts";
+import { type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
 import { EventSource } from "../source.ts";
 import type { Events } from "../typing.ts";
 import type { Duration } from "../units.ts";
 
-/** The request of `node:http`, of `node:http2`, or of a framework that extends one of them. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type { NodeResponse };
+export type { NodeRequest, NodeResponse };
 
 /** The options of {@link openEventSource}. */
 export interface NodeSourceOptions extends SourceOptions {
@@ -45,9 +39,8 @@ export function openEventSource<E extends Events = false>(
   res: NodeResponse,
   options?: (NodeSourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
-  assertExchange(req, res);
   const direct = typeof options !== "object" || options.direct !== false;
-  return new EventSource<E>(new Connection(new NodeRequestView(req), new NodeSink(res, direct)), options);
+  return new EventSource<E>(nodeConnection("openEventSource", req, res, direct), options);
 }
 
 /**
@@ -73,8 +66,7 @@ export async function respond<E extends Events>(
   res: NodeResponse,
   options: SubscribeOptions & { direct?: boolean },
 ): Promise<EventSource | null> {
-  assertExchange(req, res);
-  const connection = new Connection(new NodeRequestView(req), new NodeSink(res, options?.direct !== false));
+  const connection = nodeConnection("respond", req, res, options?.direct !== false);
   return openSubscription(hub as Hub<never>, connection, options);
 }
 
@@ -83,58 +75,3 @@ export async function respond<E extends Events>(
  * hundred at which browsers stop otherwise.
  */
 export const http2Settings: { readonly maxConcurrentStreams: number } = { maxConcurrentStreams: 4096 };
-
-function assertExchange(req: NodeRequest, res: NodeResponse): void {
-  const webRequest = typeof (req?.headers as { get?: unknown } | undefined)?.get === "function";
-  if (webRequest || typeof req?.headers !== "object") {
-    throw new SourcecastTypeError(
-      "ERR_SSE_REQUEST",
-      webRequest
-        ? "openEventSource() was given a web Request; use new EventSource(request) and return its response()"
-        : `openEventSource() takes the request of node:http as its first argument, but got ${quote(req)}`,
-    );
-  }
-  if (typeof res?.writeHead !== "function") {
-    throw new SourcecastTypeError(
-      "ERR_SSE_REQUEST",
-      `openEventSource() takes the response of node:http as its second argument, but got ${quote(res)}`,
-    );
-  }
-  if (res.headersSent || res.writableEnded) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_RESPONSE_TAKEN",
-      "The response has been sent already; open the event source before anything writes to it, and return nothing after it",
-    );
-  }
-}
-
-/** What a source asks of a request, in the form of the fetch standard; read when it is asked for. */
-class NodeRequestView implements RequestLike {
-  readonly #req: NodeRequest;
-
-  constructor(req: NodeRequest) {
-    this.#req = req;
-  }
-
-  get url(): string {
-    const req = this.#req;
-    // Express and Connect shorten `url` to the part behind the mount point.
-    const path = (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/";
-    const scheme = (req.socket as { encrypted?: boolean } | null)?.encrypted ? "https" : "http";
-    const authority = req.headers[":authority"] ?? req.headers.host ?? "localhost";
-    return path.startsWith("/") ? `${scheme}://${authority}${path}` : path;
-  }
-
-  get method(): string {
-    return this.#req.method ?? "GET";
-  }
-
-  get headers(): this {
-    return this;
-  }
-
-  get(name: string): string | null {
-    const value = this.#req.headers[name];
-    return value === undefined ? null : String(value);
-  }
-}

@@ -14,6 +14,7 @@ describe("the rules", () => {
     ["logs/memory.ts", "core"],
     ["sinks/web.ts", "core"],
     ["sinks/node.ts", "platform"],
+    ["sinks/node-exchange.ts", "platform"],
     ["logs/redis.ts", "log"],
     ["adapters/oak.ts", "adapter"],
     ["client/react.ts", "client"],

@@ -3,7 +3,18 @@
  * the package unpacked from its tarball.
  */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { inject } from "vitest";
 import { npm, root } from "./package.ts";
@@ -11,7 +22,11 @@ import { runQuietly } from "./run.ts";
 import { type Command, ServerProcess } from "./server-process.ts";
 
 const examples = join(root, "examples");
-const cache = join(root, "node_modules/.cache/examples");
+/**
+ * Not below this repository: its own packages would stand in for what an example forgot to name, and Node does not strip
+ * types below node_modules.
+ */
+const cache = join(realpathSync(tmpdir()), `sourcecast-examples-${sha256(root).slice(0, 12)}`);
 
 /** How long somebody else may take to install the same example. */
 const lockDeadline = 240_000;
@@ -115,7 +130,7 @@ async function installDependencies(folder: string, manifest: Manifest): Promise<
 async function unpackPackage(folder: string): Promise<void> {
   const tarball = inject("tarball");
   const stamp = join(folder, ".unpacked");
-  const hash = createHash("sha256").update(readFileSync(tarball)).digest("hex");
+  const hash = sha256(readFileSync(tarball));
   if (read(stamp) === hash) return;
   const target = join(folder, "node_modules/sourcecast");
   rmSync(target, { recursive: true, force: true });
@@ -140,6 +155,10 @@ async function lock(path: string): Promise<() => void> {
     if (Date.now() > deadline) throw new Error(`Somebody else holds ${path}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+function sha256(content: string | Buffer): string {
+  return createHash("sha256").update(content).digest("hex");
 }
 
 function read(file: string): string | undefined {

@@ -1,0 +1,197 @@
+import { now, unrefTimeout } from "../clock.ts";
+import type { Connection } from "../connection.ts";
+import { quote, SourcecastTypeError } from "../errors.ts";
+import type { Channel } from "../hub/channel.ts";
+import { createHub, type Hub, openSubscription } from "../hub/hub.ts";
+import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
+import { reportError } from "../hub/report.ts";
+import { OverloadError } from "../overload.ts";
+import type { NodeResponse } from "../sinks/node.ts";
+import { answerLater, type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
+import type { EventSource } from "../source.ts";
+import type { DispatchArguments, Events, TypeOf } from "../typing.ts";
+import { type Duration, milliseconds } from "../units.ts";
+import { type Attached, Connections } from "./express/connections.ts";
+
+export type { NodeRequest, NodeResponse };
+export { OverloadError };
+
+/** The options of {@link createSSE}: those of a hub, and these. */
+export interface SSEOptions<E extends Events = false> extends Omit<HubOptions<E>, "limits"> {
+  /** Most connections at a time. At the limit `attach` throws; those who are there stay. @default no limit */
+  connections?: number;
+  /** How long a connection may last, less a random tenth. Its client reconnects and misses nothing. @default no limit */
+  connectionTimeout?: Duration;
+  /** How long a connection may be without an event, as `connectionTimeout`. @default no limit */
+  idleTimeout?: Duration;
+}
+
+/** The options of one {@link SSE.attach}. */
+export type AttachOptions = Omit<SubscribeOptions, "channels" | "key">;
+
+/**
+ * Makes a manager of event streams for Express and everything that passes on the response of `node:http`.
+ *
+ * @throws {SourcecastTypeError} for options with values that are not allowed.
+ * @example
+ * ```ts
+ * import express from "express";
+ * import { answerOverload, createSSE } from "sourcecast/express";
+ *
+ * const sse = createSSE({ connections: 100, connectionTimeout: "10m" });
+ * const app = express();
+ * app.get("/events/:user", (req, res) => {
+ *   sse.attach(req.params.user, res);
+ * });
+ * app.use(answerOverload);
+ *
+ * sse.send("message", { id: "1", message: "Hello, world!" });
+ * ```
+ */
+export function createSSE<E extends Events = false>(options: SSEOptions<E> = {}): SSE<E> {
+  return new SSE<E>(options);
+}
+
+/**
+ * Streams by the ids of those who opened them. A user may have many at a time: each tab is one. It stands on a hub, so every
+ * event has an id, and a client that reconnects gets what it missed.
+ */
+export class SSE<E extends Events = false> {
+  /** What it stands on: for `drain()`, `stats()`, `close()`. */
+  readonly hub: Hub<E>;
+  readonly #connections = new Connections();
+  readonly #most: number;
+  readonly #idle: number;
+  readonly #onError: OnError;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ connections, connectionTimeout, idleTimeout, ...options }: SSEOptions<E>) {
+    this.#most = connections ?? Number.POSITIVE_INFINITY;
+    this.#idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
+    this.#onError = options.onError ?? reportError;
+    const limits =
+      connectionTimeout === undefined ? {} : { lifetime: milliseconds(connectionTimeout, "connectionTimeout") };
+    this.hub = createHub<E>({ ...options, limits });
+  }
+
+  /** How many connections there are. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Whether somebody with this id is connected. */
+  has(id: string): boolean {
+    return this.#connections.of(id).length > 0;
+  }
+
+  /**
+   * Opens a stream on a response, beside those that the same id may have already. The handler returns nothing after it.
+   *
+   * @returns The source, or `null` where the request was answered with something else. Never rejects: a failure goes to
+   * `onError`.
+   * @throws {OverloadError} over the limit `connections`, with nothing sent. See {@link answerOverload}.
+   * @throws {SourcecastTypeError} for an id that cannot be one, and for a response that has been sent already.
+   */
+  attach(id: string, res: NodeResponse, options: AttachOptions = {}): Promise<EventSource | null> {
+    const channels = [everyone, channelOf(id)];
+    const exchange = nodeConnection("attach", res?.req, res);
+    if (this.size >= this.#most) {
+      throw new OverloadError(`There are ${this.size} connections, as many as the option connections allows`);
+    }
+    const connection: Attached = { id, source: null, lastEvent: now() };
+    this.#connections.add(connection);
+    this.#wake();
+    const filter: SubscribeOptions["filter"] = (event) => {
+      const wanted = options.filter === undefined || options.filter(event) === true;
+      if (wanted) connection.lastEvent = now();
+      return wanted;
+    };
+    return this.#open(connection, exchange, { ...options, channels, filter, key: id }).catch((error) => {
+      this.#connections.delete(connection);
+      this.#onError(error, { stage: "attach" });
+      res.destroy();
+      return null;
+    });
+  }
+
+  /**
+   * Sends an event to everyone, or to all connections of one id. Data that is `undefined` is not sent.
+   *
+   * @param event `undefined` stands for `"message"`.
+   * @returns The id that clients get with it, or `null` when nothing was sent. A failure is told to `onError` as well, so
+   * that a call which nobody waits for does not end the process.
+   */
+  send<T extends TypeOf<E>>(
+    event: T | undefined,
+    ...rest: DispatchArguments<E, T, { to?: string | undefined }>
+  ): Promise<string | null>;
+  send(event = "message", data?: unknown, options?: { to?: string | undefined }): Promise<string | null> {
+    if (data === undefined) return Promise.resolve(null);
+    const channel = this.hub.channel(options?.to === undefined ? everyone : channelOf(options.to));
+    const sent = (channel as Channel).dispatch(event, data);
+    sent.catch((error) => this.#onError(error, { stage: "publish" }));
+    return sent;
+  }
+
+  /**
+   * Ends all streams of an id. Its clients may come back; whether they are let in is for the route to say.
+   *
+   * @returns How many were ended.
+   */
+  close(id: string): number {
+    const connections = this.#connections.of(id);
+    for (const connection of connections) this.#end(connection, "closed");
+    return connections.length;
+  }
+
+  async #open(connection: Attached, exchange: Connection, options: SubscribeOptions): Promise<EventSource | null> {
+    const source = await openSubscription(this.hub as unknown as Hub<never>, exchange, options);
+    // Its client may have left, and close() may have been called, before the stream was open.
+    if (!this.#connections.has(connection)) source?.close();
+    if (source === null || source.closeReason !== null) this.#connections.delete(connection);
+    connection.source = source;
+    source?.addEventListener("close", () => this.#connections.delete(connection));
+    return source;
+  }
+
+  #end(connection: Attached, reason: string): void {
+    this.#connections.delete(connection);
+    connection.source?.close(reason);
+  }
+
+  #wake(): void {
+    if (this.#idle === Number.POSITIVE_INFINITY) return;
+    this.#timer ??= unrefTimeout(() => this.#look(), Math.min(1_000, Math.max(10, this.#idle / 4)));
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const latest = now() - this.#idle;
+    for (const connection of this.#connections) if (connection.lastEvent <= latest) this.#end(connection, "idle");
+    if (this.size > 0) this.#wake();
+  }
+}
+
+/**
+ * Error handling for Express, after the routes: answers an {@link OverloadError} with a stream that ends at once and tells
+ * the client when to come again, which is all that a native `EventSource` understands. Other errors are passed on.
+ */
+export function answerOverload(
+  error: unknown,
+  req: NodeRequest,
+  res: NodeResponse,
+  next: (error: unknown) => void,
+): void {
+  if (error instanceof OverloadError && !res.headersSent) answerLater(req, res);
+  else next(error);
+}
+
+const everyone = "everyone";
+
+/** Its name is that of no prefix, whatever the id: `*` stands for itself. */
+function channelOf(id: string): string {
+  if (typeof id === "string" && id !== "" && id.isWellFormed()) {
+    return `one:${encodeURIComponent(id).replaceAll("*", "%2A")}`;
+  }
+  throw new SourcecastTypeError("ERR_SSE_CHANNEL", `The id is ${quote(id)}; pass a string that is not empty`);
+}

@@ -1,0 +1,239 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import express, { type Response } from "express";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { answerOverload, createSSE, OverloadError, type SSE, type SSEOptions } from "../../src/adapters/express.ts";
+import { openEventSource } from "../../src/adapters/node.ts";
+import { SourcecastError } from "../../src/index.ts";
+import { type ClientRequest, Http1Client } from "../support/client.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+/** An application whose users name themselves, on a server of its own. */
+async function startApp(
+  options: SSEOptions = {},
+  attach: (sse: SSE, user: string, res: Response) => unknown = (sse, user, res) => void sse.attach(user, res),
+): Promise<{ sse: SSE; open: (user: string, request?: ClientRequest) => Http1Client; port: number }> {
+  const sse = createSSE(options);
+  const app = express();
+  app.get("/events/:user", (req, res) => attach(sse, req.params.user, res));
+  app.use(answerOverload);
+  app.use((error: Error, _req: unknown, res: Response, _next: unknown) => {
+    res.status(500).json({ name: error.name, code: (error as SourcecastError).code });
+  });
+  const server: Server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  cleanups.push(async () => {
+    await sse.hub.close();
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  });
+  const open = (user: string, request: ClientRequest = {}): Http1Client => {
+    const client = new Http1Client(port, { path: `/events/${encodeURIComponent(user)}`, ...request });
+    cleanups.push(() => client.leave());
+    return client;
+  };
+  return { sse, open, port };
+}
+
+describe("a manager of connections", () => {
+  test("two tabs of one user are two connections", async () => {
+    const { sse, open } = await startApp();
+    const tabs = [await open("ann").opened(), await open("ann").opened()];
+    const bob = await open("bob").opened();
+    expect(sse.size).toBe(3);
+    await sse.send("message", "to ann", { to: "ann" });
+    await sse.send("message", { to: "all" });
+    for (const tab of tabs) {
+      expect((await tab.next()).data).toBe("to ann");
+      expect((await tab.next()).data).toBe('{"to":"all"}');
+    }
+    expect((await bob.next()).data).toBe('{"to":"all"}');
+    tabs[0]?.leave();
+    await vi.waitFor(() => expect(sse.size).toBe(2));
+    expect(sse.has("ann")).toBe(true);
+    tabs[1]?.leave();
+    await vi.waitFor(() => expect(sse.has("ann")).toBe(false));
+    expect(sse.has("bob")).toBe(true);
+  });
+
+  test("ids ascend, and a client that comes back gets what it missed", async () => {
+    const { sse, open } = await startApp();
+    const first = await open("ann").opened();
+    await sse.send("count", 1);
+    const { lastEventId } = await first.next();
+    first.leave();
+    await vi.waitFor(() => expect(sse.size).toBe(0));
+    const ids = [await sse.send("count", 2), await sse.send("count", 3, { to: "ann" })];
+    await sse.send("count", "not for ann", { to: "bob" });
+    const again = open("ann", { headers: { "last-event-id": lastEventId } });
+    const missed = [await again.next(), await again.next()];
+    expect(missed.map(({ data }) => data)).toEqual(["2", "3"]);
+    expect(missed.map((event) => event.lastEventId)).toEqual(ids);
+    expect([lastEventId, ...ids].map(offsetOf)).toEqual([1, 2, 3]);
+    await sse.send("count", 5);
+    expect((await again.next()).data).toBe("5");
+  });
+
+  test("an id may be any text, and is never a pattern", async () => {
+    const { sse, open } = await startApp();
+    const star = await open("*").opened();
+    const ann = await open("ann").opened();
+    const odd = await open("ann/ö\n*").opened();
+    await sse.send("message", "for ann", { to: "ann" });
+    await sse.send("message", "for the star", { to: "*" });
+    await sse.send("message", "for the odd one", { to: "ann/ö\n*" });
+    expect((await star.next()).data).toBe("for the star");
+    expect((await ann.next()).data).toBe("for ann");
+    expect((await odd.next()).data).toBe("for the odd one");
+    await sse.send("message", "for all");
+    for (const client of [star, ann, odd]) expect((await client.next()).data).toBe("for all");
+    expect(() => sse.send("message", 1, { to: "" })).toThrow('The id is ""; pass a string that is not empty');
+  });
+
+  test("over the limit newcomers are turned away with a time to come again, and the others stay", async () => {
+    const { sse, open } = await startApp({ connections: 1 });
+    const first = await open("ann").opened();
+    const second = open("ann");
+    expect(await second.rest()).toBe("end");
+    expect(second.status).toBe(200);
+    expect(second.headers["content-type"]).toBe("text/event-stream");
+    expect(second.parser.retry).toBeGreaterThanOrEqual(5_000);
+    expect(second.parser.events).toEqual([]);
+    await sse.send("message", "still here");
+    expect((await first.next()).data).toBe("still here");
+    first.leave();
+    await vi.waitFor(() => expect(sse.size).toBe(0));
+    const third = await open("bob").opened();
+    expect(third.ended).toBeNull();
+  });
+
+  test("the error of the limit is the application's to answer as well, with nothing sent before", async () => {
+    const errors: unknown[] = [];
+    const { open } = await startApp({ connections: 0 }, (sse, user, res) => {
+      try {
+        sse.attach(user, res);
+      } catch (error) {
+        errors.push(error);
+        res.status(503).json({ full: true });
+      }
+    });
+    const client = await open("ann").opened();
+    expect(client.status).toBe(503);
+    expect(errors[0]).toBeInstanceOf(OverloadError);
+    expect(errors[0]).toBeInstanceOf(SourcecastError);
+    expect(errors[0]).toMatchObject({ code: "ERR_SSE_LIMIT", name: "OverloadError" });
+  });
+
+  test("connectionTimeout ends a connection, and its client loses nothing", async () => {
+    const { sse, open } = await startApp({ connectionTimeout: 200 });
+    const first = open("ann");
+    await first.opened();
+    await sse.send("count", 1);
+    const { lastEventId } = await first.next();
+    expect(await first.rest()).toBe("end");
+    expect(first.parser.retry).toBeGreaterThan(0);
+    expect(sse.size).toBe(0);
+    await sse.send("count", 2);
+    const again = open("ann", { headers: { "last-event-id": lastEventId } });
+    expect((await again.next()).data).toBe("2");
+  });
+
+  test("idleTimeout ends those who hear nothing, and no others", async () => {
+    const { sse, open } = await startApp({ idleTimeout: 600 });
+    const busy = await open("busy").opened();
+    const idle = await open("idle").opened();
+    const timer = setInterval(() => sse.send("tick", 1, { to: "busy" }), 20);
+    cleanups.push(() => clearInterval(timer));
+    expect(await idle.rest()).toBe("end");
+    expect(busy.ended).toBeNull();
+    expect(sse.has("busy")).toBe(true);
+    expect(sse.has("idle")).toBe(false);
+  });
+
+  test("close ends all streams of one id", async () => {
+    const { sse, open } = await startApp();
+    const tabs = [await open("ann").opened(), await open("ann").opened()];
+    const bob = await open("bob").opened();
+    expect(sse.close("ann")).toBe(2);
+    expect(sse.close("ann")).toBe(0);
+    for (const tab of tabs) expect(await tab.rest()).toBe("end");
+    expect(sse.size).toBe(1);
+    expect(bob.ended).toBeNull();
+  });
+
+  test("attach gives the source, once it is open", async () => {
+    const { open } = await startApp({}, async (sse, user, res) => {
+      const source = await sse.attach(user, res, { headers: { "x-own": "yes" } });
+      source?.dispatch("welcome", { user });
+    });
+    const client = open("ann");
+    expect(await client.next()).toMatchObject({ type: "welcome", data: '{"user":"ann"}' });
+    expect(client.headers["x-own"]).toBe("yes");
+  });
+
+  test("a close before the stream is open ends it", async () => {
+    const { sse, open } = await startApp({}, (sse, user, res) => {
+      sse.attach(user, res);
+      sse.close(user);
+    });
+    expect(await open("ann").rest()).toBe("end");
+    expect(sse.size).toBe(0);
+  });
+
+  test("data that is undefined is not sent, and the type is message if it is undefined", async () => {
+    const { sse, open } = await startApp();
+    const client = await open("ann").opened();
+    expect(await sse.send("nothing", undefined)).toBeNull();
+    await sse.send(undefined, null);
+    expect(await client.next()).toMatchObject({ type: "message", data: "null" });
+  });
+
+  test("a send that fails rejects, and is told to onError where nobody waits", async () => {
+    const failures: string[] = [];
+    const { sse } = await startApp({
+      onError: (error, { stage }) => failures.push(`${stage}: ${(error as Error).name}`),
+    });
+    await expect(sse.send("sse:gap", 1)).rejects.toMatchObject({ code: "ERR_SSE_TYPE" });
+    sse.send("sse:gap", 1);
+    await vi.waitFor(() => expect(failures).toEqual(["publish: SourcecastTypeError", "publish: SourcecastTypeError"]));
+  });
+
+  test("a response that has a stream already is refused", async () => {
+    const errors: unknown[] = [];
+    const { open } = await startApp({}, (sse, user, res) => {
+      sse.attach(user, res);
+      for (const again of [() => sse.attach(user, res), () => openEventSource(res.req, res)]) {
+        try {
+          again();
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    });
+    const client = await open("ann").opened();
+    expect(client.ended).toBeNull();
+    expect(errors).toMatchObject([{ code: "ERR_SSE_RESPONSE_TAKEN" }, { code: "ERR_SSE_RESPONSE_TAKEN" }]);
+  });
+
+  test("a failure while a stream opens frees its place", async () => {
+    const failures: string[] = [];
+    const { sse, open } = await startApp({ onError: (_error, { stage }) => failures.push(stage) }, (sse, user, res) =>
+      sse.attach(user, res, { cors: { origin: 7 as never } }),
+    );
+    await open("ann", { headers: { origin: "http://localhost" } }).rest();
+    await vi.waitFor(() => expect(failures).toEqual(["attach"]));
+    expect(sse.size).toBe(0);
+  });
+});
+
+/** The place of an event in the log, out of its id. */
+function offsetOf(id: string | null): number {
+  return Number(id?.split(".")[1]);
+}

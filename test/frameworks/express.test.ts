@@ -1,0 +1,5 @@
+import { serveSuite } from "../contracts/serve.ts";
+import { startFixture } from "../support/fixture.ts";
+
+serveSuite("Express 5", () => startFixture("express"));
+serveSuite("Express 4", () => startFixture("express", { versions: { express: "4.22.3" } }));
