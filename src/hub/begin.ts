@@ -29,7 +29,9 @@ async function resume(subscription: Subscription, cursor: Cursor | null): Promis
   for (const end of ends) if (end.offset <= offset) subscription.hasEnded(end.channel);
   subscription.told = offset;
   subscription.moveTo(offset, epoch);
-  if (resumption.kind === "gap") await declareGap(subscription, resumption.to, "trimmed");
+  if (resumption.kind === "gap") return declareGap(subscription, resumption.to, "trimmed");
+  // To the letter of the standard a client begins each stream without an id; browsers keep the one that they have.
+  subscription.tell(silentPositionFrame(formatCursor(epoch, offset, (cursor as Cursor).witness)));
 }
 
 /** A client without a position: the state of its channels, the last events if it is to have them, then what comes. */

@@ -37,7 +37,7 @@ export async function follow(
   const options = (Array.isArray(named) ? { channels: named } : named) as SubscribeOptions;
   const headers = new Headers(init.headers);
   if (lastEventId !== undefined) headers.set("last-event-id", lastEventId);
-  return new HubClient(await hub.response(request({ ...init, headers }), options), hub, options);
+  return new HubClient(await hub.response(request({ ...init, headers }), options), hub, options, lastEventId);
 }
 
 /** Follows, and waits until the client has its place in the log. */
@@ -57,14 +57,16 @@ export class HubClient {
   ended = false;
   readonly #hub: Hub;
   readonly #options: SubscribeOptions;
+  readonly #sentId: string;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
   #paused = false;
   #reading = false;
   #heard = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(response: Response, hub: Hub, options: SubscribeOptions) {
+  constructor(response: Response, hub: Hub, options: SubscribeOptions, sentId = "") {
     clients.push(this);
+    this.#sentId = sentId;
     this.response = response;
     this.status = response.status;
     this.#hub = hub;
@@ -93,8 +95,9 @@ export class HubClient {
     return this.events.filter((event) => event.type === `sse:${type}`).map(({ data }) => JSON.parse(data));
   }
 
+  /** What a browser would send: what it sent before, until it hears of another. */
   get lastEventId(): string {
-    return this.parser.lastEventId;
+    return this.parser.lastEventId || this.#sentId;
   }
 
   /** Resolves as soon as `condition` holds; fails when the stream ends before. */

@@ -181,6 +181,14 @@ describe("the position of a client", () => {
     expect(client.events).toHaveLength(1);
   });
 
+  test("a client that came back has its own again, if it follows the standard to the letter", async () => {
+    const { hub } = openHub();
+    const [first = ""] = await publish(hub.channel("news"), 1, 1);
+    const client = await joined(hub, "news", { lastEventId: first });
+    expect(client.parser.lastEventId).toBe(first);
+    expect(client.events).toEqual([]);
+  });
+
   test("a newcomer to whom something came hears of no other", async () => {
     const { hub } = openHub();
     const client = await joined(hub, "news");
