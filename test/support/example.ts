@@ -73,6 +73,25 @@ export class Example {
     return ServerProcess.start({ args, cwd: this.folder, ...options });
   }
 
+  /** Starts what `npm start` would start. */
+  startScript(env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
+    return ServerProcess.start({ ...this.#script("start"), cwd: this.folder, env });
+  }
+
+  /** Runs what `npm run build` would run. */
+  build(): Promise<string> {
+    const { program, args } = this.#script("build");
+    return runQuietly(program, args, { cwd: this.folder, env: { NODE_ENV: undefined } });
+  }
+
+  /** Without npm and a shell in between, which would get the signals in place of the program. */
+  #script(name: "start" | "build"): { program: string; args: string[] } {
+    const { scripts } = JSON.parse(readFileSync(join(this.folder, "package.json"), "utf8"));
+    const [program, ...args] = scripts[name].split(" ");
+    const installed = join(this.folder, "node_modules/.bin", program);
+    return { program: existsSync(installed) ? installed : program, args };
+  }
+
   /** What TypeScript finds in it, by its own tsconfig.json. */
   async typeErrors(): Promise<string> {
     const tsc = join(root, "node_modules/typescript/lib/tsc.js");

@@ -15,3 +15,9 @@ export async function startFixture(
   const example = await installExample(name, { ...options, files });
   return example.start([...args, "server.mjs"], program === undefined ? {} : { program });
 }
+
+/** Starts an example as it is. */
+export async function startExample(name: string, options: InstallOptions = {}): Promise<ServerProcess> {
+  const example = await installExample(name, options);
+  return example.startScript();
+}

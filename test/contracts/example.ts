@@ -1,0 +1,46 @@
+/** What the examples have in common, whatever their framework: a page that shows the time, as a stream tells it. */
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { launchChromium } from "../support/browser.ts";
+import { Http1Client } from "../support/client.ts";
+import type { ServerProcess } from "../support/server-process.ts";
+import { within } from "../support/within.ts";
+
+/** The suite. `start` starts the example as its users do. */
+export function exampleSuite(name: string, start: () => Promise<ServerProcess>): void {
+  describe(`the example for ${name}`, () => {
+    let server: ServerProcess;
+    let browser: Browser;
+
+    beforeAll(async () => {
+      [server, browser] = await Promise.all([start(), launchChromium()]);
+    }, 300_000);
+
+    afterAll(async () => {
+      await browser?.close();
+      await server?.stop();
+    });
+
+    test("the page shows the time, and then another", async () => {
+      const page = await browser.newPage();
+      const errors: Error[] = [];
+      page.on("pageerror", (error) => errors.push(error));
+      await page.goto(server.origin, { waitUntil: "domcontentloaded" });
+      const time = page.locator("#time", { hasText: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ });
+      const first = (await time.textContent()) as string;
+      await page.locator("#time", { hasNotText: first }).waitFor();
+      await time.waitFor();
+      expect(errors).toEqual([]);
+      await page.close();
+    });
+
+    test("a signal ends the stream, and then the process", async () => {
+      const client = new Http1Client(server.port, { path: "/events" });
+      expect((await within(10_000, "an event", client.next())).type).toBe("time");
+      server.newOutput();
+      await server.stop("SIGTERM");
+      expect(await within(10_000, "the end", client.rest())).toBe("end");
+      expect(server.newOutput()).toBe("");
+    });
+  });
+}
