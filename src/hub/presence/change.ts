@@ -1,11 +1,11 @@
 import type { NewEntry } from "../../logs/log.ts";
 import {
-  type Attendant,
   type Cell,
   isMember,
   type MemberCell,
   type Placed,
   type ProcessCell,
+  type ProcessState,
   placeOf,
   presenceChannel,
   type Roster,
@@ -59,13 +59,13 @@ export class Change {
   }
 
   /** Frees what a process has, as far as there is room; where it said that it is alive comes last. */
-  release(attendant: Attendant, room: number): void {
-    for (const cell of attendant.cells.values()) {
+  release({ cells }: ProcessState, room: number): void {
+    for (const cell of cells.values()) {
       if (!isMember(cell) || this.#cells.has(cell.key)) continue;
       if (this.size >= room) return;
       this.free(cell);
     }
-    for (const cell of attendant.cells.values()) if (!isMember(cell)) this.#cells.set(cell.key, null);
+    for (const cell of cells.values()) if (!isMember(cell)) this.#cells.set(cell.key, null);
   }
 
   /** The cells as entries, which the log refuses if anybody has written a cell that is not in the roster. */

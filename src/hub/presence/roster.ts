@@ -23,7 +23,7 @@ export type Cell = ProcessCell | MemberCell | null;
 export type Placed<C> = C & { readonly key: string; readonly offset: number };
 
 /** What is known of a process. */
-export interface Attendant {
+export interface ProcessState {
   readonly process: string;
   /** Of the cell in which it says that it is alive. */
   key: string | undefined;
@@ -40,7 +40,7 @@ export interface Attendant {
  */
 export class Roster {
   /** Those who wrote a cell that still holds. */
-  readonly processes: Map<string, Attendant> = new Map();
+  readonly processes: Map<string, ProcessState> = new Map();
   readonly #lease: number;
   readonly #cells = new Map<string, { cell: Placed<ProcessCell | MemberCell> | null; offset: number }>();
   readonly #free = new Set<string>();
@@ -85,18 +85,18 @@ export class Roster {
 
   #add(cell: Placed<ProcessCell | MemberCell>, time: number): void {
     const { process, key } = cell;
-    let attendant = this.processes.get(process);
-    if (attendant === undefined) {
-      attendant = { process, key: undefined, lease: this.#lease, seen: time, cells: new Map() };
-      this.processes.set(process, attendant);
+    let state = this.processes.get(process);
+    if (state === undefined) {
+      state = { process, key: undefined, lease: this.#lease, seen: time, cells: new Map() };
+      this.processes.set(process, state);
     }
-    attendant.seen = time;
-    attendant.cells.set(key, cell);
+    state.seen = time;
+    state.cells.set(key, cell);
     this.#free.delete(key);
     if (isMember(cell)) this.#addMember(cell);
     else {
-      attendant.key = key;
-      attendant.lease = cell.lease;
+      state.key = key;
+      state.lease = cell.lease;
     }
   }
 
@@ -107,10 +107,10 @@ export class Roster {
   }
 
   #remove(cell: Placed<ProcessCell | MemberCell>): void {
-    const attendant = this.processes.get(cell.process) as Attendant;
-    attendant.cells.delete(cell.key);
-    if (attendant.key === cell.key) attendant.key = undefined;
-    if (attendant.cells.size === 0) this.processes.delete(cell.process);
+    const state = this.processes.get(cell.process) as ProcessState;
+    state.cells.delete(cell.key);
+    if (state.key === cell.key) state.key = undefined;
+    if (state.cells.size === 0) this.processes.delete(cell.process);
     if (isMember(cell)) this.#removeMember(cell);
   }
 
