@@ -61,14 +61,23 @@ export interface EventStream<E> {
  * An event route for a ts-rest contract, typed by the events that it sends. A browser may import it.
  *
  * @example
- * ```ts
+ * ```ts excerpt examples/ts-rest/contract.ts
  * import { initContract } from "@ts-rest/core";
  * import { defineEvents } from "sourcecast/contract";
  * import { eventRoute } from "sourcecast/ts-rest";
  * import { z } from "zod";
  *
- * export const contract = initContract().router({
- *   getEvents: eventRoute({ path: "/events", events: defineEvents({ message: z.object({ text: z.string() }) }) }),
+ * const c = initContract();
+ *
+ * const message = z.object({ id: z.string(), message: z.string() });
+ *
+ * export const events = defineEvents({ message });
+ *
+ * export const contract = c.router({
+ *   getEvents: eventRoute({
+ *     path: "/events",
+ *     events,
+ *   }),
  * });
  * ```
  */
@@ -85,16 +94,16 @@ export function eventRoute<const R extends EventRouteInit>(
  *
  * @throws {SourcecastTypeError} when a controller neither opened a stream nor returned a result.
  * @example
- * ```ts
- * import { initServer } from "@ts-rest/express";
- * import { createSSE } from "sourcecast/express";
+ * ```ts excerpt examples/ts-rest/server.ts
  * import { eventHandler } from "sourcecast/ts-rest";
- * import { contract } from "./contract";
+ * import { contract, events } from "./contract.ts";
  *
- * const sse = createSSE();
- * export const router = initServer().router(contract, {
+ * const s = initServer();
+ * const router = s.router(contract, {
  *   getEvents: eventHandler(async ({ req, res }) => {
- *     sse.attach(req.ip ?? "nobody", res);
+ *     const user = userOf(req);
+ *     if (user === undefined) return { status: 401, body: { error: "Say who you are: ?user=" } };
+ *     sse.attach(user, res);
  *   }),
  * });
  * ```
@@ -119,12 +128,15 @@ export function eventHandler<I extends { res: object }>(
  * Opens an event route as its client, with the data of each event as the contract types it.
  *
  * @example
- * ```ts
+ * ```ts excerpt examples/ts-rest/client.ts
  * import { openEvents } from "sourcecast/ts-rest";
- * import { contract } from "./contract";
+ * import { contract } from "./contract.ts";
  *
- * const stream = openEvents(contract.getEvents, { baseUrl: "http://localhost:3000" });
- * stream.on("message", ({ text }) => console.log(text));
+ * const stream = openEvents(contract.getEvents, { baseUrl: "http://localhost:3000", query: { user: "ann" } });
+ *
+ * stream.on("message", ({ id, message }, event) => {
+ *   console.log(`${id.padStart(4)}: ${message} (${event.lastEventId})`);
+ * });
  * ```
  */
 export function openEvents<Path extends string, C>(

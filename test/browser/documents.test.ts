@@ -6,7 +6,7 @@ import { launchChromium } from "../support/browser.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const blocks = blocksOfDocuments();
-const workspace = new Workspace(blocks);
+const workspace = new Workspace(blocks.filter(({ kind }) => kind !== "excerpt"));
 let browser: Awaited<ReturnType<typeof launchChromium>>;
 
 beforeAll(async () => {

@@ -1,11 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { type Block, blocksOfDocstrings, blocksOfDocuments, unprinted } from "../support/blocks.ts";
+import { type Block, blocksOfDocstrings, blocksOfDocuments, strangeLines, unprinted } from "../support/blocks.ts";
 import { type Outcome, startAll, Workspace } from "../support/workspace.ts";
 
 const blocks = [...blocksOfDocuments(), ...blocksOfDocstrings()];
 const complete = blocks.filter(({ kind }) => kind === "complete");
 const servers = blocks.filter(({ kind }) => kind === "server");
-const workspace = new Workspace(blocks);
+const excerpts = blocks.filter(({ kind }) => kind === "excerpt");
+const workspace = new Workspace(blocks.filter((block) => !excerpts.includes(block)));
 // The types of all at once, and no more than two processes at a time.
 const typeErrors = workspace.typeErrors();
 const outcomes = startAll([...complete, ...servers], 2, async (block) => {
@@ -33,6 +34,10 @@ describe("a complete block runs, ends by itself and prints what it says", () => 
     expect(end).toBe(0);
     expect(unprinted(block, stdout.split("\n")), `It printed:\n${stdout}`).toEqual([]);
   });
+});
+
+test.each(excerpts)("the lines of $name are those of $path", (block) => {
+  expect(strangeLines(block)).toEqual([]);
 });
 
 describe("a server answers with an event stream, and ends on SIGTERM", () => {

@@ -20,11 +20,15 @@ Server.prototype.listen = function (this: Server, ...args: unknown[]): Server {
 process.channel?.unref();
 
 const block = (await import(pathToFileURL(process.argv[2] ?? "").href)) as { GET?: unknown };
-if (typeof block.GET === "function") await get(block.GET as (request: Request) => Response | Promise<Response>);
+if (typeof block.GET === "function") await get(block.GET as Handler);
 
-async function get(handler: (request: Request) => Response | Promise<Response>): Promise<void> {
+type Handler = (request: Request & { request: Request }) => Response | Promise<Response>;
+
+async function get(handler: Handler): Promise<void> {
   const leaving = new AbortController();
-  const response = await handler(new Request("http://localhost/", { signal: leaving.signal }));
+  const request = new Request("http://localhost/", { signal: leaving.signal });
+  // Some frameworks pass the request, others an object that has it.
+  const response = await handler(Object.assign(request, { request }));
   const type = response.headers.get("content-type");
   if (response.status !== 200 || type !== "text/event-stream")
     throw new Error(`GET answered ${response.status}, ${type}`);

@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { root } from "./package.ts";
 
 /**
- * How a block is checked. All are type-checked; beyond that, a `complete` one runs until it ends by itself, a `server`
- * answers a request and ends on SIGTERM, a `browser` one runs in a browser against the server before it, and a `fragment`
- * needs something that only an application has.
+ * How a block is checked. A `complete` one runs until it ends by itself, a `server` answers a request and ends on SIGTERM, a
+ * `browser` one runs in a browser against the server before it, and a `fragment` needs something that only an application
+ * has: all of these are type-checked. An `excerpt` is of a file that other tests run.
  */
-export type Kind = "complete" | "server" | "browser" | "fragment";
+export type Kind = (typeof kinds)[number];
+
+const kinds = ["complete", "server", "browser", "fragment", "excerpt"] as const;
 
 export interface Block {
   /** `docs/resume.md:12`, where its code begins. */
@@ -17,7 +19,7 @@ export interface Block {
   /** Of its first line of code, counted from 1. */
   readonly line: number;
   readonly kind: Kind;
-  /** What the server is asked for: the word behind `server`. */
+  /** The word behind the kind: what a server is asked for, or the file of an excerpt. */
   readonly path: string;
   readonly code: string;
   /** What it says that it prints: the comments behind `console.log()`, or on the line below it. */
@@ -53,8 +55,11 @@ function read(file: string): string {
 function blocksOf(file: string, lines: readonly string[]): Block[] {
   const blocks: Block[] = [];
   for (let index = 0; index < lines.length; index++) {
-    const info = /^```ts\b(.*)$/.exec(lines[index] ?? "")?.[1];
-    if (info === undefined) continue;
+    const [, language, info = ""] = /^```(\w+)\b(.*)$/.exec(lines[index] ?? "") ?? [];
+    if (/^(js|jsx|javascript|typescript)$/.test(language ?? "")) {
+      throw new Error(`The block at ${file}:${index + 1} is not checked by anything: make it one of ts`);
+    }
+    if (language !== "ts") continue;
     const end = lines.indexOf("```", index);
     if (end === -1) throw new Error(`The block at ${file}:${index + 1} has no end`);
     blocks.push(blockOf(file, index + 2, info.trim(), lines.slice(index + 1, end)));
@@ -66,8 +71,8 @@ function blocksOf(file: string, lines: readonly string[]): Block[] {
 function blockOf(file: string, line: number, info: string, lines: readonly string[]): Block {
   const [word = "", path = "/"] = info.split(" ");
   const kind = word === "" ? "complete" : word;
-  if (!["complete", "server", "browser", "fragment"].includes(kind)) {
-    throw new Error(`The block at ${file}:${line} is called "${word}"; it is server, browser, fragment or nothing`);
+  if (!kinds.includes(kind as Kind)) {
+    throw new Error(`The block at ${file}:${line} is called "${word}"; it is one of ${kinds.join(", ")}`);
   }
   return {
     name: `${file}:${line}`,
@@ -86,6 +91,21 @@ function printsOf(lines: readonly string[]): string[] {
     const said = / \/\/ (.+)$/.exec(line)?.[1] ?? /^ *\/\/ (.+)$/.exec(lines[index + 1] ?? "")?.[1];
     return said === undefined ? [] : [said];
   });
+}
+
+/** The lines of an excerpt that are not in its file, or not in this order. Others may be between them. */
+export function strangeLines(block: Block): string[] {
+  const lines = trimmedLines(read(block.path));
+  let next = 0;
+  return trimmedLines(block.code).filter((line) => {
+    const found = lines.indexOf(line, next);
+    if (found !== -1) next = found + 1;
+    return found === -1;
+  });
+}
+
+function trimmedLines(text: string): string[] {
+  return text.split("\n").flatMap((line) => line.trim() || []);
 }
 
 /** What was said to be printed and was not. An ellipsis stands for any text. */
