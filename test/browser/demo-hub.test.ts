@@ -93,6 +93,22 @@ describe("with a log that keeps everything", () => {
     expect(await messages(bob)).toEqual(["Before the kill", "After the kill"]);
   });
 
+  test("what happens between a page and its stream is heard once", async () => {
+    const ada = await fixture.open();
+    await say(ada, "Before the page");
+    const late = await ada.context().newPage();
+    const { promise: opened, resolve: open } = Promise.withResolvers<void>();
+    await late.route("**/events?*", (route) => opened.then(() => route.continue()));
+    await late.goto(fixture.demo.address);
+    await say(ada, "Before the stream");
+    open();
+    await connected(late);
+    await heard(late, "Before the stream");
+    await say(ada, "After it");
+    await heard(late, "After it");
+    expect(await messages(late)).toEqual(["Before the page", "Before the stream", "After it"]);
+  });
+
   test("a story survives a reload of its page, and goes on", async () => {
     const ada = await fixture.open();
     await ada.click("#story-button");
