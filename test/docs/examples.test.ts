@@ -23,6 +23,14 @@ test("the documentation has blocks of each kind that runs", () => {
   expect(servers.length).toBeGreaterThan(0);
 });
 
+test("the README begins with a server in ten lines and a client in five", () => {
+  const [server, client] = blocks.filter(({ file }) => file === "README.md");
+  expect(server).toMatchObject({ kind: "server" });
+  expect(client).toMatchObject({ kind: "browser" });
+  expect(server?.code.split("\n").length).toBeLessThanOrEqual(10);
+  expect(client?.code.split("\n").length).toBeLessThanOrEqual(5);
+});
+
 test("every code block compiles, in one program", async () => {
   expect(await typeErrors).toEqual([]);
 });
