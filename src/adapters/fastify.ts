@@ -1,0 +1,100 @@
+import type { Connection } from "../connection.ts";
+import { quote, SourcecastTypeError } from "../errors.ts";
+import { type Hub, openSubscription } from "../hub/hub.ts";
+import type { SubscribeOptions } from "../hub/options.ts";
+import type { ContractOptions, SourceOptions } from "../options.ts";
+import type { NodeResponse } from "../sinks/node.ts";
+import { type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
+import { EventSource } from "../source.ts";
+import type { Events } from "../typing.ts";
+import type { Duration } from "../units.ts";
+
+/** What is needed of Fastify's request. */
+export interface FastifyRequestLike {
+  readonly raw: NodeRequest;
+}
+
+/** What is needed of Fastify's reply. */
+export interface FastifyReplyLike {
+  readonly raw: NodeResponse;
+  readonly sent: boolean;
+  getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>;
+  hijack(): unknown;
+}
+
+/**
+ * Opens an event source on a reply of Fastify, with the headers that its hooks and plugins have set so far. The handler
+ * returns nothing after it. Hooks that run when a reply is sent do not see it; those for `onResponse` run at its end.
+ *
+ * @throws {SourcecastTypeError} for the request and response of Node, and for a reply that has been sent already.
+ * @example
+ * ```ts excerpt examples/fastify/server.js
+ * import fastify from "fastify";
+ * import { openEventSource, respond } from "sourcecast/fastify";
+ *
+ * const app = fastify();
+ *
+ * app.get("/events", (request, reply) => {
+ *   const source = openEventSource(request, reply);
+ *   clients.add(source);
+ * });
+ * ```
+ */
+export function openEventSource<E extends Events = false>(
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  options?: (SourceOptions & ContractOptions<E>) | Duration,
+): EventSource<E> {
+  const source = new EventSource<E>(fastifyConnection("openEventSource", request, reply), options);
+  // Only now: an error before the stream is Fastify's own to answer.
+  reply.hijack();
+  return source;
+}
+
+/**
+ * Answers a request with a stream of a hub's channels, as `hub.response()` does. The handler returns or awaits its promise.
+ *
+ * @returns The source, or `null` where the request was answered with something else.
+ * @throws {SourcecastTypeError} for channel names and options that are not allowed, with nothing sent.
+ * @example
+ * ```ts excerpt examples/fastify/server.js
+ * import { createHub, EventSourceSet } from "sourcecast";
+ * import { openEventSource, respond } from "sourcecast/fastify";
+ *
+ * const hub = createHub();
+ *
+ * app.get("/news", (request, reply) => respond(hub, request, reply, { channels: ["news"] }));
+ * ```
+ */
+export async function respond<E extends Events>(
+  hub: Hub<E>,
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  options: SubscribeOptions,
+): Promise<EventSource | null> {
+  const source = await openSubscription(hub as Hub<never>, fastifyConnection("respond", request, reply), options);
+  reply.hijack();
+  return source;
+}
+
+function fastifyConnection(caller: string, request: FastifyRequestLike, reply: FastifyReplyLike): Connection {
+  if (typeof reply?.hijack !== "function" || request?.raw === undefined) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_REQUEST",
+      `${caller}() of sourcecast/fastify takes Fastify's request and reply, but got ${quote(request)} and ` +
+        `${quote(reply)}; for those of node:http use sourcecast/node`,
+    );
+  }
+  if (reply.sent) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_RESPONSE_TAKEN",
+      "The reply has been sent already; open the event source in its place, and return nothing after it",
+    );
+  }
+  const connection = nodeConnection(caller, request.raw, reply.raw);
+  // Fastify keeps headers to itself until it sends, which it will not do.
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) reply.raw.setHeader(name, value);
+  }
+  return connection;
+}
