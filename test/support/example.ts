@@ -34,8 +34,6 @@ const lockDeadline = 240_000;
 export interface InstallOptions {
   /** Other versions than the example's own, for a second installation beside the first. */
   versions?: Record<string, string>;
-  /** Packages that the tests need beside the example, such as a runtime. */
-  also?: Record<string, string>;
   /** Files or folders that the tests put beside the example's own. */
   files?: readonly string[];
 }
@@ -54,6 +52,19 @@ export async function installExample(name: string, options: InstallOptions = {})
     unlock();
   }
   return new Example(folder);
+}
+
+/** Installs packages in a folder of their own, such as a runtime, and returns where they are. */
+export async function installPackages(dependencies: Record<string, string>): Promise<string> {
+  const folder = join(cache, Object.entries(dependencies).flat().join("+").replaceAll("/", "-"));
+  mkdirSync(folder, { recursive: true });
+  const unlock = await lock(`${folder}.lock`);
+  try {
+    await installDependencies(folder, { dependencies });
+  } finally {
+    unlock();
+  }
+  return join(folder, "node_modules");
 }
 
 /** An installed example. */
@@ -109,7 +120,7 @@ interface Manifest {
 }
 
 /** A fresh copy of everything but what was installed or built. */
-function copyExample(name: string, folder: string, { versions = {}, also, files = [] }: InstallOptions): Manifest {
+function copyExample(name: string, folder: string, { versions = {}, files = [] }: InstallOptions): Manifest {
   for (const entry of readdirSync(folder)) {
     if (!["node_modules", ".installed", ".unpacked"].includes(entry)) {
       rmSync(join(folder, entry), { recursive: true, force: true });
@@ -126,7 +137,6 @@ function copyExample(name: string, folder: string, { versions = {}, also, files 
       if (group && versions[dependency]) group[dependency] = versions[dependency];
     }
   }
-  if (also !== undefined) manifest.devDependencies = { ...manifest.devDependencies, ...also };
   return manifest;
 }
 

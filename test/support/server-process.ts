@@ -69,6 +69,11 @@ export class ServerProcess implements AsyncDisposable {
     return output;
   }
 
+  /** Sends it a signal that it does something else with than to end. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   /** Asks it to end and waits until it has. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<Exit> {
     if (this.running) {

@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { serveSuite } from "../contracts/serve.ts";
+import { type ClientRequest, Http1Client } from "../support/client.ts";
+import { type Example, installExample } from "../support/example.ts";
+import { startFixture } from "../support/fixture.ts";
+import { root } from "../support/package.ts";
+import { deno } from "../support/runtimes.ts";
+import type { ServerProcess } from "../support/server-process.ts";
+import { eventually } from "../support/within.ts";
+
+const bun = join(root, "node_modules/.bin/bun");
+
+serveSuite("Oak on Node", () => startFixture("oak"));
+serveSuite("Oak on Deno", async () => startFixture("oak", { program: await deno(), args: ["run", "--allow-all"] }));
+// There Oak has web requests, as on Deno with its own package.
+serveSuite("Oak on Bun", () => startFixture("oak", { program: bun }));
+
+test("the end of an application ends its streams, and a stream that ended leaves no listener", async () => {
+  await using server = await startFixture("oak");
+  const listeners = async (): Promise<number> =>
+    Number(await (await fetch(`${server.origin}/listeners`, { headers: { connection: "close" } })).text());
+  const stays = await new Http1Client(server.port, { path: "/count" }).opened();
+  const leaves = await new Http1Client(server.port, { path: "/count" }).opened();
+  expect(await listeners()).toBe(2);
+  leaves.leave();
+  await eventually("one listener is left", listeners, (count) => count === 1);
+  server.signal("SIGUSR2");
+  expect(await stays.rest()).toBe("end");
+  expect(server.newOutput()).toBe("");
+});
+
+describe.each([
+  ["Node", async () => ({})],
+  ["Deno", async () => ({ program: await deno(), args: ["run", "--allow-all"] })],
+])("the example of Oak on %s", (runtime, program) => {
+  let example: Example;
+  let server: ServerProcess;
+  const clients: Http1Client[] = [];
+
+  beforeAll(async () => {
+    example = await installExample("oak");
+    const { args = [], ...rest }: { program?: string; args?: string[] } = await program();
+    server = await example.start([...args, "server.ts"], rest);
+  }, 300_000);
+
+  afterAll(async () => {
+    for (const client of clients) client.leave();
+    await server?.stop();
+  });
+
+  function open(path: string, request: ClientRequest = {}): Http1Client {
+    const client = new Http1Client(server.port, { path, ...request });
+    clients.push(client);
+    return client;
+  }
+
+  test.runIf(runtime === "Node")("its types fit those of Oak", async () => {
+    expect(await example.typeErrors()).toBe("");
+  });
+
+  test("what is dispatched before the handler returns arrives in order", async () => {
+    const client = open("/sse");
+    expect(await client.next()).toEqual({ type: "message", data: '{"hello":"world"}', lastEventId: "" });
+    expect(await client.next()).toEqual({ type: "ping", data: '{"hello":"world"}', lastEventId: "" });
+    expect(client.parser.comments).toContain(" for those who debug");
+    expect(client.headers).toMatchObject({ "x-custom-header": "custom value", "content-type": "text/event-stream" });
+  });
+
+  test("an event that a local listener cancelled is not sent", async () => {
+    const client = open("/sse");
+    await client.next();
+    await client.next();
+    const response = await fetch(`${server.origin}/messages`, {
+      method: "POST",
+      body: JSON.stringify({ to: "all" }),
+      headers: { "content-type": "application/json", connection: "close" },
+    });
+    expect(((await response.json()) as { served: number }).served).toBeGreaterThan(0);
+    expect((await client.next()).data).toBe('{"to":"all"}');
+  });
+
+  test("who does not accept event streams is told so", async () => {
+    const client = open("/sse", { headers: { accept: "application/json" } });
+    await client.until(() => client.status !== 0);
+    expect(client.status).toBe(406);
+    server.newOutput();
+  });
+
+  test("await ctx.sendEvents(), and await target.close()", async () => {
+    const client = open("/once");
+    expect((await client.next()).data).toBe('{"hello":"world"}');
+    expect(await client.rest()).toBe("end");
+    expect(server.newOutput()).toBe("");
+  });
+});
