@@ -1,7 +1,11 @@
-/** Who is measured, by the file in servers/, and how it is called in tables and plots. The first is the control. */
-export const contenders = /** @type {const} */ ({
+import { hasCompiler, hasRuntime } from "./lib/command.mjs";
+import { hasNchan } from "./lib/nchan.mjs";
+
+/** How who is measured is called in tables and plots, by the file in servers/. */
+const names = {
   "control-write": "by hand: response.write()",
   "control-chunk": "by hand: prebuilt chunk to the socket",
+  "control-c": "by hand in C",
   set: "sourcecast: EventSourceSet",
   "hub-memory": "sourcecast: hub on memory",
   "hub-sqlite": "sourcecast: hub on SQLite",
@@ -11,4 +15,56 @@ export const contenders = /** @type {const} */ ({
   "fastify-sse": "@fastify/sse",
   h3: "h3",
   "hono-stream-sse": "Hono: streamSSE()",
-});
+  "web-set": "sourcecast: set, web responses",
+  "web-by-hand": "by hand: enqueue()",
+  "web-direct": "by hand: direct stream",
+  nchan: "nginx with nchan",
+};
+
+/** Those that are written to be run on Node, side by side. */
+export const onNode = available([
+  "control-write",
+  "control-chunk",
+  "control-c",
+  "set",
+  "hub-memory",
+  "hub-sqlite",
+  "hono-set",
+  "hono-by-hand",
+  "better-sse",
+  "fastify-sse",
+  "h3",
+  "hono-stream-sse",
+]);
+
+/** The name of a contender; behind an @ may be a runtime. @param {string} contender */
+export function nameOf(contender) {
+  const [, file = contender, runtime] = /^(.+)@(bun|deno)$/.exec(contender) ?? [];
+  const name = /** @type {Record<string, string>} */ (names)[file] ?? file;
+  return runtime === undefined ? name : `${name}, ${runtime === "bun" ? "Bun" : "Deno"}`;
+}
+
+/** True for those that are this package. @param {string} contender */
+export function isOurs(contender) {
+  return nameOf(contender).startsWith("sourcecast");
+}
+
+/** The file in servers/ that runs a contender. @param {string} contender */
+export function scriptOf(contender) {
+  const [file = "", runtime] = contender.split("@");
+  if (file === "control-c") return "servers/control.c";
+  return `servers/${file}.mjs${runtime === undefined ? "" : `@${runtime}`}`;
+}
+
+/** Those for which this machine has what they need. @param {string[]} contenders */
+export function available(contenders) {
+  return contenders.filter((contender) => missing(contender) === null);
+}
+
+/** What a contender needs and this machine does not have. @param {string} contender */
+export function missing(contender) {
+  const [file, runtime] = contender.split("@");
+  if (file === "control-c" && !hasCompiler()) return "a C compiler (cc)";
+  if (file === "nchan" && !hasNchan()) return "nginx with the module nchan (Debian: libnginx-mod-nchan)";
+  return runtime !== undefined && !hasRuntime(runtime) ? `the runtime ${runtime}` : null;
+}

@@ -48,6 +48,11 @@ const commands = {
     }
     return { bytes };
   },
+  /** Waits until so many have come. */
+  async until(/** @type {{ bytes: number }} */ { bytes: wanted }) {
+    while (bytes < wanted) await new Promise((resolve) => setTimeout(resolve, 2));
+    return { bytes };
+  },
   async startLatency() {
     latencies = [];
     return {};
@@ -124,3 +129,4 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...options } = JSON.parse(line);
   process.stdout.write(`${JSON.stringify(await commands[/** @type {keyof typeof commands} */ (command)](options))}\n`);
 }
+process.exit(0);

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { summary } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 
 /** Heap for each of 10,000 sources that wait, after collection; each way in a process of its own. */
 export async function idleHeap() {
   for (const kind of ["web", "node"]) {
     const results = ["by hand", "sourcecast"].map((who) => {
-      const values = Array.from({ length: 3 }, () => run(kind, who)).toSorted((a, b) => a - b);
-      return { name: who, median: values[1], low: values[0], high: values[2] };
+      return { name: who, ...summary(Array.from({ length: 3 }, () => run(kind, who))) };
     });
     printTable(`Heap of an idle ${kind} source, of 10,000`, "bytes", results);
   }

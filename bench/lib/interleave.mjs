@@ -1,4 +1,7 @@
-import { summary } from "./rounds.mjs";
+import { rotated, summary } from "./rounds.mjs";
+
+/** @typedef {Record<string, import("./rounds.mjs").Summary>} Figures By name. */
+/** @typedef {Record<string, Figures>} Results By contender. */
 
 /**
  * Runs all contenders in turn, round after round, so that a change of the machine's speed hits all of them.
@@ -7,25 +10,39 @@ import { summary } from "./rounds.mjs";
  * @param {number} rounds
  * @param {(contender: string) => Promise<Record<string, number>>} measure Several figures of one run, by name.
  * @param {(text: string) => void} progress
- * @returns {Promise<Record<string, Record<string, { median: number, low: number, high: number }>>>} By contender and figure.
+ * @returns {Promise<Results>}
  */
 export async function interleave(contenders, rounds, measure, progress) {
-  /** @type {Record<string, Record<string, number[]>>} */
-  const values = Object.fromEntries(contenders.map((contender) => [contender, {}]));
+  const runs = contenders.map((contender) => ({ contender, values: /** @type {Map<string, number[]>} */ (new Map()) }));
   for (let round = 0; round < rounds; round++) {
-    for (const contender of contenders) {
+    for (const { contender, values } of rotated(runs, round)) {
       progress(`${contender}, round ${round + 1} of ${rounds}`);
-      const figures = await measure(contender);
-      for (const [name, value] of Object.entries(figures)) {
-        values[contender][name] ??= [];
-        values[contender][name].push(value);
+      for (const [name, value] of Object.entries(await measure(contender))) {
+        values.set(name, [...(values.get(name) ?? []), value]);
       }
     }
   }
   return Object.fromEntries(
-    Object.entries(values).map(([contender, figures]) => [
+    runs.map(({ contender, values }) => [
       contender,
-      Object.fromEntries(Object.entries(figures).map(([name, all]) => [name, summary(all)])),
+      Object.fromEntries(Array.from(values, ([name, all]) => [name, summary(all)])),
     ]),
+  );
+}
+
+/**
+ * The figures of one group, for measures that take several groups in one session: their names end in that of the group.
+ *
+ * @param {Results} results
+ * @param {number} group
+ * @returns {Results}
+ */
+export function groupOf(results, group) {
+  const end = ` ${group}`;
+  return Object.fromEntries(
+    Object.entries(results).map(([contender, figures]) => {
+      const own = Object.entries(figures).filter(([name]) => name.endsWith(end));
+      return [contender, Object.fromEntries(own.map(([name, summary]) => [name.slice(0, -end.length), summary]))];
+    }),
   );
 }

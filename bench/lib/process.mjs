@@ -1,30 +1,30 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { commandOf } from "./command.mjs";
 
 const canPin = existsSync("/usr/bin/taskset");
 
-/** A process of the benchmark, spoken to in lines of JSON: pinned to one processor where the system can. */
+/** The command pinned to one processor, where the system can. @param {string[]} command @param {number} processor */
+export function pinned(command, processor) {
+  return canPin ? ["taskset", "-c", String(processor), ...command] : command;
+}
+
+/** A process of the benchmark, spoken to in lines of JSON, and pinned to one processor. */
 export class Worker {
   #child;
   /** @type {AsyncIterator<string>} */
   #lines;
 
   /**
-   * @param {string} script Path below bench/.
-   * @param {{ processor: number, args?: string[] }} options
+   * @param {string} script Path below bench/, and behind an @ the runtime that it is for, if it is not Node.
+   * @param {{ processor: number, root?: string | undefined }} options `root` is another place than bench/ to look in.
    */
-  constructor(script, { processor, args = [] }) {
-    const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
-    const command = [process.execPath, "--expose-gc", "--no-warnings", path, ...args];
-    const [file, ...rest] = canPin ? ["taskset", "-c", String(processor), ...command] : command;
-    this.#child = spawn(file, rest, { stdio: ["pipe", "pipe", "inherit"] });
+  constructor(script, { processor, root }) {
+    const [file = "", ...args] = pinned(commandOf(script, root), processor);
+    // What a server has to say on its standard error is said once, and is no reason to stop.
+    this.#child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-  }
-
-  get pid() {
-    return this.#child.pid;
   }
 
   /** The next thing that it says. @returns {Promise<any>} */
@@ -44,10 +44,22 @@ export class Worker {
     return this.hear();
   }
 
+  /** Servers and loaders end with their standard input, and clean up; those that are stuck are killed. */
   async stop() {
-    if (this.#child.exitCode !== null) return;
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGKILL");
+    this.#child.stdin.end();
+    const deadline = setTimeout(() => this.#child.kill("SIGKILL"), 1_000);
     await gone;
+    clearTimeout(deadline);
   }
+}
+
+/** Microseconds of processor time that a process has taken, all of its threads, as the kernel counts them. @param {number} pid */
+export function cpuOf(pid) {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+  }
+  return nanoseconds / 1_000;
 }

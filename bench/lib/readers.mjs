@@ -1,7 +1,7 @@
 // Holds connections to a server and throws away what comes: node readers.mjs PORT COUNT. Says "ready" when all are open.
 import { connect } from "node:net";
 
-const [port, count] = process.argv.slice(2).map(Number);
+const [port = 0, count = 0] = process.argv.slice(2).map(Number);
 let open = 0;
 for (let index = 0; index < count; index++) {
   const socket = connect({ port, host: "127.0.0.1" });

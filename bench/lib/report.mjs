@@ -1,70 +1,53 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { contenders } from "../contenders.mjs";
+import { nameOf } from "../contenders.mjs";
+import { machine } from "./machine.mjs";
+import { draw } from "./plot.mjs";
 import { printTable } from "./table.mjs";
 
 const folder = fileURLToPath(new URL("../results/", import.meta.url));
 
+const method = [
+  "Server and load generator are processes of their own, each pinned to one processor.",
+  "Rounds interleave the contenders, and each round begins with another one; figures are medians, low and high are quartiles.",
+  "Processor time is user and system time of the server's process, all of its threads, from the first publish to the last write.",
+  "Ratios within one run are what counts: figures of different runs and machines are not comparable.",
+];
+
 /**
- * Prints the tables of a measure and writes its figures as JSON, with what they were measured on.
+ * Prints the tables of a measure. Writes its figures as JSON, with what they were measured on, and its plots.
  *
- * @param {{ name: string, title: string, unit: string, control: string }} measure
- * @param {Record<string, any>} results By contender and figure, or by number of connections first.
- * @param {{ quick: boolean }} options
+ * @param {import("./measure.mjs").Measure} measure
+ * @param {import("./measure.mjs").Groups} groups
+ * @param {{ write: boolean, seconds: number }} options
  */
-export async function report(measure, results, { quick }) {
-  const groups = Object.keys(results).every((key) => /^\d+$/.test(key)) ? Object.entries(results) : [["", results]];
-  for (const [group, byContender] of groups) printGroup(measure, group, byContender);
-  if (quick) return;
+export function report(measure, groups, { write, seconds }) {
+  for (const [group, results] of Object.entries(groups)) printGroup(measure, group, results);
+  if (!write) return;
   mkdirSync(folder, { recursive: true });
-  const content = { measure: measure.name, title: measure.title, unit: measure.unit, machine: machine(), results };
-  writeFileSync(`${folder}${measure.name}.json`, `${JSON.stringify(content, null, 2)}\n`);
+  const { name, title, by, control, figures } = measure;
+  const content = { name, title, by, control, figures, method, machine: { ...machine(), seconds }, groups };
+  writeFileSync(`${folder}${name}.json`, `${JSON.stringify(content, round, 2)}\n`);
+  for (const plot of measure.plots) writeFileSync(`${folder}${plot.file}.svg`, draw(plot, measure, groups));
 }
 
 /**
- * @param {{ title: string, unit: string, control: string }} measure
+ * @param {import("./measure.mjs").Measure} measure
  * @param {string} group
- * @param {Record<string, Record<string, { median: number, low: number, high: number }>>} byContender
+ * @param {import("./interleave.mjs").Results} results
  */
-function printGroup({ title, unit, control }, group, byContender) {
-  const order = [control, ...Object.keys(byContender).filter((name) => name !== control)];
-  for (const figure of Object.keys(byContender[control])) {
-    if (figure.startsWith("loader")) continue;
-    printTable(
-      `${title}${group && `, ${group} connections`}: ${figure}`,
-      unitOf(figure, unit),
-      order.map((name) => ({ name: nameOf(name), ...byContender[name][figure] })),
-    );
+function printGroup({ title, by, control, figures }, group, results) {
+  const order = [control, ...Object.keys(results).filter((name) => name !== control)];
+  for (const [figure, { title: of, unit }] of Object.entries(figures)) {
+    const rows = order.flatMap((name) => {
+      const summary = results[name]?.[figure];
+      return summary === undefined ? [] : [{ name: nameOf(name), ...summary }];
+    });
+    printTable(`${title}${by === undefined ? "" : `, ${group} ${by}`}: ${of}`, unit, rows);
   }
 }
 
-/**
- * @param {string} figure
- * @param {string} unit
- */
-function unitOf(figure, unit) {
-  if (figure.startsWith("rate")) return "deliveries/s";
-  if (figure === "heap" || figure === "rss") return "bytes a connection";
-  return figure === "accept" ? "µs a connection" : unit;
-}
-
-/** @param {string} name */
-function nameOf(name) {
-  return /** @type {Record<string, string>} */ (contenders)[name] ?? name;
-}
-
-/** What the figures were measured on. */
-function machine() {
-  const peers = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).dependencies;
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    processor: cpus()[0]?.model ?? "unknown",
-    processors: cpus().length,
-    memory: `${Math.round(totalmem() / 1024 ** 3)} GiB`,
-    kernel: execFileSync("uname", ["-sr"], { encoding: "utf8" }).trim(),
-    node: process.version,
-    peers,
-  };
+/** Four digits say all that there is. @param {string} _key @param {unknown} value */
+function round(_key, value) {
+  return typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
 }

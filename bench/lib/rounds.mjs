@@ -2,6 +2,8 @@
  * @typedef {{ name: string, run: () => number | Promise<number> }} Contender `run` gives a cost, the smaller the better.
  */
 
+/** @typedef {{ median: number, low: number, high: number }} Summary `low` and `high` are the quartiles. */
+
 /**
  * Runs contenders in turns, so that a change of the machine's speed hits all of them, and gives the median of each with the
  * spread between its quartiles. One round more is run first and not counted.
@@ -10,21 +12,32 @@
  * @param {number} rounds
  */
 export async function compete(contenders, rounds) {
-  const costs = contenders.map(() => /** @type {number[]} */ ([]));
+  const runs = contenders.map(({ name, run }) => ({ name, run, costs: /** @type {number[]} */ ([]) }));
   for (let round = 0; round <= rounds; round++) {
-    // Each round begins with another one: who runs first after a pause has a cooler machine.
-    for (let turn = 0; turn < contenders.length; turn++) {
-      const index = (turn + round) % contenders.length;
-      const cost = await contenders[index].run();
-      if (round > 0) costs[index].push(cost);
+    for (const { run, costs } of rotated(runs, round)) {
+      const cost = await run();
+      if (round > 0) costs.push(cost);
     }
   }
-  return contenders.map(({ name }, index) => ({ name, ...summary(costs[index]) }));
+  return runs.map(({ name, costs }) => ({ name, ...summary(costs) }));
 }
 
-/** @param {number[]} values */
+/**
+ * The same in another order: who runs first after a pause has a cooler machine, so each round begins with another one.
+ *
+ * @template T
+ * @param {readonly T[]} all
+ * @param {number} by
+ */
+export function rotated(all, by) {
+  const start = by % all.length;
+  return [...all.slice(start), ...all.slice(0, start)];
+}
+
+/** @param {number[]} values @returns {Summary} */
 export function summary(values) {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (/** @type {number} */ share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+  const at = (/** @type {number} */ share) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
   return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }

@@ -1,26 +1,31 @@
+import { readFileSync } from "node:fs";
+import { scriptOf } from "../contenders.mjs";
+import { Nchan } from "./nchan.mjs";
 import { Worker } from "./process.mjs";
 
 /**
  * A server of one contender with its connections, each in a process of its own: the server alone on the first processor.
  *
  * @template T
- * @param {string} contender A file of servers/, without its ending.
+ * @param {string} contender
  * @param {number} connections
  * @param {(session: Session) => Promise<T>} measure
- * @param {{ path?: string, headers?: string }} [options]
+ * @param {{ root?: string }} [options] `root` is another folder with the same servers.
  * @returns {Promise<T>}
  */
-export async function withSession(contender, connections, measure, options = {}) {
-  const server = new Worker(`servers/${contender}.mjs`, { processor: 0 });
+export async function withSession(contender, connections, measure, { root } = {}) {
+  const server = contender === "nchan" ? await Nchan.start(0) : new Worker(scriptOf(contender), { processor: 0, root });
   const loader = new Worker("loader.mjs", { processor: 1 });
   try {
     await loader.hear();
     const { port } = await server.hear();
-    const before = await server.ask("memory");
+    const before = { ...(await server.ask("memory")), kernel: kernelMemory() };
     const { cpu: idle } = await server.ask("cpu");
-    const { wall } = await loader.ask("open", { port, count: connections, ...options });
+    const { wall } = await loader.ask("open", { port, count: connections });
     const { cpu } = await server.ask("cpu");
     return await measure({ server, loader, port, connections, opening: { wall, cpu: cpu - idle }, before });
+  } catch (cause) {
+    throw new Error(`Measuring ${contender} with ${connections} connections failed`, { cause });
   } finally {
     await Promise.all([server.stop(), loader.stop()]);
   }
@@ -28,38 +33,76 @@ export async function withSession(contender, connections, measure, options = {})
 
 /**
  * @typedef {object} Session
- * @property {Worker} server
+ * @property {Pick<Worker, "ask">} server
  * @property {Worker} loader
  * @property {number} port
  * @property {number} connections
  * @property {{ wall: number, cpu: number }} opening Microseconds that opening all connections took, in all and of the server.
- * @property {{ heap: number, rss: number }} before Memory of the server before there were any.
+ * @property {{ heap: number, rss: number, kernel: number }} before Memory of the server, and of the kernel, before there were any.
  */
 
+/** @typedef {{ cpu: number, rate: number, loaderShare: number }} Cost Nanoseconds of the server's processor for each delivery,
+ * deliveries a second, and the share of its time in which the loader was busy. */
+
 /**
- * Publishes and waits for everything to arrive.
+ * Publishes in the server itself and waits for everything to arrive.
  *
  * @param {Session} session
- * @param {{ events: number, perTick?: number, size: number }} what
- * @returns {Promise<{ cpu: number, rate: number, loaderShare: number }>} Nanoseconds of the server's processor for each
- * delivery, deliveries a second, and the share of its time in which the loader was busy.
+ * @param {{ events: number, perTick?: number, size: number, readers?: number }} what
+ * @returns {Promise<Cost>}
  */
-export async function publishAndCount({ server, loader, connections }, { events, perTick = 1, size }) {
+export function publishAndCount(session, { events, perTick = 1, size, readers = session.connections }) {
+  return count(session, events * readers, size, async () => {
+    const { cpu } = await session.server.ask("publish", { events, perTick, size });
+    return cpu;
+  });
+}
+
+/**
+ * Publishes over HTTP, with so many requests under way, and waits for everything to arrive.
+ *
+ * @param {Session} session
+ * @param {{ events: number, inFlight: number, size: number }} what
+ * @returns {Promise<Cost>}
+ */
+export function postAndCount(session, { events, inFlight, size }) {
+  const { server, loader, port, connections } = session;
+  return count(session, events * connections, size, async (arrived) => {
+    const before = await server.ask("cpu");
+    await loader.ask("publish", { port, events, inFlight, size });
+    await arrived();
+    return (await server.ask("cpu")).cpu - before.cpu;
+  });
+}
+
+/**
+ * @param {Session} session
+ * @param {number} deliveries
+ * @param {number} size
+ * @param {(arrived: () => Promise<void>) => Promise<number>} publish Gives the microseconds that it took the server.
+ */
+async function count({ loader }, deliveries, size, publish) {
   const before = await loader.ask("count");
+  let now = before;
+  const arrived = async () => {
+    for (let waits = 0; now.bytes < before.bytes + deliveries * size; waits++) {
+      if (waits > 2_000) throw new Error(`Only ${now.bytes - before.bytes} of ${deliveries * size} bytes arrived`);
+      now = await loader.ask("count");
+      if (waits > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
   const start = performance.now();
-  const { cpu } = await server.ask("publish", { events, perTick, size });
-  const deliveries = events * connections;
-  const wanted = before.bytes + deliveries * size;
-  let now = await loader.ask("count");
-  for (let waits = 0; now.bytes < wanted; waits++) {
-    if (waits > 500) throw new Error(`Only ${now.bytes - before.bytes} of ${wanted - before.bytes} bytes arrived`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    now = await loader.ask("count");
-  }
+  const cpu = await publish(arrived);
+  await arrived();
   const elapsed = performance.now() - start;
   return {
     cpu: (cpu * 1_000) / deliveries,
     rate: (deliveries * 1_000) / elapsed,
     loaderShare: (now.cpu - before.cpu) / 1_000 / elapsed,
   };
+}
+
+/** Bytes that the kernel has in use for its own objects, sockets among them. */
+export function kernelMemory() {
+  return Number(/^Slab:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1]) * 1_024;
 }

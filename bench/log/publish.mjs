@@ -16,21 +16,34 @@ const entry = (/** @type {number} */ i) => ({ channel: `channel/${i % 100}`, typ
 
 /** Each publish waits for the one before. */
 export async function oneByOne() {
-  await measure("One by one", 1, 600, { byHand: true });
+  print("One by one", await rates(1, 600, 7));
 }
 
 /** A thousand in one tick, then the next thousand. */
 export async function inBursts() {
-  await measure("In bursts of 1,000", 1_000, 12, { byHand: false });
+  print("In bursts of 1,000", await rates(1_000, 12, 7));
 }
 
 /**
- * @param {string} title
+ * The same for the table of all benchmarks.
+ *
  * @param {number} burst
  * @param {number} bursts
- * @param {{ byHand: boolean }} options
+ * @param {number} rounds
+ * @returns {Promise<import("../lib/interleave.mjs").Results>}
  */
-async function measure(title, burst, bursts, { byHand }) {
+export async function inGroups(burst, bursts, rounds) {
+  const results = await rates(burst, bursts, rounds);
+  return Object.fromEntries(results.map(({ name, ...rate }) => [name, { rate }]));
+}
+
+/** @param {string} title @param {Awaited<ReturnType<typeof rates>>} results */
+function print(title, results) {
+  printTable(`${title} (events of ${data.length} bytes, 100 channels)`, "events/s", results);
+}
+
+/** Events a second. @param {number} burst @param {number} bursts @param {number} rounds */
+async function rates(burst, bursts, rounds) {
   const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
   const path = (/** @type {string} */ name) => join(folder, name);
   const better = new Database(path("better.db"));
@@ -42,18 +55,11 @@ async function measure(title, burst, bursts, { byHand }) {
     "SQLite, durable to the loss of power": sqliteLog({ path: path("power.db"), durability: "power" }),
   };
   const contenders = Object.entries(logs).map(([name, log]) => ({ name, run: () => publish(log, burst, bursts) }));
-  const controls = byHand ? handWritten(path, bursts) : [];
-  const results = await compete([...contenders, ...controls], 7);
-  const rates = results.map(({ name, median, low, high }) => ({
-    name,
-    median: 1 / median,
-    low: 1 / high,
-    high: 1 / low,
-  }));
-  printTable(`${title} (events of ${data.length} bytes, 100 channels)`, "events/s", rates);
+  const results = await compete([...contenders, ...handWritten(path, burst === 1 ? bursts : 600)], rounds);
   for (const log of Object.values(logs)) await log.close();
   better.close();
   rmSync(folder, { recursive: true, force: true });
+  return results.map(({ name, median, low, high }) => ({ name, median: 1 / median, low: 1 / high, high: 1 / low }));
 }
 
 /** Seconds for each event. @param {import("../../dist/logs/log.js").Log} log @param {number} burst @param {number} bursts */

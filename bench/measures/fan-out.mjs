@@ -1,51 +1,57 @@
-import { contenders } from "../contenders.mjs";
+import { onNode } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { publishAndCount, withSession } from "../lib/session.mjs";
+
+const sizes = /** @type {const} */ ([
+  { size: 100, share: 1 },
+  { size: 1_024, share: 0.5 },
+  { size: 10_240, share: 0.1 },
+]);
 
 /** One event after the other to all connections, in three sizes: what a delivery costs, and how it grows with the number. */
 export const fanOut = {
   name: "fan-out",
   title: "A delivery: one event to all connections",
-  unit: "ns of processor time",
+  by: "connections",
   control: "control-chunk",
-  /** @param {{ quick: boolean, progress: (text: string) => void }} options */
+  figures: {
+    "cpu-100": { title: "100 B", unit: "ns of processor time a delivery" },
+    "rate-100": { title: "100 B", unit: "deliveries/s" },
+    "cpu-1024": { title: "1 KiB", unit: "ns of processor time a delivery" },
+    "cpu-10240": { title: "10 KiB", unit: "ns of processor time a delivery" },
+  },
+  plots: [
+    { file: "fan-out", kind: "bars", figure: "cpu-100", group: "10000" },
+    { file: "fan-out-growth", kind: "lines", figure: "cpu-100" },
+    { file: "fan-out-10-kib", kind: "bars", figure: "cpu-10240", group: "1000" },
+  ],
+  /** @param {import("../lib/measure.mjs").RunOptions} options */
   async run({ quick, progress }) {
-    /** @type {Record<string, any>} */
-    const results = {};
+    /** @type {import("../lib/measure.mjs").Groups} */
+    const groups = {};
     for (const connections of quick ? [1_000] : [100, 1_000, 10_000]) {
-      results[connections] = await interleave(
-        Object.keys(contenders),
-        quick ? 2 : connections === 10_000 ? 3 : 5,
-        (contender) => withSession(contender, connections, (session) => measure(session, quick)),
-        (text) => progress(`${connections} connections: ${text}`),
+      groups[connections] = await interleave(
+        onNode,
+        quick ? 1 : 3,
+        (contender) => withSession(contender, connections, (session) => measure(session, quick ? 20_000 : 60_000)),
+        (text) => progress(`${connections} connections, ${text}`),
       );
     }
-    return results;
+    return groups;
   },
 };
 
 /**
  * @param {import("../lib/session.mjs").Session} session
- * @param {boolean} quick
+ * @param {number} deliveries
  */
-async function measure(session, quick) {
-  const { server, loader, connections, opening, before } = session;
-  const deliveries = quick ? 30_000 : 100_000;
-  await loader.ask("settle", {});
-  const idle = await server.ask("memory");
+async function measure(session, deliveries) {
+  const { connections } = session;
+  /** @type {Record<string, number>} */
+  const figures = {};
   // What runs for the first time is compiled on the way.
   await publishAndCount(session, { events: Math.ceil(20_000 / connections), size: 100 });
-  /** @type {Record<string, number>} */
-  const figures = {
-    accept: opening.cpu / connections,
-    heap: (idle.heap - before.heap) / connections,
-    rss: (idle.rss - before.rss) / connections,
-  };
-  for (const [size, share] of [
-    [100, 1],
-    [1_024, 0.5],
-    [10_240, 0.1],
-  ]) {
+  for (const { size, share } of sizes) {
     const events = Math.max(2, Math.ceil((deliveries * share) / connections));
     const { cpu, rate, loaderShare } = await publishAndCount(session, { events, size });
     figures[`cpu-${size}`] = cpu;

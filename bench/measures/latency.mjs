@@ -1,6 +1,7 @@
-import { interleave } from "../lib/interleave.mjs";
+import { groupOf, interleave } from "../lib/interleave.mjs";
 import { publishAndCount, withSession } from "../lib/session.mjs";
 
+const connections = 1_000;
 const contenders = [
   "control-write",
   "control-chunk",
@@ -15,41 +16,50 @@ const contenders = [
 /** From the publish to the receipt, at half of what the control can carry and at nine tenths. */
 export const latency = {
   name: "latency",
-  title: "Latency from publish to receipt, 1,000 connections",
-  unit: "µs",
+  title: "From publish to receipt, 1,000 connections, 100 B",
+  by: "% of what response.write() can carry",
   control: "control-write",
-  /** @param {{ quick: boolean, progress: (text: string) => void }} options */
+  figures: {
+    p50: { title: "median", unit: "µs" },
+    p99: { title: "99 % within", unit: "µs" },
+    max: { title: "longest", unit: "µs" },
+  },
+  plots: [
+    { file: "latency-half-load", kind: "bars", figure: "p99", group: "50" },
+    { file: "latency-edge", kind: "bars", figure: "p99", group: "90" },
+  ],
+  /** @param {import("../lib/measure.mjs").RunOptions} options */
   async run({ quick, progress }) {
-    const connections = 1_000;
     const capacity = await withSession("control-write", connections, async (session) => {
       await publishAndCount(session, { events: 30, size: 100 });
       return (await publishAndCount(session, { events: 100, size: 100 })).rate;
     });
-    return interleave(
+    const perSecond = capacity / connections;
+    const results = await interleave(
       contenders,
       quick ? 1 : 3,
-      (contender) =>
-        withSession(contender, connections, async ({ server, loader }) => {
-          await server.ask("pace", { perSecond: 20, seconds: 1, size: 100 });
-          /** @type {Record<string, number>} */
-          const figures = {};
-          for (const [load, share] of /** @type {const} */ ([
-            ["half", 0.5],
-            ["edge", 0.9],
-          ])) {
-            await loader.ask("startLatency");
-            await server.ask("pace", {
-              perSecond: (capacity * share) / connections,
-              seconds: quick ? 1 : 3,
-              size: 100,
-            });
-            await loader.ask("settle", {});
-            const { p50, p99, max } = await loader.ask("stopLatency");
-            Object.assign(figures, { [`${load}-p50`]: p50, [`${load}-p99`]: p99, [`${load}-max`]: max });
-          }
-          return figures;
-        }),
+      (contender) => withSession(contender, connections, (session) => measure(session, perSecond, quick ? 0.5 : 2)),
       progress,
     );
+    return { 50: groupOf(results, 50), 90: groupOf(results, 90) };
   },
 };
+
+/**
+ * @param {import("../lib/session.mjs").Session} session
+ * @param {number} capacity Events a second.
+ * @param {number} seconds
+ */
+async function measure({ server, loader }, capacity, seconds) {
+  /** @type {Record<string, number>} */
+  const figures = {};
+  await server.ask("pace", { perSecond: 20, seconds: 0.5, size: 100 });
+  for (const percent of [50, 90]) {
+    await loader.ask("startLatency");
+    await server.ask("pace", { perSecond: (capacity * percent) / 100, seconds, size: 100 });
+    await loader.ask("settle");
+    const { p50, p99, max } = await loader.ask("stopLatency");
+    Object.assign(figures, { [`p50 ${percent}`]: p50, [`p99 ${percent}`]: p99, [`max ${percent}`]: max });
+  }
+  return figures;
+}

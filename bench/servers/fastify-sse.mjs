@@ -4,11 +4,13 @@ import Fastify from "fastify";
 import { serve } from "./harness.mjs";
 
 const fastify = Fastify();
-await fastify.register(fastifySse);
+await fastify.register(/** @type {any} */ (fastifySse));
 /** @type {Set<any>} */
 const replies = new Set();
 
-fastify.get("/events", { sse: true }, async (_request, reply) => {
+fastify.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+
+fastify.get("/events", /** @type {any} */ ({ sse: true }), async (_request, reply) => {
   const sse = /** @type {any} */ (reply).sse;
   sse.keepAlive();
   replies.add(sse);
@@ -16,13 +18,20 @@ fastify.get("/events", { sse: true }, async (_request, reply) => {
   await sse.send({ data: "open" });
 });
 
+fastify.post("/publish", async (request, reply) => {
+  await publish(/** @type {string} */ (request.body));
+  return reply.code(204).send();
+});
+
+function publish(/** @type {string} */ data) {
+  const message = { event: "tick", data };
+  return Promise.all(Array.from(replies, (sse) => sse.send(message)));
+}
+
 await serve({
   async listen() {
     await fastify.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
     return /** @type {import("node:net").AddressInfo} */ (fastify.server.address()).port;
   },
-  publish(data) {
-    const message = { event: "tick", data };
-    return Promise.all(Array.from(replies, (sse) => sse.send(message)));
-  },
+  publish,
 });

@@ -14,14 +14,21 @@ app.get("/events", (event) => {
   return stream.send();
 });
 
+app.post("/publish", async (event) => {
+  await publish(await event.req.text());
+  return new Response(null, { status: 204 });
+});
+
+function publish(/** @type {string} */ data) {
+  const message = { event: "tick", data };
+  return Promise.all(Array.from(streams, (stream) => stream.push(message)));
+}
+
 await serve({
   async listen() {
     const server = serveH3(app, { port: 0, hostname: "127.0.0.1", silent: true });
     await server.ready();
     return Number(new URL(/** @type {string} */ (server.url)).port);
   },
-  publish(data) {
-    const message = { event: "tick", data };
-    return Promise.all(Array.from(streams, (stream) => stream.push(message)));
-  },
+  publish,
 });

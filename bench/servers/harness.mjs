@@ -4,7 +4,8 @@ import { createInterface } from "node:readline";
 
 /**
  * @typedef {object} Contender
- * @property {() => Promise<number>} listen Listens on a free port of 127.0.0.1, streams on /events, and gives the port.
+ * @property {() => Promise<number>} listen Listens on a free port of 127.0.0.1, streams on /events, publishes what is posted
+ * to /publish, and gives the port.
  * @property {(data: string) => unknown} publish Sends one event of the type "tick" to every connection.
  */
 
@@ -16,16 +17,18 @@ export async function serve({ listen, publish }) {
       const data = "x".repeat(size);
       const start = process.hrtime.bigint();
       const cpu = process.cpuUsage();
+      /** @type {unknown} */
+      let last;
       for (let sent = 0; sent < events; ) {
         const published = [];
         for (let index = 0; index < perTick && sent < events; index++, sent++) published.push(publish(data));
-        await Promise.all(published);
+        last = (await Promise.all(published)).at(-1);
         // Two turns: what was deferred to the end of the first has left by the end of the second.
         await turn();
         await turn();
       }
       const { user, system } = process.cpuUsage(cpu);
-      return { cpu: user + system, wall: Number(process.hrtime.bigint() - start) / 1_000 };
+      return { cpu: user + system, wall: Number(process.hrtime.bigint() - start) / 1_000, last };
     },
     /** Events at a steady pace, each with the time at which it was published, in nanoseconds of the machine's clock. */
     async pace(/** @type {{ perSecond: number, seconds: number, size: number }} */ { perSecond, seconds, size }) {
@@ -41,11 +44,23 @@ export async function serve({ listen, publish }) {
       const { user, system } = process.cpuUsage(cpu);
       return { cpu: user + system, wall: (performance.now() - start) * 1_000, events };
     },
+    /** Bytes of the heap that events take, allocated while nothing is collected: run with a young generation that is large. */
+    async allocated(/** @type {{ events: number, size: number }} */ { events, size }) {
+      const data = "x".repeat(size);
+      await commands.memory();
+      const before = process.memoryUsage().heapUsed;
+      for (let sent = 0; sent < events; sent++) {
+        await publish(data);
+        await turn();
+        await turn();
+      }
+      return { bytes: process.memoryUsage().heapUsed - before };
+    },
     /** Bytes in use after collection: of the heap with what it holds outside, and of the process as the kernel sees it. */
     async memory() {
       for (let index = 0; index < 6; index++) {
         await pause(30);
-        globalThis.gc?.();
+        collect();
       }
       const { heapUsed, external, rss } = process.memoryUsage();
       return { heap: heapUsed + external, rss };
@@ -76,4 +91,10 @@ function turn() {
 /** @param {number} milliseconds */
 function pause(milliseconds) {
   return milliseconds < 1 ? turn() : new Promise((resolve) => setTimeout(resolve, milliseconds - 0.5));
+}
+
+function collect() {
+  const { Bun } = /** @type {{ Bun?: { gc(force: boolean): void } }} */ (globalThis);
+  if (Bun === undefined) globalThis.gc?.();
+  else Bun.gc(true);
 }

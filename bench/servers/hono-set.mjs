@@ -1,22 +1,15 @@
 // sourcecast: an EventSourceSet on Hono with @hono/node-server, through web responses.
-import { serve as serveHono } from "@hono/node-server";
-import { Hono } from "hono";
 import { EventSource, EventSourceSet } from "sourcecast";
 import { serve } from "./harness.mjs";
+import { listenHono } from "./hono.mjs";
 
-const app = new Hono();
 const set = new EventSourceSet();
+const publish = (/** @type {string} */ data) => set.dispatch("tick", data);
 
-app.get("/events", (context) => {
+function attach(/** @type {import("hono").Context} */ context) {
   const source = new EventSource(context.req.raw);
   set.add(source);
   return source.response();
-});
+}
 
-await serve({
-  listen: () =>
-    new Promise((resolve) => {
-      serveHono({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => resolve(port));
-    }),
-  publish: (data) => set.dispatch("tick", data),
-});
+await serve({ listen: () => listenHono(attach, publish), publish });

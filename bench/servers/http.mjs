@@ -1,10 +1,19 @@
-// A server of node:http whose streams are opened by `attach`.
+// A server of node:http whose streams are opened by `attach`, and which publishes what is posted to it.
 import { once } from "node:events";
 import { createServer } from "node:http";
 
-/** @param {(req: import("node:http").IncomingMessage, res: import("node:http").ServerResponse) => void} attach */
-export async function listenHttp(attach) {
-  const server = createServer(attach);
+/**
+ * @param {(req: import("node:http").IncomingMessage, res: import("node:http").ServerResponse) => void} attach
+ * @param {(data: string) => unknown} publish
+ */
+export async function listenHttp(attach, publish) {
+  const server = createServer(async (req, res) => {
+    if (req.method === "GET") return attach(req, res);
+    let data = "";
+    for await (const part of req.setEncoding("latin1")) data += part;
+    await publish(data);
+    res.writeHead(204).end();
+  });
   server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
   await once(server, "listening");
   return /** @type {import("node:net").AddressInfo} */ (server.address()).port;

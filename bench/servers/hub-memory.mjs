@@ -6,8 +6,9 @@ import { listenHttp } from "./http.mjs";
 
 const hub = createHub();
 const channel = hub.channel("ticks");
+const publish = (/** @type {string} */ data) => channel.dispatch("tick", data);
 
 await serve({
-  listen: () => listenHttp((req, res) => void respond(hub, req, res, { channels: ["ticks"] })),
-  publish: (data) => channel.dispatch("tick", data),
+  listen: () => listenHttp((req, res) => void respond(hub, req, res, { channels: ["ticks"] }), publish),
+  publish,
 });

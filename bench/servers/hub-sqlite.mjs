@@ -12,8 +12,9 @@ const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const hub = createHub({ log: sqliteLog({ path: join(folder, "events.db"), maxEvents: 100_000 }) });
 const channel = hub.channel("ticks");
+const publish = (/** @type {string} */ data) => channel.dispatch("tick", data);
 
 await serve({
-  listen: () => listenHttp((req, res) => void respond(hub, req, res, { channels: ["ticks"] })),
-  publish: (data) => channel.dispatch("tick", data),
+  listen: () => listenHttp((req, res) => void respond(hub, req, res, { channels: ["ticks"] }), publish),
+  publish,
 });

@@ -5,8 +5,6 @@ import { serve } from "./harness.mjs";
 import { listenHttp } from "./http.mjs";
 
 const set = new EventSourceSet();
+const publish = (/** @type {string} */ data) => set.dispatch("tick", data);
 
-await serve({
-  listen: () => listenHttp((req, res) => void set.add(openEventSource(req, res))),
-  publish: (data) => set.dispatch("tick", data),
-});
+await serve({ listen: () => listenHttp((req, res) => void set.add(openEventSource(req, res)), publish), publish });

@@ -1,0 +1,46 @@
+import { interleave } from "../lib/interleave.mjs";
+import { Worker } from "../lib/process.mjs";
+
+/** A publish to one of many channels, each with one subscriber. */
+export const channels = {
+  name: "channels",
+  title: "A publish to one of many channels with one subscriber each, hub on memory",
+  control: "1 channel",
+  figures: {
+    cpu: { title: "until it is read", unit: "µs of processor time" },
+    heap: { title: "an idle subscriber and its channel", unit: "bytes of heap" },
+  },
+  plots: [{ file: "channels", kind: "bars", figure: "cpu", group: "" }],
+  /** @param {import("../lib/measure.mjs").RunOptions} options */
+  async run({ quick, progress }) {
+    const counts = new Map((quick ? [1, 10_000] : [1, 1_000, 10_000, 100_000]).map((count) => [titleOf(count), count]));
+    const results = await interleave(
+      [...counts.keys()],
+      quick ? 1 : 3,
+      (title) => measure(counts.get(title) ?? 1, quick ? 2_000 : 10_000),
+      progress,
+    );
+    return { "": results };
+  },
+};
+
+/** @param {number} count @param {number} events */
+async function measure(count, events) {
+  const worker = new Worker("channels.mjs", { processor: 0 });
+  try {
+    await worker.hear();
+    const { heap: before } = await worker.ask("memory");
+    await worker.ask("open", { count });
+    const { heap } = await worker.ask("memory");
+    await worker.ask("publish", { events: 2_000 });
+    const { cpu } = await worker.ask("publish", { events });
+    return { cpu, heap: (heap - before) / count };
+  } finally {
+    await worker.stop();
+  }
+}
+
+/** @param {number} count */
+function titleOf(count) {
+  return count === 1 ? "1 channel" : `${count.toLocaleString("en-GB")} channels`;
+}

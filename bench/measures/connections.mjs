@@ -1,0 +1,55 @@
+import { onNode } from "../contenders.mjs";
+import { interleave } from "../lib/interleave.mjs";
+import { kernelMemory, withSession } from "../lib/session.mjs";
+
+/** What a connection costs that hears nothing: to accept it, to keep it, and what is left of it when it has gone. */
+export const connections = {
+  name: "connections",
+  title: "An idle connection",
+  by: "connections",
+  control: "control-write",
+  figures: {
+    accept: { title: "accepting it", unit: "µs of processor time" },
+    perSecond: { title: "accepted", unit: "connections/s" },
+    heap: { title: "heap and buffers after collection", unit: "bytes" },
+    rss: { title: "the process as the kernel sees it", unit: "bytes" },
+    kernel: { title: "the kernel's own, for both ends", unit: "bytes" },
+    left: { title: "heap when all have left", unit: "bytes" },
+  },
+  plots: [
+    { file: "connection-memory", kind: "bars", figure: "heap", group: "10000" },
+    { file: "connection-accept", kind: "bars", figure: "accept", group: "10000" },
+  ],
+  /** @param {import("../lib/measure.mjs").RunOptions} options */
+  async run({ quick, progress }) {
+    /** @type {import("../lib/measure.mjs").Groups} */
+    const groups = {};
+    for (const count of quick ? [1_000] : [1_000, 10_000]) {
+      groups[count] = await interleave(
+        onNode,
+        quick ? 1 : 2,
+        (contender) => withSession(contender, count, measure),
+        (text) => progress(`${count} connections, ${text}`),
+      );
+    }
+    return groups;
+  },
+};
+
+/** @param {import("../lib/session.mjs").Session} session */
+async function measure({ server, loader, connections, opening, before }) {
+  await loader.ask("settle");
+  const idle = await server.ask("memory");
+  const kernel = kernelMemory();
+  await loader.ask("close");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const after = await server.ask("memory");
+  return {
+    accept: opening.cpu / connections,
+    perSecond: connections / (opening.wall / 1e6),
+    heap: (idle.heap - before.heap) / connections,
+    rss: (idle.rss - before.rss) / connections,
+    kernel: (kernel - before.kernel) / connections,
+    left: (after.heap - before.heap) / connections,
+  };
+}

@@ -1,0 +1,52 @@
+import { interleave } from "../lib/interleave.mjs";
+import { publishAndCount, withSession } from "../lib/session.mjs";
+
+const contenders = ["control-write", "control-chunk", "set", "hub-memory", "hub-sqlite", "better-sse"];
+const size = 65_536;
+
+/** One reader in a hundred stops reading: what the others notice, and what piles up for it. */
+export const stalled = {
+  name: "stalled",
+  title: "1 % of the readers stalled, 100 connections, 64 KiB",
+  control: "control-write",
+  figures: {
+    before: { title: "to the others, before", unit: "ns of processor time a delivery" },
+    cpu: { title: "to the others, meanwhile", unit: "ns of processor time a delivery" },
+    memory: { title: "memory that a stalled reader takes", unit: "bytes" },
+  },
+  plots: [{ file: "stalled", kind: "bars", figure: "memory", group: "" }],
+  /** @param {import("../lib/measure.mjs").RunOptions} options */
+  async run({ quick, progress }) {
+    const batches = quick ? 15 : 60;
+    const results = await interleave(
+      contenders,
+      quick ? 1 : 3,
+      (contender) => withSession(contender, 100, (session) => measure(session, batches)),
+      progress,
+    );
+    return { "": results };
+  },
+};
+
+/**
+ * @param {import("../lib/session.mjs").Session} session
+ * @param {number} batches
+ */
+async function measure(session, batches) {
+  const { server, loader, connections } = session;
+  // In batches for which we wait, so that nobody lags who is not meant to.
+  const publish = async (/** @type {number} */ readers) => {
+    let cpu = 0;
+    for (let batch = 0; batch < batches; batch++) {
+      cpu += (await publishAndCount(session, { events: 8, size, readers })).cpu / batches;
+    }
+    return cpu;
+  };
+  await publish(connections);
+  const before = await publish(connections);
+  const idle = await server.ask("memory");
+  const { stalled } = await loader.ask("stall", { share: 0.01 });
+  const cpu = await publish(connections - stalled);
+  const { heap } = await server.ask("memory");
+  return { before, cpu, memory: Math.max(1, heap - idle.heap) / stalled };
+}
