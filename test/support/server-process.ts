@@ -62,11 +62,11 @@ export class ServerProcess implements AsyncDisposable {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** What it printed since this was last asked, or since it listened. */
+  /** What it printed since this was last asked, or since it listened, without the line that says where it listens. */
   newOutput(): string {
-    const output = this.#log.slice(this.#seen);
+    const lines = this.#log.slice(this.#seen).split("\n");
     this.#seen = this.#log.length;
-    return output;
+    return lines.filter((line) => !line.includes(`:${this.port}`)).join("\n");
   }
 
   /** Sends it a signal that it does something else with than to end. */

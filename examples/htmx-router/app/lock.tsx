@@ -1,0 +1,24 @@
+import type { EventSource } from "sourcecast";
+
+/** Who came first has the lock; when that stream closes, however it does, the next has it. */
+class LockPool {
+  readonly #sources = new Set<EventSource<true>>();
+
+  add(source: EventSource<true>): void {
+    this.#sources.add(source);
+    source.addEventListener("close", () => {
+      this.#sources.delete(source);
+      this.#tell();
+    });
+    this.#tell();
+  }
+
+  #tell(): void {
+    const [owner] = this.#sources;
+    for (const source of this.#sources) {
+      source.dispatch("lock", source === owner ? <b class="mine">The lock is yours</b> : <i>Somebody has the lock</i>);
+    }
+  }
+}
+
+export const lock = new LockPool();
