@@ -6,8 +6,12 @@ import { Http1Client } from "../support/client.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { within } from "../support/within.ts";
 
-/** The suite. `start` starts the example as its users do. */
-export function exampleSuite(name: string, start: () => Promise<ServerProcess>): void {
+/** The suite. `start` starts the example as its users do; `atTheEnd` is what its framework prints then. */
+export function exampleSuite(
+  name: string,
+  start: () => Promise<ServerProcess>,
+  { atTheEnd = /^$/ }: { atTheEnd?: RegExp } = {},
+): void {
   describe(`the example for ${name}`, () => {
     let server: ServerProcess;
     let browser: Browser;
@@ -35,12 +39,12 @@ export function exampleSuite(name: string, start: () => Promise<ServerProcess>):
     });
 
     test("a signal ends the stream, and then the process", async () => {
-      const client = new Http1Client(server.port, { path: "/events" });
+      const client = new Http1Client(server.port, { path: "/events", headers: { connection: "close" } });
       expect((await within(10_000, "an event", client.next())).type).toBe("time");
       server.newOutput();
       await server.stop("SIGTERM");
       expect(await within(10_000, "the end", client.rest())).toBe("end");
-      expect(server.newOutput()).toBe("");
+      expect(server.newOutput()).toMatch(atTheEnd);
     });
   });
 }

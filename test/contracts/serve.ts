@@ -3,7 +3,8 @@
  * test/frameworks/fixtures/scenarios.mjs. A framework joins with a test file of a few lines.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type ClientRequest, Http1Client } from "../support/client.ts";
+import { type Client, type ClientRequest, Http1Client } from "../support/client.ts";
+import type { ParsedEvent } from "../support/parser.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { eventually, within } from "../support/within.ts";
 
@@ -12,6 +13,8 @@ export interface ServeOptions {
   errorStatus?: number;
   /** How it may end after SIGTERM. @default by the signal */
   exit?: readonly (number | NodeJS.Signals)[];
+  /** Makes a client of another protocol. @default one of HTTP/1.1 */
+  connect?: (port: number, request: ClientRequest) => Client;
   /** Tests that cannot pass, by their names, with the reason: the framework's, not the package's. */
   except?: Record<string, string>;
 }
@@ -33,7 +36,8 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
   describe(`serving with ${name}`, () => {
     let server: ServerProcess;
     let before: State;
-    const clients: Http1Client[] = [];
+    const clients: Client[] = [];
+    const connect = options.connect ?? ((port, request) => new Http1Client(port, request));
 
     beforeAll(async () => {
       server = await start();
@@ -49,15 +53,22 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       await report("/reset");
     });
 
-    function open(path: string, request: ClientRequest = {}): Http1Client {
-      const client = new Http1Client(server.port, { path, ...request });
+    function open(path: string, request: ClientRequest = {}): Client {
+      const client = connect(server.port, { path, ...request });
       clients.push(client);
       return client;
     }
 
     async function report<T>(path: string): Promise<T> {
-      const response = await fetch(server.origin + path, { headers: { connection: "close" } });
-      return (await response.json()) as T;
+      const client = connect(server.port, { path });
+      try {
+        await client.until(
+          () => client.ended !== null || client.body.length === Number(client.headers["content-length"]),
+        );
+        return JSON.parse(client.body.toString()) as T;
+      } finally {
+        client.leave();
+      }
     }
 
     function state(): Promise<State> {
@@ -128,7 +139,8 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       const first = await open("/hub").opened();
       await subscribed(1);
       await report("/publish");
-      const ids = [await first.next(), await first.next(), await first.next()].map(({ lastEventId }) => lastEventId);
+      const ids: string[] = [];
+      while (ids.length < 3) ids.push((await news(first)).lastEventId);
       expect(new Set(ids).size).toBe(3);
       first.leave();
       await subscribed(0);
@@ -138,8 +150,18 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       const byHeader = open("/hub", { headers: { "last-event-id": second } });
       const byQuery = open(`/hub?lastEventId=${encodeURIComponent(second)}`);
       for (const client of [byHeader, byQuery]) {
-        for (const n of expected) expect(await client.next()).toMatchObject({ type: "headline", data: `{"n":${n}}` });
+        for (const n of expected) expect(await news(client)).toMatchObject({ type: "headline", data: `{"n":${n}}` });
       }
+    });
+
+    scenario("HEAD gets the header, and opens nothing", async () => {
+      const client = open("/count", { method: "HEAD" });
+      await client.until(() => client.status !== 0);
+      expect(client.status).toBe(200);
+      expect(client.headers["content-type"]).toContain("text/event-stream");
+      const { closed } = await state();
+      expect(closed).toEqual(["head at once"]);
+      expect(client.body).toHaveLength(0);
     });
 
     scenario("a client that leaves at once is noticed", async () => {
@@ -198,7 +220,7 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       await subscribed(2);
       await report("/publish");
       await failing.rest();
-      expect((await other.next()).data).toBe('{"n":1}');
+      expect((await news(other)).data).toBe('{"n":1}');
       expect((await state()).errors).toEqual(["filter: The filter failed"]);
     });
 
@@ -239,6 +261,14 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
 
     async function subscribed(count: number): Promise<void> {
       await eventually(`${count} follow`, state, ({ subscribers }) => subscribers === count);
+    }
+
+    /** The next event that the application published; the hub may tell the position in between. */
+    async function news(client: Client): Promise<ParsedEvent> {
+      for (;;) {
+        const event = await client.next();
+        if (!event.type.startsWith("sse:")) return event;
+      }
     }
 
     async function left(): Promise<void> {
