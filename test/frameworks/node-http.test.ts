@@ -1,4 +1,6 @@
+import { exampleSuite } from "../contracts/example.ts";
 import { serveSuite } from "../contracts/serve.ts";
-import { startFixture } from "../support/fixture.ts";
+import { startExample, startFixture } from "../support/fixture.ts";
 
 serveSuite("node:http", () => startFixture("node-http"));
+exampleSuite("node:http", () => startExample("node-http"));

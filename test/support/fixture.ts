@@ -17,7 +17,10 @@ export async function startFixture(
 }
 
 /** Starts an example as it is. */
-export async function startExample(name: string, options: InstallOptions = {}): Promise<ServerProcess> {
+export async function startExample(
+  name: string,
+  { env, ...options }: InstallOptions & { env?: NodeJS.ProcessEnv } = {},
+): Promise<ServerProcess> {
   const example = await installExample(name, options);
-  return example.startScript();
+  return example.startScript(env);
 }

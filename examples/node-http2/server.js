@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { createSecureServer } from "node:http2";
+import { EventSourceSet } from "sourcecast";
+import { http2Settings, openEventSource } from "sourcecast/node";
+
+const clients = new EventSourceSet();
+setInterval(() => clients.dispatch("time", new Date()), 1_000).unref();
+
+const page = `<!doctype html>
+<title>sourcecast on node:http2</title>
+<p>It is <b id="time">…</b></p>
+<script>
+  new EventSource("/events").addEventListener("time", (event) => {
+    document.querySelector("#time").textContent = JSON.parse(event.data);
+  });
+</script>`;
+
+// Browsers speak HTTP/2 over TLS alone. A key and a certificate to try it with:
+// openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out cert.pem
+const tls = {
+  key: readFileSync(process.env.TLS_KEY ?? "key.pem"),
+  cert: readFileSync(process.env.TLS_CERT ?? "cert.pem"),
+};
+
+// Without these settings a browser stops at a hundred streams; over HTTP/1.1 it would at six.
+createSecureServer({ ...tls, allowHTTP1: true, settings: http2Settings }, (req, res) => {
+  if (req.url === "/events") clients.add(openEventSource(req, res));
+  else if (req.url === "/") res.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
+  else res.writeHead(404).end("Not found\n");
+}).listen(process.env.PORT ?? 3000, function () {
+  console.log(`https://localhost:${this.address().port}`);
+});
