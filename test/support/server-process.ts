@@ -7,6 +7,7 @@ import { within } from "./within.ts";
 export interface Command {
   /** The program; this process's Node unless another is named. */
   program?: string;
+  /** `$PORT` in them, and in the values of `env`, stands for the port. */
   args: readonly string[];
   cwd: string;
   env?: NodeJS.ProcessEnv;
@@ -46,9 +47,11 @@ export class ServerProcess implements AsyncDisposable {
     this.origin = `http://127.0.0.1:${port}`;
     // What Vitest sets would make frameworks behave as in their own tests.
     const { NODE_ENV, VITEST, VITEST_MODE, TEST, ...inherited } = process.env;
-    this.#child = spawn(program, args, {
+    const withPort = (text = ""): string => text.replaceAll("$PORT", String(port));
+    const own = Object.entries(env ?? {}).map(([name, value]) => [name, withPort(value)]);
+    this.#child = spawn(program, args.map(withPort), {
       cwd,
-      env: { ...inherited, ...env, PORT: String(port) },
+      env: { ...inherited, ...Object.fromEntries(own), PORT: String(port) },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
