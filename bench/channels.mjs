@@ -15,7 +15,8 @@ const commands = {
       channels.push(channel);
       void read(await channel.response(new Request("http://localhost/events")));
     }
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    // A newcomer is told its position after a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     return {};
   },
   /** Events one after the other, each to another channel: microseconds for each until its subscriber has read it. */

@@ -15,6 +15,7 @@ const names = {
   "fastify-sse": "@fastify/sse",
   h3: "h3",
   "hono-stream-sse": "Hono: streamSSE()",
+  "control-replay": "by hand: the last events in one write",
   "web-set": "sourcecast: set, web responses",
   "web-by-hand": "by hand: enqueue()",
   "web-direct": "by hand: direct stream",
@@ -36,6 +37,9 @@ export const onNode = available([
   "h3",
   "hono-stream-sse",
 ]);
+
+/** Some of them, for a look in a minute. */
+export const forQuick = ["control-write", "control-chunk", "set", "hub-memory", "better-sse", "hono-stream-sse"];
 
 /** The name of a contender; behind an @ may be a runtime. @param {string} contender */
 export function nameOf(contender) {

@@ -116,11 +116,12 @@ function openOne(port, request) {
   });
 }
 
-/** The first event of a read carries the time at which it was published. @param {number} length */
+/** The first event of a read carries the time at which it was published, as text or as JSON. @param {number} length */
 function measure(length) {
   const at = buffer.indexOf("data: ");
   if (at === -1 || at >= length) return;
-  const published = buffer.toString("latin1", at + 6, buffer.indexOf(32, at + 6));
+  const start = buffer[at + 6] === 34 ? at + 7 : at + 6;
+  const published = buffer.toString("latin1", start, buffer.indexOf(32, start));
   if (/^\d{6,}$/.test(published)) latencies?.push(Number(process.hrtime.bigint() - BigInt(published)) / 1_000);
 }
 

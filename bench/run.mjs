@@ -31,7 +31,9 @@ for (const measure of wanted) {
   const start = performance.now();
   const groups = await measure.run({ quick, progress: (text) => progress(`${measure.name}: ${text}`) });
   progress("");
-  report(measure, groups, { write: !quick, seconds: Math.round((performance.now() - start) / 1_000) });
+  const seconds = Math.round((performance.now() - start) / 1_000);
+  report(measure, groups, { write: !quick, seconds });
+  console.log(`  ${seconds} s`);
 }
 console.log(
   `\n${((performance.now() - begin) / 60_000).toFixed(1)} minutes${quick ? "" : "; JSON and plots are in bench/results"}`,

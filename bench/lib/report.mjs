@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { nameOf } from "../contenders.mjs";
 import { machine } from "./machine.mjs";
 import { draw } from "./plot.mjs";
-import { printTable } from "./table.mjs";
+import { format, printColumns } from "./table.mjs";
 
 const folder = fileURLToPath(new URL("../results/", import.meta.url));
 
@@ -32,19 +32,23 @@ export function report(measure, groups, { write, seconds }) {
 }
 
 /**
+ * One table: a row for each contender, a column for each figure.
+ *
  * @param {import("./measure.mjs").Measure} measure
  * @param {string} group
  * @param {import("./interleave.mjs").Results} results
  */
 function printGroup({ title, by, control, figures }, group, results) {
   const order = [control, ...Object.keys(results).filter((name) => name !== control)];
-  for (const [figure, { title: of, unit }] of Object.entries(figures)) {
-    const rows = order.flatMap((name) => {
-      const summary = results[name]?.[figure];
-      return summary === undefined ? [] : [{ name: nameOf(name), ...summary }];
-    });
-    printTable(`${title}${by === undefined ? "" : `, ${group} ${by}`}: ${of}`, unit, rows);
-  }
+  printColumns(
+    `${title}${by === undefined ? "" : `, ${format(Number(group))} ${by}`}`,
+    order.map(nameOf),
+    Object.entries(figures).map(([figure, { title, unit }]) => ({
+      title,
+      unit,
+      cells: order.map((contender) => results[contender]?.[figure]),
+    })),
+  );
 }
 
 /** Four digits say all that there is. @param {string} _key @param {unknown} value */

@@ -23,8 +23,37 @@ export function printTable(title, unit, results) {
   }
 }
 
+/**
+ * Prints several figures of each name side by side: the median, half the spread of the middle half in per cent, and the
+ * ratio to the first name.
+ *
+ * @param {string} title
+ * @param {string[]} names
+ * @param {{ title: string, unit: string, cells: ({ median: number, low: number, high: number } | undefined)[] }[]} columns
+ */
+export function printColumns(title, names, columns) {
+  const texts = columns.map(({ title, unit, cells }) => {
+    const control = cells.find((cell) => cell !== undefined)?.median ?? Number.NaN;
+    return [title, unit, ...cells.map((cell) => (cell === undefined ? "–" : cellOf(cell, control)))];
+  });
+  const widths = texts.map((column) => Math.max(...column.map((text) => text.length)));
+  const first = Math.max(...names.map((name) => name.length));
+  console.log(`\n${title}`);
+  for (const [row, name] of ["", "", ...names].entries()) {
+    const cells = texts.map((column, index) => (column[row] ?? "").padStart(widths[index] ?? 0));
+    console.log(`  ${[name.padEnd(first), ...cells].join("   ")}`);
+  }
+}
+
+/** @param {{ median: number, low: number, high: number }} summary @param {number} control */
+function cellOf({ median, low, high }, control) {
+  const spread = median === 0 ? 0 : Math.round((50 * (high - low)) / Math.abs(median));
+  const ratio = Number.isFinite(median / control) ? (median / control).toFixed(2) : "–";
+  return `${format(median)} ±${String(spread).padEnd(2)}% ${ratio.padStart(6)} ×`;
+}
+
 /** @param {number} value */
 export function format(value) {
   if (Math.abs(value) >= 10_000) return Math.round(value).toLocaleString("en-GB").replaceAll(",", " ");
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+  return Number.isInteger(value) || Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

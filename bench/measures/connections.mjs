@@ -1,4 +1,4 @@
-import { onNode } from "../contenders.mjs";
+import { forQuick, onNode } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { kernelMemory, withSession } from "../lib/session.mjs";
 
@@ -26,7 +26,7 @@ export const connections = {
     const groups = {};
     for (const count of quick ? [1_000] : [1_000, 10_000]) {
       groups[count] = await interleave(
-        onNode,
+        quick ? forQuick : onNode,
         quick ? 1 : 2,
         (contender) => withSession(contender, count, measure),
         (text) => progress(`${count} connections, ${text}`),

@@ -1,4 +1,4 @@
-import { onNode } from "../contenders.mjs";
+import { forQuick, onNode } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { publishAndCount, withSession } from "../lib/session.mjs";
 
@@ -31,7 +31,7 @@ export const fanOut = {
     const groups = {};
     for (const connections of quick ? [1_000] : [100, 1_000, 10_000]) {
       groups[connections] = await interleave(
-        onNode,
+        quick ? forQuick : onNode,
         quick ? 1 : 3,
         (contender) => withSession(contender, connections, (session) => measure(session, quick ? 20_000 : 60_000)),
         (text) => progress(`${connections} connections, ${text}`),

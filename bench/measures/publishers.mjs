@@ -1,4 +1,4 @@
-import { available } from "../contenders.mjs";
+import { available, forQuick } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { postAndCount, withSession } from "../lib/session.mjs";
 
@@ -36,7 +36,7 @@ export const publishers = {
     const groups = {};
     for (const connections of quick ? [1_000] : [1_000, 10_000]) {
       groups[connections] = await interleave(
-        contenders,
+        quick ? available([...forQuick, "nchan"]) : contenders,
         quick ? 1 : 3,
         (contender) => withSession(contender, connections, (session) => measure(session, quick ? 16_000 : 80_000)),
         (text) => progress(`${connections} connections, ${text}`),
