@@ -84,6 +84,10 @@ export class Example {
     return ServerProcess.start({ args, cwd: this.folder, ...options });
   }
 
+  get scripts(): Readonly<Record<string, string>> {
+    return JSON.parse(readFileSync(join(this.folder, "package.json"), "utf8")).scripts;
+  }
+
   /** Starts what `npm start` would start. */
   startScript(env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
     return ServerProcess.start({ ...this.#script("start"), cwd: this.folder, env });
@@ -97,8 +101,7 @@ export class Example {
 
   /** Without npm and a shell in between, which would get the signals in place of the program. */
   #script(name: "start" | "build"): { program: string; args: string[] } {
-    const { scripts } = JSON.parse(readFileSync(join(this.folder, "package.json"), "utf8"));
-    const [program, ...args] = scripts[name].split(" ");
+    const [program = "", ...args] = this.scripts[name]?.split(" ") ?? [];
     const installed = join(this.folder, "node_modules/.bin", program);
     return { program: existsSync(installed) ? installed : program, args };
   }

@@ -16,11 +16,12 @@ export async function startFixture(
   return example.start([...args, "server.mjs"], program === undefined ? {} : { program });
 }
 
-/** Starts an example as it is. */
+/** Starts an example as it is, after its build where it has one. */
 export async function startExample(
   name: string,
   { env, ...options }: InstallOptions & { env?: NodeJS.ProcessEnv } = {},
 ): Promise<ServerProcess> {
   const example = await installExample(name, options);
+  if (example.scripts.build !== undefined) await example.build();
   return example.startScript(env);
 }
