@@ -13,7 +13,7 @@ export const errorCodes = {
   ERR_SSE_RENDER: "A render function that did not return a string",
   ERR_SSE_RESPONSE_TAKEN: "A response that was asked for twice, or that already belongs to somebody else",
   ERR_SSE_PIPE: "Something that cannot be piped into a source",
-  ERR_SSE_CHANNEL: "A channel name that is not allowed, or a channel that has ended",
+  ERR_SSE_CHANNEL: "A channel name that is not allowed",
   ERR_SSE_CONTRACT: "An event that the contract does not know, or data that its schema refuses",
   ERR_SSE_CURSOR: "A text that is no cursor of this log",
   ERR_SSE_LIMIT: "An event, or a subscription, over one of the limits",

@@ -19,6 +19,7 @@ export type {
   PublishOptions,
   Snapshot,
   SubscribeOptions,
+  TakeSnapshot,
 } from "./hub/options.ts";
 export type { Member, PresenceOptions } from "./hub/presence/options.ts";
 export type { PublishedEvent } from "./hub/publish.ts";

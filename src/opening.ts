@@ -41,4 +41,5 @@ export function turnAwayFrame(): Frame {
   return Frame.of(encodeEvent({ retry: drawOverloadRetry() }));
 }
 
-const drawOverloadRetry = retryFrom(overloadRetry);
+/** Milliseconds. */
+export const drawOverloadRetry: () => number = retryFrom(overloadRetry);

@@ -77,6 +77,8 @@ export interface ResolvedOptions {
   readonly cors: CorsOptions | undefined;
   readonly negotiate: boolean;
   readonly shutdown: boolean;
+  /** Who is turned away is told so by the status. */
+  readonly rejectOverload: boolean;
 }
 
 const defaults: ResolvedOptions = {
@@ -90,6 +92,7 @@ const defaults: ResolvedOptions = {
   cors: undefined,
   negotiate: false,
   shutdown: true,
+  rejectOverload: false,
 };
 
 export function resolveOptions<E extends Events>(options: SourceArgument<E> | undefined): ResolvedOptions {
@@ -118,6 +121,7 @@ export function resolveOptions<E extends Events>(options: SourceArgument<E> | un
     cors,
     negotiate: options.negotiate ?? defaults.negotiate,
     shutdown: options.shutdown ?? defaults.shutdown,
+    rejectOverload: defaults.rejectOverload,
   };
 }
 

@@ -1,6 +1,6 @@
 import { corsHeaders, preflightHeaders } from "./cors.ts";
-import { eventStreamHeaders, type HeaderFields, type HeaderOverrides } from "./headers.ts";
-import { turnAwayFrame } from "./opening.ts";
+import { eventStreamHeaders, type HeaderFields, type HeaderOverrides, mergeHeaders } from "./headers.ts";
+import { drawOverloadRetry, turnAwayFrame } from "./opening.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { acceptsEventStream, type RequestLike } from "./request.ts";
 import { isStopping } from "./shutdown.ts";
@@ -40,8 +40,16 @@ export function refuse(request: RequestLike, options: ResolvedOptions): Answer |
   return null;
 }
 
-/** Come again later: the only answer that keeps a native client trying is a stream that ends, with a time to wait. */
+/**
+ * Come again later. The only answer that keeps a native client trying is a stream that ends, with a time to wait; other
+ * clients may be told by the status.
+ */
 export function turnAway(request: RequestLike, options: ResolvedOptions, reason: string): Answer {
+  if (options.rejectOverload) {
+    const retryAfter: HeaderFields = new Map([["retry-after", String(Math.ceil(drawOverloadRetry() / 1_000))]]);
+    const cors = options.cors === undefined ? undefined : corsHeaders(options.cors, request);
+    return { status: 503, headers: mergeHeaders(cors, retryAfter), body: null, reason };
+  }
   return { status: 200, headers: streamHeaders(request, options), body: turnAwayFrame().bytes, reason };
 }
 

@@ -348,9 +348,10 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     subscription.start();
   }
 
-  #optionsFor(request: RequestLike, { headers, cors }: SubscribeOptions): ResolvedOptions {
-    if (headers === undefined && cors === undefined) return this.#sourceOptions;
-    const sourceOptions = { ...this.#sourceOptions, headers, cors };
+  #optionsFor(request: RequestLike, options: SubscribeOptions): ResolvedOptions {
+    const { headers, cors, rejectOverload = false } = options;
+    if (headers === undefined && cors === undefined && !rejectOverload) return this.#sourceOptions;
+    const sourceOptions = { ...this.#sourceOptions, headers, cors, rejectOverload };
     // What cannot be sent is refused before anybody is connected.
     streamHeaders(request, sourceOptions);
     return sourceOptions;

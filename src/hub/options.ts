@@ -30,9 +30,20 @@ export type Authorize = (subscription: { request: RequestLike; channel: string }
 /** The state of channels as events, and the position in the log at which it was taken. */
 export interface Snapshot {
   events: readonly { type: string; data?: unknown }[];
-  /** From `hub.cursor()`, taken before the state was read. */
-  cursor: string;
+  /** A position taken before the state was read. @default the one that the function was called with */
+  cursor?: string;
 }
+
+/**
+ * Reads the present state of channels, for a client that has missed something.
+ *
+ * @param cursor The position of the log at the moment of the call: what comes behind it is sent after the snapshot.
+ */
+export type TakeSnapshot = (
+  request: RequestLike,
+  channels: readonly string[],
+  cursor: string,
+) => Snapshot | Promise<Snapshot>;
 
 /** What a hub allows. At a limit new ones are turned away; nobody who is connected is ever put out for a newcomer. */
 export interface Limits {
@@ -70,7 +81,7 @@ export interface HubOptions<E extends Events = false> {
   /** How often those who are connected are asked for again. @default never */
   reauthorize?: Duration;
   /** The answer to a gap or a reset: the present state in place of the events that are missing. */
-  snapshot?: (request: RequestLike, channels: readonly string[]) => Snapshot | Promise<Snapshot>;
+  snapshot?: TakeSnapshot;
   /** Told of every gap and reset that a client is about to hear. */
   onGap?: (loss: Loss) => void;
   /** Told of background failures. @default console.error */
@@ -127,7 +138,9 @@ export interface SubscribeOptions {
   /** Pages of other origins that may read the stream. */
   cors?: CorsOptions;
   /** As in {@link HubOptions}, for this subscription alone. */
-  snapshot?: HubOptions["snapshot"];
+  snapshot?: TakeSnapshot;
+  /** Over a limit, or while draining, 503 with `retry-after`: for clients that are no native `EventSource`. @default false */
+  rejectOverload?: boolean;
 }
 
 /** What may accompany an event on a channel. */
