@@ -10,8 +10,10 @@ import { checkOut, commitOf, remove, snapshot } from "./lib/tree.mjs";
 const [name = "", ...rest] = process.argv.slice(2);
 if (name === "") throw new Error("npm run bench:guard -- <commit>: name the commit to compare with, such as HEAD~1");
 const rounds = Number(rest[0] === "--rounds" ? rest[1] : 9);
+if (!(rounds >= 7)) throw new Error(`--rounds ${rest[1]}: take 7 or more, fewer pairs tell nothing from noise`);
 const commit = commitOf(name);
 installPeers();
+// Who is there to be measured is known only now.
 const { compare } = await import("./lib/compare.mjs");
 
 const folder = mkdtempSync(join(tmpdir(), "sourcecast-guard-"));

@@ -47,16 +47,15 @@ export async function compare(trees, rounds) {
 }
 
 /**
- * Beyond noise is what went the same way in all pairs but one in eight, by more than nothing. Chance alone does that for one
- * figure in fifty with nine pairs.
+ * Beyond noise is what went the same way in every pair, by more than nothing. With nine pairs chance alone does that for one
+ * figure in five hundred, to the worse side.
  *
  * @param {number[]} ratios
  */
 function judge(ratios) {
   const { median, low, high } = summary(ratios);
-  const stray = Math.floor(ratios.length / 8);
-  const up = ratios.filter((ratio) => ratio > 1).length >= ratios.length - stray && median > 1 + worthSaying;
-  const down = ratios.filter((ratio) => ratio < 1).length >= ratios.length - stray && median < 1 - worthSaying;
+  const up = ratios.every((ratio) => ratio > 1) && median > 1 + worthSaying;
+  const down = ratios.every((ratio) => ratio < 1) && median < 1 - worthSaying;
   const change = `${median >= 1 ? "+" : ""}${((median - 1) * 100).toFixed(1)} %`;
   const noise = `(middle half ${((low - 1) * 100).toFixed(1)} … ${((high - 1) * 100).toFixed(1)} %)`;
   return { isWorse: up, text: `${change.padStart(8)} ${noise}${up ? "  WORSE" : down ? "  better" : ""}` };

@@ -1,0 +1,161 @@
+import type { EventEmitter } from "node:events";
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { openEventSource, respond } from "../../src/adapters/node.ts";
+import { EventSourceSet } from "../../src/index.ts";
+import { openHub } from "../support/hub.ts";
+import { openSource, tick } from "../support/web.ts";
+
+// What the machine has no part in: how often something is done for each delivery and for each connection.
+
+const members = 50;
+
+/** A response whose socket leads nowhere and counts what is written to it. */
+class Wire {
+  readonly socket: Socket = new Socket();
+  readonly req: IncomingMessage = new IncomingMessage(this.socket);
+  readonly res: ServerResponse;
+  writes = 0;
+
+  constructor() {
+    const done = (callback: (error?: Error | null) => void) => {
+      this.writes++;
+      callback();
+    };
+    this.socket._write = (_chunk, _encoding, callback) => done(callback);
+    this.socket._writev = (_chunks, callback) => done(callback);
+    this.req.httpVersionMajor = this.req.httpVersionMinor = 1;
+    this.req.method = "GET";
+    this.req.url = "/";
+    this.res = new ServerResponse(this.req);
+    this.res.assignSocket(this.socket);
+    wires.push(this);
+  }
+
+  get listeners(): number {
+    const count = (emitter: EventEmitter) =>
+      emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
+    return count(this.socket) + count(this.res) + count(this.req);
+  }
+}
+
+const wires: Wire[] = [];
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const { socket } of wires.splice(0)) socket.destroy();
+  await tick();
+});
+
+/** A publisher with fifty connections on Node: a set, or a channel of a hub. */
+type Open = (count?: number) => Promise<(data: string) => unknown>;
+
+const kinds: Record<string, Open> = {
+  async "a set"(count = members) {
+    const set = new EventSourceSet();
+    for (let index = 0; index < count; index++) {
+      const { req, res } = new Wire();
+      set.add(openEventSource(req, res));
+    }
+    return (data) => set.dispatch("tick", data);
+  },
+  async "a hub on memory"(count = members) {
+    const { hub } = openHub();
+    for (let index = 0; index < count; index++) {
+      const { req, res } = new Wire();
+      await respond(hub, req, res, { channels: ["ticks"] });
+    }
+    await tick();
+    const channel = hub.channel("ticks");
+    return (data) => channel.dispatch("tick", data);
+  },
+};
+
+describe.each(Object.entries(kinds))("%s", (_name, open) => {
+  it("makes one write for a delivery", async () => {
+    const publish = await open();
+    await tick();
+    const before = writes();
+    await publish("one");
+    await tick();
+    expect(writes() - before).toBe(members);
+  });
+
+  it("makes one write for all that a tick brings", async () => {
+    const publish = await open();
+    await tick();
+    const before = writes();
+    await Promise.all(Array.from({ length: 16 }, (_, index) => publish(String(index))));
+    await tick();
+    expect(writes() - before).toBe(members);
+  });
+
+  it("encodes an event once, however many connections there are", async () => {
+    const publish = await open();
+    await tick();
+    const encode = vi.spyOn(TextEncoder.prototype, "encode");
+    const encodeInto = vi.spyOn(TextEncoder.prototype, "encodeInto");
+    await publish("one");
+    await tick();
+    expect(encode.mock.calls.length + encodeInto.mock.calls.length).toBe(1);
+  });
+
+  it("has as many timers for fifty connections as for one", async () => {
+    const timers = async (count: number) => {
+      const timeout = vi.spyOn(globalThis, "setTimeout");
+      const interval = vi.spyOn(globalThis, "setInterval");
+      await open(count);
+      const made = timeout.mock.calls.length + interval.mock.calls.length;
+      vi.restoreAllMocks();
+      return made;
+    };
+    const one = await timers(1);
+    expect(await timers(members)).toBeLessThanOrEqual(one);
+  });
+
+  it("listens twice on each connection, to its end and to its failure", async () => {
+    await open();
+    const untouched = new Wire();
+    untouched.res.writeHead(200);
+    untouched.res.write(":\n\n");
+    for (const wire of wires) if (wire !== untouched) expect(wire.listeners - untouched.listeners).toBe(2);
+  });
+
+  it("listens to the signals of the process once for all connections", async () => {
+    await open(1);
+    const one = process.listenerCount("SIGTERM");
+    await open();
+    expect(process.listenerCount("SIGTERM")).toBe(one);
+  });
+
+  it("allocates less than half a kilobyte for a delivery", async () => {
+    const publish = await open();
+    const taken: number[] = [];
+    for (let round = 0; round < 300; round++) {
+      const before = process.memoryUsage().heapUsed;
+      for (let index = 0; index < 4; index++) {
+        await publish("x".repeat(100));
+        await tick();
+      }
+      taken.push((process.memoryUsage().heapUsed - before) / (4 * members));
+    }
+    // Some rounds are interrupted by a collection.
+    expect(taken.sort((a, b) => a - b)[150]).toBeLessThan(512);
+  });
+});
+
+it("a web body is given one chunk for all that a tick brings", async () => {
+  const set = new EventSourceSet();
+  const source = openSource();
+  set.add(source);
+  const reader = (source.response().body as ReadableStream<Uint8Array>).getReader();
+  await reader.read();
+  for (let index = 0; index < 16; index++) set.dispatch("tick", String(index));
+  const { value } = await reader.read();
+  expect(new TextDecoder().decode(value).match(/^data: \d+$/gm)).toHaveLength(16);
+});
+
+function writes(): number {
+  return wires.reduce((sum, wire) => sum + wire.writes, 0);
+}
