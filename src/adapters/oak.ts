@@ -50,13 +50,12 @@ export interface OakSourceOptions extends Omit<SourceOptions, "keepAlive"> {
  * those of the options over them. Called again it gives the same source.
  *
  * @example
- * ```ts
- * import { Application } from "@oakserver/oak";
- * import { sendEvents } from "sourcecast/oak";
+ * ```ts excerpt examples/oak/server.ts
+ * import { sendEvents, withSendEvents } from "sourcecast/oak";
  *
- * const app = new Application();
- * app.use((ctx) => {
- *   const target = sendEvents(ctx, { headers: new Headers({ "x-custom-header": "custom value" }) });
+ * router.get("/sse", (ctx) => {
+ *   const headers = new Headers([["X-Custom-Header", "custom value"]]);
+ *   const target = sendEvents(ctx, { headers });
  *   target.dispatchMessage({ hello: "world" });
  * });
  * ```
