@@ -19,23 +19,33 @@ const signals = ["SIGTERM", "SIGHUP"];
 const grace = 1_000;
 /** The last bytes of a web body pass through the server's own hands after its stream has ended. */
 const settle = 100;
+/**
+ * How long the handlers outlast a last stream that its client ended. What ends a proxy often ends the process too: Node drops
+ * a signal that it has taken from the system and not yet passed on when the handler goes.
+ */
+const passing = 50;
 /** A process that lives so long after the signal did not mean to end: a SIGHUP that re-reads the configuration. */
 const longestShutdown = 60_000;
 
 const open = new Set<Closable>();
+let isInstalled = false;
 let stoppingUntil = 0;
 
 /** Ends `stream` when the process gets SIGTERM or SIGHUP. The handlers are there while a stream is open, no longer. */
 export function closeOnSignal(stream: Closable): void {
   open.add(stream);
-  if (open.size !== 1) return;
+  if (isInstalled) return;
+  isInstalled = true;
   // First in line: a listener of the application that listens once is still there to be seen when ours is called, and ours
   // is gone when a library looks whether it is alone.
   for (const signal of signals) currentProcess()?.prependListener(signal, onSignal);
 }
 
-export function forgetOnSignal(stream: Closable): void {
-  if (open.delete(stream) && open.size === 0) removeHandlers();
+/** @param byClient The client left, which says nothing of the process: a signal of the same moment is still under way. */
+export function forgetOnSignal(stream: Closable, byClient: boolean): void {
+  if (!open.delete(stream) || open.size > 0) return;
+  if (byClient) unrefTimeout(removeIdleHandlers, passing);
+  else removeHandlers();
 }
 
 /** True between the signal and the end of the process: a stream that is asked for now would only be torn down again. */
@@ -61,7 +71,12 @@ async function onSignal(signal: string): Promise<void> {
 
 Object.assign(onSignal, { [ours]: true });
 
+function removeIdleHandlers(): void {
+  if (open.size === 0) removeHandlers();
+}
+
 function removeHandlers(): void {
+  isInstalled = false;
   for (const signal of signals) currentProcess()?.removeListener(signal, onSignal);
 }
 

@@ -364,7 +364,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     if (this.#closeReason !== null) return;
     this.#closeReason = reason;
     stopHeartbeat(this.#line);
-    forgetOnSignal(this);
+    forgetOnSignal(this, reason === "disconnected");
     const followers = this.#followers;
     this.#followers = null;
     for (const follower of followers ?? []) follower.onClose(this, reason);

@@ -66,6 +66,20 @@ describe.each(["SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
     for (const { parser } of streams) expect([parser.events.length, parser.complete]).toEqual([1, true]);
   });
 
+  test("is not lost in the moment in which the last client leaves", async () => {
+    for (let round = 0; round < 10; round++) {
+      const server = await start();
+      const stream = server.connect("/node");
+      await stream.next();
+      // Stopped, the process gets both at once when it goes on.
+      server.kill("SIGSTOP");
+      stream.leave();
+      server.kill(signal);
+      server.kill("SIGCONT");
+      expect(await server.exited).toEqual([null, signal]);
+    }
+  });
+
   test("a process without open streams dies at once, as if the package were not there", async () => {
     const server = await start();
     const stream = server.connect("/node");

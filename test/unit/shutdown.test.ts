@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { EventSource } from "../../src/index.ts";
 import { openSource, request } from "../support/web.ts";
 
@@ -29,12 +29,24 @@ test("a source that is closed from its start, and one with shutdown: false, brin
   expect(counts()).toEqual(before);
 });
 
-test("a client that leaves takes the handlers along", () => {
+test("a client that leaves takes the handlers along, as soon as no signal of the same moment can be under way", async () => {
   const before = counts();
   const controller = new AbortController();
   const source = new EventSource(request({ signal: controller.signal }));
   expect(counts()).not.toEqual(before);
   controller.abort();
   expect(source.readyState).toBe(2);
+  await vi.waitFor(() => expect(counts()).toEqual(before));
+});
+
+test("a source that comes while they are still there keeps them", async () => {
+  const before = counts();
+  const controller = new AbortController();
+  void new EventSource(request({ signal: controller.signal }));
+  controller.abort();
+  const next = new EventSource(request());
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(counts()).toEqual(before.map((count) => count + 1));
+  await next.close();
   expect(counts()).toEqual(before);
 });
