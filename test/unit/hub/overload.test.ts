@@ -24,7 +24,9 @@ test("a snapshot without a position has the one at which it was asked for", asyn
   await hub.channel("a").dispatch("n", "before");
   const position = await hub.cursor();
   const response = await hub.response(new Request("http://localhost/?lastEventId=another.1.1"), { channels: ["a"] });
-  const reader = (response.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+  const reader = (response.body as ReadableStream<Uint8Array<ArrayBuffer>>)
+    .pipeThrough(new TextDecoderStream())
+    .getReader();
   let text = "";
   while (!text.includes("while the state is read")) text += (await reader.read()).value;
   expect(asked).toEqual([position]);
