@@ -1,0 +1,179 @@
+import { describe, expect, test, vi } from "vitest";
+import type { HubOptions } from "../../../src/index.ts";
+import { memoryLog } from "../../../src/logs/memory.ts";
+import { follow, joined, openHub } from "../../support/hub.ts";
+import { tick } from "../../support/web.ts";
+
+/** A hub with a count as its state: each event adds to it, and a snapshot gives the sum. */
+function counting(options: HubOptions = {}) {
+  let sum = 0;
+  const state = { slow: async () => {}, taken: 0 };
+  const { hub, errors } = openHub({
+    log: memoryLog({ maxEvents: 2 }),
+    snapshot: async () => {
+      state.taken++;
+      const cursor = await hub.cursor();
+      await state.slow();
+      return { events: [{ type: "sum", data: sum }], cursor };
+    },
+    ...options,
+  });
+  const add = async (n: number): Promise<string> => {
+    sum += n;
+    return hub.channel("a").dispatch("add", n);
+  };
+  return { hub, errors, add, state };
+}
+
+describe("a snapshot", () => {
+  test.each([
+    ["gap", (first: string) => first],
+    ["reset", () => "foreign.1.1"],
+  ])("answers a %s in the stream; the position comes behind it, and what follows fits it", async (kind, idOf) => {
+    const { hub, add, state } = counting();
+    const first = await add(1);
+    for (const n of [2, 3, 4]) await add(n);
+    const client = await joined(hub, "a", { lastEventId: idOf(first) });
+    expect(client.types).toEqual([`sse:${kind}`, "sum", "sse:checkpoint"]);
+    expect(client.data).toEqual(["10"]);
+    // Until the position has come, the client would ask for all of it again.
+    expect(client.events.map(({ lastEventId }) => lastEventId === "")).toEqual([true, true, false]);
+    expect(client.lastEventId).toBe(await hub.cursor());
+    await add(5);
+    await client.settle();
+    expect(client.data).toEqual(["10", "5"]);
+    expect((await client.reconnect()).events).toEqual([]);
+    expect(state.taken).toBe(1);
+  });
+
+  test("may take its time: what is published meanwhile follows it", async () => {
+    const { hub, add, state } = counting();
+    const first = await add(1);
+    for (const n of [2, 3, 4]) await add(n);
+    state.slow = async () => {
+      state.slow = async () => {};
+      // The state is read before these, and the position was taken before it.
+      await hub.channel("a").dispatch("add", 5);
+      await tick();
+    };
+    const client = await joined(hub, "a", { lastEventId: first });
+    expect(client.data).toEqual(["10", "5"]);
+    expect(hub.stats().gaps).toEqual({ trimmed: 1 });
+  });
+
+  test("that the log has left behind when it is there is followed by another, not by a loss", async () => {
+    const { hub, add, state } = counting({ ring: { maxEvents: 1 } });
+    const first = await add(1);
+    for (const n of [2, 3, 4]) await add(n);
+    state.slow = async () => {
+      state.slow = async () => {};
+      for (const n of [5, 6, 7]) await hub.channel("a").dispatch("add", n);
+    };
+    const client = await joined(hub, "a", { lastEventId: first });
+    expect(client.types).toEqual(["sse:gap", "sum", "sse:checkpoint", "sse:gap", "sum", "sse:checkpoint"]);
+    expect(state.taken).toBe(2);
+  });
+
+  test("of a subscription stands over that of the hub, and is told the request and the channels", async () => {
+    const { hub, add, state } = counting();
+    const first = await add(1);
+    for (const n of [2, 3, 4]) await add(n);
+    const asked: unknown[] = [];
+    const snapshot = async (
+      request: { headers: { get(name: string): string | null } },
+      channels: readonly string[],
+    ) => {
+      asked.push([request.headers.get("authorization"), channels]);
+      return { events: [{ type: "own" }, { type: "own", data: { a: 1 } }], cursor: await hub.cursor() };
+    };
+    const headers = { authorization: "x" };
+    const client = await joined(hub, { channels: ["a", "b"], snapshot }, { lastEventId: first, headers });
+    expect(client.data).toEqual(["", '{"a":1}']);
+    expect([asked, state.taken]).toEqual([[["x", ["a", "b"]]], 0]);
+  });
+
+  test.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("No state");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("No state"))],
+    ["gives nothing", () => undefined],
+    ["gives a cursor that is none", () => ({ events: [], cursor: "7" })],
+    ["gives a cursor of another log", () => ({ events: [], cursor: "foreign.9.1" })],
+    ["gives an event with a reserved type", () => ({ events: [{ type: "fine" }, { type: "sse:gap" }] })],
+    ["gives an event that cannot be written", () => ({ events: [{ type: "fine" }, { type: "n", data: 1n }] })],
+  ])("that %s ends the stream with nothing of it sent, and the client is told again", async (_, take) => {
+    let broken = true;
+    const { hub, errors, add } = counting({
+      snapshot: (async () => {
+        const cursor = await hub.cursor();
+        return broken ? withCursor(take(), cursor) : { events: [{ type: "sum", data: "whole" }], cursor };
+      }) as never,
+    });
+    const first = await add(1);
+    for (const n of [2, 3, 4]) await add(n);
+    const client = await (await follow(hub, "a", { lastEventId: first })).end();
+    expect(client.events).toEqual([]);
+    expect(errors.splice(0).map(([stage]) => stage)).toEqual(["snapshot"]);
+    broken = false;
+    expect((await client.reconnect()).types).toEqual(["sse:gap", "sum", "sse:checkpoint"]);
+    expect(hub.stats().connections).toBe(1);
+  });
+
+  test("that is older than the loss ends the stream, in place of answering it for ever", async () => {
+    let stale = "";
+    const { hub, errors, add } = counting({ snapshot: () => ({ events: [{ type: "sum" }], cursor: stale }) });
+    stale = await add(1);
+    for (const n of [2, 3, 4]) await add(n);
+    const client = await (await follow(hub, "a", { lastEventId: stale })).end();
+    expect(client.events).toEqual([]);
+    expect(errors.splice(0).map(([stage]) => stage)).toEqual(["snapshot"]);
+  });
+
+  test("is not taken where nothing was lost", async () => {
+    const { hub, add, state } = counting();
+    const first = await add(1);
+    await add(2);
+    await joined(hub, "a", { lastEventId: first });
+    await joined(hub, "a");
+    expect(state.taken).toBe(0);
+  });
+});
+
+function withCursor(snapshot: unknown, cursor: string): unknown {
+  if (typeof snapshot !== "object" || snapshot === null || snapshot instanceof Promise) return snapshot;
+  return { cursor, ...snapshot };
+}
+
+describe("onGap", () => {
+  test("is told of each gap and reset with the request and the channels", async () => {
+    const told: unknown[] = [];
+    const { hub } = openHub({
+      log: memoryLog({ maxEvents: 1 }),
+      onGap: ({ request, ...loss }) => told.push([request.headers.get("authorization"), loss]),
+    });
+    const first = await hub.channel("a").dispatch("n", 1);
+    for (const n of [2, 3]) await hub.channel("a").dispatch("n", n);
+    const headers = { authorization: "x" };
+    await joined(hub, ["a", "b/*"], { lastEventId: first, headers });
+    await joined(hub, "a", { lastEventId: "nonsense", headers });
+    const gap = { kind: "gap", channels: ["a", "b/*"], missed: 1, from: 2, to: 2, reason: "trimmed" };
+    expect(told).toEqual([
+      ["x", gap],
+      ["x", { kind: "reset", channels: ["a"], reason: "unknown" }],
+    ]);
+  });
+
+  test("that throws keeps nothing from the client", async () => {
+    const onGap = vi.fn(() => {
+      throw new Error("No listener");
+    });
+    const { hub, errors } = openHub({ onGap });
+    const client = await joined(hub, "a", { lastEventId: "nonsense" });
+    expect([client.types, client.ended]).toEqual([["sse:reset"], false]);
+    expect(errors.splice(0)).toEqual([["gap", "No listener"]]);
+  });
+});
