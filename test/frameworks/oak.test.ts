@@ -1,15 +1,11 @@
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { serveSuite } from "../contracts/serve.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
 import { type Example, installExample } from "../support/example.ts";
 import { startFixture } from "../support/fixture.ts";
-import { root } from "../support/package.ts";
-import { deno } from "../support/runtimes.ts";
+import { bun, deno } from "../support/runtimes.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { eventually } from "../support/within.ts";
-
-const bun = join(root, "node_modules/.bin/bun");
 
 serveSuite("Oak on Node", () => startFixture("oak"));
 serveSuite("Oak on Deno", async () => startFixture("oak", { program: await deno(), args: ["run", "--allow-all"] }));

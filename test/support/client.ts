@@ -93,14 +93,17 @@ export class Http1Client extends Client {
   head = "";
   #rest: Buffer = Buffer.alloc(0);
   #chunked = false;
+  /** Bytes of the body that are to come, where the header said how many there are. */
+  #left: number | undefined;
 
   constructor(port: number, request: ClientRequest = {}) {
     super();
     this.stream = connect(port, "127.0.0.1");
     this.stream.on("data", (bytes) => this.#take(bytes));
     this.stream.on("error", () => this.finish("cut"));
-    // Without chunks the end of the connection is the end of the body.
-    this.stream.on("end", () => this.finish(this.head !== "" && !this.#chunked ? "end" : "cut"));
+    // Without chunks and without a length the end of the connection is the end of the body.
+    const isWhole = (): boolean => this.head !== "" && !this.#chunked && this.#left === undefined;
+    this.stream.on("end", () => this.finish(isWhole() ? "end" : "cut"));
     this.stream.on("close", () => this.finish("cut"));
     this.stream.write(requestText(request));
   }
@@ -118,12 +121,8 @@ export class Http1Client extends Client {
   #take(bytes: Buffer): void {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     if (this.head === "" && !this.#takeHead()) return;
-    if (!this.#chunked) {
-      if (this.#rest.length > 0) this.takePiece(this.#rest);
-      this.#rest = Buffer.alloc(0);
-      return;
-    }
-    while (this.#takeChunk());
+    if (!this.#chunked) this.#takeRest();
+    else while (this.#takeChunk());
   }
 
   #takeHead(): boolean {
@@ -139,8 +138,17 @@ export class Http1Client extends Client {
       this.headers[key] = key in this.headers ? `${this.headers[key]}, ${value}` : value;
     }
     this.#chunked = this.headers["transfer-encoding"] === "chunked";
+    const length = this.headers["content-length"];
+    if (length !== undefined) this.#left = Number(length);
     this.changed();
     return true;
+  }
+
+  #takeRest(): void {
+    if (this.#left !== undefined) this.#left -= this.#rest.length;
+    if (this.#rest.length > 0) this.takePiece(this.#rest);
+    this.#rest = Buffer.alloc(0);
+    if (this.#left === 0) this.finish("end");
   }
 
   #takeChunk(): boolean {
