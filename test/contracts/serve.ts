@@ -242,8 +242,12 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
     });
 
     scenario("nothing is left behind", async () => {
-      const now = await eventually("sockets are closed", state, ({ sockets }) => sockets <= before.sockets);
-      expect(now).toMatchObject({ open: 0, waiting: 0, listeners: before.listeners });
+      const now = await eventually(
+        "sockets are closed, and handlers of signals gone",
+        state,
+        ({ sockets, listeners }) => sockets <= before.sockets && listeners === before.listeners,
+      );
+      expect(now).toMatchObject({ open: 0, waiting: 0 });
       expect(now.timers).toBeLessThanOrEqual(before.timers);
     });
 
