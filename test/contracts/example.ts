@@ -6,7 +6,7 @@ import { Http1Client } from "../support/client.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { within } from "../support/within.ts";
 
-/** The suite. `start` starts the example as its users do; `atTheEnd` is what its framework prints then. */
+/** The suite. `start` starts the example as its users do; `atTheEnd` is all that its framework prints then. */
 export function exampleSuite(
   name: string,
   start: () => Promise<ServerProcess>,

@@ -13,6 +13,8 @@ export interface ServeOptions {
   errorStatus?: number;
   /** How it may end after SIGTERM. @default by the signal */
   exit?: readonly (number | NodeJS.Signals)[];
+  /** What it prints of every request. @default nothing */
+  log?: RegExp;
   /** Makes a client of another protocol. @default one of HTTP/1.1 */
   connect?: (port: number, request: ClientRequest) => Client;
   /** Tests that cannot pass, by their names, with the reason: the framework's, not the package's. */
@@ -49,9 +51,15 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
     afterEach(async () => {
       for (const client of clients.splice(0)) client.leave();
       await eventually("no stream is left open", state, (now) => now.open === 0 && now.subscribers === 0);
-      expect(server.newOutput(), "printed during the test").toBe("");
+      expect(printed(), "printed during the test").toBe("");
       await report("/reset");
     });
+
+    /** What it printed beside its log. */
+    function printed(): string {
+      const lines = server.newOutput().split("\n");
+      return lines.filter((line) => line !== "" && !options.log?.test(line)).join("\n");
+    }
 
     function open(path: string, request: ClientRequest = {}): Client {
       const client = connect(server.port, { path, ...request });
@@ -62,9 +70,7 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
     async function report<T>(path: string): Promise<T> {
       const client = connect(server.port, { path });
       try {
-        await client.until(
-          () => client.ended !== null || client.body.length === Number(client.headers["content-length"]),
-        );
+        await client.rest();
         return JSON.parse(client.body.toString()) as T;
       } finally {
         client.leave();
@@ -258,7 +264,7 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       expect(await client.rest()).toBe("end");
       expect(await subscriber.rest()).toBe("end");
       expect(options.exit ?? ["SIGTERM"]).toContain(exit);
-      expect(server.newOutput(), "printed at the end").toBe("");
+      expect(printed(), "printed at the end").toBe("");
       clients.length = 0;
       server = await start();
     });

@@ -1,6 +1,7 @@
 /** The applications of the suite in test/contracts/serve.ts: the scenarios, routed by a framework that an example brings. */
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type InstallOptions, installExample } from "./example.ts";
+import { type Example, type InstallOptions, installExample } from "./example.ts";
 import { root } from "./package.ts";
 import type { ServerProcess } from "./server-process.ts";
 
@@ -14,6 +15,28 @@ export async function startFixture(
   const files = [join(fixtures, "scenarios.mjs"), join(fixtures, name, "server.mjs")];
   const example = await installExample(name, { ...options, files });
   return example.start([...args, "server.mjs"], program === undefined ? {} : { program });
+}
+
+/**
+ * What starts an application that has to be built: the example with what is in `fixtures/<name>` laid over it, the routes of
+ * the scenarios beside its own. It is built once.
+ */
+export function builtFixture(
+  name: string,
+  { env, ...options }: InstallOptions & { env?: NodeJS.ProcessEnv } = {},
+): () => Promise<ServerProcess> {
+  let built: Promise<Example> | undefined;
+  return async () => {
+    built ??= build(name, options);
+    return (await built).startScript(env);
+  };
+}
+
+async function build(name: string, options: InstallOptions): Promise<Example> {
+  const own = readdirSync(join(fixtures, name)).map((entry) => join(fixtures, name, entry));
+  const example = await installExample(name, { ...options, files: [join(fixtures, "scenarios.mjs"), ...own] });
+  await example.build();
+  return example;
 }
 
 /** Starts an example as it is, after its build where it has one. */
