@@ -3,7 +3,7 @@ import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../
 import { EventStreamParser, type ParsedEvent } from "./parser.ts";
 import { request, tick } from "./web.ts";
 
-type Init = Parameters<typeof request>[0] & { lastEventId?: string };
+type Init = Parameters<typeof request>[0] & { lastEventId?: string | undefined };
 
 const hubs: { hub: Hub; errors: unknown[] }[] = [];
 const clients: HubClient[] = [];

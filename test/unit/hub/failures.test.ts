@@ -87,7 +87,7 @@ describe("a log that fails", () => {
     },
   );
 
-  test.each<[Method, string, Partial<Parameters<typeof follow>[1] & object>, string]>([
+  test.each<[Method, string, { rewind?: number }, string]>([
     ["head", "a cursor", {}, "second"],
     ["last", "a cursor", {}, "second"],
     ["witness", "a cursor", {}, "second"],
