@@ -18,7 +18,7 @@ export async function begin(subscription: Subscription, lastEventId: string): Pr
 async function resume(subscription: Subscription, cursor: Cursor | null): Promise<void> {
   const { selection, context } = subscription;
   const { log } = context.feed;
-  const head = await log.head(selection);
+  const head = await context.feed.head(selection);
   const witness = cursor === null ? undefined : await witnessAt(subscription, cursor, head);
   if (subscription.closed) return;
   const resumption = decideResume(cursor ?? "unreadable", head, witness);
@@ -41,7 +41,7 @@ async function beginFresh(subscription: Subscription): Promise<void> {
   const { epoch, top, witness } = ring;
   let position = top;
   if (options.rewind !== undefined && options.rewind > 0) {
-    const { trimmed } = await log.head(selection);
+    const { trimmed } = await context.feed.head(selection);
     const [first] = await log.last(options.rewind, selection);
     if (first !== undefined) position = Math.max(trimmed, Math.min(position, first.offset - 1));
   }

@@ -17,7 +17,9 @@ export async function isOver(log: Log, cursor: Cursor | null, selection: Selecti
     const end = await endOf(log, channel);
     if (end === null || end.offset > cursor.offset) return false;
   }
-  return true;
+  // An end in the place of what the client had is not the one that it heard.
+  const witness = await log.witness(cursor.offset);
+  return witness === undefined || cursor.witness === 0 || witness === cursor.witness;
 }
 
 async function endOf(log: Log, channel: string): Promise<LogEntry | null> {

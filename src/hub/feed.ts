@@ -3,7 +3,7 @@ import { controlFrame } from "../control.ts";
 import { encodeEvent } from "../encode.ts";
 import { Frame } from "../frame.ts";
 import { friend } from "../friend.ts";
-import type { Log, LogEntry, Tail, TailBatch } from "../logs/log.ts";
+import type { Head, Log, LogEntry, Selection, Tail, TailBatch } from "../logs/log.ts";
 import { formatCursor } from "./cursor.ts";
 import type { OnError } from "./options.ts";
 import type { Ring } from "./ring.ts";
@@ -33,6 +33,8 @@ export class Feed {
   readonly lagging: Set<Subscription> = new Set();
   /** Epochs that the log had before, as far as this process has seen them. */
   readonly #past = new Set<string>();
+  /** How often the log was found not to continue what it was. */
+  #breaks = 0;
   observer: Observer | null = null;
   readonly #onError: OnError;
   #tail: Tail | null = null;
@@ -69,6 +71,16 @@ export class Feed {
     return this.#past.has(epoch);
   }
 
+  /** Where the log stands, and nothing is taken for present any more that the log does not have. */
+  async head(selection?: Selection): Promise<Head> {
+    const { epoch, top } = this.ring;
+    const breaks = this.#breaks;
+    const head = await this.log.head(selection);
+    const isOlder = head.epoch === epoch && head.top < top;
+    if (isOlder && breaks === this.#breaks) this.#cutOff(head.top, head.witness);
+    return head;
+  }
+
   /** The cursor of the newest entry that this process has seen. */
   get cursor(): string {
     return formatCursor(this.ring.epoch, this.ring.top, this.ring.witness);
@@ -89,6 +101,7 @@ export class Feed {
   }
 
   async #open(): Promise<void> {
+    this.#tail?.close();
     const head = await this.log.head();
     this.ring.reset(head.epoch, head.top, head.witness);
     if (this.#closed) return;
@@ -97,6 +110,16 @@ export class Feed {
       (batch) => this.#receive(batch),
       (error) => this.#onError(error, { stage: "tail" }),
     );
+    // A log that was replaced or cut off in between is followed from a place that it never had.
+    if (!(await this.#isStill(head)) && !this.#closed) await this.#open();
+  }
+
+  /** True while the log continues what it was. */
+  async #isStill({ epoch, top, witness }: Head): Promise<boolean> {
+    const head = await this.log.head();
+    if (head.epoch !== epoch || head.top < top) return false;
+    const present = head.top === top ? head.witness : await this.log.witness(top);
+    return present === undefined || present === witness;
   }
 
   #tellNewcomers(): void {
@@ -112,7 +135,10 @@ export class Feed {
     const { ring } = this;
     for (const entry of entries) {
       if (epoch !== ring.epoch) this.#newEpoch(epoch, entry.offset - 1);
-      if (entry.offset <= ring.top) continue;
+      if (entry.offset <= ring.top) {
+        if (ring.at(entry.offset)?.entry.witness === entry.witness) continue;
+        this.#cutOff(entry.offset - 1, 0);
+      }
       if (entry.offset > ring.top + 1) this.#hole(entry.offset - 1);
       const item = ring.push(entry);
       this.topics.visit(entry.channel, (subscription) => subscription.deliver(item));
@@ -128,7 +154,20 @@ export class Feed {
     this.observer?.restart();
   }
 
+  /**
+   * The log has lost its newest entries, as one does whose machine was replaced by a copy that lagged. Who is connected may
+   * have what was lost: their clients come back, and their cursors tell.
+   */
+  #cutOff(top: number, witness: number): void {
+    this.#breaks++;
+    this.ring.reset(this.ring.epoch, top, witness);
+    this.#checkpoint = null;
+    for (const { source } of this.subscriptions) source.close("reset");
+    this.observer?.restart();
+  }
+
   #newEpoch(epoch: string, before: number): void {
+    this.#breaks++;
     this.#past.add(this.ring.epoch);
     this.ring.reset(epoch, before, 0);
     this.#checkpoint = null;

@@ -9,21 +9,25 @@ import type { ResetReason } from "./resume.ts";
 import { endsBetween, tellAll, valuesBetween } from "./state.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** Tells a client that it does not get what lies behind its position up to `to`, and goes on from there. */
-export async function declareGap(subscription: Subscription, to: number, reason: string): Promise<void> {
+/**
+ * Tells a client that it does not get what lies behind its position up to `to`, and goes on from there.
+ *
+ * @param witness Of the entry at `to`, where it is not gone with the others.
+ */
+export async function declareGap(subscription: Subscription, to: number, reason: string, witness = 0): Promise<void> {
   const { context, epoch, position, request, options } = subscription;
   const from = position + 1;
   const missed = to - position;
   const gap: Gap = { missed, from, to, reason, exact: getsEverything(subscription) };
   context.counters.countGap(reason);
   observe(subscription, { kind: "gap", request, channels: options.channels, missed, from, to, reason });
-  await answer(subscription, "sse:gap", gap, { epoch, offset: to, witness: 0 }, position);
+  await answer(subscription, "sse:gap", gap, { epoch, offset: to, witness }, position);
 }
 
 /** Tells a client that its position means nothing in this log, and goes on from the head. */
 export async function declareReset(subscription: Subscription, reason: ResetReason): Promise<void> {
   const { context, request, options } = subscription;
-  const head = await context.feed.log.head();
+  const head = await context.feed.head();
   if (subscription.closed) return;
   context.counters.resets++;
   observe(subscription, { kind: "reset", request, channels: options.channels, reason });

@@ -30,6 +30,10 @@ export async function endsBetween(
   const unheard = ends.filter(({ offset }) => offset > after && offset <= upTo);
   for (const { channel } of unheard) subscription.hasEnded(channel);
   const last = subscription.allEnded ? unheard.at(-1) : undefined;
+  // In another log than this position's, to which the tail has not come, the end has another cursor.
+  if (last !== undefined && (await subscription.context.feed.log.head()).epoch !== epoch) {
+    subscription.source.close("reset");
+  }
   return unheard.map((end) => (end === last ? frameOfEntry(epoch, end) : stateFrameOfEntry(end)));
 }
 

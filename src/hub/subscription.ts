@@ -99,9 +99,13 @@ export class Subscription implements Follower {
 
   /** The log is another one than before. The pump finds out what that means for the position. */
   restart(): void {
+    const { feed } = this.context;
+    const waits = this.epoch !== "" && this.epoch !== feed.ring.epoch && !feed.isPast(this.epoch);
+    // The tail may have left out what it waits for, an epoch in which nothing was. Its client comes back and finds out.
+    if (waits) return void this.source.close("reset");
     this.live = false;
     this.lastProgress = now();
-    this.context.feed.lagging.add(this);
+    feed.lagging.add(this);
     this.#pump();
   }
 
@@ -236,6 +240,8 @@ export class Subscription implements Follower {
     if (this.closed || this.epoch !== feed.ring.epoch) return;
     if (page.epoch !== this.epoch) return declareReset(this, "epoch");
     if (page.trimmed > this.position) return declareGap(this, page.trimmed, "trimmed");
+    // The ring has what the log has lost: asked again, it would say the same.
+    if (page.through <= this.position) return void this.source.close("reset");
     for (const entry of page.entries) {
       const frame = frameOfEntry(page.epoch, entry);
       let outcome = this.#replay(frame, entry);
@@ -264,8 +270,11 @@ export class Subscription implements Follower {
 
   #overcome(obstacle: "full" | "unknown" | "limit", entry: LogEntry): Promise<void> | undefined {
     if (obstacle === "unknown") return this.#ask(entry.channel);
-    if (obstacle === "limit") return declareGap(this, this.context.feed.ring.top, "limit");
-    return undefined;
+    if (obstacle !== "limit") return undefined;
+    const { ring } = this.context.feed;
+    // Pages of the log may have come further than the tail.
+    const [to, witness] = ring.top > entry.offset ? [ring.top, ring.witness] : [entry.offset, entry.witness];
+    return declareGap(this, to, "limit", witness);
   }
 
   /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */

@@ -1,0 +1,74 @@
+import { expect, test } from "vitest";
+import { retentionLimits } from "../../../src/logs/log.ts";
+import { follow, joined, openHub } from "../../support/hub.ts";
+import { PlainLog } from "../../support/plain-log.ts";
+
+// A log that is not durable may lose its newest entries while its hubs live on, as Redis does in a failover.
+
+function open(maxEvents = 1_000, options: Parameters<typeof openHub>[0] = {}) {
+  const log = new PlainLog(retentionLimits({ maxEvents }, { maxEvents, maxBytes: "1mb" }));
+  const { hub } = openHub({ log, ...options });
+  return { log, hub, news: hub.channel("news") };
+}
+
+test("what is written over a lost tail reaches those who had what was lost, behind a reset", async () => {
+  const { log, hub, news } = open();
+  const client = await joined(hub, "news");
+  for (const n of [1, 2, 3]) await news.dispatch("n", n);
+  await client.settle();
+  log.lose(2);
+  await news.dispatch("n", "2 again");
+  await client.end();
+  expect(client.data).toEqual(["1", "2", "3"]);
+  const again = await client.reconnect();
+  expect(again.control("reset")).toEqual([{ reason: "ahead" }]);
+  await news.dispatch("n", 4);
+  await again.settle();
+  expect(again.data).toEqual(["4"]);
+});
+
+test("a client that was told to be ahead of the log does not get what the log has lost", async () => {
+  const { log, hub, news } = open();
+  await news.dispatch("n", 1);
+  const lastEventId = await news.dispatch("n", 2);
+  log.lose(1);
+  const client = await joined(hub, "news", { lastEventId });
+  await client.end();
+  const again = await client.reconnect();
+  expect(again.control("reset")).toEqual([{ reason: "ahead" }]);
+  expect(again.data).toEqual([]);
+});
+
+test("a position before the ring in a log that has less than the ring is no endless question", async () => {
+  const { log, hub, news } = open(12, { ring: { maxEvents: 2 } });
+  for (let n = 1; n <= 6; n++) await news.dispatch("n", n);
+  log.lose(5);
+  const client = await follow(hub, { channels: ["news"], rewind: 1 });
+  await client.end();
+  expect((await client.reconnect()).data).toEqual(["1"]);
+});
+
+test("an end in the place of what a client had is not the end that it heard", async () => {
+  const { log, hub, news } = open();
+  const cursor = await news.dispatch("n", 1);
+  log.lose(1);
+  await news.end();
+  const client = await joined(hub, "news", { lastEventId: cursor });
+  expect(client.status).toBe(200);
+  expect(client.control("reset")).toEqual([{ reason: "diverged" }]);
+  expect(client.control("end")).toEqual([{ channel: "news" }]);
+});
+
+test("what a limited replay leaves out ends at an entry that a later loss shows", async () => {
+  const { log, hub, news } = open(1_000, { limits: { replay: 1 } });
+  const start = await hub.cursor();
+  for (const n of [1, 2, 3]) await news.dispatch("n", n);
+  const client = await joined(hub, "news", { lastEventId: start });
+  expect(client.control("gap")).toMatchObject([{ from: 2, to: 3, reason: "limit" }]);
+  const { lastEventId } = await client.leave();
+  log.lose(2);
+  await news.dispatch("n", "2 again");
+  await news.dispatch("n", "3 again");
+  const again = await joined(hub, "news", { lastEventId });
+  expect(again.control("reset")).toEqual([{ reason: "diverged" }]);
+});
