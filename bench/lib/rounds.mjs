@@ -37,7 +37,10 @@ export function rotated(all, by) {
 /** @param {number[]} values @returns {Summary} */
 export function summary(values) {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (/** @type {number} */ share) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  const at = (/** @type {number} */ share) => {
+    const place = (sorted.length - 1) * share;
+    const [below = Number.NaN, above = below] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+    return below + (above - below) * (place % 1);
+  };
   return { median: at(0.5), low: at(0.25), high: at(0.75) };
 }

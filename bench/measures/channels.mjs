@@ -16,7 +16,7 @@ export const channels = {
     const counts = new Map((quick ? [1, 10_000] : [1, 1_000, 10_000, 100_000]).map((count) => [titleOf(count), count]));
     const results = await interleave(
       [...counts.keys()],
-      quick ? 1 : 3,
+      quick ? 1 : 2,
       (title) => measure(counts.get(title) ?? 1, quick ? 2_000 : 10_000),
       progress,
     );

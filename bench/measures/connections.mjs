@@ -1,6 +1,8 @@
-import { forQuick, onNode } from "../contenders.mjs";
+import { forQuick } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { kernelMemory, withSession } from "../lib/session.mjs";
+
+const contenders = [...forQuick, "hub-sqlite", "fastify-sse"];
 
 /** What a connection costs that hears nothing: to accept it, to keep it, and what is left of it when it has gone. */
 export const connections = {
@@ -26,7 +28,7 @@ export const connections = {
     const groups = {};
     for (const count of quick ? [1_000] : [1_000, 10_000]) {
       groups[count] = await interleave(
-        quick ? forQuick : onNode,
+        quick ? forQuick : contenders,
         quick ? 1 : 2,
         (contender) => withSession(contender, count, measure),
         (text) => progress(`${count} connections, ${text}`),

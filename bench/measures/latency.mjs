@@ -38,7 +38,7 @@ export const latency = {
     const results = await interleave(
       quick ? contenders.slice(0, 4) : contenders,
       quick ? 1 : 3,
-      (contender) => withSession(contender, connections, (session) => measure(session, perSecond, quick ? 0.5 : 2)),
+      (contender) => withSession(contender, connections, (session) => measure(session, perSecond, quick ? 0.5 : 1.2)),
       progress,
     );
     return { 50: groupOf(results, 50), 90: groupOf(results, 90) };

@@ -14,8 +14,8 @@ export const log = {
   /** @param {import("../lib/measure.mjs").RunOptions} options */
   async run({ quick }) {
     return {
-      1: await inGroups(1, quick ? 100 : 600, quick ? 1 : 7),
-      1000: await inGroups(1_000, quick ? 3 : 12, quick ? 1 : 7),
+      1: await inGroups(1, quick ? 100 : 600, quick ? 1 : 5),
+      1000: await inGroups(1_000, quick ? 3 : 12, quick ? 1 : 5),
     };
   },
 };

@@ -20,7 +20,7 @@ export const stalled = {
     const batches = quick ? 12 : 40;
     const results = await interleave(
       quick ? contenders.slice(0, 4) : contenders,
-      quick ? 1 : 3,
+      quick ? 1 : 2,
       (contender) => withSession(contender, 100, (session) => measure(session, batches)),
       progress,
     );

@@ -30,7 +30,7 @@ export const storm = {
     for (const clients of quick ? [1_000] : [1_000, 2_500, 5_000, 10_000]) {
       groups[clients] = await interleave(
         contenders,
-        quick ? 1 : 3,
+        quick ? 1 : 2,
         (contender) => withSession(contender, live, (session) => measure(session, clients)),
         (text) => progress(`${clients} clients, ${text}`),
       );
@@ -68,7 +68,7 @@ async function measure({ server, loader, port }, clients) {
     const during = await loader.ask("stopLatency");
     // The same number of connections, all live by now.
     await loader.ask("startLatency");
-    for (let times = 0; times < 6; times++) await server.ask("pace", pace);
+    for (let times = 0; times < 4; times++) await server.ask("pace", pace);
     const quiet = await loader.ask("stopLatency");
     return {
       cpu: (used * 1_000) / (clients * missed),
