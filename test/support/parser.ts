@@ -18,7 +18,7 @@ export class EventStreamParser {
   /** Every comment so far, without its colon. Clients ignore them. */
   readonly comments: string[] = [];
   /** The last event ID string of the event source, which a client sends back. */
-  lastEventId = "";
+  lastEventId: string;
   /** The reconnection time, once the stream has set it. */
   retry: number | undefined;
 
@@ -29,7 +29,13 @@ export class EventStreamParser {
   #afterCr = false;
   #data = "";
   #type = "";
-  #id = "";
+  #id: string;
+
+  /** @param lastEventId What the client had before it reconnected: browsers go on with it. */
+  constructor(lastEventId = "") {
+    this.lastEventId = lastEventId;
+    this.#id = lastEventId;
+  }
 
   /** True when the last event was ended by its blank line: what follows would be thrown away at the end. */
   get complete(): boolean {

@@ -1,0 +1,44 @@
+import { selectionOf } from "../../../src/hub/selection.ts";
+import { type Selection, selects } from "../../../src/logs/log.ts";
+import type { ClientPlan } from "./history.ts";
+import type { Accepted } from "./record.ts";
+import type { Rights } from "./rights.ts";
+
+/** What one client is to get, and what it may not. */
+export class Dues {
+  readonly selection: Selection;
+  readonly #plan: ClientPlan;
+  readonly #rights: Rights;
+
+  constructor(plan: ClientPlan, rights: Rights) {
+    this.#plan = plan;
+    this.#rights = rights;
+    this.selection = selectionOf(plan.channels);
+  }
+
+  selects(channel: string): boolean {
+    return selects(this.selection, channel);
+  }
+
+  /** True for an entry that is neither for others, nor left out, nor out of date. */
+  isOwed(entry: Accepted): boolean {
+    return this.#isFor(entry) && !entry.superseded && this.#rights.of(this.#plan.key, entry) === "always";
+  }
+
+  /** True for an entry that must not be delivered. */
+  isForbidden(entry: Accepted): boolean {
+    return !this.#isFor(entry) || this.#rights.of(this.#plan.key, entry) === "never";
+  }
+
+  #isFor(entry: Accepted): boolean {
+    const { sender, without } = this.#plan;
+    if (!this.selects(entry.channel)) return false;
+    if (entry.type === "sse:end") return true;
+    return (sender === undefined || entry.sender !== sender) && !isLeftOut(entry, without);
+  }
+}
+
+/** What a client's filter leaves out: the number that an event's data begins with decides. */
+export function isLeftOut({ data }: { data: string }, without: number | undefined): boolean {
+  return without !== undefined && Number.parseInt(data, 10) % without === 0;
+}

@@ -1,0 +1,232 @@
+import { type Cursor, parseCursor } from "../../../src/hub/cursor.ts";
+import type { ParsedEvent } from "../../support/parser.ts";
+import type { Dues } from "./dues.ts";
+import type { Accepted, Record } from "./record.ts";
+
+/** Something that must not happen. */
+export class Violation extends Error {}
+
+/** What is behind the last position that a client heard of, until it hears of the next. */
+interface Since {
+  /** Losses up to this offset were declared. */
+  declared: number;
+  /** The stream was declared not to follow on anything before. */
+  isReset: boolean;
+  /** The next position has to come with the values that channels keep, of those behind this offset; -1 for none. */
+  valuesDue: number;
+  /** The values that came. */
+  readonly values: Set<Accepted>;
+}
+
+/**
+ * Judges what one client hears by what was accepted: delivered and declared are together what was published for it, in
+ * order, nothing twice, and nothing that it may not see. It goes by the position that the client holds: that which it would
+ * send back as its `Last-Event-ID`.
+ */
+export class Judge {
+  readonly #dues: Dues;
+  readonly #record: Record;
+  readonly #mayBeLimited: boolean;
+  #position: Cursor | null = null;
+  #lastEventId = "";
+  /** The position was one of the log when the client came with it, or was given it. */
+  #wasRight = false;
+  #since: Since = nothingSince(-1);
+  /** How the record stood when the connection was opened. */
+  #opened = { version: 0, order: 0 };
+
+  constructor(dues: Dues, record: Record, mayBeLimited: boolean) {
+    this.#dues = dues;
+    this.#record = record;
+    this.#mayBeLimited = mayBeLimited;
+  }
+
+  /** The client connects, and says that this was its last event. */
+  connect(lastEventId: string): void {
+    this.#hold(parseCursor(lastEventId), lastEventId);
+    this.#opened = { version: this.#record.version, order: this.#record.all.length };
+    this.#since = nothingSince(lastEventId === "" ? 0 : -1);
+  }
+
+  hear(event: ParsedEvent): void {
+    const { type, data, lastEventId } = event;
+    const isMoved = lastEventId !== this.#lastEventId;
+    const moving = isMoved ? this.#record.byCursor(lastEventId) : undefined;
+    if (type === "sse:gap") this.#hearGap(JSON.parse(data));
+    else if (type === "sse:reset") this.#hearReset(JSON.parse(data).reason);
+    else if (type === "sse:end") this.#hearEnd(JSON.parse(data), moving);
+    else if (type === "snapshot") this.#hearSnapshot(Number(data));
+    else if (type !== "sse:checkpoint") this.#hearEntry(event, moving);
+    const isEntry = !type.startsWith("sse:") || (type === "sse:end" && moving !== undefined);
+    if (isMoved) this.#move(lastEventId, isEntry ? (moving ?? null) : null);
+  }
+
+  /** Bytes without an event were read: an `id` alone moves a client as well. */
+  read(lastEventId: string): void {
+    if (lastEventId !== this.#lastEventId) this.#move(lastEventId, null);
+  }
+
+  /** The client is told that nothing follows, and not to come again. */
+  hearOver(): void {
+    if (this.#record.version !== this.#opened.version) return;
+    const isNew = (entry: Accepted): boolean => entry.order >= this.#opened.order;
+    for (const channel of this.#dues.selection.channels) {
+      const last = this.#record.find((entry) => entry.channel === channel);
+      if (last === null || (last.type !== "sse:end" && !isNew(last))) {
+        throw new Violation(`Told that nothing follows, but the channel "${channel}" has not ended`);
+      }
+    }
+    this.#assertNothingOwed((entry) => !isNew(entry));
+  }
+
+  /** Everything was read, and nothing is under way. */
+  settle(): void {
+    if (this.#position === null) throw new Violation("The client was never told a position");
+    this.#assertNothingOwed(() => true);
+  }
+
+  /** True when there is nothing in the log that the client is still to get. */
+  get isUpToDate(): boolean {
+    return this.#position !== null && this.#owed().length === 0;
+  }
+
+  #owed(): Accepted[] {
+    const common = this.#position === null ? 0 : this.#record.commonWith(this.#position);
+    return this.#record.branch(common).filter((entry) => this.#dues.isOwed(entry));
+  }
+
+  #assertNothingOwed(condition: (entry: Accepted) => boolean): void {
+    const owed = this.#owed().filter(condition);
+    if (owed.length > 0) throw new Violation(`At ${this.#lastEventId}, and never got ${describe(owed)}`);
+  }
+
+  #hold(position: Cursor | null, lastEventId: string): void {
+    const { epoch, tip } = this.#record;
+    this.#position = position;
+    this.#lastEventId = lastEventId;
+    this.#wasRight = position !== null && position.epoch === epoch && this.#record.isOn(position, tip);
+  }
+
+  #hearEntry({ type, data, lastEventId }: ParsedEvent, moving: Accepted | undefined): void {
+    const entry = this.#record.byData(data);
+    if (entry?.type !== type) throw new Violation(`An event that was never published: ${type} ${data.slice(0, 80)}`);
+    if (this.#dues.isForbidden(entry)) throw new Violation(`Not for this client: ${describe([entry])}`);
+    if (moving === entry) return;
+    if (lastEventId !== this.#lastEventId || entry.key === undefined || this.#since.valuesDue === -1) {
+      throw new Violation(`Twice or out of place: ${describe([entry])} with the id ${lastEventId}`);
+    }
+    this.#since.values.add(entry);
+  }
+
+  #hearEnd({ channel, reason }: { channel?: string; reason?: string }, moving: Accepted | undefined): void {
+    if (reason !== undefined) return;
+    const ends = this.#record.all.filter((entry) => entry.type === "sse:end" && entry.channel === channel);
+    const isTrue = moving === undefined ? ends.length > 0 : ends.includes(moving);
+    if (!isTrue || !this.#dues.selects(channel ?? "")) throw new Violation(`An end of "${channel}" that is none`);
+  }
+
+  #hearSnapshot(offset: number): void {
+    if (this.#since.valuesDue === -1) throw new Violation("A snapshot without a loss");
+    this.#since.declared = Math.max(this.#since.declared, offset);
+    this.#since.valuesDue = -1;
+  }
+
+  #hearGap({ from, to, missed, reason }: { from: number; to: number; missed: number; reason: string }): void {
+    const position = this.#position;
+    if (position === null) throw new Violation("A gap for a client without a position");
+    if (from <= position.offset || to < from || missed !== to - from + 1) {
+      throw new Violation(`A gap of ${missed} from ${from} to ${to}, behind ${this.#lastEventId}`);
+    }
+    const tip = position.epoch === this.#record.epoch ? this.#record.tip : null;
+    this.#assertPassable(position.offset, from - 1, tip);
+    if (reason === "trimmed") this.#assertTrimmed(from, to);
+    else if (reason !== "limit" || !this.#mayBeLimited) throw new Violation(`A gap for no reason: ${reason}`);
+    this.#since.declared = to;
+    this.#since.valuesDue = position.offset;
+  }
+
+  #assertTrimmed(from: number, to: number): void {
+    const { all, epoch, floor } = this.#record;
+    const isGone = (entry: Accepted): boolean => entry.epoch !== epoch || entry.offset <= floor;
+    const isLoss = (entry: Accepted): boolean =>
+      entry.offset >= from && entry.offset <= to && entry.key === undefined && this.#dues.selects(entry.channel);
+    if (all.some((entry) => isLoss(entry) && isGone(entry))) return;
+    throw new Violation(`A gap from ${from} to ${to}, of which nothing on the client's channels was trimmed`);
+  }
+
+  #hearReset(reason: string): void {
+    if (this.#wasRight && this.#record.version === this.#opened.version) {
+      throw new Violation(`A reset (${reason}) of a position that is right: ${this.#lastEventId}`);
+    }
+    this.#since.isReset = true;
+    this.#since.valuesDue = 0;
+  }
+
+  /** Everything up to the new position has been delivered, declared, or was not for this client. */
+  #move(cursor: string, delivered: Accepted | null): void {
+    const next = parseCursor(cursor);
+    if (next === null) throw new Violation(`No cursor of the hub's: "${cursor}"`);
+    const tip = this.#tipOf(next, cursor);
+    const upTo = delivered === null ? next.offset : next.offset - 1;
+    if (!this.#since.isReset) this.#assertFollows(next, tip, upTo);
+    if (this.#since.valuesDue !== -1) this.#assertValues(upTo, tip);
+    this.#hold(next, cursor);
+    this.#since = nothingSince(-1);
+  }
+
+  /** The entry at a position; of one without a witness, the entry that the log has there, if it is still the same log. */
+  #tipOf(next: Cursor, cursor: string): Accepted | null {
+    if (next.offset === 0) return null;
+    if (next.witness !== 0) {
+      const entry = this.#record.byCursor(cursor);
+      if (entry === undefined) throw new Violation(`A position that never was: ${cursor}`);
+      return entry;
+    }
+    const isChanged = this.#record.version !== this.#opened.version;
+    return isChanged ? null : this.#record.find(({ offset }) => offset <= next.offset);
+  }
+
+  #assertFollows(next: Cursor, tip: Accepted | null, upTo: number): void {
+    const position = this.#position;
+    if (position === null) {
+      if (this.#lastEventId !== "") throw new Violation(`No reset after the unreadable id "${this.#lastEventId}"`);
+      return;
+    }
+    const isPast = position.epoch === next.epoch && position.offset <= next.offset;
+    if (!isPast || (tip !== null && !this.#record.mayBeOn(position, tip))) {
+      throw new Violation(`From ${this.#lastEventId} to ${next.epoch}.${next.offset} without a reset`);
+    }
+    this.#assertPassable(Math.max(position.offset, this.#since.declared), upTo, tip);
+  }
+
+  #assertPassable(after: number, upTo: number, tip: Accepted | null): void {
+    const passed = this.#record.branch(after, tip).filter(({ offset }) => offset <= upTo);
+    const lost = passed.filter((entry) => this.#dues.isOwed(entry));
+    if (lost.length > 0) throw new Violation(`Lost in silence, behind ${this.#lastEventId}: ${describe(lost)}`);
+  }
+
+  /** A client that comes without the past, or loses a part of it, gets the newest value of every key. */
+  #assertValues(upTo: number, tip: Accepted | null): void {
+    // What the log has lost it cannot give.
+    const isLost = tip !== null && this.#record.find((entry) => entry === tip) === null;
+    if (isLost || this.#record.version !== this.#opened.version) return;
+    const due = this.#record
+      .branch(this.#since.valuesDue, tip)
+      .filter((entry) => entry.key !== undefined && entry.offset <= upTo && this.#dues.isOwed(entry));
+    const missing = due.filter((entry) => !this.#since.values.has(entry));
+    if (missing.length > 0) throw new Violation(`The value was not given: ${describe(missing)}`);
+  }
+}
+
+function nothingSince(valuesDue: number): Since {
+  return { declared: 0, isReset: false, valuesDue, values: new Set() };
+}
+
+function describe(entries: readonly Accepted[]): string {
+  return entries
+    .map(({ cursor, channel, type, data, key }) => {
+      const keyed = key === undefined ? "" : ` (key ${key})`;
+      return `${type} "${data.slice(0, 30)}" on ${channel}${keyed} at ${cursor}`;
+    })
+    .join(", ");
+}

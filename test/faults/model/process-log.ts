@@ -1,0 +1,176 @@
+import type {
+  Appended,
+  Head,
+  Log,
+  LogEntry,
+  NewEntry,
+  Page,
+  Selection,
+  Tail,
+  TailBatch,
+} from "../../../src/logs/log.ts";
+import { clock } from "./clock.ts";
+import type { Setup } from "./history.ts";
+import { Violation } from "./judge.ts";
+import type { Random } from "./random.ts";
+import type { Storage } from "./storage.ts";
+
+/** What the log answers when it cannot be reached. */
+export class Unreachable extends Error {}
+
+/**
+ * The log as one process reaches it, over something like a network: answers take their time and overtake each other, some
+ * are errors, and the tail hands over late. Its end is not the end of the storage.
+ */
+export class ProcessLog implements Log {
+  readonly #storage: Storage;
+  readonly #setup: Setup;
+  readonly #random: Random;
+  readonly #tails = new Set<LateTail>();
+  #closed = false;
+  /** Questions in one tick. */
+  #asked = { tick: 0, count: 0 };
+
+  constructor(storage: Storage, setup: Setup, random: Random) {
+    this.#storage = storage;
+    this.#setup = setup;
+    this.#random = random;
+  }
+
+  append(entries: readonly NewEntry[]): Promise<Appended[]> {
+    return this.#answer(() => this.#storage.log.append(entries));
+  }
+
+  head(selection?: Selection): Promise<Head> {
+    return this.#answer(() => this.#storage.log.head(selection));
+  }
+
+  witness(offset: number): Promise<number | undefined> {
+    return this.#answer(() => this.#storage.log.witness(offset));
+  }
+
+  read(after: number, limit: number, selection?: Selection): Promise<Page> {
+    return this.#answer(() => this.#storage.log.read(after, Math.min(limit, this.#setup.page), selection));
+  }
+
+  last(count: number, selection: Selection): Promise<LogEntry[]> {
+    return this.#answer(() => this.#storage.log.last(count, selection));
+  }
+
+  latest(selection: Selection): Promise<LogEntry[]> {
+    return this.#answer(() => this.#storage.log.latest(selection));
+  }
+
+  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    const tail = new LateTail(this.#storage, after, this.#delay, onEntries, onError);
+    this.#tails.add(tail);
+    return tail;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const tail of this.#tails) tail.close();
+  }
+
+  readonly #delay = (): number => (this.#setup.late === 0 ? 0 : this.#random.below(this.#setup.late));
+
+  /** What an answer says is found out at its begin or at its end, and the rest of its time is the way. */
+  async #answer<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Unreachable("The process has ended");
+    this.#count();
+    if (this.#random.chance(this.#setup.failing) && !this.#storage.reachable) {
+      await this.#wait();
+      throw new Unreachable("The log cannot be reached");
+    }
+    if (this.#random.chance(0.5)) {
+      const answer = ask();
+      answer.catch(() => {});
+      await this.#wait();
+      return answer;
+    }
+    await this.#wait();
+    return ask();
+  }
+
+  /** Whoever asks again and again without getting on would never let the tick end. */
+  #count(): void {
+    if (this.#asked.tick !== clock.ticks) this.#asked = { tick: clock.ticks, count: 0 };
+    if (++this.#asked.count > 10_000) throw new Violation("The log is asked without end");
+  }
+
+  async #wait(): Promise<void> {
+    const delay = this.#delay();
+    if (delay > 0) await clock.sleep(delay);
+    if (this.#closed) throw new Unreachable("The process has ended");
+  }
+}
+
+/** Hands entries over some time after the log has accepted them; those that were trimmed meanwhile are left out. */
+class LateTail implements Tail {
+  readonly #storage: Storage;
+  readonly #delay: () => number;
+  readonly #onEntries: (batch: TailBatch) => void;
+  readonly #onError: (error: unknown) => void;
+  #inner: Tail;
+  #waiting: { epoch: string; entry: LogEntry }[] = [];
+  #isDue = false;
+  #version: number;
+  #closed = false;
+
+  constructor(
+    storage: Storage,
+    after: number,
+    delay: () => number,
+    onEntries: (batch: TailBatch) => void,
+    onError: (error: unknown) => void,
+  ) {
+    this.#storage = storage;
+    this.#delay = delay;
+    this.#onEntries = onEntries;
+    this.#onError = onError;
+    this.#version = storage.record.version;
+    this.#inner = this.#follow(after);
+    storage.onRenew.add(this.#renew);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#inner.close();
+    this.#storage.onRenew.delete(this.#renew);
+  }
+
+  readonly #renew = (): void => {
+    this.#inner.close();
+    this.#inner = this.#follow(0);
+  };
+
+  #follow(after: number): Tail {
+    return this.#storage.log.tail(after, (batch) => this.#take(batch), this.#onError);
+  }
+
+  #take({ epoch, entries }: TailBatch): void {
+    for (const entry of entries) this.#waiting.push({ epoch, entry });
+    if (this.#isDue) return;
+    this.#isDue = true;
+    const delay = this.#delay();
+    if (delay === 0) this.#handOver(0);
+    else clock.sleep(delay).then(() => this.#handOver(this.#storage.record.floor));
+  }
+
+  /** @param floor Everything up to here was trimmed before it could be handed over. */
+  #handOver(floor: number): void {
+    this.#isDue = false;
+    const { epoch, version } = this.#storage.record;
+    // Of what was written over a lost tail nothing may be left out: it would pass for the continuation of what was lost.
+    const isContinued = version === this.#version;
+    this.#version = version;
+    for (let [first] = this.#waiting; first !== undefined && !this.#closed; [first] = this.#waiting) {
+      const from = first.epoch;
+      const other = this.#waiting.findIndex((each) => each.epoch !== from);
+      const batch = this.#waiting.splice(0, other === -1 ? this.#waiting.length : other);
+      const gone = isContinued && from === epoch ? floor : 0;
+      const entries = batch.flatMap(({ entry }) => (entry.offset > gone ? entry : []));
+      if (entries.length > 0) this.#onEntries({ epoch: from, entries });
+    }
+  }
+}

@@ -1,0 +1,126 @@
+import { type Cursor, formatCursor } from "../../../src/hub/cursor.ts";
+import { type LogEntry, type RetentionLimits, weightOf } from "../../../src/logs/log.ts";
+
+/** An entry that the log has accepted at some time. */
+export interface Accepted extends LogEntry {
+  readonly epoch: string;
+  readonly cursor: string;
+  /** How many entries were accepted before it, in all epochs. */
+  readonly order: number;
+  /** The entry before it, with those before that: a tail that was lost and written again is another branch. */
+  readonly before: Accepted | null;
+  /** A later one of the same channel and key was accepted behind it. */
+  superseded: boolean;
+}
+
+/** All that was ever accepted, lost and trimmed, whoever has seen it: what clients are judged by. */
+export class Record {
+  epoch = "";
+  /** The newest entry of the log as it is. */
+  tip: Accepted | null = null;
+  readonly all: Accepted[] = [];
+  /** Changes whenever what was there is no more: a tail was lost, or all of it. */
+  version = 0;
+  readonly #limits: RetentionLimits;
+  readonly #byCursor = new Map<string, Accepted>();
+  readonly #byData = new Map<string, Accepted>();
+  #floor = 0;
+  /** Of each epoch, what its floor was at last. */
+  readonly #floors = new Map<string, number>();
+
+  constructor(limits: RetentionLimits) {
+    this.#limits = limits;
+  }
+
+  get top(): number {
+    return this.tip?.offset ?? 0;
+  }
+
+  /** Everything up to here has been trimmed. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  begin(epoch: string): void {
+    this.epoch = epoch;
+    this.tip = null;
+    this.#floor = 0;
+    this.version++;
+  }
+
+  add(entry: LogEntry): void {
+    const cursor = formatCursor(this.epoch, entry.offset, entry.witness);
+    const order = this.all.length;
+    const accepted = { ...entry, epoch: this.epoch, cursor, order, before: this.tip, superseded: false };
+    if (entry.key !== undefined) {
+      const older = this.find((other) => other.channel === entry.channel && other.key === entry.key);
+      if (older !== null) older.superseded = true;
+    }
+    this.tip = accepted;
+    this.all.push(accepted);
+    this.#byCursor.set(cursor, accepted);
+    if (entry.type !== "sse:end") this.#byData.set(entry.data, accepted);
+    this.#trim();
+  }
+
+  /** The log has lost its newest entries. */
+  lose(count: number): void {
+    const top = Math.max(this.#floor, this.top - count);
+    while (this.top > top) this.tip = (this.tip as Accepted).before;
+    this.version++;
+  }
+
+  byCursor(cursor: string): Accepted | undefined {
+    return this.#byCursor.get(cursor);
+  }
+
+  byData(data: string): Accepted | undefined {
+    return this.#byData.get(data);
+  }
+
+  /** The newest entry of the log for which `condition` holds, at or before `from`. */
+  find(condition: (entry: Accepted) => boolean, from: Accepted | null = this.tip): Accepted | null {
+    let entry = from;
+    while (entry !== null && !condition(entry)) entry = entry.before;
+    return entry;
+  }
+
+  /** The entries of a branch behind `after`, oldest first. */
+  branch(after: number, tip: Accepted | null = this.tip): Accepted[] {
+    const entries: Accepted[] = [];
+    for (let entry = tip; entry !== null && entry.offset > after; entry = entry.before) entries.push(entry);
+    return entries.reverse();
+  }
+
+  /** Whether a position is one of a branch. */
+  isOn({ offset, witness }: Cursor, tip: Accepted | null): boolean {
+    if (offset > (tip?.offset ?? 0)) return false;
+    return offset === 0 || witness === 0 || this.find((entry) => entry.offset <= offset, tip)?.witness === witness;
+  }
+
+  /** The same, as far as a log can tell that has trimmed the position's entry, and its witness with it. */
+  mayBeOn(position: Cursor, tip: Accepted | null): boolean {
+    const floor = Math.min(this.#floors.get(position.epoch) ?? 0, tip?.offset ?? 0);
+    return position.offset <= floor || this.isOn(position, tip);
+  }
+
+  /** The offset up to which a position and the log as it is have the same past, as far as the log can tell. */
+  commonWith(position: Cursor): number {
+    if (position.epoch !== this.epoch) return 0;
+    if (this.mayBeOn(position, this.tip)) return position.offset;
+    const mine = this.byCursor(formatCursor(position.epoch, position.offset, position.witness)) ?? null;
+    const shared = this.find((entry) => this.find((other) => other === entry) !== null, mine);
+    return shared?.offset ?? 0;
+  }
+
+  #trim(): void {
+    const retained = this.branch(this.#floor);
+    let weight = retained.reduce((sum, entry) => sum + weightOf(entry), 0);
+    while (retained.length > 1 && (retained.length > this.#limits.events || weight > this.#limits.bytes)) {
+      const oldest = retained.shift() as Accepted;
+      weight -= weightOf(oldest);
+      this.#floor = oldest.offset;
+      this.#floors.set(this.epoch, this.#floor);
+    }
+  }
+}

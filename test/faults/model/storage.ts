@@ -1,0 +1,55 @@
+import { type Log, retentionLimits, type TailBatch } from "../../../src/logs/log.ts";
+import { memoryLog } from "../../../src/logs/memory.ts";
+import { PlainLog } from "../../support/plain-log.ts";
+import type { Setup } from "./history.ts";
+import { Record } from "./record.ts";
+
+/** What outlives the processes: the log itself, and the record of all that happened to it. */
+export class Storage {
+  log: Log;
+  readonly record: Record;
+  /** Answers are no errors any more. */
+  reachable = false;
+  /** Told when the log was replaced by an empty one. */
+  readonly onRenew = new Set<() => void>();
+  readonly #setup: Setup;
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+    this.record = new Record(retentionLimits(setup, { maxEvents: 1, maxBytes: 1 }));
+    this.log = this.#make();
+  }
+
+  /** A new log takes the place of the old one, with nothing in it. */
+  renew(): void {
+    this.log = this.#make();
+    for (const tell of this.onRenew) tell();
+  }
+
+  lose(count: number): void {
+    if (!(this.log instanceof PlainLog)) return;
+    this.log.lose(count);
+    this.record.lose(count);
+  }
+
+  #make(): Log {
+    const { maxEvents, maxBytes, log: kind } = this.#setup;
+    const log =
+      kind === "memory"
+        ? memoryLog({ maxEvents, maxBytes })
+        : new PlainLog(retentionLimits(this.#setup, { maxEvents, maxBytes }));
+    this.record.begin((log as PlainLog).epoch);
+    // The first of its tails: an entry is on record before any hub hears of it.
+    log.tail(0, ({ entries }: TailBatch) => this.#note(log, entries), fail);
+    return log;
+  }
+
+  #note(log: Log, entries: TailBatch["entries"]): void {
+    if (log !== this.log) return;
+    for (const entry of entries) this.record.add(entry);
+  }
+}
+
+function fail(error: unknown): never {
+  throw error;
+}
