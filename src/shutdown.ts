@@ -20,12 +20,15 @@ const grace = 1_000;
 /** The last bytes of a web body pass through the server's own hands after its stream has ended. */
 const settle = 100;
 /**
- * How long the handlers outlast a last stream that its client ended. What ends a proxy often ends the process too: Node drops
- * a signal that it has taken from the system and not yet passed on when the handler goes.
+ * How long the handlers outlast a last stream that its client ended. What ends a proxy often ends the process too, and Node
+ * drops a signal that it has taken from the system and not yet passed on when the handler goes.
  */
-const passing = 50;
+const passing = 200;
 /** A process that lives so long after the signal did not mean to end: a SIGHUP that re-reads the configuration. */
 const longestShutdown = 60_000;
+
+// Taken at import: this is about the system's time, whatever a test makes of the clock.
+const later: (callback: () => void, delay: number) => unknown = setTimeout;
 
 const open = new Set<Closable>();
 let isInstalled = false;
@@ -44,7 +47,7 @@ export function closeOnSignal(stream: Closable): void {
 /** @param byClient The client left, which says nothing of the process: a signal of the same moment is still under way. */
 export function forgetOnSignal(stream: Closable, byClient: boolean): void {
   if (!open.delete(stream) || open.size > 0) return;
-  if (byClient) unrefTimeout(removeIdleHandlers, passing);
+  if (byClient) (later(removeIdleHandlers, passing) as { unref?: () => void }).unref?.();
   else removeHandlers();
 }
 

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { boundaryViolations } from "./boundaries.mjs";
 import { build } from "./build.mjs";
 import { packageFile, root } from "./paths.mjs";
@@ -15,6 +17,9 @@ export async function check({ fix = false } = {}) {
     "types of src": build,
     "types of tests, scripts, examples": async () =>
       (await runNode(packageFile("typescript", "lib/tsc.js"), "-p", "tsconfig.test.json")) === 0,
+    "types of benchmarks": async () =>
+      !existsSync(join(root, "bench/node_modules")) ||
+      (await runNode(packageFile("typescript", "lib/tsc.js"), "-p", "bench/tsconfig.json")) === 0,
     "format and lint": async () =>
       (await runNode(
         packageFile("@biomejs/biome", "bin/biome"),

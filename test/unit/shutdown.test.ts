@@ -45,7 +45,7 @@ test("a source that comes while they are still there keeps them", async () => {
   void new EventSource(request({ signal: controller.signal }));
   controller.abort();
   const next = new EventSource(request());
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   expect(counts()).toEqual(before.map((count) => count + 1));
   await next.close();
   expect(counts()).toEqual(before);
