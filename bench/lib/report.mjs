@@ -5,7 +5,8 @@ import { machine } from "./machine.mjs";
 import { draw } from "./plot.mjs";
 import { format, printColumns } from "./table.mjs";
 
-const folder = fileURLToPath(new URL("../results/", import.meta.url));
+/** The folder of what was measured. */
+export const results = fileURLToPath(new URL("../results/", import.meta.url));
 
 const method = [
   "Server and load generator are processes of their own, each pinned to one processor.",
@@ -22,13 +23,13 @@ const method = [
  * @param {{ write: boolean, seconds: number }} options
  */
 export function report(measure, groups, { write, seconds }) {
-  for (const [group, results] of Object.entries(groups)) printGroup(measure, group, results);
+  for (const [group, byContender] of Object.entries(groups)) printGroup(measure, group, byContender);
   if (!write) return;
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(results, { recursive: true });
   const { name, title, by, control, figures } = measure;
   const content = { name, title, by, control, figures, method, machine: { ...machine(), seconds }, groups };
-  writeFileSync(`${folder}${name}.json`, `${JSON.stringify(content, round, 2)}\n`);
-  for (const plot of measure.plots) writeFileSync(`${folder}${plot.file}.svg`, draw(plot, measure, groups));
+  writeFileSync(`${results}${name}.json`, `${JSON.stringify(content, round, 2)}\n`);
+  for (const plot of measure.plots) writeFileSync(`${results}${plot.file}.svg`, draw(plot, measure, groups));
 }
 
 /**
@@ -36,17 +37,17 @@ export function report(measure, groups, { write, seconds }) {
  *
  * @param {import("./measure.mjs").Measure} measure
  * @param {string} group
- * @param {import("./interleave.mjs").Results} results
+ * @param {import("./interleave.mjs").Results} byContender
  */
-function printGroup({ title, by, control, figures }, group, results) {
-  const order = [control, ...Object.keys(results).filter((name) => name !== control)];
+function printGroup({ title, by, control, figures }, group, byContender) {
+  const order = [control, ...Object.keys(byContender).filter((name) => name !== control)];
   printColumns(
     `${title}${by === undefined ? "" : `, ${format(Number(group))} ${by}`}`,
     order.map(nameOf),
     Object.entries(figures).map(([figure, { title, unit }]) => ({
       title,
       unit,
-      cells: order.map((contender) => results[contender]?.[figure]),
+      cells: order.map((contender) => byContender[contender]?.[figure]),
     })),
   );
 }

@@ -1,0 +1,151 @@
+import { existsSync, readFileSync } from "node:fs";
+import { results } from "./report.mjs";
+
+/** @typedef {(contender: string, figure: string) => number} Read The median in the measure and group that a goal is about. */
+
+/**
+ * The figures that are to be reached, as ratios within one run, and where they come from.
+ *
+ * @type {{ title: string, measure: string, group: string, value: (read: Read) => number, most?: number, least?: number, unit?: string }[]}
+ */
+const goals = [
+  ...[
+    { peer: "control-chunk", name: "the prebuilt chunk", most: 1.1 },
+    { peer: "control-write", name: "`response.write()`", most: 0.75 },
+    { peer: "better-sse", name: "better-sse", most: 0.55 },
+    { peer: "hono-stream-sse", name: "Hono's `streamSSE()`", most: 0.15 },
+  ].map(({ peer, name, most }) => ({
+    title: `a delivery of a set, beside ${name}`,
+    measure: "fan-out",
+    group: "10000",
+    value: (/** @type {Read} */ read) => read("set", "cpu-100") / read(peer, "cpu-100"),
+    most,
+  })),
+  {
+    title: "the same over HTTP, beside nchan",
+    measure: "publishers",
+    group: "10000",
+    value: (read) => read("set", "cpu-1") / read("nchan", "cpu-1"),
+    most: 0.9,
+  },
+  {
+    title: "a hub on memory, beside a set",
+    measure: "fan-out",
+    group: "10000",
+    value: (read) => read("hub-memory", "cpu-100") / read("set", "cpu-100"),
+    most: 1.15,
+  },
+  {
+    title: "a hub on SQLite, beside a set",
+    measure: "fan-out",
+    group: "10000",
+    value: (read) => read("hub-sqlite", "cpu-100") / read("set", "cpu-100"),
+    most: 1.25,
+  },
+  {
+    title: "8 publishers in flight, beside nchan",
+    measure: "publishers",
+    group: "10000",
+    value: (read) => read("set", "rate-8") / read("nchan", "rate-8"),
+    least: 5,
+  },
+  {
+    title: "8 publishers in flight, beside better-sse",
+    measure: "publishers",
+    group: "10000",
+    value: (read) => read("set", "rate-8") / read("better-sse", "rate-8"),
+    least: 10,
+  },
+  {
+    title: "deliveries of 16 events in a tick, beside those of one",
+    measure: "bursts",
+    group: "16",
+    value: (read) => read("set 1", "cpu") / read("set", "cpu"),
+    least: 8,
+  },
+  {
+    title: "a web response on Hono, beside `streamSSE()`",
+    measure: "fan-out",
+    group: "10000",
+    value: (read) => read("hono-set", "cpu-100") / read("hono-stream-sse", "cpu-100"),
+    most: 0.6,
+  },
+  {
+    title: "a web response on Hono, beside the leanest by hand",
+    measure: "fan-out",
+    group: "10000",
+    value: (read) => read("hono-set", "cpu-100") / read("hono-by-hand", "cpu-100"),
+    most: 1,
+  },
+  {
+    title: "an idle connection of a set, above `response.write()`",
+    measure: "connections",
+    group: "10000",
+    value: (read) => read("set", "heap") - read("control-write", "heap"),
+    most: 1_500,
+    unit: "B",
+  },
+  {
+    title: "an idle subscription of a hub, above `response.write()`",
+    measure: "connections",
+    group: "10000",
+    value: (read) => read("hub-memory", "heap") - read("control-write", "heap"),
+    most: 2_500,
+    unit: "B",
+  },
+  {
+    title: "connections accepted by a set, beside `response.write()`",
+    measure: "connections",
+    group: "10000",
+    value: (read) => read("control-write", "accept") / read("set", "accept"),
+    least: 0.9,
+  },
+  {
+    title: "latency of a set at half load, 99 % within, beside `response.write()`",
+    measure: "latency",
+    group: "50",
+    value: (read) => read("set", "p99") / read("control-write", "p99"),
+    most: 1.2,
+  },
+  {
+    title: "a storm of 10,000, beside ten storms of 1,000",
+    measure: "storm",
+    group: "10000",
+    value: (read) => read("hub-memory", "seconds") / (10 * read("hub-memory 1000", "seconds")),
+    most: 1.2,
+  },
+  {
+    title: "live subscribers in a storm of 10,000, 99 % within, beside a quiet time",
+    measure: "storm",
+    group: "10000",
+    value: (read) => read("hub-memory", "during") / read("hub-memory", "quiet"),
+    most: 3,
+  },
+  {
+    title: "a publish to one of 100,000 channels, beside a hub with one channel",
+    measure: "channels",
+    group: "",
+    value: (read) => read("100,000 channels", "cpu") / read("1 channel", "cpu"),
+    most: 1.1,
+  },
+];
+
+/** A table in Markdown of what is to be reached and what the files in results/ say; what was not measured is left out. */
+export function goalTable() {
+  const rows = goals.flatMap(({ title, measure, group, value, most, least, unit = "×" }) => {
+    const file = `${results}${measure}.json`;
+    if (!existsSync(file)) return [];
+    const { groups } = JSON.parse(readFileSync(file, "utf8"));
+    const figure = value((contender, name) => {
+      const [, who = contender, other = group] = /^(.+) (\d+)$/.exec(contender) ?? [];
+      return (groups[group]?.[contender] ?? groups[other]?.[who])?.[name]?.median ?? Number.NaN;
+    });
+    if (Number.isNaN(figure)) return [];
+    const isReached = most === undefined ? figure >= Number(least) : figure <= most;
+    const show = (/** @type {number} */ number) =>
+      unit === "×" ? `${number.toFixed(2)} ×` : `${Math.round(number)} ${unit}`;
+    const goal = most === undefined ? `≥ ${show(Number(least))}` : `≤ ${show(most)}`;
+    return [`| ${title} | ${goal} | ${show(figure)} | ${isReached ? "yes" : "**no**"} |`];
+  });
+  return ["| figure | goal | measured | reached |", "|---|---|---|---|", ...rows].join("\n");
+}
