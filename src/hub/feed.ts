@@ -11,7 +11,7 @@ import type { Subscription } from "./subscription.ts";
 import { Topics } from "./topics.ts";
 
 /** A newcomer that has heard nothing for so long is told where it is. */
-const greeting = 1_000;
+const greeting = 250;
 
 /** The hub's own reader, beside the subscriptions. */
 export interface Observer {

@@ -18,7 +18,8 @@ export async function declareGap(subscription: Subscription, to: number, reason:
   const { context, epoch, position, request, options } = subscription;
   const from = position + 1;
   const missed = to - position;
-  const gap: Gap = { missed, from, to, reason, exact: getsEverything(subscription) };
+  // The log counts its entries: those of other channels, superseded ones and the hub's own among them.
+  const gap: Gap = { missed, from, to, reason, exact: false };
   context.counters.countGap(reason);
   observe(subscription, { kind: "gap", request, channels: options.channels, missed, from, to, reason });
   await answer(subscription, "sse:gap", gap, { epoch, offset: to, witness }, position);
@@ -74,10 +75,12 @@ async function takeSnapshot(
   const take = options.snapshot ?? context.snapshot;
   if (take === undefined) return null;
   try {
-    const snapshot = await take(request, options.channels);
-    const cursor = parseCursor(String(snapshot?.cursor));
+    const before = await context.feed.log.head();
+    const present = formatCursor(before.epoch, before.top, before.witness);
+    const snapshot = await take(request, options.channels, present);
+    const cursor = parseCursor(String(snapshot.cursor ?? present));
     // One that is no newer than the loss would lead back to it, again and again.
-    if (cursor?.epoch !== epoch || cursor.offset <= known) throw staleSnapshot(snapshot?.cursor);
+    if (cursor?.epoch !== epoch || cursor.offset <= known) throw staleSnapshot(snapshot.cursor);
     return { cursor, frames: snapshot.events.map((event) => encodeFrame(event.type, event.data)) };
   } catch (error) {
     subscription.fail(error, "snapshot");
@@ -93,15 +96,9 @@ function observe({ context }: Subscription, loss: Loss): void {
   }
 }
 
-/** The log counts entries of all channels: only who gets all of them has missed just so many. */
-function getsEverything({ selection, options, permissions }: Subscription): boolean {
-  const leavesOut = options.filter !== undefined || options.sender !== undefined || permissions.areAsked;
-  return selection.prefixes.includes("") && !leavesOut;
-}
-
 function staleSnapshot(cursor: unknown): SourcecastTypeError {
   return new SourcecastTypeError(
     "ERR_SSE_CURSOR",
-    `The cursor of the snapshot is ${quote(cursor)}; take it anew with await hub.cursor(), before the state is read`,
+    `The cursor of the snapshot is ${quote(cursor)}; leave it out, or take it anew before the state is read`,
   );
 }

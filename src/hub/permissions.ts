@@ -21,11 +21,6 @@ export class Permissions {
     return this.#authorize === undefined ? true : this.#answers?.get(channel);
   }
 
-  /** True when there is somebody to ask: some channels may not be read. */
-  get areAsked(): boolean {
-    return this.#authorize !== undefined;
-  }
-
   /** Asks for a channel unless the answer is there. False when there was none: then nothing may be read or passed over. */
   async ask(channel: string): Promise<boolean> {
     if (this.of(channel) !== undefined) return true;

@@ -7,7 +7,7 @@ import type { EventSource } from "../source.ts";
 import { begin } from "./begin.ts";
 import type { Feed } from "./feed.ts";
 import { declareGap, declareReset } from "./loss.ts";
-import type { FailureStage, HubOptions, OnError, SubscribeOptions } from "./options.ts";
+import type { FailureStage, HubOptions, OnError, SubscribeOptions, TakeSnapshot } from "./options.ts";
 import type { Permissions } from "./permissions.ts";
 import { frameOfEntry, type RingEntry } from "./ring.ts";
 import type { Counters } from "./stats.ts";
@@ -18,7 +18,7 @@ export interface SubscriptionContext {
   readonly counters: Counters;
   readonly onError: OnError;
   readonly onGap: HubOptions["onGap"];
-  readonly snapshot: HubOptions["snapshot"];
+  readonly snapshot: TakeSnapshot | undefined;
   readonly maxReplay: number;
 }
 
