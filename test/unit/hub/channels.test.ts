@@ -112,9 +112,9 @@ describe("the index of followers", () => {
       return names;
     };
     expect(visited("a/b")).toEqual(["name", "prefix", "all"]);
-    expect([visited(""), visited("a/"), visited("b1")]).toEqual(
-      [["all"], ["other", "prefix", "all"], ["all", "other"]].map((names) => expect.arrayContaining(names)),
-    );
+    expect(visited("")).toEqual(["all"]);
+    expect(visited("a/").sort()).toEqual(["all", "other", "prefix"]);
+    expect(visited("b1").sort()).toEqual(["all", "other"]);
     topics.delete("prefix", { channels: [], prefixes: ["a/"] });
     topics.delete("all", { channels: [], prefixes: [""] });
     expect(visited("a/b")).toEqual(["name"]);

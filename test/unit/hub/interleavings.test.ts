@@ -191,7 +191,7 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
     ["the log", { ring: { maxEvents: 1 } }],
   ])("a client that comes back gets everything behind its cursor once, from %s", async (_, hub) => {
     const before = [entry(1), entry(2), other(0), entry(3)];
-    const scenario: Scenario = { before, during: [entry(4), other(0), entry(5)], resumeFrom: 0, hub };
+    const scenario: Scenario = { before, during: [entry(4), entry(5)], resumeFrom: 0, hub };
     await everyOrder(scenario, (outcome) => expect(own(outcome)).toEqual([2, 3, 4, 5]));
   });
 

@@ -72,6 +72,14 @@ describe("a channel with keys", () => {
     expect((await client.reconnect()).events).toEqual([]);
   });
 
+  test("gives many of them no faster than they are read", async () => {
+    const { hub } = openHub();
+    for (let n = 0; n < 1_000; n++) await set(hub, `k${n}`, "x".repeat(1_000));
+    const client = await joined(hub, "prices");
+    await client.until(() => client.data.length === 1_000);
+    expect(Math.max(...client.chunks.map(({ length }) => length))).toBeLessThan(200_000);
+  });
+
   test("gives nothing of channels that may not be read, that a filter leaves out, and of one's own", async () => {
     const { hub } = openHub({ authorize: ({ channel }) => channel !== "p/secret" });
     for (const name of ["p/open", "p/secret"]) await hub.channel(name).dispatch("n", name, { key: "k" });
