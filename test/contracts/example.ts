@@ -1,5 +1,5 @@
 /** What the examples have in common, whatever their framework: a page that shows the time, as a stream tells it. */
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
@@ -26,16 +26,7 @@ export function exampleSuite(
     });
 
     test("the page shows the time, and then another", async () => {
-      const page = await browser.newPage();
-      const errors: Error[] = [];
-      page.on("pageerror", (error) => errors.push(error));
-      await page.goto(server.origin, { waitUntil: "domcontentloaded" });
-      const time = page.locator("#time", { hasText: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ });
-      const first = (await time.textContent()) as string;
-      await page.locator("#time", { hasNotText: first }).waitFor();
-      await time.waitFor();
-      expect(errors).toEqual([]);
-      await page.close();
+      await showsTheTime(await browser.newPage(), server);
     });
 
     test("a signal ends the stream, and then the process", async () => {
@@ -47,4 +38,18 @@ export function exampleSuite(
       expect(server.newOutput()).toMatch(atTheEnd);
     });
   });
+}
+
+/** Opens the example's page, which has to go with its stream. */
+export async function showsTheTime(page: Page, { port }: ServerProcess): Promise<void> {
+  const errors: Error[] = [];
+  page.on("pageerror", (error) => errors.push(error));
+  // By this name, since Next.js in development takes the address for another origin.
+  await page.goto(`http://localhost:${port}`, { waitUntil: "domcontentloaded" });
+  const time = page.locator("#time", { hasText: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ });
+  const first = (await time.textContent()) as string;
+  await page.locator("#time", { hasNotText: first }).waitFor();
+  await time.waitFor();
+  expect(errors).toEqual([]);
+  await page.close();
 }

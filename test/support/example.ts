@@ -88,9 +88,9 @@ export class Example {
     return JSON.parse(readFileSync(join(this.folder, "package.json"), "utf8")).scripts;
   }
 
-  /** Starts what `npm start` would start. */
-  startScript(env: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
-    return ServerProcess.start({ ...this.#script("start"), cwd: this.folder, env });
+  /** Starts what `npm start`, or `npm run dev`, would start. */
+  startScript(env: NodeJS.ProcessEnv = {}, name: "start" | "dev" = "start"): Promise<ServerProcess> {
+    return ServerProcess.start({ ...this.#script(name), cwd: this.folder, env });
   }
 
   /** Runs what `npm run build` would run. */
@@ -100,7 +100,7 @@ export class Example {
   }
 
   /** Without npm and a shell in between, which would get the signals in place of the program. */
-  #script(name: "start" | "build"): { program: string; args: string[] } {
+  #script(name: "start" | "dev" | "build"): { program: string; args: string[] } {
     const [program = "", ...args] = this.scripts[name]?.split(" ") ?? [];
     const installed = join(this.folder, "node_modules/.bin", program);
     return { program: existsSync(installed) ? installed : program, args };

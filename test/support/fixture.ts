@@ -39,12 +39,12 @@ async function build(name: string, options: InstallOptions): Promise<Example> {
   return example;
 }
 
-/** Starts an example as it is, after its build where it has one. */
+/** Starts an example as it is, after its build where it has one and the script wants one. */
 export async function startExample(
   name: string,
-  { env, ...options }: InstallOptions & { env?: NodeJS.ProcessEnv } = {},
+  { env, script = "start", ...options }: InstallOptions & { env?: NodeJS.ProcessEnv; script?: "start" | "dev" } = {},
 ): Promise<ServerProcess> {
   const example = await installExample(name, options);
-  if (example.scripts.build !== undefined) await example.build();
-  return example.startScript(env);
+  if (script === "start" && example.scripts.build !== undefined) await example.build();
+  return example.startScript(env, script);
 }

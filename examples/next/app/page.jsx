@@ -1,0 +1,17 @@
+"use client";
+
+import { useEffect, useState } from "react";
+
+export default function Page() {
+  const [time, setTime] = useState("…");
+  useEffect(() => {
+    const source = new EventSource("/events");
+    source.addEventListener("time", (event) => setTime(JSON.parse(event.data)));
+    return () => source.close();
+  }, []);
+  return (
+    <p>
+      It is <b id="time">{time}</b>
+    </p>
+  );
+}
