@@ -130,11 +130,26 @@ function stepsOf(random: Random, setup: Setup): Step[] {
   if (roll < 91) return [{ do: "renew", ...sameTick }];
   if (roll < 94) return [{ do: "restart", hub, how: random.chance(0.5) ? "closed" : "killed" }];
   if (roll < 95) return [{ do: "drain", hub }];
-  if (roll < 97) return [{ do: "forbid", client, channel: random.pick(channels), ...sameTick }];
+  if (roll < 96) return [{ do: "forbid", client, channel: random.pick(channels), ...sameTick }];
+  if (roll < 97) return forbidWhileOpening(random, setup, client, hub);
   if (roll < 98) return [{ do: "allow", client, channel: random.pick(channels), ...sameTick }];
   // A crash of everything, with the end of the log.
   const crash: Step[] = Array.from({ length: setup.hubs }, (_, each) => ({ do: "restart", hub: each, how: "killed" }));
   return [{ do: "lose", count: 1 + random.below(6), sameTick: true }, ...crash];
+}
+
+/** A right is taken away from a client whose request is under way. */
+function forbidWhileOpening(random: Random, setup: Setup, client: number, hub: number): Step[] {
+  const channel = random.pick(channels);
+  return [
+    { do: "disconnect", client },
+    { do: "allow", client, channel },
+    { ...connect(random, client), sameTick: true },
+    { do: "wait", ms: 1 + random.below(Math.max(1, setup.late)) },
+    { do: "forbid", client, channel },
+    { do: "wait", ms: 60 },
+    { ...publish(random, setup, hub), channel } as Step,
+  ];
 }
 
 function publish(random: Random, setup: Setup, hub: number): Step {

@@ -124,8 +124,8 @@ class World {
   #publish({ hub, channel, count, size, key, sender }: Step & { do: "publish" }): void {
     const events: PublishedEvent[] = Array.from({ length: count }, () => {
       const number = ++this.#published;
-      // A line break now and then, since one event is several lines then.
-      const data = `${number} ${"·x\n".repeat(size / 3)}`;
+      // Two lines, and characters of two bytes: both can be cut in the middle.
+      const data = `${number} ${"·".repeat(size / 2)}\n${"-".repeat(size / 2)}`;
       return {
         type: number % 3 === 0 ? "note" : "message",
         data,
