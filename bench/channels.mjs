@@ -19,13 +19,13 @@ const commands = {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     return {};
   },
-  /** Events one after the other, each to another channel: microseconds for each until its subscriber has read it. */
-  async publish(/** @type {{ events: number }} */ { events }) {
+  /** Events one after the other, `step` channels further each: microseconds for each until its subscriber has read it. */
+  async publish(/** @type {{ events: number, step: number }} */ { events, step }) {
     const data = "x".repeat(100);
     const cpu = process.cpuUsage();
     for (let sent = 0; sent < events; sent++) {
       const wanted = heard + 1;
-      await channels[(sent * 7_919) % channels.length]?.dispatch("tick", data);
+      await channels[(sent * step) % channels.length]?.dispatch("tick", data);
       while (heard < wanted) await new Promise((resolve) => setImmediate(resolve));
     }
     const { user, system } = process.cpuUsage(cpu);

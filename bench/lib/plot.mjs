@@ -62,7 +62,7 @@ function bars({ figure, group = "" }, { control, figures }, groups) {
   rows.sort((a, b) => (more ? b.median - a.median : a.median - b.median));
   const base = results[control]?.[figure]?.median ?? Number.NaN;
   const most = Math.max(...rows.map(({ high }) => high));
-  const [left, right, top, step] = [300, 130, 58, 26];
+  const [left, right, top, step] = [290, 160, 58, 26];
   const scale = (/** @type {number} */ value) => left + (Math.max(0, value) / most) * (width - left - right);
   const parts = rows.map(({ contender, median, low, high }, index) => {
     const y = top + index * step;

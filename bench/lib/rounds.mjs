@@ -2,7 +2,7 @@
  * @typedef {{ name: string, run: () => number | Promise<number> }} Contender `run` gives a cost, the smaller the better.
  */
 
-/** @typedef {{ median: number, low: number, high: number }} Summary `low` and `high` are the quartiles. */
+/** @typedef {{ median: number, low: number, high: number, rounds: number }} Summary `low` and `high` are the quartiles. */
 
 /**
  * Runs contenders in turns, so that a change of the machine's speed hits all of them, and gives the median of each with the
@@ -42,5 +42,5 @@ export function summary(values) {
     const [below = Number.NaN, above = below] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
     return below + (above - below) * (place % 1);
   };
-  return { median: at(0.5), low: at(0.25), high: at(0.75) };
+  return { median: at(0.5), low: at(0.25), high: at(0.75), rounds: values.length };
 }

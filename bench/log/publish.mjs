@@ -59,7 +59,13 @@ async function rates(burst, bursts, rounds) {
   for (const log of Object.values(logs)) await log.close();
   better.close();
   rmSync(folder, { recursive: true, force: true });
-  return results.map(({ name, median, low, high }) => ({ name, median: 1 / median, low: 1 / high, high: 1 / low }));
+  return results.map(({ name, median, low, high, rounds }) => ({
+    name,
+    median: 1 / median,
+    low: 1 / high,
+    high: 1 / low,
+    rounds,
+  }));
 }
 
 /** Seconds for each event. @param {import("../../dist/logs/log.js").Log} log @param {number} burst @param {number} bursts */

@@ -7,10 +7,14 @@ export const channels = {
   title: "A publish to one of many channels with one subscriber each, hub on memory",
   control: "1 channel",
   figures: {
-    cpu: { title: "until it is read", unit: "µs of processor time" },
+    cpu: { title: "to the same one each time, until it is read", unit: "µs of processor time" },
+    scattered: { title: "to another one each time", unit: "µs of processor time" },
     heap: { title: "an idle subscriber and its channel", unit: "bytes of heap" },
   },
-  plots: [{ file: "channels", kind: "bars", figure: "cpu", group: "" }],
+  plots: [
+    { file: "channels", kind: "bars", figure: "cpu", group: "" },
+    { file: "channels-scattered", kind: "bars", figure: "scattered", group: "" },
+  ],
   /** @param {import("../lib/measure.mjs").RunOptions} options */
   async run({ quick, progress }) {
     const counts = new Map((quick ? [1, 10_000] : [1, 1_000, 10_000, 100_000]).map((count) => [titleOf(count), count]));
@@ -32,10 +36,11 @@ async function measure(count, events) {
     const { heap: before } = await worker.ask("memory");
     await worker.ask("open", { count });
     const { heap } = await worker.ask("memory");
-    await worker.ask("publish", { events: 2_000 });
-    const { cpu } = await worker.ask("publish", { events });
+    await worker.ask("publish", { events: 2_000, step: 7_919 });
+    const { cpu } = await worker.ask("publish", { events, step: 0 });
+    const { cpu: scattered } = await worker.ask("publish", { events, step: 7_919 });
     // Of a single one nothing could be told from what else moves.
-    return count === 1 ? { cpu } : { cpu, heap: (heap - before) / count };
+    return { cpu, scattered, ...(count > 1 && { heap: (heap - before) / count }) };
   } finally {
     await worker.stop();
   }
