@@ -24,6 +24,8 @@ const stopDeadline = 15_000;
 export class ServerProcess implements AsyncDisposable {
   readonly port: number;
   readonly origin: string;
+  /** The folder that it runs in. */
+  readonly cwd: string;
   readonly #child: ChildProcess;
   #log = "";
   /** Length of the log up to where it was looked at. */
@@ -44,9 +46,10 @@ export class ServerProcess implements AsyncDisposable {
 
   private constructor(port: number, { program = process.execPath, args, cwd, env }: Command) {
     this.port = port;
+    this.cwd = cwd;
     this.origin = `http://127.0.0.1:${port}`;
-    // What Vitest sets would make frameworks behave as in their own tests.
-    const { NODE_ENV, VITEST, VITEST_MODE, TEST, ...inherited } = process.env;
+    // What Vitest and CI set would make frameworks behave as in their own tests: h3 would not shut down in order.
+    const { NODE_ENV, VITEST, VITEST_MODE, TEST, CI, ...inherited } = process.env;
     const withPort = (text = ""): string => text.replaceAll("$PORT", String(port));
     const own = Object.entries(env ?? {}).map(([name, value]) => [name, withPort(value)]);
     this.#child = spawn(program, args.map(withPort), {
@@ -106,7 +109,8 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens to. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
