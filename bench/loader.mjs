@@ -1,4 +1,5 @@
 // Holds the connections of a benchmark and counts what arrives: a process of its own, spoken to in lines of JSON.
+import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
 
@@ -74,7 +75,7 @@ const commands = {
       const socket = connect({ port, host: "127.0.0.1", noDelay: true });
       while (left-- > 0) {
         socket.write(request);
-        await new Promise((resolve) => socket.once("data", resolve));
+        await once(socket, "data");
       }
       socket.destroy();
     };

@@ -13,7 +13,7 @@ if (!(await build())) process.exit(1);
 const { missing } = await import("./contenders.mjs");
 const { measures } = await import("./measures.mjs");
 const { report } = await import("./lib/report.mjs");
-const { goalTable } = await import("./lib/goals.mjs");
+const { writeGoals } = await import("./lib/goals.mjs");
 
 const wanted = measures.filter(({ name }) => only === undefined || only.split(",").includes(name));
 if (wanted.length === 0)
@@ -36,7 +36,7 @@ for (const measure of wanted) {
   report(measure, groups, { write: !quick, seconds });
   console.log(`  ${seconds} s`);
 }
-if (!quick) console.log(`\nWhat is to be reached, by what is in bench/results\n\n${goalTable()}`);
+if (!quick) console.log(`\nWhat is to be reached, by what is in bench/results\n\n${writeGoals()}`);
 console.log(`\n${((performance.now() - begin) / 60_000).toFixed(1)} minutes`);
 
 /** One line that is written over and over. @param {string} text */

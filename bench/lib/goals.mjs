@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { root } from "../../scripts/lib/paths.mjs";
 import { results } from "./report.mjs";
 
 /** @typedef {(contender: string, figure: string) => number} Read The median in the measure and group that a goal is about. */
@@ -130,8 +132,17 @@ const goals = [
   },
 ];
 
+/** Puts the table into the document that shows it, and returns it. */
+export function writeGoals() {
+  const path = join(root, "docs/performance.md");
+  const table = goalTable();
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, text.replace(/(<!-- goals.*? -->\n).*?(?=<!-- \/goals -->)/s, `$1\n${table}\n\n`));
+  return table;
+}
+
 /** A table in Markdown of what is to be reached and what the files in results/ say; what was not measured is left out. */
-export function goalTable() {
+function goalTable() {
   const rows = goals.flatMap(({ title, measure, group, value, most, least, unit = "×" }) => {
     const file = `${results}${measure}.json`;
     if (!existsSync(file)) return [];

@@ -3,7 +3,7 @@ import fastifySse from "@fastify/sse";
 import Fastify from "fastify";
 import { serve } from "./harness.mjs";
 
-const fastify = Fastify();
+const fastify = Fastify({ keepAliveTimeout: 600_000 });
 await fastify.register(/** @type {any} */ (fastifySse));
 /** @type {Set<any>} */
 const replies = new Set();

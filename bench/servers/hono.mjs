@@ -15,6 +15,9 @@ export function listenHono(attach, publish) {
     return context.body(null, 204);
   });
   return new Promise((resolve) => {
-    serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }) => resolve(port));
+    serve(
+      { fetch: app.fetch, port: 0, hostname: "127.0.0.1", serverOptions: { keepAliveTimeout: 600_000 } },
+      ({ port }) => resolve(port),
+    );
   });
 }

@@ -14,6 +14,8 @@ export async function listenHttp(attach, publish) {
     await publish(data);
     res.writeHead(204).end();
   });
+  // A publisher that waits for a long fan-out is not to be cut off when it posts again.
+  server.keepAliveTimeout = 600_000;
   server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
   await once(server, "listening");
   return /** @type {import("node:net").AddressInfo} */ (server.address()).port;
