@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createHub, type Hub } from "../../../src/index.ts";
-import type { Log } from "../../../src/logs/log.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
-import { Machine } from "../../support/machine.ts";
-import { BodyReader, tick } from "../../support/web.ts";
+import { createHub, type Hub } from "../../src/index.ts";
+import type { Log } from "../../src/logs/log.ts";
+import { memoryLog } from "../../src/logs/memory.ts";
+import { Machine } from "../support/machine.ts";
+import { BodyReader, tick } from "../support/web.ts";
 
 /** More by hand: `PRESENCE_HISTORIES=1000 PRESENCE_SEED=7 npm run test:unit -- test/unit/hub/presence-histories.test.ts` */
 const histories = Number(process.env.PRESENCE_HISTORIES ?? 25);

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../../src/index.ts";
-import type { Log, NewEntry, Tail, TailBatch } from "../../../src/logs/log.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
-import { HubClient } from "../../support/hub.ts";
-import { request } from "../../support/web.ts";
+import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
+import type { Log, NewEntry, Tail, TailBatch } from "../../src/logs/log.ts";
+import { memoryLog } from "../../src/logs/memory.ts";
+import { HubClient } from "../support/hub.ts";
+import { request } from "../support/web.ts";
 
 /** Where the way to the log is long: for questions, so that answers are newer than expected, or for answers, which are old. */
 type Delay = "questions" | "answers";
