@@ -2,8 +2,11 @@
  * What serving event streams means, whatever the framework or runtime: run against a server of the scenarios in
  * test/frameworks/fixtures/scenarios.mjs. A framework joins with a test file of a few lines.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Client, type ClientRequest, Http1Client } from "../support/client.ts";
+import { root } from "../support/package.ts";
 import type { ParsedEvent } from "../support/parser.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { eventually, within } from "../support/within.ts";
@@ -39,6 +42,8 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
     let server: ServerProcess;
     let before: State;
     const clients: Client[] = [];
+    /** Scenarios that are not excepted, and those of them that passed. */
+    const count = { all: 0, passed: 0 };
     const connect = options.connect ?? ((port, request) => new Http1Client(port, request));
 
     beforeAll(async () => {
@@ -83,9 +88,11 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
 
     function scenario(what: string, run: () => Promise<void>): void {
       const reason = options.except?.[what];
-      test.skipIf(reason !== undefined)(reason === undefined ? what : `${what} (${reason})`, () =>
-        within(30_000, what, run()),
-      );
+      if (reason === undefined) count.all++;
+      test.skipIf(reason !== undefined)(reason === undefined ? what : `${what} (${reason})`, async () => {
+        await within(30_000, what, run());
+        count.passed++;
+      });
     }
 
     scenario("status, header and first byte come at once", async () => {
@@ -269,6 +276,19 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       server = await start();
     });
 
+    // Of what is recorded here the README's table is made: npm run frameworks.
+    test("it is what is recorded of it (-u)", async ({ skip }) => {
+      if (count.passed < count.all) skip("Not all of the suite was run, or it did not pass");
+      const { name: fullName, dependencies, devDependencies } = manifestOf(server);
+      const { sourcecast: _, ...packages } = { ...devDependencies, ...dependencies };
+      const example = fullName.replace("sourcecast-example-", "");
+      const record = { name, example, packages, except: options.except ?? {} };
+      const file = `${name.toLowerCase().replace(/[^a-z0-9]+/g, "-")}.json`;
+      await expect(`${JSON.stringify(record, null, 2)}\n`).toMatchFileSnapshot(
+        join(root, "test/frameworks/results", file),
+      );
+    });
+
     async function subscribed(count: number): Promise<void> {
       await eventually(`${count} follow`, state, ({ subscribers }) => subscribers === count);
     }
@@ -289,3 +309,13 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
 }
 
 const jsonType = { "content-type": "application/json" };
+
+interface ExampleManifest {
+  name: string;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
+function manifestOf({ cwd }: ServerProcess): ExampleManifest {
+  return JSON.parse(readFileSync(join(cwd, "package.json"), "utf8"));
+}

@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { withTable } from "../../scripts/lib/frameworks.mjs";
+import { root } from "../support/package.ts";
+
+test("the README's table of frameworks is what their tests recorded (npm run frameworks)", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  expect(readme).toBe(withTable(readme));
+});
+
+test("each example but the demo is in that table, with the versions that it has", () => {
+  const folder = join(root, "test/frameworks/results");
+  const results = readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")));
+  for (const example of readdirSync(join(root, "examples")).filter((name) => name !== "demo")) {
+    const { sourcecast: _, ...packages } = JSON.parse(
+      readFileSync(join(root, "examples", example, "package.json"), "utf8"),
+    ).dependencies;
+    const recorded = results.filter((result) => result.example === example);
+    expect(
+      recorded.map((result) => result.packages),
+      example,
+    ).toContainEqual(expect.objectContaining(packages));
+  }
+});
