@@ -5,7 +5,7 @@ import { memoryLog } from "../../src/logs/memory.ts";
 import { Machine } from "../support/machine.ts";
 import { BodyReader, tick } from "../support/web.ts";
 
-/** More by hand: `PRESENCE_HISTORIES=1000 PRESENCE_SEED=7 npm run test:unit -- test/unit/hub/presence-histories.test.ts` */
+/** More by hand: `PRESENCE_HISTORIES=1000 PRESENCE_SEED=7 npm test -- test/faults/presence-histories.test.ts` */
 const histories = Number(process.env.PRESENCE_HISTORIES ?? 25);
 const firstSeed = Number(process.env.PRESENCE_SEED ?? 1);
 const [grace, lease] = [2_000, 9_000];
