@@ -2,7 +2,12 @@ import { exampleSuite } from "../contracts/example.ts";
 import { serveSuite } from "../contracts/serve.ts";
 import { builtFixture } from "../support/fixture.ts";
 
-const start = builtFixture("react-router");
 // react-router-serve logs every request, and ends by itself.
-serveSuite("React Router 8", start, { log: /^(GET|HEAD|POST) .* ms$/, exit: [0] });
+const options = { log: /^(GET|HEAD|POST) .* ms$/, exit: [0] };
+const packages = ["react-router", "@react-router/node", "@react-router/serve", "@react-router/dev"];
+const versions = Object.fromEntries(packages.map((name) => [name, "7.18.4"]));
+
+const start = builtFixture("react-router");
+serveSuite("React Router 8", start, options);
+serveSuite("React Router 7", builtFixture("react-router", { versions }), options);
 exampleSuite("React Router", start, { atTheEnd: /^(GET .* ms\n+)*$/ });
