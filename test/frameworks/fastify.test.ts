@@ -22,6 +22,13 @@ describe("Fastify", () => {
     client.leave();
   });
 
+  test("what a handler returns beside its stream is not sent", async () => {
+    const client = new Http1Client(server.port, { path: "/returned" });
+    expect((await client.next()).data).toBe("after the handler");
+    client.leave();
+    expect(server.newOutput()).toBe("");
+  });
+
   test("a handler that passes on what is Node's is told where that goes", async () => {
     const answer = await fetch(`${server.origin}/wrong`, { headers: { connection: "close" } });
     expect(answer.status).toBe(500);
