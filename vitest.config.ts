@@ -32,7 +32,7 @@ export default defineConfig({
       project("unit", { timeout: 5_000 }),
       project("package", { timeout: 120_000, globalSetup: ["test/support/packed.ts"] }),
       project("contracts"),
-      project("faults", { timeout: 120_000 }),
+      project("faults", { timeout: 120_000, globalSetup: ["test/support/with-browser.ts"] }),
       project("docs", { timeout: 60_000, globalSetup: ["test/support/built.ts"] }),
       project("frameworks", {
         timeout: 300_000,

@@ -1,0 +1,98 @@
+import { type ClientRequest, get, type IncomingMessage } from "node:http";
+import { EventSource } from "eventsource";
+import type { Browser, Page } from "playwright-core";
+import { EventStreamParser } from "../../support/parser.ts";
+import { eventually } from "../../support/within.ts";
+
+/** An event as a client heard it. */
+export interface Heard {
+  readonly type: string;
+  readonly data: string;
+  readonly lastEventId: string;
+}
+
+/** A client that reconnects by itself, whatever happens to the server. */
+export interface NewsClient {
+  readonly name: string;
+  /** All that it heard, as soon as it has heard this. */
+  until(data: string): Promise<readonly Heard[]>;
+  close(): Promise<void>;
+}
+
+const types = ["message", "sse:gap", "sse:reset", "sse:end"];
+
+/** Chromium's own EventSource, in the page that the server gives out. */
+export async function chromiumClient(browser: Browser, origin: string): Promise<NewsClient> {
+  const page: Page = await browser.newPage();
+  await page.goto(origin);
+  return {
+    name: "Chromium",
+    async until(data) {
+      await page.waitForFunction((last) => client.heard.some((event) => event.data === last), data);
+      const { heard, states } = await page.evaluate(() => client);
+      if (states.includes(2)) throw new Error("Chromium has given up");
+      return heard;
+    },
+    close: () => page.close(),
+  };
+}
+
+/** What the page has, as its script names it. */
+declare const client: { heard: Heard[]; states: number[] };
+
+/** The npm package of that name. */
+export function packageClient(origin: string): NewsClient {
+  const heard: Heard[] = [];
+  const source = new EventSource(`${origin}/events`);
+  for (const type of types) {
+    source.addEventListener(type, ({ data, lastEventId }) => heard.push({ type, data, lastEventId }));
+  }
+  return {
+    name: "eventsource",
+    until: (data) => untilHeard("eventsource", heard, data),
+    close: async () => source.close(),
+  };
+}
+
+/** The standard to the letter, on a request of Node. */
+export function rawClient(origin: string): NewsClient {
+  const heard: Heard[] = [];
+  let lastEventId = "";
+  let retry = 20;
+  let request: ClientRequest;
+  let timer: ReturnType<typeof setTimeout>;
+  let closed = false;
+
+  const connect = (): void => {
+    const parser = new EventStreamParser(lastEventId);
+    const read = (response: IncomingMessage): void => {
+      response.on("error", () => {});
+      response.on("data", (bytes: Buffer) => {
+        heard.push(...parser.push(bytes));
+        lastEventId = parser.lastEventId;
+        retry = parser.retry ?? retry;
+      });
+    };
+    const headers = lastEventId === "" ? {} : { "last-event-id": lastEventId };
+    request = get(`${origin}/events`, { headers, agent: false }, read);
+    request.on("error", () => {});
+    request.on("close", () => {
+      if (!closed) timer = setTimeout(connect, retry);
+    });
+  };
+  connect();
+  return {
+    name: "raw",
+    until: (data) => untilHeard("raw", heard, data),
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      request.destroy();
+    },
+  };
+}
+
+function untilHeard(name: string, heard: readonly Heard[], data: string): Promise<readonly Heard[]> {
+  const isHeard = (): boolean => heard.some((event) => event.data === data);
+  return eventually(`${name} hears "${data}"`, async () => heard, isHeard);
+}

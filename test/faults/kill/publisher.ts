@@ -1,0 +1,82 @@
+import { Agent, request } from "node:http";
+import { text } from "node:stream/consumers";
+
+/** Posts one event after the other, several at a time, and goes on whatever happens to the server. */
+export class Publisher implements AsyncDisposable {
+  /** Every event that was posted, whether it was acknowledged or not. */
+  readonly posted = new Set<string>();
+  /** Cursors of the acknowledged ones. */
+  readonly acknowledged = new Map<string, string>();
+  /** Clients that were at the head when the server last answered. */
+  live = 0;
+  readonly #port: number;
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #workers: Promise<void>[];
+  /** Resolves when there is a server to post to. */
+  #up = Promise.withResolvers<void>();
+  #resting = false;
+  #onAnswer: () => void = () => {};
+
+  constructor(port: number, workers: number) {
+    this.#port = port;
+    this.#workers = Array.from({ length: workers }, (_, index) => this.#work(index));
+  }
+
+  serverIsUp(): void {
+    this.live = 0;
+    this.#up.resolve();
+  }
+
+  serverIsDown(): void {
+    this.#up = Promise.withResolvers();
+  }
+
+  /** Resolves as soon as `condition` holds; it is looked at after every answer. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.#onAnswer = resolve;
+      });
+    }
+  }
+
+  async post(data: string): Promise<void> {
+    this.posted.add(data);
+    const answer = await this.#send(data).catch(() => null);
+    // Not acknowledged: nobody knows what became of it.
+    if (answer === null) return;
+    const { cursor, live } = JSON.parse(answer);
+    this.acknowledged.set(data, cursor);
+    this.live = live;
+    this.#onAnswer();
+  }
+
+  /** Ends the workers, each after its present event. */
+  async rest(): Promise<void> {
+    this.#resting = true;
+    this.#up.resolve();
+    await Promise.all(this.#workers);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.rest();
+    this.#agent.destroy();
+  }
+
+  async #work(index: number): Promise<void> {
+    for (let n = 1; ; n++) {
+      await this.#up.promise;
+      if (this.#resting) return;
+      await this.post(`${index}-${n}`);
+    }
+  }
+
+  #send(data: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const options = { port: this.#port, host: "127.0.0.1", path: "/publish", method: "POST", agent: this.#agent };
+      const posting = request(options, (response) => text(response).then(resolve, reject));
+      posting.on("error", reject);
+      posting.end(data);
+    });
+  }
+}
