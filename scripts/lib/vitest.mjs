@@ -13,5 +13,6 @@ function filtered(args) {
   if (at === -1) return args;
   const name = args[at + 1];
   if (name === undefined || name.startsWith("-")) throw new Error("--only takes a name, such as --only fastify");
-  return [...args.slice(0, at), ...args.slice(at + 2), `/${name}.test.ts`];
+  // First, since an option at the end such as -u would take it for its value.
+  return [`/${name}.test.ts`, ...args.slice(0, at), ...args.slice(at + 2)];
 }
