@@ -23,15 +23,16 @@ async function resume(subscription: Subscription, cursor: Cursor | null): Promis
   if (subscription.closed) return;
   const resumption = decideResume(cursor ?? "unreadable", head, witness);
   if (resumption.kind === "reset") return declareReset(subscription, resumption.reason);
-  const { epoch, offset } = cursor as Cursor;
+  const position = cursor as Cursor;
+  const { epoch, offset } = position;
   // Of a single channel it is known that its end is still to come: the client would not have got a stream otherwise.
   const ends = selection.channels.length > 1 ? await findEnds(log, selection.channels) : [];
   for (const end of ends) if (end.offset <= offset) subscription.hasEnded(end.channel);
   subscription.told = offset;
-  subscription.moveTo(offset, epoch);
+  subscription.moveTo(position);
   if (resumption.kind === "gap") return declareGap(subscription, resumption.to, "trimmed");
   // To the letter of the standard a client begins each stream without an id; browsers keep the one that they have.
-  subscription.tell(silentPositionFrame(formatCursor(epoch, offset, (cursor as Cursor).witness)));
+  subscription.tell(silentPositionFrame(formatCursor(epoch, offset, position.witness)));
 }
 
 /** A client without a position: the state of its channels, the last events if it is to have them, then what comes. */
@@ -39,18 +40,19 @@ async function beginFresh(subscription: Subscription): Promise<void> {
   const { options, selection, context } = subscription;
   const { ring, log } = context.feed;
   const { epoch, top, witness } = ring;
-  let position = top;
+  let offset = top;
   if (options.rewind !== undefined && options.rewind > 0) {
     const { trimmed } = await context.feed.head(selection);
     const [first] = await log.last(options.rewind, selection);
-    if (first !== undefined) position = Math.max(trimmed, Math.min(position, first.offset - 1));
+    if (first !== undefined) offset = Math.max(trimmed, Math.min(offset, first.offset - 1));
   }
-  await tellAll(subscription, await valuesBetween(subscription, 0, position));
-  await tellAll(subscription, await endsBetween(subscription, epoch, 0, position));
+  await tellAll(subscription, await valuesBetween(subscription, 0, offset));
+  await tellAll(subscription, await endsBetween(subscription, epoch, 0, offset));
   if (subscription.closed) return;
-  subscription.moveTo(position, epoch);
+  const position = { epoch, offset, witness: offset === top ? witness : 0 };
+  subscription.moveTo(position);
   if (subscription.allEnded) return subscription.closeIfEnded();
-  subscription.tell(silentPositionFrame(formatCursor(epoch, position, position === top ? witness : 0)));
+  subscription.tell(silentPositionFrame(formatCursor(epoch, offset, position.witness)));
   context.feed.greet(subscription);
 }
 

@@ -4,7 +4,7 @@ import { encodeEvent } from "../encode.ts";
 import { Frame } from "../frame.ts";
 import { friend } from "../friend.ts";
 import type { Head, Log, LogEntry, Selection, Tail, TailBatch } from "../logs/log.ts";
-import { formatCursor } from "./cursor.ts";
+import { type Cursor, formatCursor } from "./cursor.ts";
 import type { OnError } from "./options.ts";
 import type { Ring } from "./ring.ts";
 import type { Subscription } from "./subscription.ts";
@@ -31,6 +31,8 @@ export class Feed {
   readonly subscriptions: Set<Subscription> = new Set();
   /** Those of the subscriptions that are behind the head. */
   readonly lagging: Set<Subscription> = new Set();
+  /** Those that came with a position to which the tail has not come yet, and which entry it is to find there. */
+  readonly ahead: Map<Subscription, Cursor> = new Map();
   /** Epochs that the log had before, as far as this process has seen them. */
   readonly #past = new Set<string>();
   /** How often the log was found not to continue what it was. */
@@ -84,6 +86,13 @@ export class Feed {
   /** The cursor of the newest entry that this process has seen. */
   get cursor(): string {
     return formatCursor(this.ring.epoch, this.ring.top, this.ring.witness);
+  }
+
+  /** Sees to it that a position is one of this log also when the tail comes to it: what is there may be lost before. */
+  expect(subscription: Subscription, position: Cursor): void {
+    const isAhead = position.epoch !== this.ring.epoch || position.offset > this.ring.top;
+    if (isAhead && position.witness !== 0 && !subscription.closed) this.ahead.set(subscription, position);
+    else this.ahead.delete(subscription);
   }
 
   /** Sees to it that a newcomer is told its position even if nothing comes for it. */
@@ -141,8 +150,17 @@ export class Feed {
       }
       if (entry.offset > ring.top + 1) this.#hole(entry.offset - 1);
       const item = ring.push(entry);
+      if (this.ahead.size > 0) this.#meet(entry);
       this.topics.visit(entry.channel, (subscription) => subscription.deliver(item));
       this.observer?.receive(entry);
+    }
+  }
+
+  #meet({ offset, witness }: LogEntry): void {
+    for (const [subscription, expected] of this.ahead) {
+      if (expected.epoch !== this.ring.epoch || offset < expected.offset) continue;
+      this.ahead.delete(subscription);
+      if (offset === expected.offset && witness !== expected.witness) subscription.source.close("reset");
     }
   }
 

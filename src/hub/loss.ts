@@ -28,11 +28,14 @@ export async function declareGap(subscription: Subscription, to: number, reason:
 /** Tells a client that its position means nothing in this log, and goes on from the head. */
 export async function declareReset(subscription: Subscription, reason: ResetReason): Promise<void> {
   const { context, request, options } = subscription;
+  const { ring } = context.feed;
   const head = await context.feed.head();
   if (subscription.closed) return;
+  // What the tail has not come to it brings itself.
+  const { epoch, top, witness } = head.epoch === ring.epoch ? ring : head;
   context.counters.resets++;
   observe(subscription, { kind: "reset", request, channels: options.channels, reason });
-  await answer(subscription, "sse:reset", { reason }, { ...head, offset: head.top }, -1);
+  await answer(subscription, "sse:reset", { reason }, { epoch, offset: top, witness }, -1);
 }
 
 /**
@@ -61,7 +64,7 @@ async function answer(
     await tellAll(subscription, frames);
     if (!subscription.allEnded) subscription.tell(checkpointFrame(cursor), offset);
   }
-  subscription.moveTo(offset, epoch);
+  subscription.moveTo({ epoch, offset, witness });
   subscription.closeIfEnded();
 }
 

@@ -5,6 +5,7 @@ import { type LogEntry, type Selection, selects } from "../logs/log.ts";
 import type { RequestLike } from "../request.ts";
 import type { EventSource } from "../source.ts";
 import { begin } from "./begin.ts";
+import type { Cursor } from "./cursor.ts";
 import type { Feed } from "./feed.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import type { FailureStage, HubOptions, OnError, SubscribeOptions, TakeSnapshot } from "./options.ts";
@@ -132,10 +133,11 @@ export class Subscription implements Follower {
   }
 
   /** Puts it behind an entry. For those who are called by the pump, which goes on from there. */
-  moveTo(position: number, epoch: string): void {
-    this.position = position;
-    this.epoch = epoch;
+  moveTo(position: Cursor): void {
+    this.position = position.offset;
+    this.epoch = position.epoch;
     this.#replayed = 0;
+    this.context.feed.expect(this, position);
   }
 
   /** Sends an entry's frame. */
@@ -165,6 +167,7 @@ export class Subscription implements Follower {
     const { feed } = this.context;
     feed.subscriptions.delete(this);
     feed.lagging.delete(this);
+    feed.ahead.delete(this);
     feed.topics.delete(this, this.selection);
     this.onLeave();
   }
@@ -243,6 +246,8 @@ export class Subscription implements Follower {
     // The ring has what the log has lost: asked again, it would say the same.
     if (page.through <= this.position) return void this.source.close("reset");
     for (const entry of page.entries) {
+      // What the tail has not come to it brings itself.
+      if (entry.offset > feed.ring.top) break;
       const frame = frameOfEntry(page.epoch, entry);
       let outcome = this.#replay(frame, entry);
       if (outcome === "unknown") {
@@ -253,7 +258,7 @@ export class Subscription implements Follower {
       if (outcome !== "passed") return this.#overcome(outcome, entry);
       this.position = entry.offset;
     }
-    this.position = Math.max(this.position, page.through);
+    this.position = Math.max(this.position, Math.min(page.through, feed.ring.top));
     counters.conflated += page.conflated;
   }
 
@@ -272,9 +277,7 @@ export class Subscription implements Follower {
     if (obstacle === "unknown") return this.#ask(entry.channel);
     if (obstacle !== "limit") return undefined;
     const { ring } = this.context.feed;
-    // Pages of the log may have come further than the tail.
-    const [to, witness] = ring.top > entry.offset ? [ring.top, ring.witness] : [entry.offset, entry.witness];
-    return declareGap(this, to, "limit", witness);
+    return declareGap(this, ring.top, "limit", ring.witness);
   }
 
   /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */

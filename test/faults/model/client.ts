@@ -37,6 +37,10 @@ export class Client {
     return this.wire !== null;
   }
 
+  get isAhead(): boolean {
+    return this.#judge.isAhead;
+  }
+
   get isUpToDate(): boolean {
     return this.#judge.isUpToDate;
   }

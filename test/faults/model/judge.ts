@@ -85,6 +85,11 @@ export class Judge {
     this.#assertNothingOwed(() => true);
   }
 
+  /** True for a position that the log has lost, and has not come to again. */
+  get isAhead(): boolean {
+    return (this.#position?.offset ?? 0) > this.#record.top;
+  }
+
   /** True when there is nothing in the log that the client is still to get. */
   get isUpToDate(): boolean {
     return this.#position !== null && this.#owed().length === 0;
