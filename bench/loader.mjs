@@ -119,11 +119,10 @@ function openOne(port, request) {
 
 /** The first event of a read carries the time at which it was published, as text or as JSON. @param {number} length */
 function measure(length) {
-  const at = buffer.indexOf("data: ");
+  const at = buffer.indexOf("data:");
   if (at === -1 || at >= length) return;
-  const start = buffer[at + 6] === 34 ? at + 7 : at + 6;
-  const published = buffer.toString("latin1", start, buffer.indexOf(32, start));
-  if (/^\d{6,}$/.test(published)) latencies?.push(Number(process.hrtime.bigint() - BigInt(published)) / 1_000);
+  const published = /^data: ?"?(\d{6,}) /.exec(buffer.toString("latin1", at, at + 40))?.[1];
+  if (published !== undefined) latencies?.push(Number(process.hrtime.bigint() - BigInt(published)) / 1_000);
 }
 
 process.stdout.write("{}\n");
