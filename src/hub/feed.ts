@@ -88,11 +88,15 @@ export class Feed {
     return formatCursor(this.ring.epoch, this.ring.top, this.ring.witness);
   }
 
-  /** Sees to it that a position is one of this log also when the tail comes to it: what is there may be lost before. */
+  /** Sees to it that a position is one of this log, at once or when the tail comes to it: it may be lost since it was told. */
   expect(subscription: Subscription, position: Cursor): void {
-    const isAhead = position.epoch !== this.ring.epoch || position.offset > this.ring.top;
-    if (isAhead && position.witness !== 0 && !subscription.closed) this.ahead.set(subscription, position);
-    else this.ahead.delete(subscription);
+    const { ring } = this;
+    this.ahead.delete(subscription);
+    if (position.witness === 0 || subscription.closed) return;
+    if (position.epoch !== ring.epoch || position.offset > ring.top) this.ahead.set(subscription, position);
+    else if ((ring.at(position.offset)?.entry.witness ?? position.witness) !== position.witness) {
+      subscription.source.close("reset");
+    }
   }
 
   /** Sees to it that a newcomer is told its position even if nothing comes for it. */

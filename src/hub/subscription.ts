@@ -238,7 +238,11 @@ export class Subscription implements Follower {
 
   async #readLog(): Promise<void> {
     const { feed, counters } = this.context;
+    const { top, witness } = feed.ring;
     const page = await feed.log.read(this.position, pageSize, this.selection);
+    // What the log has written over a lost tail does not follow on what the tail has brought so far.
+    const present = await feed.log.witness(top);
+    if (present !== undefined && witness !== 0 && present !== witness) this.source.close("reset");
     // In another log than that of the ring there is no head to get to: the next step finds out.
     if (this.closed || this.epoch !== feed.ring.epoch) return;
     if (page.epoch !== this.epoch) return declareReset(this, "epoch");

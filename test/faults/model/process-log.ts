@@ -112,7 +112,7 @@ class LateTail implements Tail {
   readonly #onEntries: (batch: TailBatch) => void;
   readonly #onError: (error: unknown) => void;
   #inner: Tail;
-  #waiting: { epoch: string; entry: LogEntry }[] = [];
+  #waiting: Waiting[] = [];
   #isDue = false;
   #version: number;
   #closed = false;
@@ -149,7 +149,11 @@ class LateTail implements Tail {
   }
 
   #take({ epoch, entries }: TailBatch): void {
-    for (const entry of entries) this.#waiting.push({ epoch, entry });
+    const { version } = this.#storage.record;
+    for (const entry of entries) {
+      this.#waiting.push({ epoch, entry, isFirst: version !== this.#version });
+      this.#version = version;
+    }
     if (this.#isDue) return;
     this.#isDue = true;
     const delay = this.#delay();
@@ -160,17 +164,20 @@ class LateTail implements Tail {
   /** @param floor Everything up to here was trimmed before it could be handed over. */
   #handOver(floor: number): void {
     this.#isDue = false;
-    const { epoch, version } = this.#storage.record;
-    // Of what was written over a lost tail nothing may be left out: it would pass for the continuation of what was lost.
-    const isContinued = version === this.#version;
-    this.#version = version;
     for (let [first] = this.#waiting; first !== undefined && !this.#closed; [first] = this.#waiting) {
-      const from = first.epoch;
-      const other = this.#waiting.findIndex((each) => each.epoch !== from);
+      const { epoch } = first;
+      const other = this.#waiting.findIndex((each) => each.epoch !== epoch);
       const batch = this.#waiting.splice(0, other === -1 ? this.#waiting.length : other);
-      const gone = isContinued && from === epoch ? floor : 0;
-      const entries = batch.flatMap(({ entry }) => (entry.offset > gone ? entry : []));
-      if (entries.length > 0) this.#onEntries({ epoch: from, entries });
+      const gone = epoch === this.#storage.record.epoch ? floor : 0;
+      const kept = batch.filter(({ entry, isFirst }) => isFirst || entry.offset > gone);
+      if (kept.length > 0) this.#onEntries({ epoch, entries: kept.map(({ entry }) => entry) });
     }
   }
+}
+
+interface Waiting {
+  readonly epoch: string;
+  readonly entry: LogEntry;
+  /** The first behind a loss: left out, what was written over a lost tail would pass for its continuation. */
+  readonly isFirst: boolean;
 }
