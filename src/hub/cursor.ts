@@ -15,6 +15,11 @@ export function formatCursor(epoch: string, offset: number, witness: number): st
   return `${epoch}.${offset}.${witness.toString(16)}`;
 }
 
+/** The cursor of the newest entry, of a log's head or of a ring. */
+export function cursorAtTop({ epoch, top, witness }: { epoch: string; top: number; witness: number }): string {
+  return formatCursor(epoch, top, witness);
+}
+
 /** The cursor that a client sent, or `null` for a text that is none. */
 export function parseCursor(text: string): Cursor | null {
   const match = pattern.exec(text);

@@ -4,7 +4,7 @@ import { encodeEvent } from "../encode.ts";
 import { Frame } from "../frame.ts";
 import { friend } from "../friend.ts";
 import type { Head, Log, LogEntry, Selection, Tail, TailBatch } from "../logs/log.ts";
-import { type Cursor, formatCursor } from "./cursor.ts";
+import { type Cursor, cursorAtTop } from "./cursor.ts";
 import type { OnError } from "./options.ts";
 import type { Ring } from "./ring.ts";
 import type { Subscription } from "./subscription.ts";
@@ -85,7 +85,7 @@ export class Feed {
 
   /** The cursor of the newest entry that this process has seen. */
   get cursor(): string {
-    return formatCursor(this.ring.epoch, this.ring.top, this.ring.witness);
+    return cursorAtTop(this.ring);
   }
 
   /** Sees to it that a position is one of this log, at once or when the tail comes to it: it may be lost since it was told. */

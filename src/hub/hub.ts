@@ -12,7 +12,7 @@ import { EventSource } from "../source.ts";
 import type { Events } from "../typing.ts";
 import { bytes, type Duration, milliseconds } from "../units.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
-import { formatCursor, parseCursor } from "./cursor.ts";
+import { cursorAtTop, formatCursor, parseCursor } from "./cursor.ts";
 import { drainAll } from "./drain.ts";
 import { isOver } from "./ends.ts";
 import { Feed } from "./feed.ts";
@@ -151,8 +151,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   /** The position behind everything published so far: for a page whose stream is to start exactly where its state ends. */
   async cursor(): Promise<string> {
     this.#assertOpen();
-    const head = await this.#log.head();
-    return formatCursor(head.epoch, head.top, head.witness);
+    return cursorAtTop(await this.#log.head());
   }
 
   /**
@@ -241,6 +240,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
 
   async #end(channel: string): Promise<string> {
     this.#assertOpen();
+    await this.#feed.start();
     const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
     return cursor as string;
   }
@@ -251,7 +251,6 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   async #append(entries: Parameters<Log["append"]>[0]): Promise<string[]> {
-    await this.#feed.start();
     const appended = await this.#log.append(entries);
     this.#counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
     return appended.map(({ epoch, offset, witness }) => formatCursor(epoch, offset, witness));

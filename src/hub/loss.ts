@@ -2,7 +2,7 @@ import { type ControlType, controlFrame, type Gap } from "../control.ts";
 import { quote, SourcecastTypeError } from "../errors.ts";
 import { encodeFrame } from "../event.ts";
 import type { Frame } from "../frame.ts";
-import { type Cursor, formatCursor, parseCursor } from "./cursor.ts";
+import { type Cursor, cursorAtTop, formatCursor, parseCursor } from "./cursor.ts";
 import { checkpointFrame } from "./feed.ts";
 import type { Loss } from "./options.ts";
 import type { ResetReason } from "./resume.ts";
@@ -78,8 +78,7 @@ async function takeSnapshot(
   const take = options.snapshot ?? context.snapshot;
   if (take === undefined) return null;
   try {
-    const before = await context.feed.log.head();
-    const present = formatCursor(before.epoch, before.top, before.witness);
+    const present = cursorAtTop(await context.feed.log.head());
     const snapshot = await take(request, options.channels, present);
     const cursor = parseCursor(String(snapshot.cursor ?? present));
     // One that is no newer than the loss would lead back to it, again and again.
