@@ -27,5 +27,10 @@ export function unrefTimeout(callback: () => void, delay: number): ReturnType<ty
   return timer;
 }
 
+/** How often to look for what is due after so long: four times meanwhile, once a second at least, no faster than 10 ms. */
+export function paceFor(time: number): number {
+  return Math.min(1_000, Math.max(10, time / 4));
+}
+
 // Longer delays overflow to 1 ms in every runtime.
 const longestDelay = 2 ** 31 - 1;

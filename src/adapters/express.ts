@@ -1,4 +1,4 @@
-import { now, unrefTimeout } from "../clock.ts";
+import { now, paceFor, unrefTimeout } from "../clock.ts";
 import type { Connection } from "../connection.ts";
 import { quote, SourcecastTypeError } from "../errors.ts";
 import type { Channel } from "../hub/channel.ts";
@@ -161,7 +161,7 @@ export class SSE<E extends Events = false> {
 
   #wake(): void {
     if (this.#idle === Number.POSITIVE_INFINITY) return;
-    this.#timer ??= unrefTimeout(() => this.#look(), Math.min(1_000, Math.max(10, this.#idle / 4)));
+    this.#timer ??= unrefTimeout(() => this.#look(), paceFor(this.#idle));
   }
 
   #look(): void {

@@ -1,4 +1,4 @@
-import { now, unrefTimeout } from "../clock.ts";
+import { now, paceFor, unrefTimeout } from "../clock.ts";
 import { controlFrame } from "../control.ts";
 import { friend } from "../friend.ts";
 import type { Feed } from "./feed.ts";
@@ -22,7 +22,7 @@ export class Housekeeping {
     this.#limits = limits;
     this.#reauthorize = reauthorize;
     this.#onStalled = onStalled;
-    this.#pace = Math.min(1_000, Math.max(10, Math.min(limits.stall, limits.lifetime, reauthorize) / 4));
+    this.#pace = paceFor(Math.min(limits.stall, limits.lifetime, reauthorize));
   }
 
   /** When a connection that begins now is to end: scattered, so that those who came together do not leave together. */
