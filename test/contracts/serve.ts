@@ -42,6 +42,7 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
     let server: ServerProcess;
     let before: State;
     const clients: Client[] = [];
+    let mayPrint = false;
     /** Scenarios that are not excepted, and those of them that passed. */
     const count = { all: 0, passed: 0 };
     const connect = options.connect ?? ((port, request) => new Http1Client(port, request));
@@ -56,13 +57,14 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
     afterEach(async () => {
       for (const client of clients.splice(0)) client.leave();
       await eventually("no stream is left open", state, (now) => now.open === 0 && now.subscribers === 0);
-      expect(printed(), "printed during the test").toBe("");
       await report("/reset");
+      const output = await server.newOutputBefore("-- reset --");
+      if (!mayPrint) expect(besideLog(output), "printed during the test").toBe("");
+      mayPrint = false;
     });
 
-    /** What it printed beside its log. */
-    function printed(): string {
-      const lines = server.newOutput().split("\n");
+    function besideLog(output: string): string {
+      const lines = output.split("\n");
       return lines.filter((line) => line !== "" && !options.log?.test(line)).join("\n");
     }
 
@@ -251,7 +253,7 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       expect(client.headers["content-type"] ?? "").not.toContain("text/event-stream");
       expect((await state()).open).toBe(0);
       // What it prints about it is its own business.
-      server.newOutput();
+      mayPrint = true;
     });
 
     scenario("nothing is left behind", async () => {
@@ -271,7 +273,7 @@ export function serveSuite(name: string, start: () => Promise<ServerProcess>, op
       expect(await client.rest()).toBe("end");
       expect(await subscriber.rest()).toBe("end");
       expect(options.exit ?? ["SIGTERM"]).toContain(exit);
-      expect(printed(), "printed at the end").toBe("");
+      expect(besideLog(server.newOutput()), "printed at the end").toBe("");
       clients.length = 0;
       server = await start();
     });

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { within } from "./within.ts";
+import { eventually, within } from "./within.ts";
 
 export interface Command {
   /** The program; this process's Node unless another is named. */
@@ -73,6 +73,17 @@ export class ServerProcess implements AsyncDisposable {
     const lines = this.#log.slice(this.#seen).split("\n");
     this.#seen = this.#log.length;
     return lines.filter((line) => !line.includes(`:${this.port}`)).join("\n");
+  }
+
+  /**
+   * The same up to a line that it was asked to print on both its streams. What it printed before it answered a request may
+   * arrive after the answer: only such a line tells that all of it is here.
+   */
+  async newOutputBefore(mark: string): Promise<string> {
+    const unseen = async (): Promise<string> => this.#log.slice(this.#seen);
+    await eventually(`${mark} is printed twice`, unseen, (text) => text.split(mark).length > 2);
+    const lines = this.newOutput().split("\n");
+    return lines.filter((line) => !line.includes(mark)).join("\n");
   }
 
   /** Sends it a signal that it does something else with than to end. */
