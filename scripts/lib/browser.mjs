@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
+import { installFromDebian } from "./debian.mjs";
 import { packageFile } from "./paths.mjs";
 import { run } from "./run.mjs";
 
@@ -60,14 +61,8 @@ async function downloaded() {
 }
 
 async function fromDebian() {
-  const possible = process.platform === "linux" && process.getuid?.() === 0 && !process.env.CHROMIUM_PATH;
-  if (!possible || spawnSync("apt-get", ["--version"], { stdio: "ignore" }).status !== 0) return undefined;
-  console.log("Playwright's download is not usable here: installing Debian's package ...");
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  /** @type {import("node:child_process").SpawnOptions} */
-  const options = { env, stdio: ["ignore", "ignore", "inherit"] };
-  await run("apt-get", ["update", "-qq"], options);
-  await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], options);
+  if (process.env.CHROMIUM_PATH) return undefined;
+  await installFromDebian("Playwright's download is not usable here", "chromium");
   return findBrowser();
 }
 

@@ -1,5 +1,5 @@
-import { createHub } from "sourcecast";
 import { expect, test } from "vitest";
+import { createHub } from "../../../src/index.ts";
 
 const request = () => new Request("http://localhost/events");
 

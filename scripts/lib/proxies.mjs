@@ -1,0 +1,37 @@
+// The proxies to test with: those that are on the machine, else Debian's packages.
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { installFromDebian } from "./debian.mjs";
+
+/** Their programs, each in the package of its name. */
+export const proxies = /** @type {const} */ (["nginx", "haproxy", "caddy"]);
+
+/** Installs what is missing. @returns {Promise<boolean>} false after saying what to do */
+export async function ensureProxies() {
+  const missing = () => proxies.filter((name) => findProxy(name) === undefined);
+  if (missing().length > 0) await installFromDebian("The tests run behind proxies", ...missing());
+  for (const name of missing()) console.error(instruction(name));
+  return missing().length === 0;
+}
+
+/** @param {string} name @returns {string | undefined} its path */
+export function findProxy(name) {
+  // Those of the system are not on everybody's PATH.
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin"].filter(Boolean);
+  return folders.map((folder) => join(folder, name)).find(isProgram);
+}
+
+/** @param {string} name */
+export function instruction(name) {
+  return `\nNo ${name}: the tests run behind it and do not skip that. Install it (Debian, Ubuntu: sudo apt-get install ${name}).`;
+}
+
+/** @param {string} file */
+function isProgram(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
