@@ -54,6 +54,11 @@ export class Line implements SinkOwner, Beating {
     return this.#sink.lastSent;
   }
 
+  get path(): string {
+    // Without the query, in which clients may have to put their secrets.
+    return this.#source.url.replace(/^[a-z]+:\/\/[^/?#]*|[?#].*$/gs, "");
+  }
+
   beat(time: number): void {
     // A client that has bytes to read hears from us without a heartbeat.
     if (this.#sink.bufferedAmount === 0) this.#sink.write(friend.heartbeat(this.#source) ?? emptyComment);
@@ -66,5 +71,9 @@ export class Line implements SinkOwner, Beating {
 
   onDrain(): void {
     friend.drained(this.#source);
+  }
+
+  onUnread(): void {
+    this.#source.close("unread");
   }
 }

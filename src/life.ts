@@ -1,9 +1,9 @@
 /**
  * Why a source is closed: `"closed"` by the application unless it gave a reason of its own, `"disconnected"` by the client
- * or the network, `"overflow"` because the client read too slowly, `"stalled"` because it stopped reading, `"shutdown"`
- * because the process ends.
+ * or the network, `"overflow"` because the client read too slowly, `"stalled"` because it stopped reading, `"unread"`
+ * because its response was not returned from the route, `"shutdown"` because the process ends.
  */
-export type CloseReason = "closed" | "disconnected" | "overflow" | "stalled" | "shutdown" | (string & {});
+export type CloseReason = "closed" | "disconnected" | "overflow" | "stalled" | "unread" | "shutdown" | (string & {});
 
 /** Heard once by the listeners of a source, whatever ended it. */
 export class SourceCloseEvent extends Event {

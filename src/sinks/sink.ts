@@ -12,10 +12,14 @@ export type HeaderSource = (preset?: HeaderOverrides) => HeaderFields;
 
 /** What a sink tells the one who opened it. */
 export interface SinkOwner {
+  /** The path that was asked for, for messages. */
+  readonly path: string;
   /** The client left, or the bytes cannot reach it any more. Never called after `end` or `abort`. */
   onGone(): void;
   /** A sink that was full has room again. */
   onDrain(): void;
+  /** Nobody has taken a byte, and nobody will. */
+  onUnread(): void;
 }
 
 /**

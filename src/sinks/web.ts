@@ -2,6 +2,7 @@ import type { Frame } from "../frame.ts";
 import { type HeaderFields, type HeaderOverrides, headerLines, mergeHeaders } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
 import { highWaterMark, Sink, type SinkOwner } from "./sink.ts";
+import { ReaderWatch } from "./unread.ts";
 
 /** Bytes out through the body of a web `Response`. */
 export class WebSink extends Sink {
@@ -11,6 +12,8 @@ export class WebSink extends Sink {
   #blocked = false;
   /** Bytes that went into the body since it was last asked for its room, and those that it had then. */
   #unchecked = 0;
+  #wasRead = false;
+  #watch: ReaderWatch | null = null;
   #answer: Answer | null = null;
 
   constructor(signal: AbortSignal | null | undefined) {
@@ -27,6 +30,13 @@ export class WebSink extends Sink {
     this.owner = owner;
     this.write(opening);
     this.#signal?.addEventListener("abort", this);
+    this.#watch = new ReaderWatch(this, owner);
+  }
+
+  /** Somebody has taken a byte of the body, or holds it. */
+  get isRead(): boolean {
+    this.#wasRead ||= this.#body.locked || this.queued < this.#unchecked;
+    return this.#wasRead;
   }
 
   refuse(answer: Answer): void {
@@ -68,6 +78,7 @@ export class WebSink extends Sink {
   onRoom(): void {
     if (!this.#blocked) return;
     this.#blocked = false;
+    this.#wasRead = true;
     this.#unchecked = this.queued;
     this.resume();
   }
@@ -100,7 +111,9 @@ export class WebSink extends Sink {
   }
 
   #check(room: number): void {
-    this.#unchecked = highWaterMark - room;
+    const queued = highWaterMark - room;
+    this.#wasRead ||= queued < this.#unchecked;
+    this.#unchecked = queued;
     if (room > 0) return;
     this.#blocked = true;
     this.#tap.askForRoom();
@@ -111,6 +124,8 @@ export class WebSink extends Sink {
     this.pending = null;
     this.#signal?.removeEventListener("abort", this);
     this.#signal = null;
+    this.#watch?.stop();
+    this.#watch = null;
   }
 }
 

@@ -1,6 +1,6 @@
-let warned = false;
+import { noticeOnce } from "../../notice.ts";
 
-/** Says once that a memory log does not fit where this process is one of several: a cluster worker, one of pm2's. */
+/** Says that a memory log does not fit where this process is one of several: a cluster worker, one of pm2's. */
 export function warnWhenOneOfSeveral(): void {
   const { process } = globalThis as {
     process?: {
@@ -10,11 +10,10 @@ export function warnWhenOneOfSeveral(): void {
   };
   const isWorker = process?.getBuiltinModule?.("node:cluster")?.isWorker === true;
   const isPm2 = process?.env?.NODE_APP_INSTANCE !== undefined || process?.env?.pm_id !== undefined;
-  if (warned || !(isWorker || isPm2)) return;
-  warned = true;
-  // biome-ignore lint/suspicious/noConsole: it loses events, and there is no hub yet whose onError could be told
-  console.warn(
-    "sourcecast: memoryLog() is used in one of several processes: events that the others publish do not arrive here. " +
+  if (!(isWorker || isPm2)) return;
+  noticeOnce(
+    "several processes",
+    "memoryLog() is used in one of several processes: events that the others publish do not arrive here. " +
       "Use sqliteLog() from sourcecast/sqlite on one machine, or a log on Redis, NATS or PostgreSQL across machines.",
   );
 }

@@ -1,0 +1,53 @@
+import { now } from "../clock.ts";
+import { type Beating, startHeartbeat, stopHeartbeat } from "../heartbeat.ts";
+import { noticeOnce } from "../notice.ts";
+import type { SinkOwner } from "./sink.ts";
+
+/** How long a route may take to return a response whose source it has made, before it is asked whether it will. */
+const patience = 10_000;
+/** After so long no route returns it any more. */
+const longest = 5 * 60_000;
+
+/** The body that is watched. */
+export interface Readable {
+  /** Somebody has begun to read, or has ended it. */
+  readonly isRead: boolean;
+}
+
+/**
+ * Finds a body that nobody reads: its route did not return the response. It is said once, then the stream ends, since neither
+ * a client nor a runtime would ever end it. One that is read is looked at once; the timer is that of the heartbeats.
+ */
+export class ReaderWatch implements Beating {
+  silence: number = patience;
+  readonly lastSent: number = now();
+  readonly #body: Readable;
+  readonly #owner: SinkOwner;
+
+  constructor(body: Readable, owner: SinkOwner) {
+    this.#body = body;
+    this.#owner = owner;
+    startHeartbeat(this);
+  }
+
+  beat(): void {
+    if (this.#body.isRead) this.stop();
+    else if (this.silence === longest) this.#owner.onUnread();
+    else {
+      this.silence = longest;
+      noticeOnce("unread", noticeFor(this.#owner.path));
+    }
+  }
+
+  stop(): void {
+    stopHeartbeat(this);
+  }
+}
+
+function noticeFor(path: string): string {
+  return (
+    `an EventSource for ${path} was made ${patience / 1_000} s ago and nobody reads its response. ` +
+    "Return source.response() from the route. Where routes answer through a response of Node, as in Express and Koa, " +
+    "call openEventSource(req, res) of sourcecast/node in its place."
+  );
+}
