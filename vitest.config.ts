@@ -38,6 +38,10 @@ export default defineConfig({
         timeout: 300_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
       }),
+      project("proxies", {
+        timeout: 60_000,
+        globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts", "test/support/with-proxies.ts"],
+      }),
       project("runtimes", { timeout: 300_000, globalSetup: ["test/support/packed.ts"] }),
       project("browser", {
         timeout: 60_000,

@@ -166,14 +166,16 @@ export class Http1Client extends Client {
   }
 }
 
-/** One stream on a connection of its own, HTTP/2 without TLS. */
+/** One stream on a connection of its own, HTTP/2. */
 export class Http2Client extends Client {
   readonly session: ClientHttp2Session;
   readonly stream: ClientHttp2Stream;
 
-  constructor(port: number, request: ClientRequest = {}) {
+  /** Over TLS where it is told whom to trust. */
+  constructor(port: number, request: ClientRequest = {}, ca?: Buffer) {
     super();
-    this.session = connectHttp2(`http://127.0.0.1:${port}`);
+    this.session =
+      ca === undefined ? connectHttp2(`http://127.0.0.1:${port}`) : connectHttp2(`https://127.0.0.1:${port}`, { ca });
     this.session.on("error", () => this.finish("cut"));
     const { method = "GET", path = "/", headers = {}, body } = request;
     this.stream = this.session.request(

@@ -7,14 +7,21 @@ import type { ServerProcess } from "./server-process.ts";
 
 const fixtures = join(root, "test/frameworks/fixtures");
 
+export interface FixtureOptions {
+  /** @default this process's Node */
+  program?: string;
+  args?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+}
+
 /** Starts `fixtures/<name>/server.mjs` with what `examples/<name>` installs. */
 export async function startFixture(
   name: string,
-  { program, args = [], ...options }: InstallOptions & { program?: string; args?: readonly string[] } = {},
+  { program, args = [], env = {}, ...options }: InstallOptions & FixtureOptions = {},
 ): Promise<ServerProcess> {
   const files = [join(fixtures, "scenarios.mjs"), join(fixtures, name, "server.mjs")];
   const example = await installExample(name, { ...options, files });
-  return example.start([...args, "server.mjs"], program === undefined ? {} : { program });
+  return example.start([...args, "server.mjs"], program === undefined ? { env } : { program, env });
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Command {
   args: readonly string[];
   cwd: string;
   env?: NodeJS.ProcessEnv;
+  /** The port that it will listen to. @default a free one */
+  port?: number;
 }
 
 /** How a process ended: its code, or the signal that ended it. */
@@ -33,7 +35,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Starts it with `PORT` set to a free port, and waits until that is listened to. */
   static async start(command: Command): Promise<ServerProcess> {
-    const server = new ServerProcess(await freePort(), command);
+    const server = new ServerProcess(command.port ?? (await freePort()), command);
     try {
       await within(startDeadline, "the server listens", server.#listening());
     } catch (error) {
