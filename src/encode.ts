@@ -30,6 +30,16 @@ export function encodeEvent(event: EventFields): string {
   return `${text}\n`;
 }
 
+/**
+ * Refuses what {@link encodeEvent} could not write, without writing it: for an event that is encoded later.
+ *
+ * @throws {SourcecastTypeError} as `encodeEvent` does.
+ */
+export function assertEvent(type: string, data = ""): void {
+  assertType(type);
+  assertText(data, "ERR_SSE_DATA");
+}
+
 /** Types that begin with `sse:` are those in which a stream speaks of itself: gaps, resets, checkpoints, its end. */
 export function refuseReserved(type: string): void {
   if (typeof type !== "string" || !type.startsWith("sse:")) return;
@@ -71,15 +81,20 @@ export function serialize(data: unknown, replacer?: Replacer, space?: string | n
 /** The second parameter of `JSON.stringify`. */
 export type Replacer = ((this: unknown, key: string, value: unknown) => unknown) | (string | number)[] | null;
 
-// A type of "message" is what clients assume without the field. An empty one would become "message" on the other side.
+// A type of "message" is what clients assume without the field.
 function encodeType(type: string): string {
   if (type === "message") return "";
+  assertType(type);
+  return `event: ${type}\n`;
+}
+
+// An empty one would become "message" on the other side.
+function assertType(type: string): void {
   if (typeof type !== "string" || type === "") throw typeError(type, "is not a name", "pass a non-empty string");
   if (hasLineBreak(type))
     throw typeError(type, "contains a line break, which would begin another field", "remove CR and LF");
   if (!type.isWellFormed())
     throw typeError(type, "has a lone surrogate, which UTF-8 cannot carry", "pass well-formed text");
-  return `event: ${type}\n`;
 }
 
 // Browsers are about to ask for a preflight for any other Last-Event-ID; NUL makes them ignore the field.
@@ -112,6 +127,12 @@ function encodeRetry(retry: number, allowZero: boolean): string {
 
 /** One line of `prefix` for each line of `text`; CRLF, LF and a lone CR all end a line for a client, so all split here. */
 function encodeLines(prefix: string, text: string, code: "ERR_SSE_DATA" | "ERR_SSE_COMMENT"): string {
+  assertText(text, code);
+  if (!hasLineBreak(text)) return `${prefix}${text}\n`;
+  return `${prefix}${text.replace(/\r\n|\r|\n/g, `\n${prefix}`)}\n`;
+}
+
+function assertText(text: string, code: "ERR_SSE_DATA" | "ERR_SSE_COMMENT"): void {
   if (typeof text !== "string") {
     throw new SourcecastTypeError(code, `The text to write is ${quote(text)}; pass a string`);
   }
@@ -121,8 +142,6 @@ function encodeLines(prefix: string, text: string, code: "ERR_SSE_DATA" | "ERR_S
       `The text ${quote(text)} has a lone surrogate, which UTF-8 cannot carry; pass well-formed text`,
     );
   }
-  if (!hasLineBreak(text)) return `${prefix}${text}\n`;
-  return `${prefix}${text.replace(/\r\n|\r|\n/g, `\n${prefix}`)}\n`;
 }
 
 // Two searches for one character each are vectorised by the engines; a regular expression here costs 4 times as much on 3 kB.

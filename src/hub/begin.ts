@@ -1,7 +1,7 @@
 import type { Head } from "../logs/log.ts";
+import { silentPositionFrame } from "./checkpoints.ts";
 import { type Cursor, formatCursor, parseCursor } from "./cursor.ts";
 import { findEnds } from "./ends.ts";
-import { silentPositionFrame } from "./feed.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { decideResume } from "./resume.ts";
 import { endsBetween, tellAll, valuesBetween } from "./state.ts";
@@ -53,7 +53,7 @@ async function beginFresh(subscription: Subscription): Promise<void> {
   subscription.moveTo(position);
   if (subscription.allEnded) return subscription.closeIfEnded();
   subscription.tell(silentPositionFrame(formatCursor(epoch, offset, position.witness)));
-  context.feed.greet(subscription);
+  context.checkpoints.welcome(subscription);
 }
 
 /** The witness of the entry at a cursor's offset, `undefined` when the entry is gone or there never was one. */

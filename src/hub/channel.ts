@@ -2,7 +2,6 @@ import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe
 import type { RequestLike } from "../request.ts";
 import type { DataOf, DispatchArguments, Events, TypeOf } from "../typing.ts";
 import type { Duration } from "../units.ts";
-import type { Hub } from "./hub.ts";
 import { type Followed, listenersGone } from "./listeners.ts";
 import type { PublishOptions, SubscribeOptions } from "./options.ts";
 import type { Member } from "./presence/options.ts";
@@ -11,6 +10,7 @@ import { assertChannelName } from "./selection.ts";
 
 /** What a channel needs of its hub. */
 export interface ChannelContext {
+  response(request: RequestLike, options: SubscribeOptions): Promise<Response>;
   publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
   end(channel: string): Promise<string>;
   members(channel: string): Promise<Member[]>;
@@ -38,12 +38,10 @@ export type EventOf<E extends Events> = {
  */
 export class Channel<E extends Events = false> {
   readonly name: string;
-  readonly #hub: Hub<E>;
   readonly #context: ChannelContext;
 
-  constructor(name: string, hub: Hub<E>, context: ChannelContext) {
+  constructor(name: string, context: ChannelContext) {
     this.name = name;
-    this.#hub = hub;
     this.#context = context;
   }
 
@@ -73,7 +71,7 @@ export class Channel<E extends Events = false> {
 
   /** Answers a request with the stream of this channel; a name that ends in `*` follows all with that prefix. */
   response(request: RequestLike, options: Omit<SubscribeOptions, "channels"> = {}): Promise<Response> {
-    return this.#hub.response(request, { ...options, channels: [this.name] });
+    return this.#context.response(request, { ...options, channels: [this.name] });
   }
 
   /**

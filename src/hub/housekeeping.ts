@@ -1,7 +1,7 @@
 import { now, paceFor, unrefTimeout } from "../clock.ts";
 import { controlFrame } from "../control.ts";
 import { friend } from "../friend.ts";
-import type { Feed } from "./feed.ts";
+import type { Audience } from "./audience.ts";
 import type { ResolvedLimits } from "./limits.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -10,15 +10,15 @@ import type { Subscription } from "./subscription.ts";
  * timer for a hub, and none while nobody is connected.
  */
 export class Housekeeping {
-  readonly #feed: Feed;
+  readonly #audience: Audience<Subscription>;
   readonly #limits: ResolvedLimits;
   readonly #reauthorize: number;
   readonly #pace: number;
   readonly #onStalled: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(feed: Feed, limits: ResolvedLimits, reauthorize: number, onStalled: () => void) {
-    this.#feed = feed;
+  constructor(audience: Audience<Subscription>, limits: ResolvedLimits, reauthorize: number, onStalled: () => void) {
+    this.#audience = audience;
     this.#limits = limits;
     this.#reauthorize = reauthorize;
     this.#onStalled = onStalled;
@@ -43,11 +43,11 @@ export class Housekeeping {
   #look(): void {
     this.#timer = undefined;
     const time = now();
-    for (const subscription of this.#feed.lagging) this.#checkStalled(subscription, time);
+    for (const subscription of this.#audience.lagging) this.#checkStalled(subscription, time);
     if (Math.min(this.#limits.lifetime, this.#reauthorize) !== Number.POSITIVE_INFINITY) {
-      for (const subscription of this.#feed.subscriptions) this.#checkAge(subscription, time);
+      for (const subscription of this.#audience.all) this.#checkAge(subscription, time);
     }
-    if (this.#feed.subscriptions.size > 0) this.wake();
+    if (this.#audience.all.size > 0) this.wake();
   }
 
   #checkStalled(subscription: Subscription, time: number): void {

@@ -1,33 +1,34 @@
 import { Connection } from "../connection.ts";
 import type { AnyContract } from "../contract.ts";
 import { SourcecastError } from "../errors.ts";
-import type { Log, Selection } from "../logs/log.ts";
+import type { Log } from "../logs/log.ts";
 import { memoryLog } from "../logs/memory.ts";
 import { defaultRetry } from "../opening.ts";
 import { type ResolvedOptions, resolveContract, resolveOptions } from "../options.ts";
-import { type Answer, refuse, sendAway, streamHeaders, turnAway } from "../refusal.ts";
-import { assertRequest, type RequestLike, readLastEventId } from "../request.ts";
+import { assertRequest, type RequestLike } from "../request.ts";
 import { WebSink } from "../sinks/web.ts";
-import { EventSource } from "../source.ts";
+import type { EventSource } from "../source.ts";
 import type { Events } from "../typing.ts";
 import { bytes, type Duration, milliseconds } from "../units.ts";
+import { Admission, type Admitted } from "./admission.ts";
+import { Audience } from "./audience.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
-import { cursorAtTop, formatCursor, parseCursor } from "./cursor.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { cursorAtTop } from "./cursor.ts";
 import { drainAll } from "./drain.ts";
-import { isOver } from "./ends.ts";
 import { Feed } from "./feed.ts";
 import { endStream, Housekeeping } from "./housekeeping.ts";
-import { Places, type ResolvedLimits, resolveLimits, wholeNumber } from "./limits.ts";
+import { resolveLimits, wholeNumber } from "./limits.ts";
 import { type MeterLike, Meters } from "./meter.ts";
-import type { Authorize, HubOptions, OnError, SubscribeOptions } from "./options.ts";
-import { Permissions } from "./permissions.ts";
-import { type Member, resolvePresence } from "./presence/options.ts";
+import type { HubOptions, SubscribeOptions } from "./options.ts";
+import { resolvePresence } from "./presence/options.ts";
 import { Presence } from "./presence/presence.ts";
-import { entryOf, type PublishedEvent } from "./publish.ts";
-import { reportError } from "./report.ts";
+import { Publisher } from "./publish.ts";
+import { Pump } from "./pump.ts";
+import { reportError, safely } from "./report.ts";
 import { Ring } from "./ring.ts";
 import { selectionOf } from "./selection.ts";
-import { Counters, type HubStats } from "./stats.ts";
+import { Counters, type HubStats, takeStats } from "./stats.ts";
 import { Subscription, type SubscriptionContext } from "./subscription.ts";
 
 /** Opens a subscription on a sink of an adapter's. `null` where the request was answered with something else. */
@@ -67,22 +68,17 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   readonly name: string;
   readonly #log: Log;
   readonly #feed: Feed;
-  readonly #limits: ResolvedLimits;
-  readonly #places: Places;
+  readonly #audience: Audience<Subscription>;
+  readonly #checkpoints: Checkpoints;
+  readonly #admission: Admission;
   readonly #housekeeping: Housekeeping;
   readonly #presence: Presence;
   readonly #meters: Meters;
   readonly #counters = new Counters();
-  readonly #contract: AnyContract | undefined;
-  readonly #authorize: Authorize | undefined;
-  readonly #onError: OnError;
   readonly #sourceOptions: ResolvedOptions;
   readonly #subscriptionContext: SubscriptionContext;
   readonly #channelContext: ChannelContext;
-  readonly #byKey = new Map<string, Set<Subscription>>();
-  /** Requests of which it is not known yet whether they get a stream. */
-  readonly #opening = new Set<{ readonly key: string | undefined; revoked: boolean }>();
-  #state: "open" | "draining" | "closed" = "open";
+  #isOpen = true;
   #closed: Promise<void> | undefined;
 
   static {
@@ -92,46 +88,71 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   constructor(options: HubOptions<E>) {
     const { heartbeat = "30s", retry = defaultRetry, shutdown = true } = options;
     this.name = options.name ?? "default";
-    this.#contract = resolveContract(options.events as AnyContract | undefined);
-    this.#authorize = options.authorize;
-    this.#onError = safely(options.onError ?? reportError);
-    this.#limits = resolveLimits(options.limits);
+    const contract = resolveContract(options.events as AnyContract | undefined);
+    const onError = safely(options.onError ?? reportError);
+    const limits = resolveLimits(options.limits);
+    const counters = this.#counters;
     this.#sourceOptions = resolveOptions({ keepAlive: heartbeat, retry, shutdown });
-    this.#places = new Places(this.#limits);
     this.#log = options.log ?? memoryLog();
     const ring = new Ring(
       wholeNumber(options.ring?.maxEvents ?? 4_096, "ring.maxEvents", 1),
       bytes(options.ring?.maxBytes ?? "16mb", "ring.maxBytes"),
     );
-    this.#feed = new Feed(this.#log, ring, this.#onError);
+    const feed = new Feed(this.#log, ring, onError);
+    this.#feed = feed;
+    this.#audience = new Audience(ring);
+    feed.observers.add(this.#audience);
+    this.#checkpoints = new Checkpoints(ring);
     const reauthorize =
       options.reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.reauthorize, "reauthorize");
-    this.#housekeeping = new Housekeeping(this.#feed, this.#limits, reauthorize, () => this.#counters.stalled++);
+    this.#housekeeping = new Housekeeping(this.#audience, limits, reauthorize, () => counters.stalled++);
+    this.#admission = new Admission({
+      log: this.#log,
+      limits,
+      counters,
+      authorize: options.authorize,
+      onError,
+      sourceOptions: this.#sourceOptions,
+      subscribe: (admitted) => this.#subscribe(admitted),
+    });
     this.#subscriptionContext = {
-      feed: this.#feed,
-      counters: this.#counters,
-      onError: this.#onError,
+      feed,
+      audience: this.#audience,
+      checkpoints: this.#checkpoints,
+      counters,
+      onError,
       onGap: options.onGap,
       snapshot: options.snapshot,
-      maxReplay: this.#limits.replay,
+      maxReplay: limits.replay,
     };
     this.#presence = new Presence(
-      { feed: this.#feed, counters: this.#counters, onError: this.#onError, maxSize: this.#limits.eventSize },
+      { feed, counters, onError, maxSize: limits.eventSize },
       resolvePresence(options.presence),
     );
-    this.#meters = new Meters(this, this.#onError);
+    this.#meters = new Meters(this, onError);
+    const publisher = new Publisher(feed, counters, contract, limits.eventSize);
     this.#channelContext = {
-      publish: (channel, events) => this.#publish(channel, events),
-      end: (channel) => this.#end(channel),
-      members: (channel) => this.#members(channel),
-      followed: this.#feed.topics,
+      response: (request, subscribe) => this.response(request, subscribe),
+      publish: (channel, events) => {
+        this.#assertOpen();
+        return publisher.publish(channel, events);
+      },
+      end: (channel) => {
+        this.#assertOpen();
+        return publisher.end(channel);
+      },
+      members: (channel) => {
+        this.#assertOpen();
+        return this.#presence.members(channel);
+      },
+      followed: this.#audience.topics,
     };
   }
 
   /** A channel by its name: up to 256 printable characters. One that ends in `*` can be followed, not published to. */
   channel(name: string): Channel<E> {
     selectionOf([name]);
-    return new Channel(name, this, this.#channelContext);
+    return new Channel(name, this.#channelContext);
   }
 
   /**
@@ -160,30 +181,15 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
    * @returns How many were ended in this process.
    */
   revoke(key: string): number {
-    for (const opening of this.#opening) if (opening.key === key) opening.revoked = true;
-    const subscriptions = [...(this.#byKey.get(key) ?? [])];
+    this.#admission.revoke(key);
+    const subscriptions = this.#audience.ofKey(key);
     for (const subscription of subscriptions) endStream(subscription, "revoked");
     return subscriptions.length;
   }
 
   /** What was counted, and how it stands. */
   stats(): HubStats {
-    const { ring, lagging, subscriptions, topics } = this.#feed;
-    let oldestLag = 0;
-    for (const subscription of lagging) oldestLag = Math.max(oldestLag, ring.top - subscription.position);
-    const { gaps, refused, ...counts } = this.#counters;
-    return {
-      connections: this.#places.total,
-      live: subscriptions.size - lagging.size,
-      lagging: lagging.size,
-      channels: topics.size,
-      head: ring.top,
-      oldestLag,
-      ringBytes: ring.byteLength,
-      ...counts,
-      gaps: { ...gaps },
-      refused: { ...refused },
-    };
+    return takeStats(this.#counters, this.#feed.ring, this.#audience, this.#admission.connections);
   }
 
   /**
@@ -205,13 +211,13 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
    */
   async drain(options: { within?: Duration } = {}): Promise<void> {
     const window = milliseconds(options.within ?? "10s", "within");
-    if (this.#state === "open") this.#state = "draining";
-    await drainAll(this.#feed.subscriptions, window, this.#sourceOptions.retry);
+    this.#admission.close();
+    await drainAll(this.#audience.all, window, this.#sourceOptions.retry);
   }
 
   /** Ends all streams and closes the log. */
   close(): Promise<void> {
-    this.#state = "closed";
+    this.#isOpen = false;
     this.#closed ??= this.#close();
     return this.#closed;
   }
@@ -221,154 +227,38 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.all(Array.from(this.#feed.subscriptions, ({ source }) => source.close()));
+    this.#admission.close();
+    await Promise.all(Array.from(this.#audience.all, ({ source }) => source.close()));
     this.#housekeeping.stop();
     await this.#presence.close();
     this.#meters.close();
+    this.#checkpoints.close();
     this.#feed.close();
     await this.#log.close();
   }
 
-  async #publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
-    this.#assertOpen();
-    await this.#feed.start();
-    const { epoch } = this.#feed.ring;
-    const check = (event: PublishedEvent) => entryOf(channel, event, this.#contract, this.#limits.eventSize, epoch);
-    // All at once: however many they are, what is published after them does not overtake them.
-    return this.#append(await Promise.all(events.map(check)));
-  }
-
-  async #end(channel: string): Promise<string> {
-    this.#assertOpen();
-    await this.#feed.start();
-    const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
-    return cursor as string;
-  }
-
-  async #members(channel: string): Promise<Member[]> {
-    this.#assertOpen();
-    return this.#presence.members(channel);
-  }
-
-  async #append(entries: Parameters<Log["append"]>[0]): Promise<string[]> {
-    const appended = await this.#log.append(entries);
-    this.#counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
-    return appended.map(({ epoch, offset, witness }) => formatCursor(epoch, offset, witness));
-  }
-
   async #open(connection: Connection, options: SubscribeOptions): Promise<EventSource | null> {
-    const { request, sink } = connection;
     const selection = selectionOf(options?.channels);
     wholeNumber(options.rewind ?? 0, "rewind");
     this.#presence.check(options.member);
-    const sourceOptions = this.#optionsFor(request, options);
-    const place = refuse(request, sourceOptions) ?? this.#admit(request, selection, options, sourceOptions);
-    if (typeof place !== "function") {
-      sink.refuse(place);
-      return null;
-    }
-    const opening = { key: options.key, revoked: false };
-    this.#opening.add(opening);
-    try {
-      const permissions = new Permissions(this.#authorize, request, this.#onError);
-      let answer = await this.#sendAway(request, selection, options, permissions, sourceOptions);
-      // What was asked may have taken its time, and not know yet what has happened meanwhile.
-      if (this.#state !== "open") answer = turnAway(request, sourceOptions, "draining");
-      else if (opening.revoked) answer = turnAway(request, sourceOptions, "revoked");
-      const source = answer === null ? new EventSource(new Connection(request, sink, sourceOptions)) : null;
-      if (answer !== null) sink.refuse(answer);
-      if (source === null || source.closeReason !== null) place();
-      else
-        this.#subscribe(
-          new Subscription(source, request, selection, options, permissions, this.#subscriptionContext),
-          place,
-        );
-      return source;
-    } catch (error) {
-      place();
-      throw error;
-    } finally {
-      this.#opening.delete(opening);
-    }
+    return this.#admission.open(connection, selection, options);
   }
 
-  /** A place among the connections, as what gives it back; or the answer that turns the request away. */
-  #admit(
-    request: RequestLike,
-    selection: Selection,
-    options: SubscribeOptions,
-    sourceOptions: ResolvedOptions,
-  ): Answer | (() => void) {
-    if (this.#state !== "open") return turnAway(request, sourceOptions, "draining");
-    const tooMany = selection.channels.length + selection.prefixes.length > this.#limits.channels;
-    const place = tooMany ? "channels" : this.#places.take(options.key);
-    if (typeof place === "function") return place;
-    this.#counters.countRefused(place);
-    return turnAway(request, sourceOptions, place);
-  }
-
-  /** The answer to a client that is not to come again, or `null`. */
-  async #sendAway(
-    request: RequestLike,
-    selection: Selection,
-    options: SubscribeOptions,
-    permissions: Permissions,
-    sourceOptions: ResolvedOptions,
-  ): Promise<Answer | null> {
-    const allowed = await permissions.renew(options.channels);
-    if (allowed !== true) {
-      this.#counters.countRefused("authorize");
-      // A 403 keeps a native client away for good, which a failure on this side is no reason for.
-      if (allowed === null) return turnAway(request, sourceOptions, "error");
-      return sendAway(request, sourceOptions, 403, "forbidden");
-    }
-    try {
-      const over = await isOver(this.#log, parseCursor(readLastEventId(request)), selection);
-      return over ? sendAway(request, sourceOptions, 204, "ended") : null;
-    } catch (error) {
-      this.#onError(error, { stage: "replay" });
-      return turnAway(request, sourceOptions, "error");
-    }
-  }
-
-  #subscribe(subscription: Subscription, leave: () => void): void {
-    const { key } = subscription.options;
-    const ofKey = key === undefined ? undefined : (this.#byKey.get(key) ?? new Set());
-    if (key !== undefined && ofKey !== undefined) this.#byKey.set(key, ofKey.add(subscription));
+  #subscribe(admitted: Admitted): void {
+    const subscription = new Subscription(admitted, this.#subscriptionContext);
+    const pump = new Pump(subscription);
     subscription.expires = this.#housekeeping.expiry();
     const leavePresence = this.#presence.enter(subscription);
     subscription.onLeave = () => {
-      leave();
+      admitted.leave();
       leavePresence();
-      ofKey?.delete(subscription);
-      if (key !== undefined && ofKey?.size === 0) this.#byKey.delete(key);
     };
     this.#housekeeping.wake();
-    subscription.start();
-  }
-
-  #optionsFor(request: RequestLike, options: SubscribeOptions): ResolvedOptions {
-    const { headers, cors, rejectOverload = false } = options;
-    if (headers === undefined && cors === undefined && !rejectOverload) return this.#sourceOptions;
-    const sourceOptions = { ...this.#sourceOptions, headers, cors, rejectOverload };
-    // What cannot be sent is refused before anybody is connected.
-    streamHeaders(request, sourceOptions);
-    return sourceOptions;
+    subscription.start(() => pump.run());
   }
 
   #assertOpen(): void {
-    if (this.#state !== "closed") return;
+    if (this.#isOpen) return;
     throw new SourcecastError("ERR_SSE_CLOSED", "The hub was used after close(); make a new one");
   }
-}
-
-/** What an application's own handler throws must not end what the failure was in the middle of. */
-function safely(onError: OnError): OnError {
-  return (error, context) => {
-    try {
-      onError(error, context);
-    } catch (failure) {
-      reportError(failure, context);
-    }
-  };
 }

@@ -1,9 +1,11 @@
 import type { AnyContract } from "../contract.ts";
-import { encodeEvent, refuseReserved, serialize } from "../encode.ts";
+import { assertEvent, refuseReserved, serialize } from "../encode.ts";
 import { quote, SourcecastError, SourcecastTypeError } from "../errors.ts";
 import type { NewEntry } from "../logs/log.ts";
-import { parseCursor } from "./cursor.ts";
+import { formatCursor, parseCursor } from "./cursor.ts";
+import type { Feed } from "./feed.ts";
 import type { PublishOptions } from "./options.ts";
+import type { Counters } from "./stats.ts";
 
 /** One event of several that are published together. */
 export interface PublishedEvent extends PublishOptions {
@@ -11,11 +13,49 @@ export interface PublishedEvent extends PublishOptions {
   data?: unknown;
 }
 
+/** The way of events into the log. */
+export class Publisher {
+  readonly #feed: Feed;
+  readonly #counters: Counters;
+  readonly #contract: AnyContract | undefined;
+  readonly #maxSize: number;
+
+  /** @param maxSize Of the data of one event, in bytes. */
+  constructor(feed: Feed, counters: Counters, contract: AnyContract | undefined, maxSize: number) {
+    this.#feed = feed;
+    this.#counters = counters;
+    this.#contract = contract;
+    this.#maxSize = maxSize;
+  }
+
+  /** Resolves with the cursors when the log has accepted the events. */
+  async publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
+    await this.#feed.start();
+    const { epoch } = this.#feed.ring;
+    const check = (event: PublishedEvent) => entryOf(channel, event, this.#contract, this.#maxSize, epoch);
+    // All at once: however many they are, what is published after them does not overtake them.
+    return this.#append(await Promise.all(events.map(check)));
+  }
+
+  /** Says in the log that nothing follows on a channel. Resolves with the cursor of that. */
+  async end(channel: string): Promise<string> {
+    await this.#feed.start();
+    const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
+    return cursor as string;
+  }
+
+  async #append(entries: readonly NewEntry[]): Promise<string[]> {
+    const appended = await this.#feed.log.append(entries);
+    this.#counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
+    return appended.map(({ epoch, offset, witness }) => formatCursor(epoch, offset, witness));
+  }
+}
+
 /**
  * From what an application publishes to an entry for the log: checked against the contract, made text, and known to be
  * writable, so that nothing gets into the log that could not come out of it.
  */
-export async function entryOf(
+async function entryOf(
   channel: string,
   event: PublishedEvent,
   contract: AnyContract | undefined,
@@ -27,7 +67,7 @@ export async function entryOf(
   const value = contract === undefined ? event.data : await contract.validate(type, event.data);
   const data = serialize(value);
   assertSize(type, data, maxSize);
-  encodeEvent({ type, data });
+  assertEvent(type, data);
   return {
     channel,
     type,

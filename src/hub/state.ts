@@ -14,7 +14,7 @@ export async function valuesBetween(subscription: Subscription, after: number, u
     if (entry.offset <= after || entry.offset > upTo) continue;
     if (!(await permissions.ask(entry.channel))) subscription.source.close("error");
     if (subscription.closed) return [];
-    if (subscription.isFor(entry)) frames.push(stateFrameOfEntry(entry));
+    if (permissions.of(entry.channel) === true && subscription.wants(entry)) frames.push(stateFrameOfEntry(entry));
   }
   return frames;
 }

@@ -1,3 +1,7 @@
+import type { Audience } from "./audience.ts";
+import type { Ring } from "./ring.ts";
+import type { Subscription } from "./subscription.ts";
+
 /** What a hub has counted since it was made, and how it stands. All of this process alone. */
 export interface HubStats {
   /** Open connections. */
@@ -49,4 +53,28 @@ export class Counters {
   countRefused(limit: string): void {
     this.refused[limit] = (this.refused[limit] ?? 0) + 1;
   }
+}
+
+/** What was counted, and how it stands. */
+export function takeStats(
+  counters: Counters,
+  ring: Ring,
+  { all, lagging, topics }: Audience<Subscription>,
+  connections: number,
+): HubStats {
+  let oldestLag = 0;
+  for (const { position } of lagging) oldestLag = Math.max(oldestLag, ring.top - position);
+  const { gaps, refused, ...counts } = counters;
+  return {
+    connections,
+    live: all.size - lagging.size,
+    lagging: lagging.size,
+    channels: topics.size,
+    head: ring.top,
+    oldestLag,
+    ringBytes: ring.byteLength,
+    ...counts,
+    gaps: { ...gaps },
+    refused: { ...refused },
+  };
 }

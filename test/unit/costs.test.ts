@@ -4,7 +4,7 @@ import { Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { openEventSource, respond } from "../../src/adapters/node.ts";
 import { EventSourceSet } from "../../src/index.ts";
-import { openHub } from "../support/hub.ts";
+import { joined, openHub } from "../support/hub.ts";
 import { openSource, tick } from "../support/web.ts";
 
 // What the machine has no part in: how often something is done for each delivery and for each connection.
@@ -154,6 +154,24 @@ it("a web body is given one chunk for all that a tick brings", async () => {
   for (let index = 0; index < 16; index++) set.dispatch("tick", String(index));
   const { value } = await reader.read();
   expect(new TextDecoder().decode(value).match(/^data: \d+$/gm)).toHaveLength(16);
+});
+
+it("encodes of what a client missed the events that it gets, and no others", async () => {
+  const { hub } = openHub({ ring: { maxEvents: 1 } });
+  const start = await hub.cursor();
+  const typeOf = (index: number) => (index === 40 ? "day" : index % 4 === 0 ? "hour" : "quarter");
+  for (let index = 0; index <= 40; index++) await hub.channel("ticks").dispatch(typeOf(index));
+  const encoded = async (type: string) => {
+    const encode = vi.spyOn(TextEncoder.prototype, "encodeInto");
+    const filter = (event: { type: string }) => event.type === type;
+    await joined(hub, { channels: ["ticks"], filter }, { lastEventId: start });
+    const { length } = encode.mock.calls;
+    vi.restoreAllMocks();
+    return length;
+  };
+  // The last one comes from the ring, where it is encoded already.
+  const none = await encoded("none");
+  expect([await encoded("hour"), await encoded("quarter")]).toEqual([none + 10, none + 30]);
 });
 
 function writes(): number {

@@ -1,7 +1,8 @@
 import { now, unrefTimeout } from "../../clock.ts";
 import { SourcecastError } from "../../errors.ts";
-import type { LogEntry, NewEntry } from "../../logs/log.ts";
+import type { NewEntry } from "../../logs/log.ts";
 import type { Feed, Observer } from "../feed.ts";
+import type { RingEntry } from "../ring.ts";
 import type { Change } from "./change.ts";
 import { type Cell, presenceChannel, Roster } from "./roster.ts";
 
@@ -68,14 +69,14 @@ export class Ledger implements Observer {
     }
   }
 
-  receive(entry: LogEntry): void {
+  receive({ entry }: RingEntry): void {
     if (entry.channel !== presenceChannel || this.#incoming === null) return;
     const replaced = this.#incoming.apply(entry, now());
     this.release();
     if (entry.sender !== this.#process) this.#onChange(replaced);
   }
 
-  restart(): void {
+  interrupt(): void {
     this.#roster = null;
     this.#incoming = null;
     this.#written = 0;
@@ -102,7 +103,7 @@ export class Ledger implements Observer {
 
   async #read(): Promise<void> {
     await this.#feed.start();
-    this.#feed.observer = this;
+    this.#feed.observers.add(this);
     const roster = new Roster(this.#lease);
     this.#incoming = roster;
     const cells = await this.#feed.log.latest({ channels: [presenceChannel], prefixes: [] });

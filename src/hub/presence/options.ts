@@ -1,4 +1,4 @@
-import { encodeEvent, refuseReserved, serialize } from "../../encode.ts";
+import { assertEvent, refuseReserved, serialize } from "../../encode.ts";
 import { quote, SourcecastError, SourcecastTypeError } from "../../errors.ts";
 import { type Duration, milliseconds } from "../../units.ts";
 
@@ -41,7 +41,7 @@ export function resolvePresence({ grace = "10s", lease = "30s", events = {} }: P
   const types = events === false ? null : { join: events.join ?? "join", leave: events.leave ?? "leave" };
   for (const type of Object.values(types ?? {})) {
     refuseReserved(type);
-    encodeEvent({ type });
+    assertEvent(type);
   }
   const resolved = {
     grace: milliseconds(grace, "presence.grace"),
