@@ -178,11 +178,16 @@ interface TextOf {
 /** Bytes become text across the borders of pieces, and half a surrogate pair waits for its other half. */
 function textOf(): TextOf {
   let decoder: TextDecoder | undefined;
+  let hasBegun = false;
   let half = "";
   const toText = (piece: unknown): unknown => {
     if (piece instanceof Uint8Array) {
-      decoder ??= new TextDecoder();
-      const text = decoder.decode(piece, { stream: true });
+      // A byte order mark is none of the text at its very beginning alone. Left to itself, Deno's decoder takes it from the
+      // beginning of a later piece.
+      decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+      const decoded = decoder.decode(piece, { stream: true });
+      const text = hasBegun ? decoded : decoded.replace(/^\uFEFF/, "");
+      hasBegun ||= decoded !== "";
       return text === "" && piece.length > 0 ? withheld : text;
     }
     if (typeof piece !== "string") return piece;

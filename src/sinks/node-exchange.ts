@@ -29,7 +29,9 @@ export function answerLater(req: NodeRequest, res: NodeResponse): void {
 
 function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
   const webRequest = typeof (req?.headers as { get?: unknown } | undefined)?.get === "function";
-  if (webRequest || typeof req?.headers !== "object") {
+  // On Bun a response has `headers` too.
+  const isResponse = typeof (req as { writeHead?: unknown } | undefined)?.writeHead === "function";
+  if (webRequest || isResponse || typeof req?.headers !== "object") {
     throw new SourcecastTypeError(
       "ERR_SSE_REQUEST",
       webRequest

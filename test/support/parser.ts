@@ -22,8 +22,10 @@ export class EventStreamParser {
   /** The reconnection time, once the stream has set it. */
   retry: number | undefined;
 
-  // "Streams must be decoded using the UTF-8 decode algorithm", which strips one leading BOM if any.
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: false });
+  // "Streams must be decoded using the UTF-8 decode algorithm", which strips one leading BOM if any. Deno's decoder would
+  // strip one from the middle, too, where a piece begins with it.
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  #begun = false;
   #line = "";
   /** The line before ended with a CR: an LF that comes next belongs to the same line end. */
   #afterCr = false;
@@ -45,7 +47,10 @@ export class EventStreamParser {
   /** Takes the next bytes and returns the events that they completed. */
   push(bytes: Uint8Array): ParsedEvent[] {
     const before = this.events.length;
-    for (const character of this.#decoder.decode(bytes, { stream: true })) this.#character(character);
+    const text = this.#decoder.decode(bytes, { stream: true });
+    const hasBom = !this.#begun && text.startsWith("\uFEFF");
+    this.#begun ||= text !== "";
+    for (const character of hasBom ? text.slice(1) : text) this.#character(character);
     return this.events.slice(before);
   }
 

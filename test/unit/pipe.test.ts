@@ -95,6 +95,20 @@ describe("pipe takes", () => {
 describe("text across the borders of pieces", () => {
   const text = "aé日\u{1F600}z";
 
+  test.each([1, 2, 3, 4, 7])(
+    "a byte order mark is dropped at the beginning alone, pieces of %i bytes",
+    async (length) => {
+      const bytes = utf8("\uFEFFa\uFEFFb\uFEFF");
+      const pieces = Array.from({ length: Math.ceil(bytes.length / length) }, (_, n) =>
+        bytes.subarray(n * length, (n + 1) * length),
+      );
+      const { source, client } = openWeb();
+      await source.pipe(pieces);
+      void source.close();
+      expect((await client.rest()).map((event) => event.data).join("")).toBe("a\uFEFFb\uFEFF");
+    },
+  );
+
   test.each([1, 2, 3, 5, 100])("bytes in pieces of %i are decoded as UTF-8", async (length) => {
     const bytes = utf8(text);
     const pieces = Array.from({ length: Math.ceil(bytes.length / length) }, (_, n) =>
