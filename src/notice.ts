@@ -11,3 +11,8 @@ export function noticeOnce(subject: string, text: string): void {
   // biome-ignore lint/suspicious/noConsole: for the one who wrote the wiring; silence would hide it
   console.warn(`sourcecast: ${text}`);
 }
+
+/** As in a new process: for tests. */
+export function forgetNotices(): void {
+  given.clear();
+}

@@ -175,13 +175,13 @@ test("rule 17: the opening tells the silence, so that a client's watchdog need n
 test("an open source does not hold the process, nor does an import", async () => {
   const script = `
     import { EventSource } from "./src/index.ts";
-    const before = process.getActiveResourcesInfo().length;
     globalThis.source = new EventSource(new Request("http://localhost/"), { keepAlive: 60_000 });
     globalThis.response = globalThis.source.response();
     globalThis.source.dispatch("t", 1);
     process.on("exit", () => console.log("open until the end:", globalThis.source.readyState));
   `;
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {
+  const run = "Deno" in globalThis ? "eval" : "-e";
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [run, script], {
     cwd: root,
     timeout: 4_000,
   });

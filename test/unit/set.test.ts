@@ -1,8 +1,7 @@
 import { getEventListeners } from "node:events";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { describe, expect, test, vi } from "vitest";
 import { EventSource, EventSourceSet, type SourceOptions } from "../../src/index.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { openSource, openWeb, tick } from "../support/web.ts";
 
 /** A set of members with a client each. */
@@ -186,9 +185,6 @@ describe("no listener stays behind", () => {
 });
 
 describe("a set that nobody holds any more is not held by its former members", () => {
-  setFlagsFromString("--expose-gc");
-  const collectGarbage: () => void = runInNewContext("gc");
-
   test.each<[string, (set: EventSourceSet, source: EventSource) => unknown]>([
     ["delete", (set, source) => set.delete(source)],
     ["clear", (set) => set.clear()],

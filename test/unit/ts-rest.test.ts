@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
 import { defineEvents } from "../../src/contract.ts";
 import { markTaken } from "../../src/taken.ts";
@@ -92,7 +92,10 @@ describe("a client of an event route", () => {
     expect(source.closed).toBe(true);
   });
 
+  afterEach(() => void vi.unstubAllGlobals());
+
   test("says where a runtime has none", () => {
+    vi.stubGlobal("EventSource", undefined);
     expect(() => openEvents(eventRoute({ path: "/", events }), { baseUrl: "" })).toThrow(
       "This runtime has no EventSource; pass a class as the option EventSource",
     );

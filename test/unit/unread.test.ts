@@ -1,18 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { EventSource, SourceOptions } from "../../src/index.ts";
+import { createHub, EventSource, EventSourceSet, type SourceOptions } from "../../src/index.ts";
+import { forgetNotices } from "../../src/notice.ts";
 import { expectConsole } from "../support/console.ts";
 import { BodyReader, request, tick } from "../support/web.ts";
 
-type Core = typeof import("../../src/index.ts");
-
-let core: Core;
 const sources: EventSource[] = [];
 
-beforeEach(async () => {
+beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
-  // The notice comes once in a process: each test has the package as a new process has it.
-  vi.resetModules();
-  core = await import("../../src/index.ts");
+  // The notice comes once in a process.
+  forgetNotices();
 });
 
 afterEach(async () => {
@@ -21,7 +18,7 @@ afterEach(async () => {
 });
 
 function open(init?: Parameters<typeof request>[0], options?: SourceOptions): EventSource {
-  const source: EventSource = new core.EventSource(request(init), options);
+  const source: EventSource = new EventSource(request(init), options);
   sources.push(source);
   return source;
 }
@@ -63,7 +60,7 @@ describe("a body that nobody reads", () => {
 
   test("is noticed of a hub's response", async () => {
     expectConsole(notice);
-    await using hub = core.createHub();
+    await using hub = createHub();
     await hub.response(request(), { channels: ["a"] });
     await pass(10_000);
   });
@@ -81,7 +78,7 @@ describe("a body that nobody reads", () => {
   test("is given up after five minutes: the source closes as unread, and leaves its set", async () => {
     expectConsole(notice);
     const source = open();
-    const set = new core.EventSourceSet();
+    const set = new EventSourceSet();
     set.add(source);
     const closed = vi.fn();
     source.addEventListener("close", ({ reason }) => closed(reason));
