@@ -27,6 +27,13 @@ export function unrefTimeout(callback: () => void, delay: number): ReturnType<ty
   return timer;
 }
 
+/** Calls back in a turn of the event loop of its own: others have theirs before. */
+export function inNextTurn(callback: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
+  if (setImmediate === undefined) setTimeout(callback, 0);
+  else setImmediate(callback);
+}
+
 /** How often to look for what is due after so long: four times meanwhile, once a second at least, no faster than 10 ms. */
 export function paceFor(time: number): number {
   return Math.min(1_000, Math.max(10, time / 4));

@@ -1,4 +1,5 @@
 import { now, reached, unrefTimeout } from "./clock.ts";
+import { isWorkers } from "./runtime.ts";
 
 /** A connection that is to be heard of after a silence. */
 export interface Beating {
@@ -9,45 +10,69 @@ export interface Beating {
   beat(time: number): void;
 }
 
-const connections = new Set<Beating>();
-let timer: ReturnType<typeof setTimeout> | undefined;
-let wake = Number.POSITIVE_INFINITY;
-
 /**
- * Watches a connection's silence. One timer serves all connections and writing to one does not touch it: when it fires,
- * it looks at all of them, then sleeps until the next can be due.
+ * Watches a connection's silence. One timer serves all connections, except on Workers, where a timer ends with the request
+ * that set it: there each connection has its own.
  */
 export function startHeartbeat(connection: Beating): void {
   if (connection.silence === Number.POSITIVE_INFINITY) return;
-  connections.add(connection);
-  const due = connection.lastSent + connection.silence;
-  if (due < wake) sleepUntil(due);
+  if (isWorkers) own.set(connection, new Heart());
+  heartOf(connection).add(connection);
 }
 
 export function stopHeartbeat(connection: Beating): void {
-  if (connections.delete(connection) && connections.size === 0) sleepUntil(Number.POSITIVE_INFINITY);
+  heartOf(connection).delete(connection);
 }
 
-function beatAll(): void {
-  reached(wake);
-  const time = now();
-  let next = Number.POSITIVE_INFINITY;
-  let shortest = Number.POSITIVE_INFINITY;
-  for (const connection of connections) {
-    let due = connection.lastSent + connection.silence;
-    if (due <= time) {
-      connection.beat(time);
-      due = time + connection.silence;
-    }
-    if (due < next) next = due;
-    if (connection.silence < shortest) shortest = connection.silence;
+/** One timer. Writing to a connection does not touch it: when it fires, it looks at all, then sleeps until the next can be due. */
+class Heart {
+  readonly #connections = new Set<Beating>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #wake = Number.POSITIVE_INFINITY;
+
+  add(connection: Beating): void {
+    this.#connections.add(connection);
+    const due = connection.lastSent + connection.silence;
+    if (due < this.#wake) this.#sleepUntil(due);
   }
-  // Connections are due at scattered moments: those within a twentieth of the silence share one waking.
-  sleepUntil(connections.size === 0 ? Number.POSITIVE_INFINITY : Math.max(next, time + shortest / 20));
+
+  delete(connection: Beating): void {
+    if (this.#connections.delete(connection) && this.#connections.size === 0)
+      this.#sleepUntil(Number.POSITIVE_INFINITY);
+  }
+
+  #beatAll(): void {
+    reached(this.#wake);
+    const time = now();
+    let next = Number.POSITIVE_INFINITY;
+    let shortest = Number.POSITIVE_INFINITY;
+    for (const connection of this.#connections) {
+      let due = connection.lastSent + connection.silence;
+      if (due <= time) {
+        connection.beat(time);
+        due = time + connection.silence;
+      }
+      if (due < next) next = due;
+      if (connection.silence < shortest) shortest = connection.silence;
+    }
+    // Connections are due at scattered moments: those within a twentieth of the silence share one waking.
+    const isOver = this.#connections.size === 0;
+    this.#sleepUntil(isOver ? Number.POSITIVE_INFINITY : Math.max(next, time + shortest / 20));
+  }
+
+  #sleepUntil(time: number): void {
+    clearTimeout(this.#timer);
+    this.#wake = time;
+    this.#timer =
+      time === Number.POSITIVE_INFINITY
+        ? undefined
+        : unrefTimeout(() => this.#beatAll(), Math.max(1, Math.ceil(time - now())));
+  }
 }
 
-function sleepUntil(time: number): void {
-  clearTimeout(timer);
-  wake = time;
-  timer = time === Number.POSITIVE_INFINITY ? undefined : unrefTimeout(beatAll, Math.max(1, Math.ceil(time - now())));
+const shared = new Heart();
+const own = new WeakMap<Beating, Heart>();
+
+function heartOf(connection: Beating): Heart {
+  return (isWorkers ? own.get(connection) : undefined) ?? shared;
 }

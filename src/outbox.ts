@@ -1,5 +1,6 @@
 import { now } from "./clock.ts";
 import { Frame } from "./frame.ts";
+import { isWorkers } from "./runtime.ts";
 
 /** Something with frames to send at the end of this tick. */
 export interface Flushable {
@@ -8,10 +9,11 @@ export interface Flushable {
 
 const waiting: Flushable[] = [];
 
-// The end of a turn of the event loop, so that everything which one poll brings in leaves in one write per connection;
-// runtimes without setImmediate (Workers) flush after the current job. Taken at import: a test may replace timers later.
-const atEndOfTick: (callback: () => void) => unknown =
-  (globalThis as { setImmediate?: (callback: () => void) => unknown }).setImmediate ?? queueMicrotask;
+// The end of a turn of the event loop, so that everything which one poll brings in leaves in one write per connection.
+// Workers flush after the current job: what is to come later might go with its request, and all others would wait for it.
+// Taken at import: a test may replace timers later.
+const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
+const atEndOfTick: (callback: () => void) => unknown = isWorkers ? queueMicrotask : (setImmediate ?? queueMicrotask);
 
 /** Has `sink.flush()` called once at the end of this tick. The caller sees to it that it asks once. */
 export function flushAtEndOfTick(sink: Flushable): void {

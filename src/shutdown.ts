@@ -1,11 +1,12 @@
 import { unrefTimeout } from "./clock.ts";
+import { isWorkers } from "./runtime.ts";
 
 /** An open stream that is to end when the process is asked to end. */
 export interface Closable {
   close(reason: string): Promise<void>;
 }
 
-/** The part of `process` that Node, Bun and Deno share; Workers have none of it. */
+/** The part of `process` that Node, Bun and Deno share. */
 interface ProcessLike {
   readonly pid: number;
   prependListener(signal: string, listener: (signal: string) => void): unknown;
@@ -36,6 +37,8 @@ let stoppingUntil = 0;
 
 /** Ends `stream` when the process gets SIGTERM or SIGHUP. The handlers are there while a stream is open, no longer. */
 export function closeOnSignal(stream: Closable): void {
+  // Workers get no signal, and a stream whose request was dropped would be held for ever.
+  if (isWorkers) return;
   open.add(stream);
   if (isInstalled) return;
   isInstalled = true;

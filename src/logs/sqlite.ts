@@ -1,4 +1,4 @@
-import { now } from "../clock.ts";
+import { inNextTurn, now } from "../clock.ts";
 import { quote, type SourcecastError, SourcecastTypeError } from "../errors.ts";
 import { type Duration, milliseconds } from "../units.ts";
 import {
@@ -16,16 +16,19 @@ import {
   type Tail,
   type TailBatch,
 } from "./log.ts";
-import { Connection, type SQLiteLike, type Statement } from "./sqlite/connection.ts";
+import type { Connection } from "./sqlite/connection.ts";
+import { DatabaseConnection, type SQLiteLike } from "./sqlite/database.ts";
 import { explain, isLocked, openFile } from "./sqlite/driver.ts";
 import { Reader } from "./sqlite/reader.ts";
 import { RetentionWorker } from "./sqlite/retention.ts";
 import { type Durability, prepareDatabase } from "./sqlite/schema.ts";
+import { type DurableObjectStorageLike, StorageConnection } from "./sqlite/storage.ts";
 import { Tails } from "./sqlite/tails.ts";
 import { Writer, type Written } from "./sqlite/writer.ts";
 
-export type { SQLiteLike, SQLiteStatementLike, SQLiteValue } from "./sqlite/connection.ts";
-export type { Durability };
+export type { SQLiteValue } from "./sqlite/connection.ts";
+export type { SQLiteLike, SQLiteStatementLike } from "./sqlite/database.ts";
+export type { Durability, DurableObjectStorageLike };
 
 /** The options of {@link sqliteLog}. Kept are 1,000,000 entries of 1 GB together, unless they say otherwise. */
 export interface SqliteLogOptions extends Retention {
@@ -33,12 +36,13 @@ export interface SqliteLogOptions extends Retention {
   path?: string;
   /**
    * In place of `path`: an open database of `node:sqlite`, `better-sqlite3` or `bun:sqlite`. It is turned to WAL and stays
-   * open when the log is closed.
+   * open when the log is closed. Or the `ctx.storage` of a Durable Object, which is alone with it.
    */
-  database?: SQLiteLike;
+  database?: SQLiteLike | DurableObjectStorageLike;
   /**
    * What an accepted event survives: `"process"` the end of the process in any way, `"power"` the loss of power too, for
-   * which the disk is waited for once per tick. @default "process"
+   * which the disk is waited for once per tick. In a Durable Object it is `storage.sync()` that is waited for; without that
+   * the runtime holds answers back until what was written is safe. @default "process"
    */
   durability?: Durability;
   /** How long to wait while another process or transaction holds the lock of the database. @default "5s" */
@@ -82,12 +86,19 @@ export function sqliteLog(options: SqliteLogOptions): Log {
 }
 
 function opener({ path, database }: SqliteLogOptions): () => Connection {
-  if (typeof database?.prepare === "function" && path === undefined) return () => new Connection(database);
-  if (typeof path === "string" && database === undefined) return () => new Connection(openFile(path), path);
+  if (typeof path === "string" && database === undefined) return () => new DatabaseConnection(openFile(path), path);
+  if (path === undefined && database !== undefined) {
+    if (isStorage(database)) return () => new StorageConnection(database);
+    if (typeof database?.prepare === "function") return () => new DatabaseConnection(database);
+  }
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
     `sqliteLog() takes either path, the name of a file, or database, an open one; it got ${quote(path)} and ${quote(database)}`,
   );
+}
+
+function isStorage(database: SQLiteLike | DurableObjectStorageLike): database is DurableObjectStorageLike {
+  return database !== null && "transactionSync" in database;
 }
 
 /** Calls that one transaction stores at most: after that it is the turn of others in the process. */
@@ -109,7 +120,6 @@ class SqliteLog implements Log {
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #retention: RetentionWorker;
-  readonly #version: Statement<{ data_version: number }>;
   readonly #tails: Tails = new Tails(this);
   #waiting: Waiting[] = [];
   /** Resolves when nothing waits. */
@@ -123,7 +133,6 @@ class SqliteLog implements Log {
     this.#writer = new Writer(connection, epoch, limits.window);
     this.#reader = new Reader(connection, epoch);
     this.#retention = new RetentionWorker(connection, limits);
-    this.#version = connection.prepare("PRAGMA data_version");
     this.#retention.touch();
   }
 
@@ -166,12 +175,16 @@ class SqliteLog implements Log {
     return this.#closed;
   }
 
+  get isSole(): boolean {
+    return this.#connection.isSole;
+  }
+
   behind(position: number): LogEntry[] {
     return this.#reader.behind(position);
   }
 
   version(): number {
-    return Number(this.#version.get()?.data_version);
+    return this.#connection.version();
   }
 
   explain(error: unknown): SourcecastError {
@@ -190,7 +203,7 @@ class SqliteLog implements Log {
     try {
       while (this.#waiting.length > 0) {
         // At the end of the tick: what is published until then shares one transaction.
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        await new Promise<void>((resolve) => inNextTurn(resolve));
         await this.#store(this.#waiting.splice(0, group));
       }
     } finally {
@@ -201,6 +214,12 @@ class SqliteLog implements Log {
   async #store(calls: readonly Waiting[]): Promise<void> {
     const written = await this.#write(calls);
     if (written === undefined) return;
+    try {
+      await this.#connection.settle();
+    } catch (error) {
+      for (const { reject } of calls) reject(this.explain(error));
+      return;
+    }
     for (const [i, { resolve, reject }] of calls.entries()) {
       const answer = written.answers[i];
       if (Array.isArray(answer)) resolve(answer);

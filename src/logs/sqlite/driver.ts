@@ -1,5 +1,5 @@
 import { SourcecastError } from "../../errors.ts";
-import type { SQLiteLike } from "./connection.ts";
+import type { SQLiteLike } from "./database.ts";
 
 /** Opens a file with the SQLite of the runtime. */
 export function openFile(path: string): SQLiteLike {

@@ -6,6 +6,8 @@ import type { Connection, Statement } from "./connection.ts";
 const slice = 500;
 /** Slices follow each other for so long, in milliseconds; then it is the turn of others in the process. */
 const turn = 5;
+/** And so many: the clock of Workers stands still while code runs. */
+const slicesOfTurn = 20;
 /** A pass waits so long for more to come together, in milliseconds. */
 const pace = 20;
 /** Channels whose trimmed offset is remembered. Of the others the highest one is known. */
@@ -88,9 +90,9 @@ export class RetentionWorker {
     this.#cancel();
     try {
       const end = performance.now() + turn;
-      while (this.#isOver(Date.now())) {
+      for (let slices = 1; this.#isOver(Date.now()); slices++) {
         this.#connection.write(() => this.#step(Date.now()));
-        if (performance.now() > end) {
+        if (slices === slicesOfTurn || performance.now() > end) {
           this.#plan(0);
           return;
         }
@@ -154,7 +156,7 @@ export class RetentionWorker {
   }
 
   #planExpiry(time: number): void {
-    if (this.#limits.age === Number.POSITIVE_INFINITY) return;
+    if (this.#limits.age === Number.POSITIVE_INFINITY || this.#connection.isSole) return;
     const [oldest, next] = this.#oldest.all(Number(this.#log.get()?.trimmed), 2);
     // The newest has no end.
     if (oldest !== undefined && next !== undefined) {

@@ -62,28 +62,13 @@ export type Durability = "process" | "power";
  */
 export function prepareDatabase(connection: Connection, durability: Durability, patience: number): string {
   return retrying(patience, () => {
-    // Readers and the writer do not wait for each other. A database in memory stays as it is.
-    if (connection.pragma("journal_mode") !== "wal") connection.pragma("journal_mode = WAL");
-    setDurability(connection, durability);
-    // A lock is waited for without blocking the process (see SqliteLog); this is for the moment that others need.
-    if (connection.isOwn) connection.exec("PRAGMA busy_timeout = 10");
+    connection.prepareFor(durability);
     if (!hasTable(connection, "sse_log")) create(connection);
     const log = connection.prepare<{ version: number; epoch: string }>("SELECT version, epoch FROM sse_log").get();
     if (log == null) throw notOurs(connection, "its table sse_log is empty");
     if (log.version > schemaVersion) throw newer(connection, log.version);
     return log.epoch;
   });
-}
-
-function setDurability(connection: Connection, durability: Durability): void {
-  const full = 2;
-  const wanted = durability === "power" ? full : 1;
-  // What an application has set for its own connection is raised and never lowered.
-  if (connection.isOwn || Number(connection.pragma("synchronous")) < wanted) {
-    connection.exec(`PRAGMA synchronous = ${wanted}`);
-  }
-  // macOS keeps a write in the drive's cache after an ordinary fsync. Other systems have no use for it.
-  if (durability === "power") connection.exec("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1");
 }
 
 function create(connection: Connection): void {

@@ -1,4 +1,4 @@
-import { unrefTimeout } from "../../clock.ts";
+import { inNextTurn, unrefTimeout } from "../../clock.ts";
 import type { LogEntry, Tail, TailBatch } from "../log.ts";
 
 /** How often it is asked whether other processes have appended, in milliseconds: from right after they did to long since. */
@@ -12,13 +12,15 @@ export interface TailSource {
   readonly epoch: string;
   /** The next entries behind a position, none at the head. */
   behind(position: number): LogEntry[];
+  /** Nobody else appends: there is nothing to watch. */
+  readonly isSole: boolean;
   /** Another number whenever another connection has changed the database. */
   version(): number;
   /** The error as users of the log get it. */
   explain(error: unknown): unknown;
 }
 
-/** All tails of one log in this process: one watch over the database, while there are any. */
+/** All tails of one log in this process: one watch over the database, while there are any and others may write to it. */
 export class Tails {
   readonly #source: TailSource;
   readonly #tails = new Set<SqliteTail>();
@@ -40,7 +42,7 @@ export class Tails {
     });
     this.#tails.add(tail);
     tail.pull();
-    if (this.#timer === null) this.#watch(soonest);
+    if (this.#timer === null && !this.#source.isSole) this.#watch(soonest);
     return tail;
   }
 
@@ -68,6 +70,7 @@ export class Tails {
   }
 
   #look(): void {
+    this.#timer = null;
     let delay = Math.min(this.#delay * 1.5, latest);
     try {
       const version = this.#source.version();
@@ -81,14 +84,14 @@ export class Tails {
       for (const tail of this.#tails) tail.report(error);
     }
     // A handler of the error may have closed the last tail.
-    if (this.#tails.size > 0) this.#watch(delay);
+    if (this.#tails.size > 0 && (delay === afterFailure || !this.#source.isSole)) this.#watch(delay);
   }
 
   /** A tail could not read: it is told to once more, after a while. */
   #lookAgain(): void {
     this.#version = 0;
-    if (this.#timer === null) return;
-    clearTimeout(this.#timer);
+    if (this.#tails.size === 0) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#watch(afterFailure);
   }
 }
@@ -126,7 +129,7 @@ class SqliteTail implements Tail {
   pull(): void {
     if (this.#pulling || this.#closed) return;
     this.#pulling = true;
-    setImmediate(() => this.#step());
+    inNextTurn(() => this.#step());
   }
 
   report(error: unknown): void {

@@ -1,0 +1,84 @@
+/** Workers on workerd, Cloudflare's own runtime, from npm: bundled as wrangler bundles them, one object namespace at most. */
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { installPackages } from "./example.ts";
+import { ServerProcess } from "./server-process.ts";
+
+export interface WorkerOptions {
+  /** The name of the exported class of Durable Objects, bound as `OBJECTS`. @default none */
+  objects?: string;
+  /** What the runtime is to do as it did then. @default that of the examples */
+  compatibilityDate?: string;
+  compatibilityFlags?: readonly string[];
+  /** Modules of the worker that are not bundled, by their names, as paths in its folder. */
+  modules?: readonly string[];
+  /** Where `package.json` and installed packages are found. @default the folder of the worker */
+  cwd?: string;
+}
+
+/** The date of examples/workers/wrangler.jsonc. */
+export const compatibilityDate = "2026-11-17";
+
+/** Bundles a module into `folder` as `main.js`. */
+export async function bundleWorker(entry: string, folder: string): Promise<void> {
+  await build({
+    entryPoints: [entry],
+    outfile: join(folder, "main.js"),
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["workerd", "worker", "browser"],
+    target: "es2023",
+    external: ["node:*", "cloudflare:*"],
+    logLevel: "warning",
+  });
+}
+
+/** Starts `main.js` of a folder. What its objects store is kept below the folder, for the next start. */
+export async function startWorker(folder: string, options: WorkerOptions = {}): Promise<ServerProcess> {
+  mkdirSync(join(folder, "storage"), { recursive: true });
+  writeFileSync(join(folder, "config.capnp"), configuration(folder, options));
+  const args = ["serve", join(folder, "config.capnp"), "--socket-addr=http=127.0.0.1:$PORT"];
+  return ServerProcess.start({ program: await workerd(), args, cwd: options.cwd ?? folder });
+}
+
+/** The path of workerd's program. */
+export async function workerd(): Promise<string> {
+  const modules = await installPackages({ workerd: "1.20261117.1" });
+  const [platform = ""] = readdirSync(join(modules, "@cloudflare")).filter((name) => name.startsWith("workerd-"));
+  return join(modules, "@cloudflare", platform, "bin", process.platform === "win32" ? "workerd.exe" : "workerd");
+}
+
+/** In the language of workerd's configuration. Workers reach nothing but themselves. */
+function configuration(folder: string, options: WorkerOptions): string {
+  const { objects, compatibilityFlags = [], modules = [] } = options;
+  const module = (name: string): string => `(name = ${text(name)}, esModule = embed ${text(name)})`;
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "storage", disk = (path = ${text(join(folder, "storage"))}, writable = true)),
+    (name = "internet", network = (allow = [])),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [${["main.js", ...modules].map(module).join(", ")}],
+  compatibilityDate = ${text(options.compatibilityDate ?? compatibilityDate)},
+  compatibilityFlags = [${compatibilityFlags.map(text).join(", ")}],
+  ${objects === undefined ? "" : objectSettings(objects)}
+);
+`;
+}
+
+function objectSettings(className: string): string {
+  return `durableObjectNamespaces = [(className = ${text(className)}, uniqueKey = "objects", enableSql = true)],
+  durableObjectStorage = (localDisk = "storage"),
+  bindings = [(name = "OBJECTS", durableObjectNamespace = ${text(className)})],`;
+}
+
+function text(value: string): string {
+  return JSON.stringify(value);
+}
