@@ -35,16 +35,15 @@ export class Reader {
     this.#connection = connection;
     this.#epoch = epoch;
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
+    const columns = entryColumns(connection);
     this.#log = prepare("SELECT trimmed, floor FROM sse_log");
     this.#newest = prepare("SELECT offset, witness FROM sse_entry ORDER BY offset DESC LIMIT 1");
-    this.#at = prepare(`SELECT ${entryColumns} FROM sse_entry WHERE offset = ?`);
-    this.#all = prepare(
-      `SELECT ${entryColumns} FROM sse_entry WHERE offset > ? AND superseded = 0 ORDER BY offset LIMIT ?`,
-    );
+    this.#at = prepare(`SELECT ${columns} FROM sse_entry WHERE offset = ?`);
+    this.#all = prepare(`SELECT ${columns} FROM sse_entry WHERE offset > ? AND superseded = 0 ORDER BY offset LIMIT ?`);
     this.#countAll = prepare(
       "SELECT count(*) AS count FROM sse_entry WHERE offset > ? AND offset <= ? AND superseded = 1",
     );
-    const ofChannel = `SELECT ${entryColumns} FROM sse_entry WHERE channel = ? AND superseded = 0`;
+    const ofChannel = `SELECT ${columns} FROM sse_entry WHERE channel = ? AND superseded = 0`;
     this.#ofChannel = prepare(`${ofChannel} AND offset > ? AND offset < ? ORDER BY offset LIMIT ?`);
     this.#countOfChannel = prepare(
       "SELECT count(*) AS count FROM sse_entry WHERE channel = ? AND superseded = 1 AND offset > ? AND offset <= ?",
@@ -52,7 +51,7 @@ export class Reader {
     this.#lastOfChannel = prepare(`${ofChannel} AND offset > ? ORDER BY offset DESC LIMIT ?`);
     this.#latestOfChannel = prepare(`${ofChannel} AND key IS NOT NULL`);
     this.#latestOfPrefix = prepare(
-      `SELECT ${entryColumns} FROM sse_entry WHERE channel >= ? AND channel < ? AND key IS NOT NULL AND superseded = 0`,
+      `SELECT ${columns} FROM sse_entry WHERE channel >= ? AND channel < ? AND key IS NOT NULL AND superseded = 0`,
     );
     // From name to name by the index, without a look at the entries between.
     this.#names = prepare(
@@ -69,7 +68,7 @@ export class Reader {
     this.#trimmedOfChannel = prepare("SELECT offset FROM sse_trimmed WHERE channel = ?");
     this.#trimmedOfPrefix = prepare("SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?");
     this.#behind = prepare(
-      `SELECT ${entryColumns} FROM sse_entry
+      `SELECT ${columns} FROM sse_entry
        WHERE offset > ? AND weight <= ${tailBytes} + (SELECT weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
        ORDER BY offset LIMIT ${tailEntries}`,
     );

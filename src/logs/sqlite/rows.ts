@@ -1,17 +1,29 @@
 import type { LogEntry } from "../log.ts";
+import type { Connection } from "./connection.ts";
 
 /** The columns of an entry, as {@link entryOf} takes them. */
-export const entryColumns = "offset, witness, time, channel, type, data, key, sender";
+export function entryColumns(connection: Connection): string {
+  const probe = connection.prepare<{ text: string }>("SELECT 'a' || char(0) || 'b' AS text").get();
+  // Node 22 cuts text off where a NUL is in it. There such a text is read as its bytes.
+  const text = (column: string) =>
+    probe?.text.length === 3
+      ? column
+      : `CASE WHEN instr(${column}, char(0)) THEN CAST(${column} AS BLOB) ELSE ${column} END AS ${column}`;
+  // A channel's name has no NUL in it.
+  return `offset, witness, time, channel, ${["type", "data", "key", "sender"].map(text).join(", ")}`;
+}
+
+type Text = string | Uint8Array;
 
 export interface EntryRow {
   offset: number;
   witness: number;
   time: number;
   channel: string;
-  type: string;
-  data: string;
-  key: string | null;
-  sender: string | null;
+  type: Text;
+  data: Text;
+  key: Text | null;
+  sender: Text | null;
 }
 
 /** Numbers are converted: a database that was brought may be one that gives integers as `bigint`. */
@@ -21,11 +33,15 @@ export function entryOf(row: EntryRow): LogEntry {
     witness: Number(row.witness),
     time: Number(row.time),
     channel: row.channel,
-    type: row.type,
-    data: row.data,
-    key: row.key ?? undefined,
-    sender: row.sender ?? undefined,
+    type: textOf(row.type),
+    data: textOf(row.data),
+    key: row.key === null ? undefined : textOf(row.key),
+    sender: row.sender === null ? undefined : textOf(row.sender),
   };
+}
+
+function textOf(value: Text): string {
+  return typeof value === "string" ? value : new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
 }
 
 /** What sorts behind every name with the prefix: the last code point there is stands in no name. */
