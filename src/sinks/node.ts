@@ -26,6 +26,8 @@ export class NodeSink extends Sink {
   #direct: boolean;
   /** Whoever we wait for, socket or response, to have room. */
   #blockedBy: NodeResponse | Socket | null = null;
+  /** The connection on which the response waits behind another one. */
+  #queue: Socket | null = null;
   readonly #onGone = (): void => this.owner?.onGone();
   #hearsDrain = false;
   readonly #onDrain = (): void => {
@@ -59,6 +61,9 @@ export class NodeSink extends Sink {
     // The end of the response, not of the request, which comes when a body has been read.
     response.on("close", this.#onGone);
     response.on("error", this.#onGone);
+    // Node 22 does not tell a response in the queue when its connection goes.
+    if (response instanceof ServerResponse && response.socket === null) this.#queue = response.req?.socket ?? null;
+    this.#queue?.on("close", this.#onGone);
     this.#direct &&= response instanceof ServerResponse && response.chunkedEncoding;
   }
 
@@ -137,6 +142,8 @@ export class NodeSink extends Sink {
     this.pending = null;
     this.#blockedBy?.removeListener("drain", this.#onDrain);
     this.#blockedBy = null;
+    this.#queue?.removeListener("close", this.#onGone);
+    this.#queue = null;
   }
 }
 
