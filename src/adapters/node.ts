@@ -12,8 +12,9 @@ export type { NodeRequest, NodeResponse };
 /** The options of {@link openEventSource}. */
 export interface NodeSourceOptions extends SourceOptions {
   /**
-   * Lets frames pass by `response.write()` to the socket where that is the same, which saves most of the time that a
-   * delivery takes. @default true
+   * Lets frames pass by `response.write()`, to the socket and from there to the system, wherever that makes no difference
+   * to the bytes: not through middleware, on HTTP/1.0, HTTP/2 or TLS, nor while bytes wait. It saves most of the time that a
+   * delivery takes here. What passes by so is not in `socket.bytesWritten`. @default true
    */
   direct?: boolean;
 }

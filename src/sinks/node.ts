@@ -1,10 +1,11 @@
 import { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import { Socket } from "node:net";
+import type { Socket } from "node:net";
 import { unrefTimeout } from "../clock.ts";
 import type { Frame } from "../frame.ts";
 import { type HeaderFields, type HeaderOverrides, headerLines } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
+import { directSocket, writeChunk } from "./node-direct.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
 /** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
@@ -12,9 +13,6 @@ export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** How long a client that does not read may keep the end of its stream; then its connection is destroyed. */
 const linger = 10_000;
-
-const plainWrite = ServerResponse.prototype.write;
-const socketWrite = Socket.prototype.write;
 
 /**
  * Bytes out through a response of Node. Where nothing stands between the response and its socket, frames go to the socket
@@ -97,7 +95,9 @@ export class NodeSink extends Sink {
 
   abort(): void {
     this.#release();
-    if (!this.#response.destroyed) this.#response.destroy();
+    const response = this.#response;
+    // One that the application has ended itself may still have bytes under way.
+    if (!response.destroyed && !response.writableEnded) response.destroy();
   }
 
   protected get queued(): number {
@@ -110,8 +110,8 @@ export class NodeSink extends Sink {
 
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
-    const socket = this.#directSocket();
-    const flowing = socket === null ? write(this.#response, frame.bytes) : socket.write(frame.chunk(toBuffer));
+    const socket = this.#direct ? directSocket(this.#response as ServerResponse) : null;
+    const flowing = socket === null ? write(this.#response, frame.bytes) : writeChunk(socket, frame.chunk(toBuffer));
     if (!flowing) this.#waitFor(socket ?? this.#response);
     return true;
   }
@@ -124,17 +124,6 @@ export class NodeSink extends Sink {
       this.#hearsDrain = true;
       full.on("drain", this.#onDrain);
     }
-  }
-
-  /** The socket, if a chunk written to it now is the same as `write()` on the response. */
-  #directSocket(): Socket | null {
-    if (!this.#direct) return null;
-    const response = this.#response as ServerResponse;
-    const { socket } = response;
-    // A middleware may have put itself before write(). A response holds bytes back while it has no socket or is corked.
-    const isSame =
-      socket !== null && response.writableCorked === 0 && response.write === plainWrite && socket.write === socketWrite;
-    return isSame ? socket : null;
   }
 
   #release(): void {

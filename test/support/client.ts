@@ -96,9 +96,10 @@ export class Http1Client extends Client {
   /** Bytes of the body that are to come, where the header said how many there are. */
   #left: number | undefined;
 
-  constructor(port: number, request: ClientRequest = {}) {
+  /** @param to A port of this machine, or a connection that is under way. */
+  constructor(to: number | Socket, request: ClientRequest = {}) {
     super();
-    this.stream = connect(port, "127.0.0.1");
+    this.stream = typeof to === "number" ? connect(to, "127.0.0.1") : to;
     this.stream.on("data", (bytes) => this.#take(bytes));
     this.stream.on("error", () => this.finish("cut"));
     // Without chunks and without a length the end of the connection is the end of the body.
