@@ -42,11 +42,14 @@ export default defineConfig({
         timeout: 60_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts", "test/support/with-proxies.ts"],
       }),
-      project("runtimes", { timeout: 300_000, globalSetup: ["test/support/packed.ts"] }),
+      project("runtimes", {
+        timeout: 300_000,
+        globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
+      }),
       project("browser", {
         timeout: 60_000,
         serial: true,
-        globalSetup: ["test/support/built.ts", "test/support/with-browser.ts"],
+        globalSetup: ["test/support/built.ts", "test/support/with-browser.ts", "test/support/with-firefox.ts"],
       }),
     ],
   },

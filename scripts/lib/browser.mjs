@@ -24,12 +24,8 @@ export function findBrowser() {
 }
 
 function candidates() {
-  const names = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "microsoft-edge"];
-  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
   return [
-    ...folders.flatMap((folder) =>
-      names.map((name) => join(folder, process.platform === "win32" ? `${name}.exe` : name)),
-    ),
+    ...onPath("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome", "microsoft-edge"),
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "C:/Program Files/Google/Chrome/Application/chrome.exe",
@@ -38,8 +34,16 @@ function candidates() {
   ];
 }
 
+/** Where programs of these names may be. @param {string[]} names */
+export function onPath(...names) {
+  const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
+  return folders.flatMap((folder) =>
+    names.map((name) => join(folder, process.platform === "win32" ? `${name}.exe` : name)),
+  );
+}
+
 /** @param {string} file */
-function starts(file) {
+export function starts(file) {
   try {
     accessSync(file, constants.X_OK);
   } catch {
