@@ -68,7 +68,7 @@ export class Audience<S extends Subscriber> implements Observer {
     this.#ahead.delete(subscriber);
     if (position.witness === 0 || subscriber.source.closeReason !== null) return;
     if (position.epoch !== ring.epoch || position.offset > ring.top) this.#ahead.set(subscriber, position);
-    else if ((ring.at(position.offset)?.entry.witness ?? position.witness) !== position.witness) {
+    else if ((ring.witnessAt(position.offset) ?? position.witness) !== position.witness) {
       subscriber.source.close("reset");
     }
   }

@@ -62,6 +62,6 @@ async function witnessAt(subscription: Subscription, cursor: Cursor, head: Head)
   const { epoch, offset } = cursor;
   if (epoch !== head.epoch || offset === 0 || offset > head.top) return undefined;
   if (offset === head.top) return head.witness;
-  const item = ring.epoch === epoch ? ring.at(offset) : undefined;
-  return item?.entry.witness ?? log.witness(offset);
+  const known = ring.epoch === epoch ? ring.witnessAt(offset) : undefined;
+  return known ?? log.witness(offset);
 }

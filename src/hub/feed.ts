@@ -71,24 +71,18 @@ export class Feed {
 
   async #open(): Promise<void> {
     this.#tail?.close();
-    const head = await this.log.head();
-    this.ring.reset(head.epoch, head.top, head.witness);
+    const { epoch, top, witness } = await this.log.head();
+    this.ring.reset(epoch, top, witness);
     if (this.#closed) return;
+    // The newest entry is handed over once more: where the log has another in its place, it has lost what it had.
     this.#tail = this.log.tail(
-      head.top,
+      Math.max(0, top - 1),
       (batch) => this.#receive(batch),
       (error) => this.#onError(error, { stage: "tail" }),
     );
     // A log that was replaced or cut off in between is followed from a place that it never had.
-    if (!(await this.#isStill(head)) && !this.#closed) await this.#open();
-  }
-
-  /** True while the log continues what it was. */
-  async #isStill({ epoch, top, witness }: Head): Promise<boolean> {
     const head = await this.log.head();
-    if (head.epoch !== epoch || head.top < top) return false;
-    const present = head.top === top ? head.witness : await this.log.witness(top);
-    return present === undefined || present === witness;
+    if ((head.epoch !== epoch || head.top < top) && !this.#closed) await this.#open();
   }
 
   #receive({ epoch, entries }: TailBatch): void {
@@ -97,7 +91,7 @@ export class Feed {
       const before = entry.offset - 1;
       if (epoch !== ring.epoch) this.#break("epoch", epoch, before);
       if (entry.offset <= ring.top) {
-        if (ring.at(entry.offset)?.entry.witness === entry.witness) continue;
+        if (ring.witnessAt(entry.offset) === entry.witness) continue;
         this.#break("cut", epoch, before);
       }
       if (before > ring.top) this.#break("hole", epoch, before);

@@ -64,6 +64,11 @@ export class Ring {
     return added;
   }
 
+  /** The witness of the entry at an offset, if it is known. */
+  witnessAt(offset: number): number | undefined {
+    return offset === this.top ? this.witness || undefined : this.at(offset)?.entry.witness;
+  }
+
   /** The entry at an offset, if it is here. */
   at(offset: number): RingEntry | undefined {
     return offset > this.floor ? this.#entries[this.#start + offset - this.floor - 1] : undefined;

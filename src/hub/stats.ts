@@ -1,6 +1,5 @@
-import type { Audience } from "./audience.ts";
+import type { Audience, Subscriber } from "./audience.ts";
 import type { Ring } from "./ring.ts";
-import type { Subscription } from "./subscription.ts";
 
 /** What a hub has counted since it was made, and how it stands. All of this process alone. */
 export interface HubStats {
@@ -59,7 +58,7 @@ export class Counters {
 export function takeStats(
   counters: Counters,
   ring: Ring,
-  { all, lagging, topics }: Audience<Subscription>,
+  { all, lagging, topics }: Audience<Subscriber & { readonly position: number }>,
   connections: number,
 ): HubStats {
   let oldestLag = 0;

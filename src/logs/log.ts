@@ -14,6 +14,8 @@ import { bytes, type Duration, milliseconds, type Size } from "../units.ts";
  * - answer `head` from the primary, never from a replica that may lag behind,
  * - hand every entry behind `after` to a tail, once, in order, those of other processes too, and no batch before the
  *   handler of the one before has returned,
+ * - hand over in a tail what is written in the place of lost entries, where its storage can lose the newest, as in a failover:
+ *   at an offset that is not above the last one handed over, before anything behind it. That would pass for what follows,
  * - keep the newest entry of each key when retention takes it from the sequence, until a newer one supersedes it.
  *
  * A log MUST NOT
@@ -54,7 +56,11 @@ export interface Log {
 
   /**
    * Hands over every entry behind `after`, from now on, in order. An entry that was trimmed before it could be handed over
-   * is left out: the next entry's offset shows it.
+   * is left out: the next entry's offset shows it. Where entries can be lost, a position above the newest one was.
+   *
+   * A hub begins with the newest entry, which it knows, so that another in its place shows itself. From there on the log has
+   * the witness of what it handed over last. Where that is not in the log any more, as may be found after a lost connection,
+   * the tail goes on with the entry at that offset, or with the newest one if that is lower.
    *
    * @param onError Told of what `onEntries` throws, and of failures from which the tail tries to recover by itself.
    */

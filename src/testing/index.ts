@@ -1,1 +1,2 @@
-export { type LogStorage, type LogSuite, testLog } from "./log-suite.ts";
+export type { LogStorage } from "./log/scenario.ts";
+export { type LogSuite, testLog } from "./log-suite.ts";

@@ -1,33 +1,22 @@
-import type { Log, Retention } from "../logs/log.ts";
 import { testAppend } from "./log/append.ts";
 import { testKeys } from "./log/keys.ts";
 import { testLife } from "./log/life.ts";
+import { testLoss } from "./log/loss.ts";
 import { testRead } from "./log/read.ts";
 import { testRetention } from "./log/retention.ts";
-import { type Scenario, scenarioOf } from "./log/scenario.ts";
+import { type Scenario, type Setting, scenarioOf } from "./log/scenario.ts";
 import { testTail } from "./log/tail.ts";
 
 /** The options of {@link testLog}. */
-export interface LogSuite {
-  /** The `test` of Vitest, of `node:test`, of Bun, or of any other framework of that form. */
-  test: (name: string, run: () => Promise<void>) => unknown;
-  /** Makes a new, empty storage for logs that keep what `retention` says. */
-  storage: (retention: Retention) => LogStorage | Promise<LogStorage>;
+export interface LogSuite extends Setting {
   /** What was appended is still there when the storage is opened again. @default false */
   persistent?: boolean;
   /** Several logs may be open on one storage at a time, as in several processes. @default false */
   shared?: boolean;
   /** `trimmed` is that of the selection and not of all channels. @default true */
   trimmedBySelection?: boolean;
-  /** How long one test may take, in milliseconds. @default 10_000 */
-  deadline?: number;
-}
-
-/** What logs write to in one test. */
-export interface LogStorage {
-  open(): Log | Promise<Log>;
-  /** Called when every log on it is closed. */
-  remove?(): unknown;
+  /** The newest entries can be lost while logs are open, as in a failover: the storage has `lose`. @default false */
+  lossy?: boolean;
 }
 
 /**
@@ -49,5 +38,6 @@ export function testLog(suite: LogSuite): void {
   testKeys(scenario);
   testRetention(scenario, suite.trimmedBySelection ?? true);
   testTail(scenario);
+  if (suite.lossy === true) testLoss(scenario);
   testLife(scenario, { persistent: suite.persistent ?? false, shared: suite.shared ?? false });
 }

@@ -97,7 +97,7 @@ export class PlainLog implements Log {
 
   tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    const tail = new PlainTail(Math.max(after, this.#floor), onEntries, onError);
+    const tail = new PlainTail(Math.min(Math.max(after, this.#floor), this.#entries.length), onEntries, onError);
     this.#tails.add(tail);
     queueMicrotask(() => tail.advance(this.epoch, this.#entries));
     return {

@@ -1,5 +1,23 @@
 import type { Log, LogEntry, NewEntry, Retention, Selection, TailBatch } from "../../logs/log.ts";
-import type { LogSuite } from "../log-suite.ts";
+
+/** What every test of a log needs. */
+export interface Setting {
+  /** The `test` of Vitest, of `node:test`, of Bun, or of any other framework of that form. */
+  test: (name: string, run: () => Promise<void>) => unknown;
+  /** Makes a new, empty storage for logs that keep what `retention` says. */
+  storage: (retention: Retention) => LogStorage | Promise<LogStorage>;
+  /** How long one test may take, in milliseconds. @default 10_000 */
+  deadline?: number;
+}
+
+/** What logs write to in one test. */
+export interface LogStorage {
+  open(): Log | Promise<Log>;
+  /** Takes so many of the newest entries away, as a failover to a copy that lags does. Logs go on on what is left. */
+  lose?(count: number): unknown;
+  /** Called when every log on it is closed. */
+  remove?(): unknown;
+}
 
 /** Defines one test of the suite: a name, what the log is to keep, and what is to hold. */
 export type Scenario = (name: string, retention: Retention, body: (context: Context) => Promise<void>) => void;
@@ -11,23 +29,25 @@ export interface Context {
   open(): Promise<Log>;
   /** Follows a log, this one unless another is given. */
   follow(after: number, log?: Log): Follower;
+  /** Takes so many of the newest entries away. */
+  lose(count: number): Promise<void>;
   /** Tries until the check holds: what a log does in the background, or in another process, takes its time. */
   eventually(check: () => Promise<void>): Promise<void>;
 }
 
-export function scenarioOf(suite: LogSuite): Scenario {
+export function scenarioOf(setting: Setting): Scenario {
   return (name, retention, body) => {
-    suite.test(name, () => within(suite.deadline ?? 10_000, (signal) => run(suite, retention, body, signal)));
+    setting.test(name, () => within(setting.deadline ?? 10_000, (signal) => run(setting, retention, body, signal)));
   };
 }
 
 async function run(
-  suite: LogSuite,
+  setting: Setting,
   retention: Retention,
   body: (context: Context) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const storage = await suite.storage(retention);
+  const storage = await setting.storage(retention);
   const logs: Log[] = [];
   const followers: Follower[] = [];
   const open = async () => {
@@ -44,6 +64,10 @@ async function run(
         const follower = new Follower(followed, after);
         followers.push(follower);
         return follower;
+      },
+      async lose(count) {
+        if (storage.lose === undefined) throw new Error("The storage of a lossy log has no lose(); add it");
+        await storage.lose(count);
       },
       async eventually(check) {
         for (;;) {

@@ -37,14 +37,6 @@ export function testTail(scenario: Scenario): void {
     }
   });
 
-  scenario("tail: waits for entries that are yet to come", {}, async ({ log, follow }) => {
-    await log.append([entry("a"), entry("a")]);
-    const follower = follow(4);
-    for (const i of range(3, 6)) await log.append([entry("a", `${i}`)]);
-    await follower.count(2);
-    assert.deepEqual(follower.offsets, [5, 6]);
-  });
-
   scenario("tail: a burst longer than the log reaches it whole", { maxEvents: 5 }, async ({ log, follow }) => {
     const follower = follow(0);
     await log.append(range(1, 20).map(() => entry("a")));

@@ -1,11 +1,24 @@
 import { test } from "vitest";
-import { retentionLimits } from "../../../src/logs/log.ts";
+import { type RetentionLimits, retentionLimits } from "../../../src/logs/log.ts";
 import { testLog } from "../../../src/testing/index.ts";
 import { PlainLog } from "../../support/plain-log.ts";
 
 testLog({
   test,
-  storage: (retention) => ({
-    open: () => new PlainLog(retentionLimits(retention, { maxEvents: 10_000, maxBytes: "64mb" })),
-  }),
+  lossy: true,
+  storage: (retention) => plainStorage(retentionLimits(retention, { maxEvents: 10_000, maxBytes: "64mb" })),
 });
+
+function plainStorage(limits: RetentionLimits) {
+  const logs: PlainLog[] = [];
+  return {
+    open() {
+      const log = new PlainLog(limits);
+      logs.push(log);
+      return log;
+    },
+    lose(count: number) {
+      for (const log of logs) log.lose(count);
+    },
+  };
+}

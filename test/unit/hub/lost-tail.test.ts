@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { retentionLimits } from "../../../src/logs/log.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { PlainLog } from "../../support/plain-log.ts";
@@ -71,4 +71,18 @@ test("what a limited replay leaves out ends at an entry that a later loss shows"
   await news.dispatch("n", "3 again");
   const again = await joined(hub, "news", { lastEventId });
   expect(again.control("reset")).toEqual([{ reason: "diverged" }]);
+});
+
+test("what is written over the newest entry while the hub begins is what its clients are told of", async () => {
+  const { log, hub } = open();
+  await log.append([{ channel: "news", type: "n", data: "1" }]);
+  const head = log.head.bind(log);
+  vi.spyOn(log, "head").mockImplementationOnce(async () => {
+    const before = await head();
+    log.lose(1);
+    await log.append([{ channel: "news", type: "n", data: "1 again" }]);
+    return before;
+  });
+  const client = await joined(hub, "news");
+  expect((await client.reconnect()).control("reset")).toEqual([]);
 });
