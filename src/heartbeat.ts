@@ -7,6 +7,7 @@ export interface Beating {
   readonly silence: number;
   /** When it was last heard of, in the time of `now()`. */
   readonly lastSent: number;
+  /** Is heard of at `time`, has another silence from now on, or stops. */
   beat(time: number): void;
 }
 
@@ -47,11 +48,9 @@ class Heart {
     let next = Number.POSITIVE_INFINITY;
     let shortest = Number.POSITIVE_INFINITY;
     for (const connection of this.#connections) {
-      let due = connection.lastSent + connection.silence;
-      if (due <= time) {
-        connection.beat(time);
-        due = time + connection.silence;
-      }
+      if (connection.lastSent + connection.silence <= time) connection.beat(time);
+      if (!this.#connections.has(connection)) continue;
+      const due = connection.lastSent + connection.silence;
       if (due < next) next = due;
       if (connection.silence < shortest) shortest = connection.silence;
     }

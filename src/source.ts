@@ -7,14 +7,7 @@ import { Frame } from "./frame.ts";
 import { type Follower, friend, Line } from "./friend.ts";
 import type { HeaderOverrides } from "./headers.ts";
 import { startHeartbeat, stopHeartbeat } from "./heartbeat.ts";
-import {
-  type CloseReason,
-  isLifeEvent,
-  type ListenerOptions,
-  SourceCloseEvent,
-  SourceErrorEvent,
-  type SourceEventMap,
-} from "./life.ts";
+import { type CloseReason, emit, isLifeEvent, keep, LifeTarget, SourceCloseEvent, SourceErrorEvent } from "./life.ts";
 import { openingFrame } from "./opening.ts";
 import { type ResolvedOptions, resolveOptions, type SourceArgument } from "./options.ts";
 import { Backlog } from "./overflow.ts";
@@ -44,7 +37,7 @@ import type { DispatchArguments, Events, TypeOf } from "./typing.ts";
  * ```
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export class EventSource<E extends Events = false> extends EventTarget implements Closable, AsyncDisposable {
+export class EventSource<E extends Events = false> extends LifeTarget implements Closable, AsyncDisposable {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static readonly CLOSED = 2;
@@ -59,13 +52,10 @@ export class EventSource<E extends Events = false> extends EventTarget implement
   #closeReason: CloseReason | null = null;
   #ended: Promise<void> | undefined;
   #controller: AbortController | undefined;
-  #heard: Set<string> | null = null;
   #followers: Follower[] | null = null;
   #backlog: Backlog | null = null;
   #waiting: (() => void)[] | null = null;
   #responded = false;
-  /** Closed from the start. */
-  #stillborn = false;
 
   static {
     friend.deliver = (source, frame) => source.#deliver(frame);
@@ -203,7 +193,9 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     refuseReserved(event.type);
     if (this.#closeReason !== null) return false;
     const frame = frameOf(event, this.#options.events);
-    if (!isLifeEvent(event.type) && !super.dispatchEvent(event)) return false;
+    const isCancelled = !isLifeEvent(event.type) && !super.dispatchEvent(event);
+    // Workers say so of an event that cannot be cancelled, too.
+    if (isCancelled && event.cancelable) return false;
     return this.#deliver(frame);
   }
 
@@ -234,7 +226,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
       },
     };
     const result = await pipe(pieces, target, options);
-    if (result.ended === "failed") this.#emit("error", () => new SourceErrorEvent(result.error));
+    if (result.ended === "failed") emit(this, "error", () => new SourceErrorEvent(result.error));
     return result;
   }
 
@@ -277,25 +269,6 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     return this.close();
   }
 
-  override addEventListener<K extends keyof SourceEventMap>(
-    type: K,
-    listener: ((this: this, event: SourceEventMap[K]) => void) | { handleEvent(event: SourceEventMap[K]): void } | null,
-    options?: ListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: ((this: this, event: ServerSentEvent) => void) | { handleEvent(event: ServerSentEvent): void } | null,
-    options?: ListenerOptions,
-  ): void;
-  override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
-    super.addEventListener(type, listener as (event: Event) => void, options);
-    this.#heard ??= new Set();
-    if (this.#heard.has(type)) return;
-    this.#heard.add(type);
-    // Nobody can listen while the source is made: what happened then is heard right after.
-    if (type === "open" || (type === "close" && this.#stillborn)) queueMicrotask(() => this.#catchUp(type));
-  }
-
   /** Resolves when the client takes more; at once (`undefined`) when it does now. */
   ready(): Promise<void> | undefined {
     if (this.#closeReason !== null || !this.#sink.full) return undefined;
@@ -316,7 +289,7 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     this.#backlog?.settle();
     this.#wake();
     for (const follower of this.#followers ?? []) follower.onDrain?.(this);
-    this.#emit("drain", () => new Event("drain"));
+    emit(this, "drain", () => new Event("drain"));
   }
 
   #deliver(frame: Frame): boolean {
@@ -339,13 +312,15 @@ export class EventSource<E extends Events = false> extends EventTarget implement
   #open(): void {
     const refusal = refuse(this.#request, this.#options);
     if (refusal !== null || this.#sink.gone) {
-      this.#closeReason = this.#sink.gone || refusal === null ? "disconnected" : refusal.reason;
+      const reason = this.#sink.gone || refusal === null ? "disconnected" : refusal.reason;
+      this.#closeReason = reason;
       this.#ended = Promise.resolve();
-      this.#stillborn = true;
+      keep(this, { type: "close", make: () => new SourceCloseEvent(reason) });
       if (refusal === null) this.#sink.abort();
       else this.#sink.refuse(refusal);
       return;
     }
+    keep(this, opened);
     this.#sink.lastSent = now();
     this.#sink.start(this.#line, openingFrame(this.#options.retry(), this.#options.keepAlive), (preset) =>
       streamHeaders(this.#request, this.#options, preset),
@@ -354,15 +329,10 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     if (this.#options.shutdown) closeOnSignal(this);
   }
 
-  #catchUp(type: "open" | "close"): void {
-    const reason = this.#closeReason;
-    if (type === "open" && reason === null) this.#emit(type, () => new Event(type));
-    if (type === "close" && reason !== null) this.#emit(type, () => new SourceCloseEvent(reason));
-  }
-
   #close(reason: CloseReason, release: () => Promise<void>): void {
     if (this.#closeReason !== null) return;
     this.#closeReason = reason;
+    keep(this, null);
     stopHeartbeat(this.#line);
     forgetOnSignal(this, reason === "disconnected");
     const followers = this.#followers;
@@ -371,11 +341,11 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     this.#ended = release();
     this.#controller?.abort(reason);
     this.#wake();
-    this.#emit("close", () => new SourceCloseEvent(reason));
+    emit(this, "close", () => new SourceCloseEvent(reason));
   }
 
   #makeRoom(frame: Frame): boolean {
-    this.#backlog ??= new Backlog(this.#sink, this.#options, (event) => this.#emit(event.type as "error", () => event));
+    this.#backlog ??= new Backlog(this.#sink, this.#options, (event) => emit(this, event.type as "error", () => event));
     const decision = this.#backlog.admit(frame);
     if (decision === "close") this.close("overflow");
     return decision === "keep" && this.#closeReason === null;
@@ -386,9 +356,6 @@ export class EventSource<E extends Events = false> extends EventTarget implement
     this.#waiting = null;
     for (const resolve of waiting ?? []) resolve();
   }
-
-  /** Life events are made only for those who listen. */
-  #emit(type: keyof SourceEventMap, event: () => Event): void {
-    if (this.#heard?.has(type)) super.dispatchEvent(event());
-  }
 }
+
+const opened = { type: "open", make: () => new Event("open") } as const;
