@@ -1,13 +1,14 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createBrotliDecompress, createGunzip } from "node:zlib";
-import compression from "compression";
+import { createGunzip } from "node:zlib";
+import compression, { type CompressionOptions } from "compression";
 import express from "express";
 import { afterEach, describe, expect, test } from "vitest";
 import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
 import { EventSource } from "../../src/index.ts";
 import { Http1Client } from "../support/client.ts";
+import { Decompressing } from "../support/decompressing.ts";
 import { EventStreamParser } from "../support/parser.ts";
 
 let server: Server;
@@ -19,9 +20,13 @@ afterEach(async () => {
 });
 
 /** Express with `compression()` in front, and a client that takes `encoding`. */
-async function open(encoding: string, options?: NodeSourceOptions): Promise<EventSource> {
+async function open(
+  encoding: string,
+  options?: NodeSourceOptions,
+  middleware?: CompressionOptions,
+): Promise<EventSource> {
   const routed = Promise.withResolvers<EventSource>();
-  const app = express().use(compression());
+  const app = express().use(compression(middleware));
   app.get("/events", (req, res) => {
     routed.resolve(openEventSource(req, res, options));
   });
@@ -36,26 +41,9 @@ async function open(encoding: string, options?: NodeSourceOptions): Promise<Even
 
 const transformable: NodeSourceOptions = { headers: { "cache-control": "no-cache" } };
 
-/** What a client reads that decompresses as it goes, from the first byte on. */
-function decompressing(decompress: NodeJS.ReadWriteStream) {
-  const parser = new EventStreamParser();
-  decompress.on("data", (bytes: Buffer) => parser.push(bytes));
-  let fed = 0;
-  const until = async (condition: () => boolean) => {
-    while (!condition()) {
-      await client.until(() => client.pieces.length > fed || client.ended !== null);
-      const pieces = client.pieces.slice(fed);
-      if (pieces.length === 0) throw new Error("The stream ended");
-      fed += pieces.length;
-      for (const piece of pieces) await new Promise<void>((resolve) => decompress.write(piece, () => resolve()));
-    }
-  };
-  return { parser, until };
-}
-
 describe("rule 23: behind the compression middleware of Express", () => {
-  test("with the default headers it stays out of the way", async () => {
-    const source = await open("gzip, br");
+  test.each([{}, { threshold: 0 }])("with the default headers and %o it stays out of the way", async (middleware) => {
+    const source = await open("gzip, br", undefined, middleware);
     expect(client.headers).not.toHaveProperty("content-encoding");
     expect(client.headers["cache-control"]).toContain("no-transform");
     for (let n = 0; n < 5; n++) {
@@ -65,29 +53,28 @@ describe("rule 23: behind the compression middleware of Express", () => {
     expect(source.url).toMatch(/\/events\?a=1$/);
   });
 
+  // A threshold is for answers whose length is known.
   test.each([
-    ["gzip", () => createGunzip()],
-    ["br", () => createBrotliDecompress()],
-  ] as const)("where it compresses with %s, each event is flushed", async (encoding, makeDecompress) => {
-    const source = await open(encoding, transformable);
+    ["gzip", {}],
+    ["gzip", { threshold: 0 }],
+    ["br", {}],
+    ["br", { threshold: 0 }],
+  ])("where it compresses with %s and %o, each event is flushed", async (encoding, middleware) => {
+    const source = await open(encoding, transformable, middleware);
     expect(client.headers["content-encoding"]).toBe(encoding);
-    const decompress = makeDecompress();
-    const { parser, until } = decompressing(decompress);
+    using stream = new Decompressing(client);
     for (let n = 0; n < 20; n++) {
       source.dispatch("t", { n });
-      await until(() => parser.events.length === n + 1);
-      expect(parser.events[n]?.data).toBe(`{"n":${n}}`);
+      await stream.until(() => stream.parser.events.length === n + 1);
+      expect(stream.parser.events[n]?.data).toBe(`{"n":${n}}`);
     }
-    decompress.destroy();
   });
 
   test("the opening and a keep-alive are flushed too", async () => {
     await open("gzip", { ...transformable, keepAlive: 5 });
-    const gunzip = createGunzip();
-    const { parser, until } = decompressing(gunzip);
-    await until(() => parser.retry !== undefined);
-    await until(() => parser.comments.length > 3);
-    gunzip.destroy();
+    using stream = new Decompressing(client);
+    await stream.until(() => stream.parser.retry !== undefined);
+    await stream.until(() => stream.parser.comments.length > 3);
   });
 
   test("the stream has one gzip member and a proper end", async () => {

@@ -1,4 +1,8 @@
-import { serveThrough } from "../contracts/proxy.ts";
+import { pageThrough } from "../contracts/proxy/page.ts";
+import { serveThrough } from "../contracts/proxy/serve.ts";
+import { streamThrough } from "../contracts/proxy/stream.ts";
 import { caddy } from "../support/proxies/caddy.ts";
 
 serveThrough(caddy);
+streamThrough(caddy, { holdsCompressed: true });
+pageThrough(caddy, { cutsAtReload: false });

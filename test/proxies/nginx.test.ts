@@ -1,4 +1,8 @@
-import { serveThrough } from "../contracts/proxy.ts";
+import { pageThrough } from "../contracts/proxy/page.ts";
+import { serveThrough } from "../contracts/proxy/serve.ts";
+import { streamThrough } from "../contracts/proxy/stream.ts";
 import { nginx } from "../support/proxies/nginx.ts";
 
 serveThrough(nginx, { hidden: ["x-accel-buffering"] });
+streamThrough(nginx);
+pageThrough(nginx, { cutsAtReload: true });

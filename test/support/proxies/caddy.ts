@@ -1,3 +1,6 @@
+import { join } from "node:path";
+import { findProxy } from "../../../scripts/lib/proxies.mjs";
+import { runQuietly } from "../run.ts";
 import { certificate, fill, key, type Place, type ProxyKind } from "./proxy.ts";
 
 export const caddy: ProxyKind = {
@@ -20,13 +23,20 @@ export const caddy: ProxyKind = {
       fill(configuration, {
         "example.com {": `https://127.0.0.1:${place.port} {\n\ttls ${certificate} ${key}`,
         "127.0.0.1:3000": serversOf(place),
+        "retry: 8000": "retry: 50",
+        "lb_try_duration 5s": "lb_try_duration 1s",
       }),
       place,
     ),
 
   args: (file) => ["run", "--config", file, "--adapter", "caddyfile"],
 
-  reload: () => Promise.reject(new Error("It reloads by its interface for administration")),
+  async reload({ folder }) {
+    const program = findProxy("caddy") as string;
+    // It would see that nothing has changed.
+    const args = ["reload", "--force", "--config", join(folder, "Caddyfile"), "--adapter", "caddyfile"];
+    await runQuietly(program, [...args, "--address", `unix/${folder}/admin.sock`], { cwd: folder });
+  },
 
   endsInOrder: "SIGTERM",
 };
@@ -38,7 +48,8 @@ function serversOf({ servers }: Place): string {
 /** It would ask the world for certificates, redirect from port 80, and listen for its administration. */
 function withOptions(site: string, { folder }: Place): string {
   return `{
-	admin off
+	admin unix/${folder}/admin.sock
+	grace_period 1s
 	auto_https off
 	storage file_system ${folder}
 }

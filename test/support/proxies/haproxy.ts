@@ -7,13 +7,14 @@ export const haproxy: ProxyKind = {
   file: "haproxy.cfg",
 
   // The times are those of Debian's own file: it has none without a configuration.
-  bare: (place, { silence = 50_000, compress }) => `
+  bare: (place, { silence = 50_000, compress, prompt }) => `
 defaults
   mode http
   timeout connect 5000
   timeout client 50000
   timeout server ${silence}
-  ${compress ? "compression algo gzip\n  compression type text/event-stream text/plain" : ""}
+  ${prompt ? "option http-no-delay" : ""}
+  ${compress ? "compression algo gzip\n  compression type text/event-stream text/html" : ""}
 listen app
   bind 127.0.0.1:${place.port}
   ${serversOf(place, "")}
@@ -28,6 +29,7 @@ listen app
       "bind :443": `bind 127.0.0.1:${place.port}`,
       "/etc/ssl/example.com.pem": pem,
       "hard-stop-after 1m": "hard-stop-after 1s",
+      "rand(10000),add(5000)": "rand(50),add(20)",
     });
   },
 

@@ -20,6 +20,7 @@ export const nginx: ProxyKind = {
       "listen 443": `listen 127.0.0.1:${place.port}`,
       "/etc/ssl/example.com.pem": certificate,
       "/etc/ssl/example.com.key": key,
+      ...Object.fromEntries(["5000", "8000", "11000", "14000"].map((later) => [` ${later};`, " 50;"])),
     });
     return main(site, place);
   },

@@ -37,6 +37,8 @@ export interface Variant {
   readonly silence?: number;
   /** Everything is compressed that it can be told to compress. */
   readonly compress?: boolean;
+  /** Nothing is held back to go with what comes next. */
+  readonly prompt?: boolean;
 }
 
 /** A certificate for 127.0.0.1 and localhost, and its key. */

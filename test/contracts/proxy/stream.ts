@@ -1,0 +1,88 @@
+/** One stream behind a proxy that has little more than its defaults: promptness, compression, silence. */
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type ClientRequest, Http1Client } from "../../support/client.ts";
+import { Decompressing } from "../../support/decompressing.ts";
+import type { EventStreamParser } from "../../support/parser.ts";
+import { type NewsServer, startNewsServers } from "../../support/proxies/news-server.ts";
+import { type ProxyKind, ProxyProcess, type Variant } from "../../support/proxies/proxy.ts";
+import { eventually, within } from "../../support/within.ts";
+
+export interface StreamOptions {
+  /** Whether it holds back what it compresses. @default false */
+  holdsCompressed?: boolean;
+}
+
+export function streamThrough(kind: ProxyKind, { holdsCompressed = false }: StreamOptions = {}): void {
+  describe(`a stream through ${kind.name} with its defaults`, () => {
+    test("each event arrives before the next is published", async () => {
+      const [server, open] = await start(kind);
+      const client = open({ path: "/news" });
+      await within(10_000, "the first byte", client.opened());
+      for (const n of numbers) {
+        await server.publish([n]);
+        await within(
+          10_000,
+          `event ${n}`,
+          client.until(() => heard(client, n)),
+        );
+      }
+    });
+
+    test.skipIf(holdsCompressed)("so it does where everything may be compressed", async () => {
+      const [server, open] = await start(kind, { compress: true });
+      const headers = { "accept-encoding": "gzip" };
+      const page = await within(10_000, "a page", open({ path: "/", headers }).opened());
+      expect(page.headers["content-encoding"], "the page is compressed").toBe("gzip");
+      const client = await within(10_000, "the first byte", open({ path: "/news", headers }).opened());
+      // Some heed no-transform, others do not.
+      using stream = new Decompressing(client);
+      for (const n of numbers) {
+        await server.publish([n]);
+        await within(
+          10_000,
+          `event ${n}`,
+          stream.until(() => heard(stream, n)),
+        );
+      }
+    });
+
+    test("keep-alive carries it over a silence at which the proxy gives up a server", async () => {
+      const [server, open] = await start(kind, { silence: 1_500 });
+      const kept = open({ path: "/quiet?keepAlive=100ms" });
+      const silent = open({ path: "/quiet" });
+      await Promise.all([kept.opened(), silent.opened()]);
+      await within(20_000, "the silent one is cut", silent.rest());
+      expect(kept.ended).toBeNull();
+      await server.say("still here");
+      expect((await within(10_000, "an event", kept.next())).data).toBe("still here");
+
+      await eventually(
+        "the server noticed",
+        () => server.open(),
+        ({ quiet }) => quiet === 1,
+      );
+    });
+  });
+}
+
+/** A server, and a way to connect to it through the proxy. */
+export async function start(
+  kind: ProxyKind,
+  variant: Variant = {},
+): Promise<[NewsServer, (request: ClientRequest) => Http1Client]> {
+  const [server] = (await startNewsServers(1)) as [NewsServer];
+  const proxy = await ProxyProcess.bare(kind, [server.port], variant);
+  onTestFinished(() => proxy.stop());
+  const open = (request: ClientRequest): Http1Client => {
+    const client = new Http1Client(proxy.port, request);
+    onTestFinished(() => client.leave());
+    return client;
+  };
+  return [server, open];
+}
+
+const numbers = Array.from({ length: 10 }, (_, index) => String(index));
+
+function heard({ parser }: { parser: EventStreamParser }, data: string): boolean {
+  return parser.events.some((event) => event.type === "message" && event.data === data);
+}
