@@ -22,6 +22,8 @@ export class NodeSink extends Sink {
   readonly #response: NodeResponse;
   /** The response is of HTTP/1.1 in chunks, and the application lets us pass by it. */
   #direct: boolean;
+  /** The header has left. */
+  #begun = false;
   /** Whoever we wait for, socket or response, to have room. */
   #blockedBy: NodeResponse | Socket | null = null;
   /** The connection on which the response waits behind another one. */
@@ -54,8 +56,8 @@ export class NodeSink extends Sink {
       if (!header.has(name)) response.removeHeader(name);
     }
     writeHead(response, 200, header);
-    // Node holds the header back until the first write: together they leave at once, in one packet.
-    write(response, opening.bytes);
+    // Node holds the header back until the first write: it leaves with the opening and the first events, in one packet.
+    this.write(opening);
     // The end of the response, not of the request, which comes when a body has been read.
     response.on("close", this.#onGone);
     response.on("error", this.#onGone);
@@ -110,7 +112,8 @@ export class NodeSink extends Sink {
 
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
-    const socket = this.#direct ? directSocket(this.#response as ServerResponse) : null;
+    const socket = this.#direct && this.#begun ? directSocket(this.#response as ServerResponse) : null;
+    this.#begun = true;
     const flowing = socket === null ? write(this.#response, frame.bytes) : writeChunk(socket, frame.chunk(toBuffer));
     if (!flowing) this.#waitFor(socket ?? this.#response);
     return true;

@@ -84,6 +84,19 @@ describe("from dispatch to the socket", () => {
     expect(client.pieces).toHaveLength(2);
   });
 
+  test("header, opening and the events of the first tick leave together", async () => {
+    const arrived: number[] = [];
+    const { client } = await request((req, res) => {
+      const source = openEventSource(req, res);
+      source.dispatch("t", 1);
+      source.dispatch("t", 2);
+    });
+    client.stream.on("data", (bytes) => arrived.push(bytes.length));
+    await client.until(() => client.parser.events.length === 2);
+    expect(arrived).toHaveLength(1);
+    expect(client.pieces).toHaveLength(1);
+  });
+
   test("events of different ticks leave each in its own write", async () => {
     const { client, source, socket } = await open();
     const { one } = countWrites(socket);
