@@ -12,13 +12,16 @@ export interface RequestLike {
 export function assertRequest(request: unknown): asserts request is RequestLike {
   const { headers, url } = (request ?? {}) as { headers?: { get?: unknown }; url?: unknown };
   if (typeof headers?.get === "function" && typeof url === "string") return;
-  const isNode = typeof headers === "object" && typeof url === "string";
-  throw new SourcecastTypeError(
-    "ERR_SSE_REQUEST",
-    isNode
-      ? "The request is one of node:http; use openEventSource(req, res) from sourcecast/node"
-      : `The request is ${quote(request)}; pass the web Request that your route was called with`,
-  );
+  throw new SourcecastTypeError("ERR_SSE_REQUEST", `The request is ${found(request as object, headers, url)}`);
+}
+
+function found(request: object, headers: unknown, url: unknown): string {
+  if (typeof headers !== "object" || typeof url !== "string") {
+    return `${quote(request)}; pass the web Request that your route was called with`;
+  }
+  return "raw" in request
+    ? "one of Fastify; use openEventSource(request, reply) from sourcecast/fastify"
+    : "one of node:http; use openEventSource(req, res) from sourcecast/node";
 }
 
 /**

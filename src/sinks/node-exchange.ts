@@ -28,21 +28,22 @@ export function answerLater(req: NodeRequest, res: NodeResponse): void {
 }
 
 function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
-  const webRequest = typeof (req?.headers as { get?: unknown } | undefined)?.get === "function";
-  // On Bun a response has `headers` too.
-  const isResponse = typeof (req as { writeHead?: unknown } | undefined)?.writeHead === "function";
-  if (webRequest || isResponse || typeof req?.headers !== "object") {
+  if (isWeb(req)) {
     throw new SourcecastTypeError(
       "ERR_SSE_REQUEST",
-      webRequest
-        ? `${caller}() was given a web Request; use new EventSource(request) and return its response()`
-        : `${caller}() takes the request of node:http as its first argument, but got ${quote(req)}`,
+      `${caller}() was given a web Request; use new EventSource(request) and return its response()`,
     );
   }
   if (typeof res?.writeHead !== "function") {
     throw new SourcecastTypeError(
       "ERR_SSE_REQUEST",
-      `${caller}() takes the response of node:http as its second argument, but got ${quote(res)}`,
+      `${caller}() takes the response of node:http, but got ${quote(res)}${hint(req, res)}`,
+    );
+  }
+  if (typeof req?.headers !== "object") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_REQUEST",
+      `${caller}() takes the request of node:http before its response, but got ${quote(req)}`,
     );
   }
   if (res.headersSent || res.writableEnded || isTaken(res)) {
@@ -51,6 +52,23 @@ function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): vo
       "The response has been sent already; open the event source before anything writes to it, and return nothing after it",
     );
   }
+}
+
+/** What those are to pass who have something else of their framework. */
+function hint(req: unknown, res: unknown): string {
+  if (isWeb(res)) return "; a web Response is for routes that return one";
+  if (has(res, "raw")) return "; for a reply of Fastify use sourcecast/fastify";
+  if (has(req, "req") && has(req, "res")) return "; from a context of Koa pass ctx.req and ctx.res";
+  return "";
+}
+
+/** A request or response of the web has a `Headers`, one of Node a plain object. */
+function isWeb(exchanged: unknown): boolean {
+  return typeof (exchanged as { headers?: { get?: unknown } } | null)?.headers?.get === "function";
+}
+
+function has(value: unknown, name: string): boolean {
+  return typeof value === "object" && value !== null && name in value;
 }
 
 /** What a source asks of a request, in the form of the fetch standard; read when it is asked for. */

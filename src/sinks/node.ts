@@ -6,6 +6,7 @@ import type { Frame } from "../frame.ts";
 import { type HeaderFields, type HeaderOverrides, headerLines } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
 import { directSocket, writeChunk } from "./node-direct.ts";
+import { HoldWatch, noticeEnded } from "./node-wiring.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
 /** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
@@ -28,7 +29,11 @@ export class NodeSink extends Sink {
   #blockedBy: NodeResponse | Socket | null = null;
   /** The connection on which the response waits behind another one. */
   #queue: Socket | null = null;
-  readonly #onGone = (): void => this.owner?.onGone();
+  #watch: HoldWatch | null = null;
+  readonly #onGone = (): void => {
+    if (this.owner !== null && this.#response.writableEnded) noticeEnded(this.owner.path);
+    this.owner?.onGone();
+  };
   #hearsDrain = false;
   readonly #onDrain = (): void => {
     if (this.#blockedBy === null) return;
@@ -55,6 +60,7 @@ export class NodeSink extends Sink {
     for (const name of response.getHeaderNames()) {
       if (!header.has(name)) response.removeHeader(name);
     }
+    this.#watch = HoldWatch.of(response, owner);
     writeHead(response, 200, header);
     // Node holds the header back until the first write: it leaves with the opening and the first events, in one packet.
     this.write(opening);
@@ -77,10 +83,12 @@ export class NodeSink extends Sink {
     this.#release();
     const response = this.#response;
     if (response.destroyed) return Promise.resolve();
+    const socket = response instanceof ServerResponse ? response.socket : null;
     return new Promise((resolve) => {
       const deadline = unrefTimeout(() => response.destroy(), linger);
       const ended = (): void => {
         clearTimeout(deadline);
+        closeWithServer(socket);
         resolve();
       };
       response.once("finish", ended);
@@ -136,7 +144,14 @@ export class NodeSink extends Sink {
     this.#blockedBy = null;
     this.#queue?.removeListener("close", this.#onGone);
     this.#queue = null;
+    this.#watch?.stop();
   }
+}
+
+/** A server that was closed waits for its connections: one that is kept for a next request would hold it up for seconds. */
+function closeWithServer(socket: Socket | null): void {
+  const { server } = (socket ?? {}) as { server?: { listening?: boolean } };
+  if (server?.listening === false) socket?.destroySoon();
 }
 
 /** A socket would make a Buffer of any other array, each time. */
@@ -171,9 +186,12 @@ function presetHeaders(response: NodeResponse): HeaderOverrides | undefined {
   return Object.fromEntries(preset) as Record<string, string | number | string[]>;
 }
 
-/** Compressing middleware puts a `flush` of its own on the response and holds back what is not flushed. */
+/**
+ * Compressing middleware puts a `flush` of its own on the response and holds back what is not flushed. Other middleware
+ * forgets to return what `write()` does.
+ */
 function write(response: NodeResponse, bytes: Uint8Array): boolean {
-  const flowing = (response.write as (chunk: Uint8Array) => boolean).call(response, bytes);
+  const flowing = (response.write as (chunk: Uint8Array) => boolean | undefined).call(response, bytes);
   if (Object.hasOwn(response, "flush")) (response as unknown as { flush(): void }).flush();
-  return flowing;
+  return flowing ?? !response.writableNeedDrain;
 }

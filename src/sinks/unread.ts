@@ -5,8 +5,8 @@ import type { SinkOwner } from "./sink.ts";
 
 /** How long a route may take to return a response whose source it has made, before it is asked whether it will. */
 const patience = 10_000;
-/** After so long no route returns it any more. */
-const longest = 5 * 60_000;
+/** How much longer: after that no route returns it any more. */
+const remainder = 290_000;
 
 /** The body that is watched. */
 export interface Readable {
@@ -20,7 +20,7 @@ export interface Readable {
  */
 export class ReaderWatch implements Beating {
   silence: number = patience;
-  readonly lastSent: number = now();
+  lastSent: number = now();
   readonly #body: Readable;
   readonly #owner: SinkOwner;
 
@@ -30,11 +30,12 @@ export class ReaderWatch implements Beating {
     startHeartbeat(this);
   }
 
-  beat(): void {
+  beat(time: number): void {
     if (this.#body.isRead) this.stop();
-    else if (this.silence === longest) this.#owner.onUnread();
+    else if (this.silence === remainder) this.#owner.onUnread();
     else {
-      this.silence = longest;
+      this.lastSent = time;
+      this.silence = remainder;
       noticeOnce("unread", noticeFor(this.#owner.path));
     }
   }

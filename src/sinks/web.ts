@@ -1,3 +1,4 @@
+import { SourcecastTypeError } from "../errors.ts";
 import type { Frame } from "../frame.ts";
 import { type HeaderFields, type HeaderOverrides, headerLines, mergeHeaders } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
@@ -49,7 +50,8 @@ export class WebSink extends Sink {
     const { status, body } = this.#answer ?? { status: init.status ?? 200, body: this.#body };
     const { statusText = "" } = init;
     const merged = this.#answer?.headers ?? mergeHeaders(headers, init.headers);
-    return new Response(body as BodyInit | null, { status, statusText, headers: [...headerLines(merged)] });
+    const response = new Response(body as BodyInit | null, { status, statusText, headers: [...headerLines(merged)] });
+    return Object.defineProperty(response, "toJSON", { value: refuseJson });
   }
 
   /** The request's signal was aborted. */
@@ -127,6 +129,15 @@ export class WebSink extends Sink {
     this.#watch?.stop();
     this.#watch = null;
   }
+}
+
+/** What Express makes of a `Response` that it is given to send: without this it would be `{}`. */
+function refuseJson(): never {
+  throw new SourcecastTypeError(
+    "ERR_SSE_REQUEST",
+    "The Response of an event stream was to be sent as JSON; where a route answers through a response of node:http, as in " +
+      "Express, call openEventSource(req, res) of sourcecast/node and return nothing",
+  );
 }
 
 const strategy: QueuingStrategy<Uint8Array> = { highWaterMark, size: (chunk) => chunk.byteLength };

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { openEventSource } from "../../src/adapters/node.ts";
 import type { EventSource } from "../../src/index.ts";
 import { Http1Client } from "../support/client.ts";
+import { expectConsole } from "../support/console.ts";
 import { temporaryFile } from "../support/temporary.ts";
 
 // For what no client can be brought to do at a given moment.
@@ -155,6 +156,7 @@ describe("Node's own way is taken", () => {
 });
 
 test("nothing is written behind the end that an application has put to the response itself", async () => {
+  expectConsole(/was ended by somebody else/);
   const { client, source, res } = await open();
   const received: Buffer[] = [];
   client.stream.on("data", (bytes) => received.push(bytes));

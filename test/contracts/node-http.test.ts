@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
 import { type EventSource, EventSourceSet } from "../../src/index.ts";
 import { type ClientRequest, Http1Client, requestText } from "../support/client.ts";
+import { expectConsole } from "../support/console.ts";
 
 const kilobyte = "x".repeat(1_024);
 
@@ -350,6 +351,7 @@ describe("ways in which a client leaves", () => {
   });
 
   test("the application ends the response behind the source's back", async () => {
+    expectConsole(/the response for \/ was ended by somebody else.*in Koa set ctx\.respond = false.*close\(\)/);
     const { client, source, res } = await open();
     res.end();
     expect(await client.rest()).toBe("end");

@@ -130,6 +130,16 @@ describe("an application with a handler of its own keeps the say on exit", () =>
   });
 });
 
+test("an application that closes its server is not held up by connections on which a stream has ended", async () => {
+  const server = await start("off", "own-close");
+  const streams = Array.from({ length: 3 }, () => server.connect("/node"));
+  for (const stream of streams) await stream.next();
+  server.kill("SIGTERM");
+  expect(await Promise.all(streams.map((stream) => stream.rest()))).toEqual(Array(3).fill("end"));
+  expect(await server.exited).toEqual([0, null]);
+  expect(server.output()).toEqual([...Array(3).fill("closed closed"), "server closed"]);
+});
+
 test("a library that ends the process where no other handler is, as signal-exit does, is not blocked", async () => {
   const server = await start("own-if-alone");
   await server.connect("/node").next();

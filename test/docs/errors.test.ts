@@ -6,15 +6,16 @@ import { root } from "../support/package.ts";
 
 const codes = Object.keys(errorCodes);
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
+const documented = read("docs/errors.md").split("## The codes")[1]?.split("\n## ")[0] ?? "";
 
 test("docs/errors.md has each code, in the same order and with the same sentence", () => {
-  const sections = [...read("docs/errors.md").matchAll(/^### (.+)\n\n(.+)\.$/gm)];
+  const sections = [...documented.matchAll(/^### (.+)\n\n(.+)\.$/gm)];
   expect(sections.map(([, code, sentence]) => [code, sentence])).toEqual(Object.entries(errorCodes));
 });
 
 test("each section says more than its first sentence", () => {
-  const sections = read("docs/errors.md").split(/^### /m).slice(1);
-  const bare = sections.filter((section) => section.split("\n## ")[0]?.trim().split("\n\n").length === 2);
+  const sections = documented.split(/^### /m).slice(1);
+  const bare = sections.filter((section) => section.trim().split("\n\n").length === 2);
   expect(bare).toEqual([]);
 });
 
@@ -32,11 +33,11 @@ test("each code is used, and no other is mentioned in src or in a document", () 
 
 test("the stages of background failures are those of the type", () => {
   const type = /type FailureStage =([^;]+);/.exec(read("src/hub/options.ts"))?.[1] ?? "";
-  const documented =
+  const table =
     read("docs/errors.md")
       .split("## Failures in the background")[1]
       ?.matchAll(/^\| `(\w+)` \|/gm) ?? [];
-  expect(Array.from(documented, ([, stage]) => stage)).toEqual([
+  expect(Array.from(table, ([, stage]) => stage)).toEqual([
     "stage",
     ...Array.from(type.matchAll(/"(\w+)"/g), ([, stage]) => stage),
   ]);
@@ -45,3 +46,17 @@ test("the stages of background failures are those of the type", () => {
 function mentioned(files: readonly string[]): Set<string> {
   return new Set(files.flatMap((file) => read(file).match(/\bERR_SSE_[A-Z_]+\b/g) ?? []));
 }
+
+test("each notice of the console has its section, which begins with its words", () => {
+  const sources = globSync("src/**/*.ts", { cwd: root }).filter((file) => /noticeOnce\(/.test(read(file)));
+  const said = sources
+    .map(read)
+    .join("\n")
+    .replace(/\$\{[^}]*\}/g, "…");
+  const sections = read("docs/errors.md").split("## Said once on the console")[1]?.split("\n### ").slice(1) ?? [];
+  const words = sections.map((section) => /^\*(.+?)\*/m.exec(section)?.[1] ?? section);
+  const inCode = words.map((text) => text.replace("/events", "…").replace("10 s", "… s").replace(/\.$/, "").slice(1));
+  expect(inCode.filter((text) => !said.includes(text))).toEqual([]);
+  const calls = said.match(/^ +noticeOnce\(/gm) ?? [];
+  expect(sections).toHaveLength(calls.length);
+});

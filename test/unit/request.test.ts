@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
-import { openEventSource } from "../../src/adapters/node.ts";
-import { acceptsEventStream, EventSource, type RequestLike } from "../../src/index.ts";
+import { createSSE } from "../../src/adapters/express.ts";
+import { openEventSource, respond } from "../../src/adapters/node.ts";
+import { acceptsEventStream, createHub, EventSource, type RequestLike } from "../../src/index.ts";
 import { openWeb, request } from "../support/web.ts";
 
 /** What the fetch standard asks of a request and nothing more, as small runtimes have it. */
@@ -111,19 +112,64 @@ describe("the wrong kind of request is refused with the way that fits it:", () =
     },
   );
 
+  test("a request of Fastify given to EventSource", () => {
+    const fastifyRequest = { url: "/events", headers: {}, raw: nodeRequest };
+    expect(() => new EventSource(fastifyRequest as never)).toThrow(
+      requestError(/openEventSource\(request, reply\).*sourcecast\/fastify/),
+    );
+  });
+
   test("a web Request given to openEventSource", () => {
     expect(() => openEventSource(request() as never, nodeResponse)).toThrow(requestError(/new EventSource/));
   });
 
   test.each([undefined, null, "req", 5, {}])("something else given to openEventSource: %s", (value) => {
-    expect(() => openEventSource(value as never, nodeResponse)).toThrow(requestError(/first argument/));
+    expect(() => openEventSource(value as never, nodeResponse)).toThrow(requestError(/takes the request of node:http/));
   });
 
-  test.each([undefined, null, {}, new Response()])("no response given to openEventSource: %s", (value) => {
-    expect(() => openEventSource(nodeRequest, value as never)).toThrow(requestError(/second argument/));
+  test.each([undefined, null, {}, 5])("no response given to openEventSource: %s", (value) => {
+    expect(() => openEventSource(nodeRequest, value as never)).toThrow(requestError(/takes the response of node:http/));
   });
 
   test("request and response the wrong way round", () => {
-    expect(() => openEventSource(nodeResponse as never, nodeRequest as never)).toThrow(requestError(/first argument/));
+    expect(() => openEventSource(nodeResponse as never, nodeRequest as never)).toThrow(
+      requestError(/takes the response of node:http/),
+    );
   });
+
+  test.each<[string, () => unknown]>([
+    ["openEventSource", () => openEventSource(nodeRequest, new Response() as never)],
+    ["attach", () => createSSE().attach("ann", new Response() as never)],
+  ])("a web Response given to %s", async (caller, act) => {
+    await expect(async () => act()).rejects.toThrow(
+      requestError(new RegExp(`^${caller}\\(\\) .*routes that return one`)),
+    );
+  });
+
+  test("a web Response given to respond", async () => {
+    await using hub = createHub();
+    await expect(respond(hub, nodeRequest, new Response() as never, { channels: ["a"] })).rejects.toThrow(
+      requestError(/routes that return one/),
+    );
+  });
+
+  test("a reply of Fastify given to openEventSource of sourcecast/node", () => {
+    const [fastifyRequest, reply] = [{ headers: {}, raw: nodeRequest }, { raw: nodeResponse }];
+    expect(() => openEventSource(fastifyRequest as never, reply as never)).toThrow(requestError(/sourcecast\/fastify/));
+  });
+
+  test("a context of Koa given to openEventSource", () => {
+    const context = { headers: {}, url: "/events", req: nodeRequest, res: nodeResponse };
+    expect(() => (openEventSource as (ctx: unknown) => unknown)(context)).toThrow(
+      requestError(/ctx\.req and ctx\.res/),
+    );
+  });
+});
+
+test("a response that is made into JSON, as Express does with what it is given to send, is an error that says what to do", () => {
+  const { response } = openWeb();
+  expect(() => JSON.stringify({ response })).toThrow(
+    expect.objectContaining({ code: "ERR_SSE_REQUEST", message: expect.stringContaining("openEventSource(req, res)") }),
+  );
+  expect(Object.keys(response)).toEqual(Object.keys(new Response()));
 });

@@ -1,0 +1,191 @@
+import { once } from "node:events";
+import { type Server, ServerResponse } from "node:http";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import compression from "compression";
+import express, { type RequestHandler } from "express";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { openEventSource } from "../../src/adapters/node.ts";
+import type { EventSource } from "../../src/index.ts";
+import { Http1Client } from "../support/client.ts";
+import { expectConsole } from "../support/console.ts";
+import { installPackages } from "../support/example.ts";
+
+const fromNpm = { "express-interceptor": "1.2.0", morgan: "1.12.1", "response-time": "2.3.4" };
+let modules: NodeJS.Require;
+beforeAll(async () => {
+  modules = createRequire(join(await installPackages(fromNpm), "here.js"));
+}, 120_000);
+
+let server: Server;
+let client: Http1Client;
+afterEach(async () => {
+  client.leave();
+  server.close();
+  await once(server, "close");
+});
+
+/** Express with `middleware` before its route, and a client that takes gzip. */
+async function open(...middleware: RequestHandler[]): Promise<EventSource> {
+  const routed = Promise.withResolvers<EventSource>();
+  const app = express().use(...middleware);
+  app.get("/events", (req, res) => {
+    routed.resolve(openEventSource(req, res, { headers: { "cache-control": "no-cache" } }));
+  });
+  server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const headers = { "accept-encoding": "gzip" };
+  client = new Http1Client((server.address() as AddressInfo).port, { path: "/events?a=1", headers });
+  return routed.promise;
+}
+
+/** What leaves has time to, and then it is looked at twice. */
+async function aWhile(): Promise<void> {
+  await inReal(50);
+  await vi.advanceTimersByTimeAsync(1_100);
+  await inReal(5);
+  await vi.advanceTimersByTimeAsync(1_100);
+}
+
+// The clock of the watch is a fake one, that of the sockets and compressors is not.
+const { setTimeout: realTimeout } = globalThis;
+const inReal = (time: number) => new Promise((resolve) => realTimeout(resolve, time));
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] }));
+afterEach(() => void vi.useRealTimers());
+
+const interceptor = (isInterceptable: () => boolean): RequestHandler =>
+  modules("express-interceptor")(() => ({
+    isInterceptable,
+    intercept: (body: string, send: (body: string) => void) => send(body),
+  }));
+
+/** The middleware of Express itself, with what it offers for streams taken away. */
+const withoutFlush: RequestHandler = (_req, res, next) => {
+  Reflect.deleteProperty(res, "flush");
+  next();
+};
+
+describe("a middleware that holds back what is written is noticed and named:", () => {
+  test("one that collects the body, by the line of its function", async () => {
+    const lines = expectConsole(
+      /a middleware holds back what is written to \/events: .*express-interceptor\/index\.js:\d+\. Mount it for other routes/,
+    );
+    const source = await open(interceptor(() => true));
+    source.dispatch("t", 1);
+    await aWhile();
+    expect(lines).toHaveLength(1);
+    expect(client.status).toBe(0);
+  });
+
+  test("once, however many connections there are", async () => {
+    const lines = expectConsole();
+    await open(interceptor(() => true));
+    await aWhile();
+    expect(lines).toEqual([]);
+  });
+
+  test("one that compresses and does not flush", async () => {
+    const lines = expectConsole(/compression\/index\.js:\d+/);
+    await open(compression(), withoutFlush);
+    await aWhile();
+    expect(lines).toHaveLength(1);
+  });
+
+  test("one whose function was bound", async () => {
+    const lines = expectConsole(/middleware\.test\.ts/);
+    const pieces: unknown[] = [];
+    await open((_req, res, next) => {
+      res.write = Array.prototype.push.bind(pieces) as never;
+      res.write = function hold(this: unknown[], piece: unknown) {
+        return this.push(piece) > 0;
+      }.bind(pieces);
+      next();
+    });
+    await aWhile();
+    expect(lines).toHaveLength(1);
+  });
+});
+
+describe("nothing is said of", () => {
+  const passing: Record<string, () => RequestHandler[]> = {
+    "compression that is flushed": () => [compression()],
+    "one that leaves event streams alone": () => [interceptor(() => false)],
+    "those that log and measure": () => [
+      modules("morgan")("tiny", { stream: { write() {} } }),
+      modules("response-time")(),
+    ],
+    "several around each other": () => [interceptor(() => false), compression(), modules("response-time")()],
+  };
+  test.each(Object.entries(passing))("%s, and events pass", async (_, middleware) => {
+    const source = await open(...middleware());
+    for (let n = 0; n < 3; n++) {
+      source.dispatch("t", n);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await aWhile();
+    expect(client.body.length).toBeGreaterThan(60);
+    if (client.headers["content-encoding"] === undefined) expect(client.parser.events).toHaveLength(3);
+  });
+
+  test("one that passes bytes on later than the first look, since the program was busy", async () => {
+    await open((_req, res, next) => {
+      const { write } = res;
+      res.write = ((...args: Parameters<typeof write>) => {
+        setImmediate(() => write.apply(res, args));
+        return true;
+      }) as typeof write;
+      next();
+    });
+    vi.advanceTimersByTime(1_100);
+    await client.opened();
+    await aWhile();
+  });
+
+  test("one that holds back a stream which ends before it was looked at", async () => {
+    const pieces: Uint8Array[] = [];
+    const source = await open((_req, res, next) => {
+      const { end } = res;
+      res.write = ((piece: Uint8Array) => pieces.push(piece) > 0) as typeof res.write;
+      res.end = (() => end.call(res, Buffer.concat(pieces), "utf8")) as typeof res.end;
+      next();
+    });
+    source.dispatch("t", 1);
+    await source.close();
+    expect((await client.next()).data).toBe("1");
+    await aWhile();
+  });
+
+  test("a second request on a connection whose first one is not over", async () => {
+    const wrap: RequestHandler = (_req, res, next) => {
+      const { write } = res;
+      res.write = ((...args: Parameters<typeof write>) => write.apply(res, args)) as typeof write;
+      next();
+    };
+    await open(wrap);
+    client.stream.write("GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    await aWhile();
+  });
+});
+
+test("a middleware whose write() returns nothing does not stop the events, nor the bound on a slow reader", async () => {
+  const wrap: RequestHandler = (_req, res, next) => {
+    res.write = ((...args: Parameters<typeof res.write>) => {
+      ServerResponse.prototype.write.apply(res, args);
+    }) as never;
+    next();
+  };
+  const source = await open(wrap);
+  for (let n = 0; n < 3; n++) {
+    source.dispatch("t", n);
+    expect((await client.next()).data).toBe(String(n));
+  }
+  client.pause();
+  let sent = 0;
+  while (source.dispatch("t", "x".repeat(100_000)) && sent < 1_000) {
+    sent++;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(sent).toBeLessThan(1_000);
+  expect(source.closeReason).toBe("overflow");
+});
