@@ -51,10 +51,10 @@ describe("a manager of connections", () => {
     await sse.send("message", "to ann", { to: "ann" });
     await sse.send("message", { to: "all" });
     for (const tab of tabs) {
-      expect((await tab.next()).data).toBe("to ann");
-      expect((await tab.next()).data).toBe('{"to":"all"}');
+      expect((await tab.nextPublished()).data).toBe("to ann");
+      expect((await tab.nextPublished()).data).toBe('{"to":"all"}');
     }
-    expect((await bob.next()).data).toBe('{"to":"all"}');
+    expect((await bob.nextPublished()).data).toBe('{"to":"all"}');
     tabs[0]?.leave();
     await vi.waitFor(() => expect(sse.size).toBe(2));
     expect(sse.has("ann")).toBe(true);
@@ -67,18 +67,18 @@ describe("a manager of connections", () => {
     const { sse, open } = await startApp();
     const first = await open("ann").opened();
     await sse.send("count", 1);
-    const { lastEventId } = await first.next();
+    const { lastEventId } = await first.nextPublished();
     first.leave();
     await vi.waitFor(() => expect(sse.size).toBe(0));
     const ids = [await sse.send("count", 2), await sse.send("count", 3, { to: "ann" })];
     await sse.send("count", "not for ann", { to: "bob" });
     const again = open("ann", { headers: { "last-event-id": lastEventId } });
-    const missed = [await again.next(), await again.next()];
+    const missed = [await again.nextPublished(), await again.nextPublished()];
     expect(missed.map(({ data }) => data)).toEqual(["2", "3"]);
     expect(missed.map((event) => event.lastEventId)).toEqual(ids);
     expect([lastEventId, ...ids].map(offsetOf)).toEqual([1, 2, 3]);
     await sse.send("count", 5);
-    expect((await again.next()).data).toBe("5");
+    expect((await again.nextPublished()).data).toBe("5");
   });
 
   test("an id may be any text, and is never a pattern", async () => {
@@ -89,11 +89,11 @@ describe("a manager of connections", () => {
     await sse.send("message", "for ann", { to: "ann" });
     await sse.send("message", "for the star", { to: "*" });
     await sse.send("message", "for the odd one", { to: "ann/ö\n*" });
-    expect((await star.next()).data).toBe("for the star");
-    expect((await ann.next()).data).toBe("for ann");
-    expect((await odd.next()).data).toBe("for the odd one");
+    expect((await star.nextPublished()).data).toBe("for the star");
+    expect((await ann.nextPublished()).data).toBe("for ann");
+    expect((await odd.nextPublished()).data).toBe("for the odd one");
     await sse.send("message", "for all");
-    for (const client of [star, ann, odd]) expect((await client.next()).data).toBe("for all");
+    for (const client of [star, ann, odd]) expect((await client.nextPublished()).data).toBe("for all");
     expect(() => sse.send("message", 1, { to: "" })).toThrow('The id is ""; pass a string that is not empty');
   });
 
@@ -107,7 +107,7 @@ describe("a manager of connections", () => {
     expect(second.parser.retry).toBeGreaterThanOrEqual(5_000);
     expect(second.parser.events).toEqual([]);
     await sse.send("message", "still here");
-    expect((await first.next()).data).toBe("still here");
+    expect((await first.nextPublished()).data).toBe("still here");
     first.leave();
     await vi.waitFor(() => expect(sse.size).toBe(0));
     const third = await open("bob").opened();
@@ -136,13 +136,13 @@ describe("a manager of connections", () => {
     const first = open("ann");
     await first.opened();
     await sse.send("count", 1);
-    const { lastEventId } = await first.next();
+    const { lastEventId } = await first.nextPublished();
     expect(await first.rest()).toBe("end");
     expect(first.parser.retry).toBeGreaterThan(0);
     expect(sse.size).toBe(0);
     await sse.send("count", 2);
     const again = open("ann", { headers: { "last-event-id": lastEventId } });
-    expect((await again.next()).data).toBe("2");
+    expect((await again.nextPublished()).data).toBe("2");
   });
 
   test("idleTimeout ends those who hear nothing, and no others", async () => {
@@ -174,7 +174,7 @@ describe("a manager of connections", () => {
       source?.dispatch("welcome", { user });
     });
     const client = open("ann");
-    expect(await client.next()).toMatchObject({ type: "welcome", data: '{"user":"ann"}' });
+    expect(await client.nextPublished()).toMatchObject({ type: "welcome", data: '{"user":"ann"}' });
     expect(client.headers["x-own"]).toBe("yes");
   });
 
@@ -192,7 +192,7 @@ describe("a manager of connections", () => {
     const client = await open("ann").opened();
     expect(await sse.send("nothing", undefined)).toBeNull();
     await sse.send(undefined, null);
-    expect(await client.next()).toMatchObject({ type: "message", data: "null" });
+    expect(await client.nextPublished()).toMatchObject({ type: "message", data: "null" });
   });
 
   test("a send that fails rejects, and is told to onError where nobody waits", async () => {

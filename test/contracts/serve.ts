@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Client, type ClientRequest, Http1Client } from "../support/client.ts";
 import { root } from "../support/package.ts";
-import type { ParsedEvent } from "../support/parser.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 import { eventually, within } from "../support/within.ts";
 
@@ -162,7 +161,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       await subscribed(1);
       await report("/publish");
       const ids: string[] = [];
-      while (ids.length < 3) ids.push((await news(first)).lastEventId);
+      while (ids.length < 3) ids.push((await first.nextPublished()).lastEventId);
       expect(new Set(ids).size).toBe(3);
       first.leave();
       await subscribed(0);
@@ -172,7 +171,8 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       const byHeader = open("/hub", { headers: { "last-event-id": second } });
       const byQuery = open(`/hub?lastEventId=${encodeURIComponent(second)}`);
       for (const client of [byHeader, byQuery]) {
-        for (const n of expected) expect(await news(client)).toMatchObject({ type: "headline", data: `{"n":${n}}` });
+        for (const n of expected)
+          expect(await client.nextPublished()).toMatchObject({ type: "headline", data: `{"n":${n}}` });
       }
     });
 
@@ -242,7 +242,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       await subscribed(2);
       await report("/publish");
       await failing.rest();
-      expect((await news(other)).data).toBe('{"n":1}');
+      expect((await other.nextPublished()).data).toBe('{"n":1}');
       expect((await state()).errors).toEqual(["filter: The filter failed"]);
     });
 
@@ -300,14 +300,6 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
 
     async function subscribed(count: number): Promise<void> {
       await eventually(`${count} follow`, state, ({ subscribers }) => subscribers === count);
-    }
-
-    /** The next event that the application published; the hub may tell the position in between. */
-    async function news(client: Client): Promise<ParsedEvent> {
-      for (;;) {
-        const event = await client.next();
-        if (!event.type.startsWith("sse:")) return event;
-      }
     }
 
     async function left(): Promise<void> {

@@ -51,6 +51,14 @@ export abstract class Client {
     return event;
   }
 
+  /** The next event that the application published: a hub may tell the position in between. */
+  async nextPublished(): Promise<ParsedEvent> {
+    for (;;) {
+      const event = await this.next();
+      if (!event.type.startsWith("sse:")) return event;
+    }
+  }
+
   async rest(): Promise<"end" | "cut"> {
     await this.until(() => this.ended !== null);
     return this.ended as "end" | "cut";
