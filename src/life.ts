@@ -1,3 +1,5 @@
+import type { ServerSentEvent } from "./event.ts";
+
 /**
  * Why a source is closed: `"closed"` by the application unless it gave a reason of its own, `"disconnected"` by the client
  * or the network, `"overflow"` because the client read too slowly, `"stalled"` because it stopped reading, `"unread"`
@@ -56,4 +58,53 @@ const lifeEvents: ReadonlySet<string> = new Set(["open", "close", "error", "over
 /** A wire event of such a type is written but not heard locally: the two are never mixed up. */
 export function isLifeEvent(type: string): type is keyof SourceEventMap {
   return lifeEvents.has(type);
+}
+
+/** Has a life event heard. It is made only where somebody listens. */
+export let emit: (target: LifeTarget, type: keyof SourceEventMap, make: () => Event) => void;
+
+/** Keeps what happens while the target is made, when nobody can listen yet, for the first who does; `null` when it is over. */
+export let keep: (target: LifeTarget, happened: Happened | null) => void;
+
+interface Happened {
+  readonly type: keyof SourceEventMap;
+  make(): Event;
+}
+
+/** An `EventTarget` that knows to which types anybody listens. */
+export class LifeTarget extends EventTarget {
+  #heard: Set<string> | null = null;
+  #kept: Happened | null = null;
+
+  static {
+    emit = (target, type, make) => {
+      // Not through the method of a class above, which may write what it is given.
+      if (target.#heard?.has(type)) EventTarget.prototype.dispatchEvent.call(target, make());
+    };
+    keep = (target, happened) => {
+      target.#kept = happened;
+    };
+  }
+
+  override addEventListener<K extends keyof SourceEventMap>(
+    type: K,
+    listener: ((this: this, event: SourceEventMap[K]) => void) | { handleEvent(event: SourceEventMap[K]): void } | null,
+    options?: ListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: ((this: this, event: ServerSentEvent) => void) | { handleEvent(event: ServerSentEvent): void } | null,
+    options?: ListenerOptions,
+  ): void;
+  override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
+    super.addEventListener(type, listener as (event: Event) => void, options);
+    this.#heard ??= new Set();
+    if (this.#heard.has(type)) return;
+    this.#heard.add(type);
+    if (type === this.#kept?.type) queueMicrotask(() => this.#catchUp());
+  }
+
+  #catchUp(): void {
+    if (this.#kept !== null) emit(this, this.#kept.type, this.#kept.make);
+  }
 }
