@@ -15,7 +15,7 @@ export interface UnitTests {
 
 /**
  * Writes one module for each file of test/unit to `folder`, with all that it imports in it but the modules of Node, and
- * returns their names in it: `hub/limits.test.js`. Each module has the sources of the package for itself, as a process of its own would.
+ * returns their names in it: `hub/limits.test.mjs`. Each module has the sources of the package for itself, as a process of its own would.
  */
 export async function bundleUnitTests(folder: string): Promise<string[]> {
   const files = globSync("**/*.test.ts", { cwd: join(root, "test/unit") }).sort();
@@ -24,7 +24,7 @@ export async function bundleUnitTests(folder: string): Promise<string[]> {
 }
 
 function moduleOf(file: string): string {
-  return file.replace(/\.ts$/, ".js");
+  return file.replace(/\.ts$/, ".mjs");
 }
 
 async function bundle(file: string, outfile: string): Promise<void> {

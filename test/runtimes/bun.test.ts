@@ -1,0 +1,20 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { exampleSuite } from "../contracts/example.ts";
+import { serveSuite } from "../contracts/serve.ts";
+import { startExample, startFixture } from "../support/fixture.ts";
+import { runQuietly } from "../support/run.ts";
+import { bun } from "../support/runtimes.ts";
+import { exceptions } from "./exceptions.ts";
+import { unitSuite, withProgram } from "./unit.ts";
+
+unitSuite("Bun", withProgram(bun), exceptions.Bun);
+serveSuite("Bun.serve", () => startFixture("bun", { program: bun }));
+exampleSuite("Bun", () => startExample("bun"));
+
+test("the log on SQLite keeps its contract on Bun, with bun:sqlite", async () => {
+  const output = await runQuietly(bun, [join(import.meta.dirname, "fixtures/sqlite-bun.ts")]);
+  const { tests, failed } = JSON.parse(output);
+  expect(failed).toEqual([]);
+  expect(tests).toBeGreaterThan(40);
+});

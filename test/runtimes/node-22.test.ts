@@ -1,0 +1,3 @@
+import { nodeSuite } from "./node.ts";
+
+nodeSuite("22.23.3");

@@ -1,0 +1,3 @@
+import { nodeSuite } from "./node.ts";
+
+nodeSuite("26.10.0");
