@@ -34,13 +34,16 @@ const lockDeadline = 240_000;
 export interface InstallOptions {
   /** Other versions than the example's own, for a second installation beside the first. */
   versions?: Record<string, string>;
+  /** Packages beside its own, by their versions: plugins that not every user has. */
+  packages?: Record<string, string>;
   /** Files or folders that the tests put beside the example's own. */
   files?: readonly string[];
 }
 
 /** Copies and installs an example. Nothing is downloaded where that was done before with the same versions. */
 export async function installExample(name: string, options: InstallOptions = {}): Promise<Example> {
-  const folder = join(cache, [name, ...Object.entries(options.versions ?? {}).flat()].join("+").replaceAll("/", "-"));
+  const others = Object.entries({ ...options.versions, ...options.packages });
+  const folder = join(cache, [name, ...others.flat()].join("+").replaceAll("/", "-"));
   mkdirSync(folder, { recursive: true });
   const unlock = await lock(`${folder}.lock`);
   try {
@@ -123,7 +126,11 @@ interface Manifest {
 }
 
 /** A fresh copy of everything but what was installed or built. */
-function copyExample(name: string, folder: string, { versions = {}, files = [] }: InstallOptions): Manifest {
+function copyExample(
+  name: string,
+  folder: string,
+  { versions = {}, packages = {}, files = [] }: InstallOptions,
+): Manifest {
   for (const entry of readdirSync(folder)) {
     if (!["node_modules", ".installed", ".unpacked"].includes(entry)) {
       rmSync(join(folder, entry), { recursive: true, force: true });
@@ -140,6 +147,7 @@ function copyExample(name: string, folder: string, { versions = {}, files = [] }
       if (group && versions[dependency]) group[dependency] = versions[dependency];
     }
   }
+  manifest.dependencies = { ...manifest.dependencies, ...packages };
   return manifest;
 }
 
