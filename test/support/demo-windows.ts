@@ -1,64 +1,45 @@
 /** Windows of the demo in a real browser, and what people do in them. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Browser, BrowserContextOptions, ElementHandle, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { afterAll, afterEach, beforeAll } from "vitest";
 import { launchChromium } from "./browser.ts";
-import { type Demo, type DemoOptions, startDemo } from "./demo.ts";
+import type { DemoOptions } from "./demo.ts";
+import { type DemoServer, useDemoServer } from "./demo-server.ts";
 
 /** What the browser says of a server that is away and of a lock that somebody else has. */
 const expected = /ERR_|htmx:sseError|\[object Event\]|409 \(Conflict\)/;
 
-export interface DemoFixture {
-  readonly demo: Demo;
-  /** Kills the server without a warning. */
-  kill(): Promise<void>;
-  /** Starts it again, at the same address and on the same log. */
-  start(options?: Partial<DemoOptions>): Promise<void>;
+export interface DemoFixture extends Omit<DemoServer, "complaints"> {
   /** Opens a window in a session of its own, connected. */
   open(options?: BrowserContextOptions, browser?: Browser): Promise<Page>;
 }
 
 /** A browser for the file, and a server for each test, which fails on errors that a page or the server prints. */
 export function useDemo(options: Partial<DemoOptions> = {}): DemoFixture {
+  const server = useDemoServer(options);
   let browser: Browser;
-  let folder: string;
-  let demo: Demo;
-  let complaints: string[];
 
   beforeAll(async () => {
     browser = await launchChromium();
   });
   afterAll(() => browser.close());
-  beforeEach(async () => {
-    complaints = [];
-    folder = await mkdtemp(join(tmpdir(), "sourcecast-demo-"));
-    demo = await startDemo({ database: join(folder, "demo.db"), ...options });
-  });
   afterEach(async () => {
     for (const context of browser.contexts()) await context.close();
-    await demo.kill();
-    await rm(folder, { recursive: true });
-    expect([...complaints, demo.log().replace(/^The demo is at .*\n/, "")]).toEqual([""]);
   });
 
   return {
     get demo() {
-      return demo;
+      return server.demo;
     },
-    kill: () => demo.kill(),
-    async start(changes = {}) {
-      demo = await startDemo({ database: join(folder, "demo.db"), port: demo.port, ...options, ...changes });
-    },
+    kill: server.kill,
+    start: server.start,
     async open(contextOptions = {}, from = browser) {
       const page = await (await from.newContext(contextOptions)).newPage();
       page.setDefaultTimeout(15_000);
-      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("pageerror", (error) => server.complaints.push(String(error)));
       page.on("console", (message) => {
-        if (message.type() === "error" && !expected.test(message.text())) complaints.push(message.text());
+        if (message.type() === "error" && !expected.test(message.text())) server.complaints.push(message.text());
       });
-      await page.goto(demo.address);
+      await page.goto(server.demo.address);
       await connected(page);
       return page;
     },
