@@ -1,5 +1,5 @@
 /** The main path of the demo in Firefox: two windows, a lock, a chat, a server that is killed. */
-import type { Browser, Page } from "puppeteer-core";
+import type { Browser, BrowserContext, Page } from "puppeteer-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { useDemoServer } from "../support/demo-server.ts";
 import { launchFirefox } from "../support/firefox.ts";
@@ -73,9 +73,29 @@ test("a window that was offline catches up, in order and without a word twice", 
   expect(await messages(bob)).toEqual(said);
 });
 
-/** A window in a session of its own, connected. */
-async function open(): Promise<Page> {
-  const page = await (await browser.createBrowserContext()).newPage();
+test("a page that one goes back to is connected again, and shows what was said meanwhile", async () => {
+  const [ada, bob] = [await open(), await open()];
+  await bob.goto("about:blank");
+  await say(ada, "Have you gone?");
+  await bob.goBack();
+  await connected(bob);
+  await hears(bob, "Have you gone?");
+  await say(ada, "You are back");
+  await hears(bob, "You are back");
+});
+
+test("the windows of one browser leave each other connections enough to post", async () => {
+  const first = await open();
+  for (let count = 2; count <= 5; count++) {
+    const next = await open(first.browserContext());
+    await say(next, `From window ${count}`);
+    await hears(first, `From window ${count}`);
+  }
+});
+
+/** A window, connected; in a session of its own unless one is given. */
+async function open(session?: BrowserContext): Promise<Page> {
+  const page = await (session ?? (await browser.createBrowserContext())).newPage();
   page.setDefaultTimeout(15_000);
   page.on("pageerror", (error) => server.complaints.push(String(error)));
   page.on("console", (message) => {
