@@ -1,14 +1,16 @@
-import { now, reached, unrefTimeout } from "../../clock.ts";
+import { now } from "../../clock.ts";
 import { makeEpoch, type NewEntry } from "../../logs/log.ts";
 import { findEnds } from "../ends.ts";
 import type { Feed } from "../feed.ts";
 import type { OnError } from "../options.ts";
 import type { Counters } from "../stats.ts";
 import type { Subscription } from "../subscription.ts";
-import { Attendance, type Attendee } from "./attendance.ts";
+import { Alarm } from "./alarm.ts";
+import { Attendance } from "./attendance.ts";
 import { Change, type Transition } from "./change.ts";
 import { Ledger } from "./ledger.ts";
 import { type Member, type ResolvedPresence, readMember } from "./options.ts";
+import { batch, type Place, paceOf, planChange, type Self } from "./plan.ts";
 import { type Cell, isMember, placeOf, type Roster } from "./roster.ts";
 
 /** What presence needs of its hub. */
@@ -20,17 +22,8 @@ export interface PresenceContext {
   readonly maxSize: number;
 }
 
-/** Most cells that are written at a time. */
-const batch = 256;
-
 /** How long to wait after a failure. */
 const pause = 1_000;
-
-/** Longer waits are made of several. */
-const longestWait = 24 * 3_600_000;
-
-/** Where a member is or was. */
-type Place = Pick<Attendee, "channel" | "id">;
 
 /**
  * Who is on which channel, over all processes that share the log.
@@ -47,13 +40,13 @@ export class Presence {
   readonly #process: string = makeEpoch();
   readonly #attendance: Attendance;
   readonly #ledger: Ledger;
+  readonly #self: Self;
+  readonly #alarm = new Alarm(() => this.#settle());
   /** Where the log may not say what it should, by place. */
   readonly #unsettled = new Map<string, Place>();
   /** The roster that all attendees have been compared with. */
   #compared: Roster | null = null;
   #settling: Promise<void> | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #wakesAt = 0;
   #pausedUntil = 0;
   #closed = false;
 
@@ -61,6 +54,7 @@ export class Presence {
     this.#context = context;
     this.#options = options;
     this.#attendance = new Attendance(options.grace, (attendee) => this.#unsettle(attendee));
+    this.#self = { process: this.#process, lease: options.lease, attendance: this.#attendance };
     this.#ledger = new Ledger(context.feed, this.#process, options.lease, (cell) => this.#changed(cell));
   }
 
@@ -95,7 +89,7 @@ export class Presence {
   /** Leaves the members to the other processes, which let those go who do not come to one of them within their grace. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#alarm.stop();
     this.#ledger.release();
     await this.#settling;
     const { roster } = this.#ledger;
@@ -134,7 +128,7 @@ export class Presence {
         const roster = await this.#ledger.load();
         if (this.#closed) break;
         const places = this.#nextPlaces(roster);
-        const change = this.#plan(roster, places);
+        const change = planChange(roster, this.#ledger.through, this.#self, places);
         if (change.size > 0) await this.#write(change, places);
         else if (this.#unsettled.size === 0) break;
       }
@@ -155,38 +149,6 @@ export class Presence {
     const places = [...this.#unsettled.values()].slice(0, batch);
     for (const place of places) this.#unsettled.delete(placeOf(place.channel, place.id));
     return places;
-  }
-
-  /** What makes the log say that the attendees of these places are here, that others are not, and that this process lives. */
-  #plan(roster: Roster, places: readonly Place[]): Change {
-    const change = new Change(roster, this.#ledger.through);
-    const time = now();
-    const mine = roster.processes.get(this.#process);
-    const { lease } = this.#options;
-    if (this.#attendance.size > 0 && (mine?.key === undefined || time >= mine.seen + lease / 3)) {
-      change.renew({ process: this.#process, lease }, mine?.key);
-    }
-    for (const place of places) this.#planPlace(change, place);
-    for (const other of roster.processes.values()) {
-      const isOver = other === mine ? this.#attendance.size === 0 : time >= other.seen + other.lease;
-      if (isOver) change.release(other, batch);
-    }
-    return change;
-  }
-
-  #planPlace(change: Change, { channel, id }: Place): void {
-    const cells = [...change.roster.cellsOf(channel, id)];
-    const [own, ...surplus] = cells.filter(({ process }) => process === this.#process);
-    const attendee = this.#attendance.find(channel, id);
-    for (const cell of surplus) change.free(cell);
-    if (attendee === undefined) {
-      if (own !== undefined) change.free(own);
-    } else if (own === undefined) {
-      const since = Math.min(attendee.since, ...cells.map((cell) => cell.since));
-      change.add({ process: this.#process, channel, id, data: attendee.data, since });
-    } else if (JSON.stringify(own.data) !== JSON.stringify(attendee.data)) {
-      change.replace(own, attendee.data);
-    }
   }
 
   async #write(change: Change, places: readonly Place[]): Promise<void> {
@@ -213,24 +175,9 @@ export class Presence {
     );
   }
 
-  /** Sees to it that what is due next is looked at; without a timer where nothing ever is. */
+  /** Sees to it that what is due next is looked at. */
   #schedule(): void {
-    if (this.#closed || this.#settling !== null) return;
-    const due = Math.max(this.#due, this.#pausedUntil);
-    const isNever = due === Number.POSITIVE_INFINITY;
-    // A timer that is too early finds nothing to do and sets the next one.
-    if (this.#timer !== undefined && !isNever && this.#wakesAt <= due) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (isNever) return;
-    const time = now();
-    const moment = Math.min(Math.max(due, time), time + longestWait);
-    this.#wakesAt = moment;
-    this.#timer = unrefTimeout(() => {
-      this.#timer = undefined;
-      reached(moment);
-      this.#settle();
-    }, moment - time);
+    if (!this.#closed && this.#settling === null) this.#alarm.set(Math.max(this.#due, this.#pausedUntil));
   }
 
   get #due(): number {
@@ -240,7 +187,7 @@ export class Presence {
     for (const { process, seen, lease } of roster?.processes.values() ?? []) {
       const isOurs = process === this.#process;
       if (isOurs && this.#attendance.size === 0) return 0;
-      due = Math.min(due, seen + (isOurs ? this.#options.lease / 3 : lease));
+      due = Math.min(due, seen + (isOurs ? paceOf(this.#options.lease) : lease));
     }
     return due;
   }
