@@ -15,6 +15,7 @@ const mainPackage = {
   oak: "@oakserver/oak",
   sveltekit: "@sveltejs/kit",
   "ts-rest": "@ts-rest/express",
+  workers: "wrangler",
 };
 
 /** The README with its table as it has to be. @param {string} readme */

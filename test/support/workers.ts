@@ -11,6 +11,8 @@ export interface WorkerOptions {
   /** What the runtime is to do as it did then. @default that of the examples */
   compatibilityDate?: string;
   compatibilityFlags?: readonly string[];
+  /** Bound as text, and what `process.env` has. */
+  env?: Record<string, string>;
   /** Modules of the worker that are not bundled, by their names, as paths in its folder. */
   modules?: readonly string[];
   /** Where `package.json` and installed packages are found. @default the folder of the worker */
@@ -53,8 +55,10 @@ export async function workerd(): Promise<string> {
 
 /** In the language of workerd's configuration. Workers reach nothing but themselves. */
 function configuration(folder: string, options: WorkerOptions): string {
-  const { objects, compatibilityFlags = [], modules = [] } = options;
+  const { objects, compatibilityFlags = [], modules = [], env = {} } = options;
   const module = (name: string): string => `(name = ${text(name)}, esModule = embed ${text(name)})`;
+  const bindings = Object.entries(env).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  if (objects !== undefined) bindings.push(`(name = "OBJECTS", durableObjectNamespace = ${text(objects)})`);
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -68,6 +72,7 @@ const worker :Workerd.Worker = (
   modules = [${["main.js", ...modules].map(module).join(", ")}],
   compatibilityDate = ${text(options.compatibilityDate ?? compatibilityDate)},
   compatibilityFlags = [${compatibilityFlags.map(text).join(", ")}],
+  bindings = [${bindings.join(", ")}],
   ${objects === undefined ? "" : objectSettings(objects)}
 );
 `;
@@ -75,8 +80,7 @@ const worker :Workerd.Worker = (
 
 function objectSettings(className: string): string {
   return `durableObjectNamespaces = [(className = ${text(className)}, uniqueKey = "objects", enableSql = true)],
-  durableObjectStorage = (localDisk = "storage"),
-  bindings = [(name = "OBJECTS", durableObjectNamespace = ${text(className)})],`;
+  durableObjectStorage = (localDisk = "storage"),`;
 }
 
 function text(value: string): string {
