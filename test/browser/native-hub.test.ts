@@ -37,7 +37,7 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
   const follow = (): Promise<NativeClient> => NativeClient.open(tab, "/news");
   const say = (...texts: string[]) => Promise.all(texts.map((text) => hub.channel("news").dispatchMessage(text)));
   const begin = (options: HubOptions = {}): void => {
-    ({ hub } = openHub({ retry: 600, ...options }));
+    ({ hub } = openHub({ retry: 500, ...options }));
   };
 
   /** A client that has heard of its position. */
@@ -102,25 +102,19 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
   test("what the log has no longer is declared, once", async () => {
     begin({ log: memoryLog({ maxEvents: 2 }) });
     const client = await settled();
-    await say("one");
-    await client.hears("message", "one");
     server.cut();
-    const cursors = await say("two", "three", "four", "five");
-    await client.hears("message", "five");
+    await say("one", "two", "three");
+    // What is left is for others: no event brings the client past the gap, only the gap itself.
+    for (const text of ["four", "five"]) await hub.channel("elsewhere").dispatchMessage(text);
+    const gap = await client.hears("sse:gap");
+    expect(JSON.parse(gap.data ?? "")).toMatchObject({ missed: 3, reason: "trimmed" });
     server.cut();
     await client.opens(3);
     await say("six");
     await client.hears("message", "six");
     const heard = (await client.heard()).filter(({ type }) => type !== "sse:checkpoint");
-    expect(heard.map(({ type, data }) => (type === "message" ? data : type))).toEqual([
-      "one",
-      "sse:gap",
-      "four",
-      "five",
-      "six",
-    ]);
-    expect(JSON.parse(heard[1]?.data ?? "")).toMatchObject({ missed: 2, reason: "trimmed" });
-    expect(server.asked[2]?.[1]).toBe(cursors[3]);
+    expect(heard.map(({ type }) => type)).toEqual(["sse:gap", "message"]);
+    expect(server.asked[2]?.[1]).toBe(gap.lastEventId);
   });
 
   test("a log that is not the one it knows is declared, once", async () => {
@@ -170,25 +164,25 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
   test("a server that is killed and started again has lost nothing", async () => {
     const [path, port] = [file(), await freePort()];
     const start = () => ServerProcess.start({ args: [newsServer, path, String(port)], cwd: root, port });
-    let process = await start();
-    onTestFinished(async () => void (await process.stop("SIGKILL")));
+    let news = await start();
+    onTestFinished(async () => void (await news.stop("SIGKILL")));
     // Any page of it but the one that has a client of its own.
-    await tab.goto(`${process.origin}/state`);
+    await tab.goto(`${news.origin}/state`);
     const client = await NativeClient.open(tab, "/events");
     await client.hears("sse:checkpoint");
     const acknowledged: [string, string][] = [];
     const post = async (text: string): Promise<void> => {
-      const answer = await fetch(`${process.origin}/publish`, { method: "POST", body: text });
+      const answer = await fetch(`${news.origin}/publish`, { method: "POST", body: text });
       acknowledged.push([text, (await answer.json()).cursor]);
     };
-    for (let round = 1; round <= 4; round++) {
+    for (let round = 1; round <= 3; round++) {
       for (const text of ["one", "two", "three"]) await post(`${text} of round ${round}`);
       if (round === 2) await client.hears("message", "three of round 2");
-      await process.stop("SIGKILL");
-      process = await start();
+      await news.stop("SIGKILL");
+      news = await start();
       await post(`on the server of round ${round}`);
     }
-    await client.hears("message", "on the server of round 4");
+    await client.hears("message", "on the server of round 3");
     const heard = (await client.heard()).filter(({ type }) => type !== "sse:checkpoint");
     expect(heard.map(({ data, lastEventId }) => [data, lastEventId])).toEqual(acknowledged);
   });

@@ -36,7 +36,7 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
 
   function serve(on: PageServer, options: SourceOptions, opened: (source: Source) => void = () => {}): void {
     on.routes.set("/stream", (req, res) => {
-      const source = openEventSource(req, res, { retry: 600, ...options });
+      const source = openEventSource(req, res, { retry: 500, ...options });
       sources.push(source);
       opened(source);
     });
