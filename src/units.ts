@@ -19,6 +19,15 @@ export function bytes(value: Size, option: string): number {
   return parse(value, option, sizeUnits, 'a number of bytes or a string such as "64kb" or "16mb"');
 }
 
+/** A number of things: a whole one from `least` on, or `Infinity`. `option` names the place in the error of a value that is none. */
+export function wholeNumber(value: number, option: string, least: 0 | 1 = 0): number {
+  if ((Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) && value >= least) return value;
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option ${option} is ${quote(value)}; it takes a whole number, ${least === 0 ? "zero" : "one"} or more`,
+  );
+}
+
 function parse(
   value: number | string,
   option: string,

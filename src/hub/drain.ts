@@ -1,6 +1,6 @@
 import { encodeEvent } from "../encode.ts";
 import { Frame } from "../frame.ts";
-import type { Subscription } from "./subscription.ts";
+import type { Subscription } from "./subscription/subscription.ts";
 
 /**
  * Ends the streams at random moments of a window, each with a reconnection time of its own, so that the clients do not

@@ -1,9 +1,9 @@
 import { now, paceFor, unrefTimeout } from "../clock.ts";
 import { controlFrame } from "../control.ts";
 import { friend } from "../friend.ts";
-import type { Audience } from "./audience.ts";
-import type { ResolvedLimits } from "./limits.ts";
-import type { Subscription } from "./subscription.ts";
+import type { ResolvedLimits } from "./admission/limits.ts";
+import type { Audience } from "./feed/audience.ts";
+import type { Subscription } from "./subscription/subscription.ts";
 
 /**
  * What is to be looked at from time to time: who does not read, who has been here long enough, who may still be here. One

@@ -9,27 +9,27 @@ import { assertRequest, type RequestLike } from "../request.ts";
 import { WebSink } from "../sinks/web.ts";
 import type { EventSource } from "../source.ts";
 import type { Events } from "../typing.ts";
-import { bytes, type Duration, milliseconds } from "../units.ts";
-import { Admission, type Admitted } from "./admission.ts";
-import { Audience } from "./audience.ts";
+import { bytes, type Duration, milliseconds, wholeNumber } from "../units.ts";
+import { Admission, type Admitted } from "./admission/admission.ts";
+import { resolveLimits } from "./admission/limits.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
-import { Checkpoints } from "./checkpoints.ts";
 import { cursorAtTop } from "./cursor.ts";
 import { drainAll } from "./drain.ts";
-import { Feed } from "./feed.ts";
+import { Audience } from "./feed/audience.ts";
+import { Feed } from "./feed/feed.ts";
+import { Ring } from "./feed/ring.ts";
 import { endStream, Housekeeping } from "./housekeeping.ts";
-import { resolveLimits, wholeNumber } from "./limits.ts";
 import { type MeterLike, Meters } from "./meter.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { resolvePresence } from "./presence/options.ts";
 import { Presence } from "./presence/presence.ts";
 import { Publisher } from "./publish.ts";
-import { Pump } from "./pump.ts";
 import { reportError, safely } from "./report.ts";
-import { Ring } from "./ring.ts";
 import { selectionOf } from "./selection.ts";
 import { Counters, type HubStats, takeStats } from "./stats.ts";
-import { Subscription, type SubscriptionContext } from "./subscription.ts";
+import { Checkpoints } from "./subscription/checkpoints.ts";
+import { Pump } from "./subscription/pump.ts";
+import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
 
 /** Opens a subscription on a sink of an adapter's. `null` where the request was answered with something else. */
 export let openSubscription: (

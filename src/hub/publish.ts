@@ -3,7 +3,7 @@ import { assertEvent, refuseReserved, serialize } from "../encode.ts";
 import { quote, SourcecastError, SourcecastTypeError } from "../errors.ts";
 import type { NewEntry } from "../logs/log.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
-import type { Feed } from "./feed.ts";
+import type { Feed } from "./feed/feed.ts";
 import type { PublishOptions } from "./options.ts";
 import type { Counters } from "./stats.ts";
 

@@ -1,5 +1,5 @@
-import type { Audience, Subscriber } from "./audience.ts";
-import type { Ring } from "./ring.ts";
+import type { Audience, Subscriber } from "./feed/audience.ts";
+import type { Ring } from "./feed/ring.ts";
 
 /** What a hub has counted since it was made, and how it stands. All of this process alone. */
 export interface HubStats {

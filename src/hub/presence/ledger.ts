@@ -1,8 +1,8 @@
 import { now, unrefTimeout } from "../../clock.ts";
 import { SourcecastError } from "../../errors.ts";
 import type { NewEntry } from "../../logs/log.ts";
-import type { Feed, Observer } from "../feed.ts";
-import type { RingEntry } from "../ring.ts";
+import type { Feed, Observer } from "../feed/feed.ts";
+import type { RingEntry } from "../feed/ring.ts";
 import type { Change } from "./change.ts";
 import { type Cell, presenceChannel, Roster } from "./roster.ts";
 

@@ -1,10 +1,10 @@
 import { now } from "../../clock.ts";
 import { makeEpoch, type NewEntry } from "../../logs/log.ts";
 import { findEnds } from "../ends.ts";
-import type { Feed } from "../feed.ts";
+import type { Feed } from "../feed/feed.ts";
 import type { OnError } from "../options.ts";
 import type { Counters } from "../stats.ts";
-import type { Subscription } from "../subscription.ts";
+import type { Subscription } from "../subscription/subscription.ts";
 import { Alarm } from "./alarm.ts";
 import { Attendance } from "./attendance.ts";
 import { Change, type Transition } from "./change.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { Topics } from "../../../src/hub/topics.ts";
+import { Topics } from "../../../src/hub/feed/topics.ts";
 import { SourcecastTypeError } from "../../../src/index.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 

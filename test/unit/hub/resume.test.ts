@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Cursor, formatCursor, parseCursor } from "../../../src/hub/cursor.ts";
-import { decideResume } from "../../../src/hub/resume.ts";
+import { decideResume } from "../../../src/hub/subscription/resume.ts";
 import type { Head } from "../../../src/logs/log.ts";
 
 const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);

@@ -1,16 +1,16 @@
-import { Connection } from "../connection.ts";
-import type { Log, Selection } from "../logs/log.ts";
-import type { ResolvedOptions } from "../options.ts";
-import { type Answer, refuse, sendAway, streamHeaders, turnAway } from "../refusal.ts";
-import { type RequestLike, readLastEventId } from "../request.ts";
-import type { Sink } from "../sinks/sink.ts";
-import { EventSource } from "../source.ts";
-import { parseCursor } from "./cursor.ts";
-import { isOver } from "./ends.ts";
+import { Connection } from "../../connection.ts";
+import type { Log, Selection } from "../../logs/log.ts";
+import type { ResolvedOptions } from "../../options.ts";
+import { type Answer, refuse, sendAway, streamHeaders, turnAway } from "../../refusal.ts";
+import { type RequestLike, readLastEventId } from "../../request.ts";
+import type { Sink } from "../../sinks/sink.ts";
+import { EventSource } from "../../source.ts";
+import { parseCursor } from "../cursor.ts";
+import { isOver } from "../ends.ts";
+import type { Authorize, OnError, SubscribeOptions } from "../options.ts";
+import type { Counters } from "../stats.ts";
 import { Places, type ResolvedLimits } from "./limits.ts";
-import type { Authorize, OnError, SubscribeOptions } from "./options.ts";
 import { Permissions } from "./permissions.ts";
-import type { Counters } from "./stats.ts";
 
 /** What admission needs of its hub. */
 export interface AdmissionContext {

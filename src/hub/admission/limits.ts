@@ -1,6 +1,5 @@
-import { quote, SourcecastTypeError } from "../errors.ts";
-import { bytes, milliseconds } from "../units.ts";
-import type { Limits } from "./options.ts";
+import { bytes, milliseconds, wholeNumber } from "../../units.ts";
+import type { Limits } from "../options.ts";
 
 /** {@link Limits} checked and with their defaults, times in milliseconds and sizes in bytes. */
 export type ResolvedLimits = { readonly [name in keyof Limits]-?: number };
@@ -16,15 +15,6 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
       limits.lifetime === undefined ? Number.POSITIVE_INFINITY : milliseconds(limits.lifetime, "limits.lifetime"),
     stall: milliseconds(limits.stall ?? "30s", "limits.stall"),
   };
-}
-
-/** @throws {SourcecastTypeError} for an option that is neither a whole number from `least` on nor `Infinity`. */
-export function wholeNumber(value: number, option: string, least: 0 | 1 = 0): number {
-  if ((Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) && value >= least) return value;
-  throw new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    `The option ${option} is ${quote(value)}; it takes a whole number, ${least === 0 ? "zero" : "one"} or more`,
-  );
 }
 
 /** Counts connections, in total and by key. A place that is taken is given back exactly once. */

@@ -1,8 +1,8 @@
-import { friend } from "../friend.ts";
-import { type LogEntry, selects } from "../logs/log.ts";
+import { friend } from "../../friend.ts";
+import { type LogEntry, selects } from "../../logs/log.ts";
+import type { RingEntry } from "../feed/ring.ts";
 import { begin } from "./begin.ts";
 import { declareGap, declareReset } from "./loss.ts";
-import type { RingEntry } from "./ring.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** How many entries are asked of the log at a time. */

@@ -1,18 +1,18 @@
-import { now } from "../clock.ts";
-import type { Frame } from "../frame.ts";
-import { type Follower, friend } from "../friend.ts";
-import type { LogEntry, Selection } from "../logs/log.ts";
-import type { RequestLike } from "../request.ts";
-import type { EventSource } from "../source.ts";
-import type { Admitted } from "./admission.ts";
-import type { Audience, Subscriber } from "./audience.ts";
+import { now } from "../../clock.ts";
+import type { Frame } from "../../frame.ts";
+import { type Follower, friend } from "../../friend.ts";
+import type { LogEntry, Selection } from "../../logs/log.ts";
+import type { RequestLike } from "../../request.ts";
+import type { EventSource } from "../../source.ts";
+import type { Admitted } from "../admission/admission.ts";
+import type { Permissions } from "../admission/permissions.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Audience, Subscriber } from "../feed/audience.ts";
+import type { Feed } from "../feed/feed.ts";
+import { frameOfEntry, type RingEntry } from "../feed/ring.ts";
+import type { FailureStage, HubOptions, OnError, SubscribeOptions, TakeSnapshot } from "../options.ts";
+import type { Counters } from "../stats.ts";
 import type { Checkpoints, Newcomer } from "./checkpoints.ts";
-import type { Cursor } from "./cursor.ts";
-import type { Feed } from "./feed.ts";
-import type { FailureStage, HubOptions, OnError, SubscribeOptions, TakeSnapshot } from "./options.ts";
-import type { Permissions } from "./permissions.ts";
-import { frameOfEntry, type RingEntry } from "./ring.ts";
-import type { Counters } from "./stats.ts";
 
 /** What a subscription needs of its hub. */
 export interface SubscriptionContext {

@@ -1,4 +1,4 @@
-import type { Selection } from "../logs/log.ts";
+import type { Selection } from "../../logs/log.ts";
 
 /** Who follows which channel: found by name and by prefix, without looking at anybody else. */
 export class Topics<T> {

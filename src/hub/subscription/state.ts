@@ -1,6 +1,6 @@
-import type { Frame } from "../frame.ts";
-import { findEnds } from "./ends.ts";
-import { frameOfEntry, stateFrameOfEntry } from "./ring.ts";
+import type { Frame } from "../../frame.ts";
+import { findEnds } from "../ends.ts";
+import { frameOfEntry, stateFrameOfEntry } from "../feed/ring.ts";
 import type { Subscription } from "./subscription.ts";
 
 // For a client that does not get the entries behind `after` up to `upTo`. Frames without ids: they are where the channels

@@ -1,5 +1,5 @@
-import type { Head, Log, Selection, Tail, TailBatch } from "../logs/log.ts";
-import type { OnError } from "./options.ts";
+import type { Head, Log, Selection, Tail, TailBatch } from "../../logs/log.ts";
+import type { OnError } from "../options.ts";
 import type { Ring, RingEntry } from "./ring.ts";
 
 /**

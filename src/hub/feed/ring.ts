@@ -1,7 +1,7 @@
-import { encodeEvent } from "../encode.ts";
-import { Frame } from "../frame.ts";
-import type { LogEntry } from "../logs/log.ts";
-import { formatCursor } from "./cursor.ts";
+import { encodeEvent } from "../../encode.ts";
+import { Frame } from "../../frame.ts";
+import type { LogEntry } from "../../logs/log.ts";
+import { formatCursor } from "../cursor.ts";
 
 /** An entry with the frame that all connections share. */
 export interface RingEntry {

@@ -1,9 +1,9 @@
-import { unrefTimeout } from "../clock.ts";
-import { controlFrame } from "../control.ts";
-import { encodeEvent } from "../encode.ts";
-import { Frame } from "../frame.ts";
-import { cursorAtTop } from "./cursor.ts";
-import type { Ring } from "./ring.ts";
+import { unrefTimeout } from "../../clock.ts";
+import { controlFrame } from "../../control.ts";
+import { encodeEvent } from "../../encode.ts";
+import { Frame } from "../../frame.ts";
+import { cursorAtTop } from "../cursor.ts";
+import type { Ring } from "../feed/ring.ts";
 
 /** How long after it came a newcomer that has heard nothing is told where it is, in milliseconds. */
 const patience = 250;

@@ -1,10 +1,10 @@
-import { type ControlType, controlFrame, type Gap } from "../control.ts";
-import { quote, SourcecastTypeError } from "../errors.ts";
-import { encodeFrame } from "../event.ts";
-import type { Frame } from "../frame.ts";
+import { type ControlType, controlFrame, type Gap } from "../../control.ts";
+import { quote, SourcecastTypeError } from "../../errors.ts";
+import { encodeFrame } from "../../event.ts";
+import type { Frame } from "../../frame.ts";
+import { type Cursor, cursorAtTop, formatCursor, parseCursor } from "../cursor.ts";
+import type { Loss } from "../options.ts";
 import { checkpointFrame } from "./checkpoints.ts";
-import { type Cursor, cursorAtTop, formatCursor, parseCursor } from "./cursor.ts";
-import type { Loss } from "./options.ts";
 import type { ResetReason } from "./resume.ts";
 import { endsBetween, tellAll, valuesBetween } from "./state.ts";
 import type { Subscription } from "./subscription.ts";

@@ -1,7 +1,7 @@
-import type { Head } from "../logs/log.ts";
+import type { Head } from "../../logs/log.ts";
+import { type Cursor, formatCursor, parseCursor } from "../cursor.ts";
+import { findEnds } from "../ends.ts";
 import { silentPositionFrame } from "./checkpoints.ts";
-import { type Cursor, formatCursor, parseCursor } from "./cursor.ts";
-import { findEnds } from "./ends.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { decideResume } from "./resume.ts";
 import { endsBetween, tellAll, valuesBetween } from "./state.ts";

@@ -1,6 +1,6 @@
-import type { RequestLike } from "../request.ts";
-import type { Authorize, OnError } from "./options.ts";
-import { isInternal } from "./selection.ts";
+import type { RequestLike } from "../../request.ts";
+import type { Authorize, OnError } from "../options.ts";
+import { isInternal } from "../selection.ts";
 
 /** What one connection may follow. The answers are kept until the next time that all is asked for anew. */
 export class Permissions {

@@ -1,6 +1,6 @@
-import type { Selection } from "../logs/log.ts";
-import type { EventSource } from "../source.ts";
-import type { Cursor } from "./cursor.ts";
+import type { Selection } from "../../logs/log.ts";
+import type { EventSource } from "../../source.ts";
+import type { Cursor } from "../cursor.ts";
 import type { Break, Observer } from "./feed.ts";
 import type { Ring, RingEntry } from "./ring.ts";
 import { Topics } from "./topics.ts";
