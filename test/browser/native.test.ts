@@ -81,7 +81,7 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
     expect((await client.hears("message")).data).toBe(text);
   });
 
-  test("a connection that is cut comes back after `retry`, with the id of the last event that had one", async () => {
+  test("a connection that is cut comes back, with the id of the last event that had one", async () => {
     const client = await follow({}, (source) => {
       if (sources.length === 1) source.dispatch("message", "with an id", { id: "a-1" });
       source.dispatch("message", `without one, on ${sources.length}`);
@@ -95,6 +95,19 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
       ["/stream", "a-1"],
     ]);
     expect((await client.told()).filter(({ type }) => type === "error")).toEqual([{ type: "error", state: 0 }]);
+  });
+
+  test("it comes back when `retry` says so, before one that was told nothing", async () => {
+    server.routes.set("/untold", (_req, res) => {
+      res.writeHead(200, { "content-type": "text/event-stream" }).write(": a byte to open with\n\n");
+    });
+    const untold = await NativeClient.open(tab, "/untold");
+    await untold.opens();
+    const client = await follow();
+    await client.opens();
+    server.cut();
+    await client.opens(2);
+    expect(server.asked.map(([path]) => path)).toEqual(["/untold", "/stream", "/stream"]);
   });
 
   test("it comes back too when the server ends the stream", async () => {
