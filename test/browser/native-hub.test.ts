@@ -4,7 +4,7 @@ import { respond } from "../../src/adapters/node.ts";
 import type { Hub, HubOptions } from "../../src/index.ts";
 import { memoryLog } from "../../src/logs/memory.ts";
 import { openHub } from "../support/hub.ts";
-import { type NativeBrowser, NativeClient, nativeBrowsers, type Tab } from "../support/native.ts";
+import { type NativeBrowser, NativeClient, nativeBrowsers, type Tab, type Told } from "../support/native.ts";
 import { root } from "../support/package.ts";
 import { type PageServer, startPageServer } from "../support/page-server.ts";
 import { freePort, ServerProcess } from "../support/server-process.ts";
@@ -39,6 +39,9 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
   const begin = (options: HubOptions = {}): void => {
     ({ hub } = openHub({ retry: 500, ...options }));
   };
+
+  /** An error after which it goes on trying. */
+  const isAway = ({ type, state }: Told): boolean => type === "error" && state === 0;
 
   /** A client that has heard of its position. */
   async function settled(): Promise<NativeClient> {
@@ -152,7 +155,6 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
     onTestFinished(() => void vi.restoreAllMocks());
     const first = await settled();
     const second = await follow();
-    const isAway = ({ type, state }: { type: string; state: number }) => type === "error" && state === 0;
     await second.until("it is turned away", (told) => told.some(isAway));
     await first.close();
     await second.hears("sse:checkpoint");
@@ -179,6 +181,8 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
       for (const text of ["one", "two", "three"]) await post(`${text} of round ${round}`);
       if (round === 2) await client.hears("message", "three of round 2");
       await news.stop("SIGKILL");
+      // Once it is cut and once in vain, with nobody there to connect to.
+      if (round === 1) await client.until("it has tried in vain", (told) => told.filter(isAway).length >= 2);
       news = await start();
       await post(`on the server of round ${round}`);
     }
