@@ -246,15 +246,15 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
 
   #subscribe(admitted: Admitted): void {
     const subscription = new Subscription(admitted, this.#subscriptionContext);
-    const pump = new Pump(subscription);
     subscription.expires = this.#housekeeping.expiry();
     const leavePresence = this.#presence.enter(subscription);
+    const { leave } = admitted;
     subscription.onLeave = () => {
-      admitted.leave();
+      leave();
       leavePresence();
     };
     this.#housekeeping.wake();
-    subscription.start(() => pump.run());
+    subscription.start(new Pump(subscription));
   }
 
   #assertOpen(): void {

@@ -3,7 +3,7 @@ import { type LogEntry, selects } from "../../logs/log.ts";
 import type { RingEntry } from "../feed/ring.ts";
 import { begin } from "./begin.ts";
 import { declareGap, declareReset } from "./loss.ts";
-import type { Subscription } from "./subscription.ts";
+import type { CatchUp, Subscription } from "./subscription.ts";
 
 /** How many entries are asked of the log at a time. */
 const pageSize = 256;
@@ -17,7 +17,7 @@ type Obstacle = "full" | "unknown" | "limit";
  *
  * All that takes time happens here, one thing after the other: nothing else moves a position that is not live.
  */
-export class Pump {
+export class Pump implements CatchUp {
   readonly #subscription: Subscription;
   #begun = false;
   #running = false;

@@ -26,6 +26,12 @@ export interface SubscriptionContext {
   readonly maxReplay: number;
 }
 
+/** What brings a subscription to the head: a {@link Pump}. */
+export interface CatchUp {
+  /** Called whenever there may be something to be done. */
+  run(): void;
+}
+
 /**
  * One connection's place in the log, and what it was told. It has no queue: live, it is at the head by definition and takes
  * what comes; behind, it has a position from which a {@link Pump} brings it to the head.
@@ -53,7 +59,7 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   lastAsked: number = now();
   /** Called once when it is over. */
   onLeave: () => void = () => {};
-  #catchUp: () => void = () => {};
+  #catchUp: CatchUp | null = null;
   readonly #ended = new Set<string>();
 
   constructor({ source, request, selection, options, permissions }: Admitted, context: SubscriptionContext) {
@@ -79,14 +85,14 @@ export class Subscription implements Subscriber, Follower, Newcomer {
     return prefixes.length === 0 && channels.every((name) => this.#ended.has(name));
   }
 
-  /** @param catchUp Brings it to the head; called whenever it may have to be. */
-  start(catchUp: () => void): void {
+  /** Follows the log from now on. */
+  start(catchUp: CatchUp): void {
     const { feed, audience } = this.context;
     this.#catchUp = catchUp;
     this.position = feed.ring.top;
     audience.join(this);
     friend.follow(this.source, this);
-    catchUp();
+    catchUp.run();
   }
 
   deliver({ entry, frame }: RingEntry): void {
@@ -175,7 +181,7 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   onDrain(): void {
     if (this.live) return;
     this.lastProgress = now();
-    this.#catchUp();
+    this.#catchUp?.run();
   }
 
   onClose(): void {
@@ -202,6 +208,6 @@ export class Subscription implements Subscriber, Follower, Newcomer {
     this.lastProgress = now();
     this.position = position;
     this.context.audience.lagging.add(this);
-    this.#catchUp();
+    this.#catchUp?.run();
   }
 }
