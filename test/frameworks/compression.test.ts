@@ -9,7 +9,7 @@ import { within } from "../support/within.ts";
 const env = { COMPRESS: "yes" };
 const frameworks: [string, () => Promise<ServerProcess>][] = [
   ["Fastify", () => startFixture("fastify", { env, packages: { "@fastify/compress": "9.2.0" } })],
-  ["Hono", () => startFixture("hono", { env })],
+  ["Hono", () => startFixture("hono", { env, copy: "compression" })],
   ["Koa", () => startFixture("koa", { env, packages: { "koa-compress": "5.2.2" } })],
 ];
 

@@ -36,14 +36,17 @@ export interface InstallOptions {
   versions?: Record<string, string>;
   /** Packages beside its own, by their versions: plugins that not every user has. */
   packages?: Record<string, string>;
+  /** Names a copy of its own: test files that run beside each other would take it from under each other. */
+  copy?: string;
   /** Files or folders that the tests put beside the example's own. */
   files?: readonly string[];
 }
 
 /** Copies and installs an example. Nothing is downloaded where that was done before with the same versions. */
 export async function installExample(name: string, options: InstallOptions = {}): Promise<Example> {
-  const others = Object.entries({ ...options.versions, ...options.packages });
-  const folder = join(cache, [name, ...others.flat()].join("+").replaceAll("/", "-"));
+  const { versions, packages, copy = "" } = options;
+  const variant = [...Object.entries({ ...versions, ...packages }).flat(), copy].filter(Boolean);
+  const folder = join(cache, [name, ...variant].join("+").replaceAll("/", "-"));
   mkdirSync(folder, { recursive: true });
   const unlock = await lock(`${folder}.lock`);
   try {

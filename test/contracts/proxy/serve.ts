@@ -11,28 +11,25 @@ import { type ServeOptions, serveSuite } from "../serve.ts";
  * are for the defaults.
  */
 export function serveThrough(kind: ProxyKind, options: ServeOptions = {}, env: NodeJS.ProcessEnv = {}): void {
-  serveSuite(`${kind.name} with its defaults`, () => startBehind((ports) => ProxyProcess.bare(kind, ports), env), {
+  serveSuite(`${kind.name} with its defaults`, () => startBehind(kind, ProxyProcess.bare, env), {
     recorded: false,
     ...options,
   });
   const ca = readFileSync(certificate);
-  serveSuite(
-    `${kind.name} with docs/deploy/${kind.file}`,
-    () => startBehind((ports) => ProxyProcess.copied(kind, ports)),
-    {
-      recorded: false,
-      connect: (port, request) => new Http2Client(port, request, ca),
-    },
-  );
+  serveSuite(`${kind.name} with docs/deploy/${kind.file}`, () => startBehind(kind, ProxyProcess.copied), {
+    recorded: false,
+    connect: (port, request) => new Http2Client(port, request, ca),
+  });
 }
 
 async function startBehind(
-  startProxy: (servers: readonly number[]) => Promise<ProxyProcess>,
+  kind: ProxyKind,
+  startProxy: (kind: ProxyKind, servers: readonly number[]) => Promise<ProxyProcess>,
   env: NodeJS.ProcessEnv = {},
 ): Promise<ProxiedServer> {
-  const server = await startFixture("node-http", { env });
+  const server = await startFixture("node-http", { env, copy: kind.name });
   try {
-    return new ProxiedServer(server, await startProxy([server.port]));
+    return new ProxiedServer(server, await startProxy(kind, [server.port]));
   } catch (error) {
     await server.stop();
     throw error;
