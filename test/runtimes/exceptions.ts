@@ -4,7 +4,53 @@
  */
 export type Exceptions = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+const everyJob = "A worker flushes after each job, since the turn of the event loop may end with a request";
+const noGarbage = "Garbage cannot be collected on demand";
+const noListeners = "node:events does not see the listeners of a signal";
+const noServer = "Responses of node:http cannot be made without a server";
+const noSignals = "There are no signals";
+const ownTimers = "Each connection has a timer of its own";
+const readOut = "A body asks for more when all of it has been read, and not before";
+
 export const exceptions = {
   Bun: {},
   Deno: {},
+  Workers: {
+    "costs.test.mjs": {
+      "%s (1)": noServer,
+      "%s (2)": noServer,
+    },
+    "keep-alive.test.mjs": {
+      "rule 16: a comment after a silence > one timer serves all sources, whatever their silences, and none is left without sources":
+        ownTimers,
+      "rule 16: a comment after a silence > sources due at scattered moments share wakings, and none waits longer than a twentieth more":
+        ownTimers,
+      "an open source does not hold the process, nor does an import": "There is no process to start",
+    },
+    "hub/failures.test.mjs": {
+      "a log that is lost while clients are connected > also who is just beginning, and who lags: what is not delivered behind the reset was before it":
+        readOut,
+    },
+    "hub/lagging.test.mjs": {
+      "one write > carries a whole replay that fits": everyJob,
+      "one that stops reading > is not closed while nothing waits for it, nor while it gets on": readOut,
+    },
+    "life.test.mjs": {
+      "the client left: close is heard exactly once, as disconnected, and prints nothing > leaves no listener on the signal of the request":
+        noListeners,
+    },
+    "pipe.test.mjs": {
+      "back-pressure > a producer is not asked while the reader is stalled, and goes on when it reads": readOut,
+      "back-pressure > memory does not grow with the number of pieces": noGarbage,
+    },
+    "set.test.mjs": { "a set that nobody holds any more is not held by its former members": noGarbage },
+    "shutdown.test.mjs": {
+      "handlers come with the first open source and go with the last": noSignals,
+      "a client that leaves takes the handlers along, as soon as no signal of the same moment can be under way":
+        noSignals,
+      "a source that comes while they are still there keeps them": noSignals,
+    },
+    "source.test.mjs": { "close() > leaves no listener on the request's signal": noListeners },
+    "unread.test.mjs": { "those who are read cost one look on the timer that is there already": ownTimers },
+  },
 } as const satisfies Record<string, Exceptions>;
