@@ -17,7 +17,7 @@ export async function launchFirefox(): Promise<Browser> {
   try {
     const env = { ...process.env, HOME: home };
     const options = { browser: "firefox", executablePath, env, userDataDir: join(home, "profile") } as const;
-    const browser = await puppeteer.launch({ ...options, extraPrefsFirefox: preferences });
+    const browser = await puppeteer.launch({ ...options, acceptInsecureCerts: true, extraPrefsFirefox: preferences });
     browser.process()?.once("exit", remove);
     return browser;
   } catch (error) {

@@ -21,7 +21,11 @@ export interface NativeBrowser extends AsyncDisposable {
 
 /** For `describe.each`. */
 export const nativeBrowsers: readonly { name: string; launch: () => Promise<NativeBrowser> }[] = [
-  { name: "Chromium", launch: async () => inSessions(await launchChromium(), (browser) => browser.newContext()) },
+  {
+    name: "Chromium",
+    launch: async () =>
+      inSessions(await launchChromium(), (browser) => browser.newContext({ ignoreHTTPSErrors: true })),
+  },
   {
     name: "Firefox",
     launch: async () => inSessions(await launchFirefox(), (browser) => browser.createBrowserContext()),

@@ -1,7 +1,10 @@
 /** A server on loopback that gives out an empty page, and streams by the routes of a test. */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createSecureServer } from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import { http2Settings } from "../../src/adapters/node.ts";
 
 export type Route = (req: IncomingMessage, res: ServerResponse) => unknown;
 
@@ -19,29 +22,45 @@ const page = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,
 /** A cookie is sent to all ports of its host, where the page and what asks allow it. */
 const pageHeaders = { "content-type": "text/html", "set-cookie": "user=ada" };
 
-export async function startPageServer(): Promise<PageServer> {
+export async function startPageServer({ http2 = false } = {}): Promise<PageServer> {
   const routes = new Map<string, Route>();
   const asked: PageServer["asked"] = [];
-  const server = createServer((req, res) => {
+  const answer: Route = (req, res) => {
     const { pathname } = new URL(req.url ?? "/", "http://localhost");
     if (pathname === "/") return void res.writeHead(200, pageHeaders).end(page);
     asked.push([pathname, req.headers["last-event-id"] as string | undefined]);
     const route = routes.get(pathname);
     if (route === undefined) res.writeHead(404).end();
     else route(req, res);
+  };
+  // What the compatibility layer of HTTP/2 hands over is enough like the other.
+  const server = http2
+    ? createSecureServer({ ...tls(), settings: http2Settings }, answer as never)
+    : createServer(answer);
+  const sockets = new Set<Socket>();
+  server.on(http2 ? "secureConnection" : "connection", (socket: Socket) => {
+    sockets.add(socket.once("close", () => sockets.delete(socket)));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `${http2 ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     routes,
     asked,
-    cut: () => server.closeAllConnections(),
+    cut,
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
       server.close();
-      server.closeAllConnections();
+      cut();
       await closed;
     },
   };
+}
+
+function tls(): { key: Buffer; cert: Buffer } {
+  const read = (name: string): Buffer => readFileSync(new URL(`tls/${name}.pem`, import.meta.url));
+  return { key: read("key"), cert: read("cert") };
 }
