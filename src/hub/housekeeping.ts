@@ -1,33 +1,35 @@
 import { now, paceFor, unrefTimeout } from "../clock.ts";
 import { controlFrame } from "../control.ts";
 import { friend } from "../friend.ts";
-import type { ResolvedLimits } from "./admission/limits.ts";
 import type { Audience } from "./feed/audience.ts";
+import type { HubSettings } from "./settings.ts";
+import type { Counters } from "./stats.ts";
 import type { Subscription } from "./subscription/subscription.ts";
+
+/** What housekeeping needs of its hub. */
+export interface HousekeepingContext extends Pick<HubSettings, "limits" | "reauthorize"> {
+  readonly audience: Audience<Subscription>;
+  readonly counters: Counters;
+}
 
 /**
  * What is to be looked at from time to time: who does not read, who has been here long enough, who may still be here. One
  * timer for a hub, and none while nobody is connected.
  */
 export class Housekeeping {
-  readonly #audience: Audience<Subscription>;
-  readonly #limits: ResolvedLimits;
-  readonly #reauthorize: number;
+  readonly #context: HousekeepingContext;
   readonly #pace: number;
-  readonly #onStalled: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(audience: Audience<Subscription>, limits: ResolvedLimits, reauthorize: number, onStalled: () => void) {
-    this.#audience = audience;
-    this.#limits = limits;
-    this.#reauthorize = reauthorize;
-    this.#onStalled = onStalled;
+  constructor(context: HousekeepingContext) {
+    const { limits, reauthorize } = context;
+    this.#context = context;
     this.#pace = paceFor(Math.min(limits.stall, limits.lifetime, reauthorize));
   }
 
   /** When a connection that begins now is to end: scattered, so that those who came together do not leave together. */
   expiry(): number {
-    return now() + this.#limits.lifetime * (1 - Math.random() / 10);
+    return now() + this.#context.limits.lifetime * (1 - Math.random() / 10);
   }
 
   /** Keeps the timer while there are connections. */
@@ -43,22 +45,22 @@ export class Housekeeping {
   #look(): void {
     this.#timer = undefined;
     const time = now();
-    for (const subscription of this.#audience.lagging) this.#checkStalled(subscription, time);
-    if (Math.min(this.#limits.lifetime, this.#reauthorize) !== Number.POSITIVE_INFINITY) {
-      for (const subscription of this.#audience.all) this.#checkAge(subscription, time);
+    for (const subscription of this.#context.audience.lagging) this.#checkStalled(subscription, time);
+    if (Math.min(this.#context.limits.lifetime, this.#context.reauthorize) !== Number.POSITIVE_INFINITY) {
+      for (const subscription of this.#context.audience.all) this.#checkAge(subscription, time);
     }
-    if (this.#audience.all.size > 0) this.wake();
+    if (this.#context.audience.all.size > 0) this.wake();
   }
 
   #checkStalled(subscription: Subscription, time: number): void {
-    if (time - subscription.lastProgress < this.#limits.stall || !friend.isFull(subscription.source)) return;
-    this.#onStalled();
+    if (time - subscription.lastProgress < this.#context.limits.stall || !friend.isFull(subscription.source)) return;
+    this.#context.counters.stalled++;
     subscription.source.close("stalled");
   }
 
   #checkAge(subscription: Subscription, time: number): void {
     if (time >= subscription.expires) subscription.source.close("expired");
-    else if (time - subscription.lastAsked >= this.#reauthorize) this.#askAgain(subscription, time);
+    else if (time - subscription.lastAsked >= this.#context.reauthorize) this.#askAgain(subscription, time);
   }
 
   async #askAgain(subscription: Subscription, time: number): Promise<void> {

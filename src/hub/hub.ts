@@ -1,17 +1,13 @@
 import { Connection } from "../connection.ts";
-import type { AnyContract } from "../contract.ts";
 import { SourcecastError } from "../errors.ts";
 import type { Log } from "../logs/log.ts";
 import { memoryLog } from "../logs/memory.ts";
-import { defaultRetry } from "../opening.ts";
-import { type ResolvedOptions, resolveContract, resolveOptions } from "../options.ts";
 import { assertRequest, type RequestLike } from "../request.ts";
 import { WebSink } from "../sinks/web.ts";
 import type { EventSource } from "../source.ts";
 import type { Events } from "../typing.ts";
-import { bytes, type Duration, milliseconds, wholeNumber } from "../units.ts";
+import { type Duration, milliseconds, wholeNumber } from "../units.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
-import { resolveLimits } from "./admission/limits.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
 import { cursorAtTop } from "./cursor.ts";
 import { drainAll } from "./drain.ts";
@@ -21,11 +17,10 @@ import { Ring } from "./feed/ring.ts";
 import { endStream, Housekeeping } from "./housekeeping.ts";
 import { type MeterLike, Meters } from "./meter.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
-import { resolvePresence } from "./presence/options.ts";
 import { Presence } from "./presence/presence.ts";
 import { Publisher } from "./publish.ts";
-import { reportError, safely } from "./report.ts";
 import { selectionOf } from "./selection.ts";
+import { type HubSettings, resolveHub } from "./settings.ts";
 import { Counters, type HubStats, takeStats } from "./stats.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
 import { Pump } from "./subscription/pump.ts";
@@ -69,14 +64,12 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   readonly #log: Log;
   readonly #feed: Feed;
   readonly #audience: Audience<Subscription>;
-  readonly #checkpoints: Checkpoints;
   readonly #admission: Admission;
   readonly #housekeeping: Housekeeping;
   readonly #presence: Presence;
   readonly #meters: Meters;
-  readonly #counters = new Counters();
-  readonly #sourceOptions: ResolvedOptions;
-  readonly #subscriptionContext: SubscriptionContext;
+  /** What every subscription gets of the hub. */
+  readonly #context: SubscriptionContext & Pick<HubSettings, "sourceOptions">;
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
@@ -86,51 +79,29 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   constructor(options: HubOptions<E>) {
-    const { heartbeat = "30s", retry = defaultRetry, shutdown = true } = options;
-    this.name = options.name ?? "default";
-    const contract = resolveContract(options.events as AnyContract | undefined);
-    const onError = safely(options.onError ?? reportError);
-    const limits = resolveLimits(options.limits);
-    const counters = this.#counters;
-    this.#sourceOptions = resolveOptions({ keepAlive: heartbeat, retry, shutdown });
+    const settings = resolveHub(options);
+    this.name = settings.name;
     this.#log = options.log ?? memoryLog();
-    const ring = new Ring(
-      wholeNumber(options.ring?.maxEvents ?? 4_096, "ring.maxEvents", 1),
-      bytes(options.ring?.maxBytes ?? "16mb", "ring.maxBytes"),
-    );
-    const feed = new Feed(this.#log, ring, onError);
-    this.#feed = feed;
+    const ring = new Ring(settings.ring);
+    this.#feed = new Feed(this.#log, ring, settings.onError);
     this.#audience = new Audience(ring);
-    feed.observers.add(this.#audience);
-    this.#checkpoints = new Checkpoints(ring);
-    const reauthorize =
-      options.reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.reauthorize, "reauthorize");
-    this.#housekeeping = new Housekeeping(this.#audience, limits, reauthorize, () => counters.stalled++);
-    this.#admission = new Admission({
+    this.#feed.observers.add(this.#audience);
+    // Each part says which of these it needs.
+    const context = {
+      ...settings,
       log: this.#log,
-      limits,
-      counters,
-      authorize: options.authorize,
-      onError,
-      sourceOptions: this.#sourceOptions,
-      subscribe: (admitted) => this.#subscribe(admitted),
-    });
-    this.#subscriptionContext = {
-      feed,
+      feed: this.#feed,
       audience: this.#audience,
-      checkpoints: this.#checkpoints,
-      counters,
-      onError,
-      onGap: options.onGap,
-      snapshot: options.snapshot,
-      maxReplay: limits.replay,
+      checkpoints: new Checkpoints(ring),
+      counters: new Counters(),
+      subscribe: (admitted: Admitted) => this.#subscribe(admitted),
     };
-    this.#presence = new Presence(
-      { feed, counters, onError, maxSize: limits.eventSize },
-      resolvePresence(options.presence),
-    );
-    this.#meters = new Meters(this, onError);
-    const publisher = new Publisher(feed, counters, contract, limits.eventSize);
+    this.#context = context;
+    this.#admission = new Admission(context);
+    this.#housekeeping = new Housekeeping(context);
+    this.#presence = new Presence(context);
+    this.#meters = new Meters(this, settings.onError);
+    const publisher = new Publisher(context);
     this.#channelContext = {
       response: (request, subscribe) => this.response(request, subscribe),
       publish: (channel, events) => {
@@ -189,7 +160,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
 
   /** What was counted, and how it stands. */
   stats(): HubStats {
-    return takeStats(this.#counters, this.#feed.ring, this.#audience, this.#admission.connections);
+    return takeStats(this.#context.counters, this.#feed.ring, this.#audience, this.#admission.connections);
   }
 
   /**
@@ -212,7 +183,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   async drain(options: { within?: Duration } = {}): Promise<void> {
     const window = milliseconds(options.within ?? "10s", "within");
     this.#admission.close();
-    await drainAll(this.#audience.all, window, this.#sourceOptions.retry);
+    await drainAll(this.#audience.all, window, this.#context.sourceOptions.retry);
   }
 
   /** Ends all streams and closes the log. */
@@ -232,7 +203,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     this.#housekeeping.stop();
     await this.#presence.close();
     this.#meters.close();
-    this.#checkpoints.close();
+    this.#context.checkpoints.close();
     this.#feed.close();
     await this.#log.close();
   }
@@ -245,7 +216,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   #subscribe(admitted: Admitted): void {
-    const subscription = new Subscription(admitted, this.#subscriptionContext);
+    const subscription = new Subscription(admitted, this.#context);
     subscription.expires = this.#housekeeping.expiry();
     const leavePresence = this.#presence.enter(subscription);
     const { leave } = admitted;

@@ -5,6 +5,7 @@ import type { NewEntry } from "../logs/log.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import type { Feed } from "./feed/feed.ts";
 import type { PublishOptions } from "./options.ts";
+import type { HubSettings } from "./settings.ts";
 import type { Counters } from "./stats.ts";
 
 /** One event of several that are published together. */
@@ -13,40 +14,41 @@ export interface PublishedEvent extends PublishOptions {
   data?: unknown;
 }
 
+/** What publishing needs of its hub. */
+export interface PublishContext extends Pick<HubSettings, "contract" | "limits"> {
+  readonly feed: Feed;
+  readonly counters: Counters;
+}
+
 /** The way of events into the log. */
 export class Publisher {
-  readonly #feed: Feed;
-  readonly #counters: Counters;
-  readonly #contract: AnyContract | undefined;
-  readonly #maxSize: number;
+  readonly #context: PublishContext;
 
-  /** @param maxSize Of the data of one event, in bytes. */
-  constructor(feed: Feed, counters: Counters, contract: AnyContract | undefined, maxSize: number) {
-    this.#feed = feed;
-    this.#counters = counters;
-    this.#contract = contract;
-    this.#maxSize = maxSize;
+  constructor(context: PublishContext) {
+    this.#context = context;
   }
 
   /** Resolves with the cursors when the log has accepted the events. */
   async publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
-    await this.#feed.start();
-    const { epoch } = this.#feed.ring;
-    const check = (event: PublishedEvent) => entryOf(channel, event, this.#contract, this.#maxSize, epoch);
+    const { feed, contract, limits } = this.#context;
+    await feed.start();
+    const { epoch } = feed.ring;
+    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits.eventSize, epoch);
     // All at once: however many they are, what is published after them does not overtake them.
     return this.#append(await Promise.all(events.map(check)));
   }
 
   /** Says in the log that nothing follows on a channel. Resolves with the cursor of that. */
   async end(channel: string): Promise<string> {
-    await this.#feed.start();
+    await this.#context.feed.start();
     const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
     return cursor as string;
   }
 
   async #append(entries: readonly NewEntry[]): Promise<string[]> {
-    const appended = await this.#feed.log.append(entries);
-    this.#counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
+    const { feed, counters } = this.#context;
+    const appended = await feed.log.append(entries);
+    counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
     return appended.map(({ epoch, offset, witness }) => formatCursor(epoch, offset, witness));
   }
 }

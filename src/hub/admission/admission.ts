@@ -7,20 +7,16 @@ import type { Sink } from "../../sinks/sink.ts";
 import { EventSource } from "../../source.ts";
 import { parseCursor } from "../cursor.ts";
 import { isOver } from "../ends.ts";
-import type { Authorize, OnError, SubscribeOptions } from "../options.ts";
+import type { SubscribeOptions } from "../options.ts";
+import type { HubSettings } from "../settings.ts";
 import type { Counters } from "../stats.ts";
-import { Places, type ResolvedLimits } from "./limits.ts";
+import { Places } from "./limits.ts";
 import { Permissions } from "./permissions.ts";
 
 /** What admission needs of its hub. */
-export interface AdmissionContext {
+export interface AdmissionContext extends Pick<HubSettings, "authorize" | "limits" | "onError" | "sourceOptions"> {
   readonly log: Log;
-  readonly limits: ResolvedLimits;
   readonly counters: Counters;
-  readonly authorize: Authorize | undefined;
-  readonly onError: OnError;
-  /** Of every stream, under what the request's own options say. */
-  readonly sourceOptions: ResolvedOptions;
   /** Called in the moment in which a stream is opened. */
   subscribe(admitted: Admitted): void;
 }

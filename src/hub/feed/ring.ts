@@ -2,6 +2,7 @@ import { encodeEvent } from "../../encode.ts";
 import { Frame } from "../../frame.ts";
 import type { LogEntry } from "../../logs/log.ts";
 import { formatCursor } from "../cursor.ts";
+import type { HubSettings } from "../settings.ts";
 
 /** An entry with the frame that all connections share. */
 export interface RingEntry {
@@ -27,8 +28,8 @@ export class Ring {
   #bytes = 0;
   readonly #newest = new Map<string, RingEntry>();
 
-  constructor(maxEntries: number, maxBytes: number) {
-    this.#maxEntries = maxEntries;
+  constructor({ maxEvents, maxBytes }: HubSettings["ring"]) {
+    this.#maxEntries = maxEvents;
     this.#maxBytes = maxBytes;
   }
 

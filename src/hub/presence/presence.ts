@@ -2,7 +2,7 @@ import { now } from "../../clock.ts";
 import { makeEpoch, type NewEntry } from "../../logs/log.ts";
 import { findEnds } from "../ends.ts";
 import type { Feed } from "../feed/feed.ts";
-import type { OnError } from "../options.ts";
+import type { HubSettings } from "../settings.ts";
 import type { Counters } from "../stats.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import { Alarm } from "./alarm.ts";
@@ -14,12 +14,9 @@ import { batch, type Place, paceOf, planChange, type Self } from "./plan.ts";
 import { type Cell, isMember, placeOf, type Roster } from "./roster.ts";
 
 /** What presence needs of its hub. */
-export interface PresenceContext {
+export interface PresenceContext extends Pick<HubSettings, "limits" | "onError" | "presence"> {
   readonly feed: Feed;
   readonly counters: Counters;
-  readonly onError: OnError;
-  /** Longest member, in characters. */
-  readonly maxSize: number;
 }
 
 /** How long to wait after a failure. */
@@ -50,7 +47,8 @@ export class Presence {
   #pausedUntil = 0;
   #closed = false;
 
-  constructor(context: PresenceContext, options: ResolvedPresence) {
+  constructor(context: PresenceContext) {
+    const options = context.presence;
     this.#context = context;
     this.#options = options;
     this.#attendance = new Attendance(options.grace, (attendee) => this.#unsettle(attendee));
@@ -60,13 +58,13 @@ export class Presence {
 
   /** @throws {SourcecastError} for a member that {@link enter} could not take. */
   check(member: { id: string; data?: unknown } | undefined): void {
-    if (member !== undefined) readMember(member, this.#context.maxSize);
+    if (member !== undefined) readMember(member, this.#context.limits.eventSize);
   }
 
   /** The member of a subscription is on its channels from now on. Returns what says that the connection is over. */
   enter({ options, source }: Subscription): () => void {
     if (options.member === undefined) return () => {};
-    const member = readMember(options.member, this.#context.maxSize);
+    const member = readMember(options.member, this.#context.limits.eventSize);
     const channels = new Set(options.channels.filter((name) => !name.endsWith("*")));
     const attendees = Array.from(channels, (channel) => this.#attendance.enter(channel, member));
     this.#settle();

@@ -27,7 +27,7 @@ export class Pump implements CatchUp {
 
   constructor(subscription: Subscription) {
     this.#subscription = subscription;
-    this.#maxReplay = subscription.context.maxReplay;
+    this.#maxReplay = subscription.context.limits.replay;
   }
 
   async run(): Promise<void> {

@@ -10,20 +10,17 @@ import type { Cursor } from "../cursor.ts";
 import type { Audience, Subscriber } from "../feed/audience.ts";
 import type { Feed } from "../feed/feed.ts";
 import { frameOfEntry, type RingEntry } from "../feed/ring.ts";
-import type { FailureStage, HubOptions, OnError, SubscribeOptions, TakeSnapshot } from "../options.ts";
+import type { FailureStage, SubscribeOptions } from "../options.ts";
+import type { HubSettings } from "../settings.ts";
 import type { Counters } from "../stats.ts";
 import type { Checkpoints, Newcomer } from "./checkpoints.ts";
 
 /** What a subscription needs of its hub. */
-export interface SubscriptionContext {
+export interface SubscriptionContext extends Pick<HubSettings, "limits" | "onError" | "onGap" | "snapshot"> {
   readonly feed: Feed;
   readonly audience: Audience<Subscription>;
   readonly checkpoints: Checkpoints;
   readonly counters: Counters;
-  readonly onError: OnError;
-  readonly onGap: HubOptions["onGap"];
-  readonly snapshot: TakeSnapshot | undefined;
-  readonly maxReplay: number;
 }
 
 /** What brings a subscription to the head: a {@link Pump}. */
