@@ -1,20 +1,20 @@
-import { now, paceFor, unrefTimeout } from "../clock.ts";
 import type { Connection } from "../connection.ts";
-import { quote, SourcecastTypeError } from "../errors.ts";
 import type { Channel } from "../hub/channel.ts";
 import { createHub, type Hub, openSubscription } from "../hub/hub.ts";
 import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
 import { reportError } from "../hub/report.ts";
 import { OverloadError } from "../overload.ts";
 import type { NodeResponse } from "../sinks/node.ts";
-import { answerLater, type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
+import { type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
 import type { EventSource } from "../source.ts";
 import type { DispatchArguments, Events, TypeOf } from "../typing.ts";
 import { type Duration, milliseconds } from "../units.ts";
-import { type Attached, Connections } from "./express/connections.ts";
+import { channelOf, everyone } from "./express/channels.ts";
+import { Attached, Connections } from "./express/connections.ts";
+import { answerOverload } from "./express/overload.ts";
 
 export type { NodeRequest, NodeResponse };
-export { OverloadError };
+export { answerOverload, OverloadError };
 
 /** The options of {@link createSSE}: those of a hub, and these. */
 export interface SSEOptions<E extends Events = false> extends Omit<HubOptions<E>, "limits"> {
@@ -59,15 +59,14 @@ export function createSSE<E extends Events = false>(options: SSEOptions<E> = {})
 export class SSE<E extends Events = false> {
   /** What it stands on: for `drain()`, `stats()`, `close()`. */
   readonly hub: Hub<E>;
-  readonly #connections = new Connections();
+  readonly #connections: Connections;
   readonly #most: number;
-  readonly #idle: number;
   readonly #onError: OnError;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ connections, connectionTimeout, idleTimeout, ...options }: SSEOptions<E>) {
     this.#most = connections ?? Number.POSITIVE_INFINITY;
-    this.#idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
+    const idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
+    this.#connections = new Connections(idle);
     this.#onError = options.onError ?? reportError;
     const limits =
       connectionTimeout === undefined ? {} : { lifetime: milliseconds(connectionTimeout, "connectionTimeout") };
@@ -98,14 +97,9 @@ export class SSE<E extends Events = false> {
     if (this.size >= this.#most) {
       throw new OverloadError(`There are ${this.size} connections, as many as the option connections allows`);
     }
-    const connection: Attached = { id, source: null, lastEvent: now() };
+    const connection = new Attached(id);
     this.#connections.add(connection);
-    this.#wake();
-    const filter: SubscribeOptions["filter"] = (event) => {
-      const wanted = options.filter === undefined || options.filter(event) === true;
-      if (wanted) connection.lastEvent = now();
-      return wanted;
-    };
+    const filter = connection.noting(options.filter);
     return this.#open(connection, exchange, { ...options, channels, filter, key: id }).catch((error) => {
       this.#connections.delete(connection);
       this.#onError(error, { stage: "attach" });
@@ -140,7 +134,7 @@ export class SSE<E extends Events = false> {
    */
   close(id: string): number {
     const connections = this.#connections.of(id);
-    for (const connection of connections) this.#end(connection, "closed");
+    for (const connection of connections) this.#connections.end(connection, "closed");
     return connections.length;
   }
 
@@ -153,45 +147,4 @@ export class SSE<E extends Events = false> {
     source?.addEventListener("close", () => this.#connections.delete(connection));
     return source;
   }
-
-  #end(connection: Attached, reason: string): void {
-    this.#connections.delete(connection);
-    connection.source?.close(reason);
-  }
-
-  #wake(): void {
-    if (this.#idle === Number.POSITIVE_INFINITY) return;
-    this.#timer ??= unrefTimeout(() => this.#look(), paceFor(this.#idle));
-  }
-
-  #look(): void {
-    this.#timer = undefined;
-    const latest = now() - this.#idle;
-    for (const connection of this.#connections) if (connection.lastEvent <= latest) this.#end(connection, "idle");
-    if (this.size > 0) this.#wake();
-  }
-}
-
-/**
- * Error handling for Express, after the routes: answers an {@link OverloadError} with a stream that ends at once and tells
- * the client when to come again, which is all that a native `EventSource` understands. Other errors are passed on.
- */
-export function answerOverload(
-  error: unknown,
-  req: NodeRequest,
-  res: NodeResponse,
-  next: (error: unknown) => void,
-): void {
-  if (error instanceof OverloadError && !res.headersSent) answerLater(req, res);
-  else next(error);
-}
-
-const everyone = "everyone";
-
-/** Its name is that of no prefix, whatever the id: `*` stands for itself. */
-function channelOf(id: string): string {
-  if (typeof id === "string" && id !== "" && id.isWellFormed()) {
-    return `one:${encodeURIComponent(id).replaceAll("*", "%2A")}`;
-  }
-  throw new SourcecastTypeError("ERR_SSE_CHANNEL", `The id is ${quote(id)}; pass a string that is not empty`);
 }

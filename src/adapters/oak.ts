@@ -1,43 +1,17 @@
-import { unrefTimeout } from "../clock.ts";
 import { Connection } from "../connection.ts";
-import { Frame } from "../frame.ts";
+import { quote, SourcecastTypeError } from "../errors.ts";
 import { type Hub, openSubscription } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import { type ContractOptions, resolveOptions, type SourceOptions } from "../options.ts";
 import { streamHeaders } from "../refusal.ts";
 import type { RequestLike } from "../request.ts";
-import type { SinkOwner } from "../sinks/sink.ts";
 import { WebSink } from "../sinks/web.ts";
 import { EventSource } from "../source.ts";
 import type { Events } from "../typing.ts";
+import type { OakApplication, OakContext, OakRequest } from "./oak/context.ts";
+import { BeatingSink, sendOnNode } from "./oak/node.ts";
 
-/** The part of Oak's context that is used here. */
-export interface OakContext {
-  readonly app: OakApplication;
-  readonly request: OakRequest;
-  readonly response: {
-    readonly headers: { forEach(callback: (value: string, name: string) => void): void };
-    // biome-ignore lint/suspicious/noExplicitAny: Oak overloads it
-    with(body: any, init?: any): void;
-  };
-  respond: boolean;
-}
-
-export interface OakApplication {
-  addEventListener(type: "close", listener: () => void): void;
-  // biome-ignore lint/suspicious/noExplicitAny: Oak has it of EventTarget, which takes any listener
-  removeEventListener(type: "close", listener: any): void;
-}
-
-export interface OakRequest {
-  readonly url: URL;
-  readonly method: string;
-  readonly headers: { get(name: string): string | null };
-  /** The web request; there is none on Node. */
-  readonly source?: RequestLike | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: the Response class is the runtime's, or of a package of Oak's
-  readonly originalRequest: { respond(response: any): void | Promise<void>; error?(reason?: unknown): void };
-}
+export type { OakApplication, OakContext, OakRequest };
 
 /** The options of {@link sendEvents}. */
 export interface OakSourceOptions extends Omit<SourceOptions, "keepAlive"> {
@@ -49,6 +23,7 @@ export interface OakSourceOptions extends Omit<SourceOptions, "keepAlive"> {
  * Answers with a stream of events, at once: what Oak documents as `ctx.sendEvents()`. Headers of `ctx.response` are sent,
  * those of the options over them. Called again it gives the same source.
  *
+ * @throws {SourcecastTypeError} for anything that is no context of Oak, and for options with values that are not allowed.
  * @example
  * ```ts excerpt examples/oak/server.ts
  * import { sendEvents, withSendEvents } from "sourcecast/oak";
@@ -116,13 +91,14 @@ export function withSendEvents(
 
 const sources = new WeakMap<OakContext, EventSource>();
 
-/** How often it is looked whether a client of Node is still there, in milliseconds. */
-const pulse = 1_000;
-/** How long a client that does not read may keep the end of its stream; then its connection is destroyed. */
-const linger = 10_000;
-
-function requestOf({ request }: OakContext): RequestLike {
-  const { source, url, method, headers } = request;
+function requestOf(ctx: OakContext): RequestLike {
+  if (ctx?.request?.originalRequest === undefined) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_REQUEST",
+      `The context is ${quote(ctx)}; pass the one that Oak calls a route with`,
+    );
+  }
+  const { source, url, method, headers } = ctx.request;
   return source ?? { url: url.href, method, headers };
 }
 
@@ -147,42 +123,3 @@ function answer(ctx: OakContext, response: Response, source: EventSource | null)
   ctx.response.with(response.body, { status: response.status, headers: [...response.headers] });
   request.originalRequest.respond(response);
 }
-
-/** Oak writes the body chunk by chunk, waits for each, and rejects when one cannot be written any more. */
-function sendOnNode({ originalRequest }: OakRequest, response: Response, source: EventSource | null): void {
-  const { status, headers, body } = response;
-  const over = Promise.resolve(originalRequest.respond({ status, statusText: "", headers, body })).catch(() =>
-    source?.close("disconnected"),
-  );
-  source?.addEventListener("close", () => {
-    const deadline = unrefTimeout(() => originalRequest.error?.(), linger);
-    over.then(() => clearTimeout(deadline));
-  });
-}
-
-/**
- * A body with empty chunks. They put no byte on the wire, but writing one fails when the client has left, which Oak on Node
- * does not notice otherwise; then it cancels the body.
- */
-class BeatingSink extends WebSink {
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  override start(owner: SinkOwner, opening: Frame): void {
-    super.start(owner, opening);
-    this.#beat();
-  }
-
-  override end(): Promise<void> {
-    clearTimeout(this.#timer);
-    return super.end();
-  }
-
-  #beat(): void {
-    this.#timer = unrefTimeout(() => {
-      if (!this.full) this.send(nothing);
-      this.#beat();
-    }, pulse);
-  }
-}
-
-const nothing = Frame.of("");

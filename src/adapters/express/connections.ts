@@ -1,15 +1,40 @@
+import { now, paceFor, unrefTimeout } from "../../clock.ts";
+import type { SubscribeOptions } from "../../hub/options.ts";
 import type { EventSource } from "../../source.ts";
 
+type Filter = NonNullable<SubscribeOptions["filter"]>;
+
 /** One connection, from the call of `attach` on: it has its place before its stream is open. */
-export interface Attached {
+export class Attached {
   readonly id: string;
-  source: EventSource | null;
-  lastEvent: number;
+  source: EventSource | null = null;
+  lastEvent: number = now();
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** A filter that lets through what `filter` does, and notes when that was. */
+  noting(filter: Filter = () => true): Filter {
+    return (event) => {
+      const wanted = filter(event) === true;
+      if (wanted) this.lastEvent = now();
+      return wanted;
+    };
+  }
 }
 
 /** Those who are here, in the order in which they came, and by id. */
 export class Connections extends Set<Attached> {
   readonly #byId = new Map<string, Attached[]>();
+  readonly #idle: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param idle How long one may be here without an event, in milliseconds. */
+  constructor(idle: number) {
+    super();
+    this.#idle = idle;
+  }
 
   of(id: string): readonly Attached[] {
     return this.#byId.get(id) ?? [];
@@ -17,7 +42,9 @@ export class Connections extends Set<Attached> {
 
   override add(connection: Attached): this {
     this.#byId.set(connection.id, [...this.of(connection.id), connection]);
-    return super.add(connection);
+    super.add(connection);
+    this.#wake();
+    return this;
   }
 
   override delete(connection: Attached): boolean {
@@ -25,5 +52,22 @@ export class Connections extends Set<Attached> {
     if (others.length > 0) this.#byId.set(connection.id, others);
     else this.#byId.delete(connection.id);
     return super.delete(connection);
+  }
+
+  end(connection: Attached, reason: string): void {
+    this.delete(connection);
+    connection.source?.close(reason);
+  }
+
+  #wake(): void {
+    if (this.#idle === Number.POSITIVE_INFINITY) return;
+    this.#timer ??= unrefTimeout(() => this.#look(), paceFor(this.#idle));
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const latest = now() - this.#idle;
+    for (const connection of this) if (connection.lastEvent <= latest) this.end(connection, "idle");
+    if (this.size > 0) this.#wake();
   }
 }
