@@ -75,9 +75,11 @@ const failures: readonly (readonly [code: number, name: string, failure: Failure
 ];
 
 function failureOf(error: unknown): Failure {
-  const { errcode, code } = (error ?? {}) as { errcode?: unknown; code?: unknown };
-  // Extended result codes carry the primary one in the lowest byte, and in the beginning of their names.
+  const { errcode, code, message } = (error ?? {}) as { errcode?: unknown; code?: unknown; message?: unknown };
+  // Extended result codes carry the primary one in the lowest byte, and in the beginning of their names. A Durable Object's
+  // storage has the name at the end of its message alone.
   const primary = typeof errcode === "number" ? errcode & 0xff : undefined;
-  const found = failures.find(([number, name]) => number === primary || String(code).startsWith(name));
+  const named = code === undefined ? /: (SQLITE_[A-Z_]+)/.exec(String(message))?.[1] : String(code);
+  const found = failures.find(([number, name]) => number === primary || named?.startsWith(name));
   return found?.[2] ?? "other";
 }

@@ -4,6 +4,7 @@ import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { entries, root } from "../../support/package.ts";
 import { temporaryFile } from "../../support/temporary.ts";
+import { eventually } from "../../support/within.ts";
 import { bundleWorker, startWorker } from "../../support/workers.ts";
 
 /** What needs a response of Node, or its assertions. All else has to run without any module of Node. */
@@ -40,6 +41,25 @@ test("every other one is imported in the global scope of a worker, without Node'
     await server.stop("SIGKILL");
     remove();
   }
+});
+
+test("a hub in the global scope is refused by the runtime, which says why", async () => {
+  const { path: folder, remove } = temporaryFile("worker");
+  const entry = join(dirname(folder), "entry.mjs");
+  const core = JSON.stringify(join(root, "dist/index.js"));
+  writeFileSync(entry, `import { createHub } from ${core};\nexport const hub = createHub();\n`);
+  await bundleWorker(entry, folder);
+  // It may listen for a moment.
+  const said = await startWorker(folder).then(async (server) => {
+    await eventually(
+      "it has ended",
+      async () => server.running,
+      (running) => !running,
+    );
+    return server.newOutput();
+  }, String);
+  expect(said).toContain("Disallowed operation called within global scope");
+  remove();
 });
 
 /** What an entry and all that it imports take from elsewhere. */
