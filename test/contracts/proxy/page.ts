@@ -1,4 +1,6 @@
 /** Many streams of a page in Chromium, behind a proxy with what users copy: over TLS and HTTP/2. */
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -85,13 +87,14 @@ export function pageThrough(kind: ProxyKind, { cutsAtReload }: PageOptions): voi
     );
 
     test("streams outlive a time in which no server is there", async () => {
-      const { page, servers } = await start(kind, browser, 1);
+      const { page, proxy, servers } = await start(kind, browser, 1);
       const [server] = servers as [NewsServer];
       await page.follow(some);
       await server.publish(numbers(1, 10));
       await server.stop("SIGKILL");
       // Once by the server, and then by the proxy in its place.
-      await page.openedAll(2);
+      const [status] = await Promise.all([statusOf(proxy), page.openedAll(2)]);
+      expect(status, "what others than streams are told").toBeGreaterThanOrEqual(502);
       await server.restart();
       await eventually(
         "all are back",
@@ -129,6 +132,13 @@ async function start(
   const page = await StreamsOfPage.open(browser, proxy.port);
   onTestFinished(() => page.close());
   return { page, proxy, servers };
+}
+
+async function statusOf({ port }: ProxyProcess): Promise<number | undefined> {
+  const asked = request({ host: "127.0.0.1", port, path: "/", rejectUnauthorized: false, agent: false }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
 }
 
 function numbers(from: number, to: number): string[] {
