@@ -11,6 +11,7 @@ import { bundleWorker, startWorker } from "../../support/workers.ts";
 interface State {
   instance: string;
   connections: number;
+  lagging: number;
   timers: number;
 }
 
@@ -87,6 +88,30 @@ test("a silent stream hears heartbeats, each for itself", async () => {
   }
 });
 
+test("a client that reads slowly gets all of it, in order", async () => {
+  const client = await stream();
+  client.pause();
+  const bursts = 12;
+  for (let burst = 0; burst < bursts; burst++) expect((await fetch(`${server.origin}/burst`)).ok).toBe(true);
+  await eventually("it lags", state, ({ lagging }) => lagging === 1);
+  client.resume();
+  const numbers = (await dataOf(client, bursts * 100)).map((data) => Number(data.split(" ", 1)));
+  expect(numbers).toEqual(Array.from({ length: bursts * 100 }, (_, n) => n % 100));
+  await eventually("it is live", state, ({ lagging }) => lagging === 0);
+});
+
+test("presence lasts as long as a member is there, and keeps the object no longer than its grace", async () => {
+  const members = async (): Promise<string[]> => (await fetch(`${server.origin}/members`)).json() as Promise<string[]>;
+  const ada = await stream(undefined, "ada");
+  await stream(undefined, "bob");
+  await eventually("both are there", members, ({ length }) => length === 2);
+  ada.leave();
+  await eventually("one is left", members, (now) => now.join() === "bob");
+  for (const client of clients) client.leave();
+  await eventually("no timer is left", state, ({ timers }) => timers === 0);
+  expect(await members()).toEqual([]);
+});
+
 test("a client that left is noticed, and without any no timer keeps the object", async () => {
   const streams = await Promise.all([stream(), stream()]);
   expect((await state()).timers).toBeGreaterThan(0);
@@ -101,9 +126,10 @@ function start(): Promise<ServerProcess> {
   return startWorker(folder, { objects: "Room" });
 }
 
-async function stream(lastEventId?: string): Promise<Http1Client> {
+async function stream(lastEventId?: string, member?: string): Promise<Http1Client> {
   const headers = lastEventId === undefined ? {} : { "last-event-id": lastEventId };
-  const client = await new Http1Client(server.port, { path: "/stream", headers }).opened();
+  const path = member === undefined ? "/stream" : `/stream?member=${member}`;
+  const client = await new Http1Client(server.port, { path, headers }).opened();
   clients.push(client);
   return client;
 }
