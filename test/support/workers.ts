@@ -1,8 +1,9 @@
 /** Workers on workerd, Cloudflare's own runtime, from npm: bundled as wrangler bundles them, one object namespace at most. */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { installPackages } from "./example.ts";
+import { root } from "./package.ts";
 import { ServerProcess } from "./server-process.ts";
 
 export interface WorkerOptions {
@@ -19,8 +20,9 @@ export interface WorkerOptions {
   cwd?: string;
 }
 
-/** The date of examples/workers/wrangler.jsonc. */
-export const compatibilityDate = "2026-11-17";
+const example: { compatibility_date: string } = JSON.parse(
+  readFileSync(join(root, "examples/workers/wrangler.jsonc"), "utf8"),
+);
 
 /** Bundles a module into `folder` as `main.js`. */
 export async function bundleWorker(entry: string, folder: string): Promise<void> {
@@ -70,7 +72,7 @@ const config :Workerd.Config = (
 );
 const worker :Workerd.Worker = (
   modules = [${["main.js", ...modules].map(module).join(", ")}],
-  compatibilityDate = ${text(options.compatibilityDate ?? compatibilityDate)},
+  compatibilityDate = ${text(options.compatibilityDate ?? example.compatibility_date)},
   compatibilityFlags = [${compatibilityFlags.map(text).join(", ")}],
   bindings = [${bindings.join(", ")}],
   ${objects === undefined ? "" : objectSettings(objects)}
