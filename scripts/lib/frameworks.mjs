@@ -8,8 +8,9 @@ import { root } from "./paths.mjs";
 const results = join(root, "test/frameworks/results");
 const [begin, end] = ["<!-- frameworks: npm run frameworks -->", "<!-- /frameworks -->"];
 
-/** The package whose version is told, where it does not have the name of the example. @type {Record<string, string>} */
+/** The package whose version is told, where it does not have the name of the example; by row or by example. @type {Record<string, string>} */
 const mainPackage = {
+  "Hono on Workers, Durable Object": "hono",
   "nest-fastify": "@nestjs/core",
   nest: "@nestjs/core",
   oak: "@oakserver/oak",
@@ -32,7 +33,7 @@ function table() {
 
 /** @param {Result} result */
 function row({ name, example, packages, except }) {
-  const version = packages[mainPackage[example] ?? example] ?? "";
+  const version = packages[mainPackage[name] ?? mainPackage[example] ?? example] ?? "";
   const cells = [`[${name}](examples/${example})`, version, how(example), outcome(except)];
   return `| ${cells.join(" | ")} |`;
 }
