@@ -22,7 +22,10 @@ export type OverflowDecision = "close" | "drop" | "keep";
 
 /** The options of an event source. */
 export interface SourceOptions {
-  /** Silence after which a comment is sent so that proxies keep the connection; `false` for never. @default "30s" */
+  /**
+   * Silence after which a comment is sent so that proxies keep the connection; `false` for never.
+   * @default "30s", on Bun "8s"
+   */
   keepAlive?: Duration | false;
   /** Reconnection time that the client is told at the start: fixed, or drawn from a range. @default ["2s", "6s"] */
   retry?: Retry;
@@ -81,9 +84,12 @@ export interface ResolvedOptions {
   readonly rejectOverload: boolean;
 }
 
+/** Bun's server closes a connection that was silent for ten seconds, unless it is told otherwise. */
+export const defaultKeepAlive: number = "Bun" in globalThis ? 8_000 : 30_000;
+
 const defaults: ResolvedOptions = {
   events: undefined,
-  keepAlive: 30_000,
+  keepAlive: defaultKeepAlive,
   retry: retryFrom(defaultRetry),
   headers: undefined,
   render: undefined,

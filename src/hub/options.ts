@@ -71,7 +71,10 @@ export interface HubOptions<E extends Events = false> {
   events?: ContractFor<E>;
   /** Names the hub in what it measures. @default "default" */
   name?: string;
-  /** Silence after which a client hears a comment, or a checkpoint if its position moved; `false` for never. @default "30s" */
+  /**
+   * Silence after which a client hears a comment, or a checkpoint if its position moved; `false` for never.
+   * @default "30s", on Bun "8s"
+   */
   heartbeat?: Duration | false;
   /** Reconnection time that clients are told. @default ["2s", "6s"] */
   retry?: Retry;

@@ -1,6 +1,6 @@
 import type { AnyContract } from "../contract.ts";
 import { defaultRetry } from "../opening.ts";
-import { type ResolvedOptions, resolveContract, resolveOptions } from "../options.ts";
+import { defaultKeepAlive, type ResolvedOptions, resolveContract, resolveOptions } from "../options.ts";
 import type { Events } from "../typing.ts";
 import { bytes, milliseconds, wholeNumber } from "../units.ts";
 import { type ResolvedLimits, resolveLimits } from "./admission/limits.ts";
@@ -26,7 +26,7 @@ export interface HubSettings {
 
 /** @throws {SourcecastTypeError} for values that are not allowed. */
 export function resolveHub<E extends Events>(options: HubOptions<E>): HubSettings {
-  const { heartbeat = "30s", retry = defaultRetry, shutdown = true } = options;
+  const { heartbeat = defaultKeepAlive, retry = defaultRetry, shutdown = true } = options;
   const { authorize, reauthorize, onGap, snapshot, ring, presence } = options;
   return {
     name: options.name ?? "default",

@@ -151,7 +151,7 @@ test("a response that is returned late, after the notice, is whole", async () =>
 });
 
 test("those who are read cost one look on the timer that is there already", async () => {
-  const clients = Array.from({ length: 100 }, () => new BodyReader(open().response()));
+  const clients = Array.from({ length: 100 }, () => new BodyReader(open({}, { keepAlive: "30s" }).response()));
   for (const client of clients) void client.rest();
   expect(vi.getTimerCount()).toBe(1);
   const timeout = vi.spyOn(globalThis, "setTimeout");
