@@ -39,3 +39,9 @@ test("the log on SQLite keeps its contract on Deno, with node:sqlite", async () 
   expect(failed).toEqual([]);
   expect(tests).toBeGreaterThan(40);
 });
+
+test("sources and hubs ask Deno for no permission", async () => {
+  const program = join(import.meta.dirname, "fixtures/deno-permissions.ts");
+  const output = await runQuietly(await deno(), ["run", "--no-prompt", program]);
+  expect(output.match(/^200 : keep-alive 30000$/gm)).toHaveLength(2);
+});

@@ -8,6 +8,7 @@ export function warnWhenOneOfSeveral(): void {
       getBuiltinModule?: (id: string) => { isWorker?: boolean } | undefined;
     };
   };
+  if (!mayReadEnvironment()) return;
   const isWorker = process?.getBuiltinModule?.("node:cluster")?.isWorker === true;
   const isPm2 = process?.env?.NODE_APP_INSTANCE !== undefined || process?.env?.pm_id !== undefined;
   if (!(isWorker || isPm2)) return;
@@ -16,4 +17,12 @@ export function warnWhenOneOfSeveral(): void {
     "memoryLog() is used in one of several processes: events that the others publish do not arrive here. " +
       "Use sqliteLog() from sourcecast/sqlite on one machine, or a log on Redis, NATS or PostgreSQL across machines.",
   );
+}
+
+/** Deno asks its user before a program reads the environment, or refuses. That is more than a hint is worth. */
+function mayReadEnvironment(): boolean {
+  const { Deno } = globalThis as {
+    Deno?: { permissions: { querySync(permission: { name: "env" }): { state: string } } };
+  };
+  return Deno === undefined || Deno.permissions.querySync({ name: "env" }).state === "granted";
 }
