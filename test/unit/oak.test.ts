@@ -1,0 +1,130 @@
+import { describe, expect, expectTypeOf, test } from "vitest";
+import { type OakContext, respond, sendEvents, withSendEvents } from "../../src/adapters/oak.ts";
+import { createHub, type EventSource } from "../../src/index.ts";
+import { BodyReader } from "../support/web.ts";
+
+/**
+ * Oak 17, which comes by JSR alone, as its documentation has it: the parts that the adapter touches and some beside them,
+ * so that one asked for more, or in another form, would not compile.
+ */
+interface Oak17ServerRequest {
+  readonly remoteAddr: string | undefined;
+  readonly headers: Headers;
+  readonly method: string;
+  readonly rawUrl?: string;
+  readonly url: string;
+  readonly body: ReadableStream<Uint8Array> | null;
+  error(reason?: unknown): void;
+  getBody(): ReadableStream<Uint8Array> | null;
+  respond(response: Response): void | Promise<void>;
+  upgrade?(options?: { protocol?: string; idleTimeout?: number }): WebSocket;
+}
+
+interface Oak17Request {
+  readonly hasBody: boolean;
+  readonly headers: Headers;
+  readonly ip: string;
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS";
+  readonly originalRequest: Oak17ServerRequest;
+  readonly secure: boolean;
+  readonly source: Request | undefined;
+  readonly url: URL;
+  accepts(...types: string[]): string | undefined;
+}
+
+interface Oak17Response {
+  body: unknown;
+  headers: Headers;
+  status: number;
+  type: string | undefined;
+  readonly writable: boolean;
+  with(response: Response): void;
+  with(body: unknown, init?: { status?: number; headers?: [string, string][] }): void;
+}
+
+interface Oak17Application<State> {
+  state: State;
+  addEventListener(type: "close" | "listen", listener: ((event: Event) => void) | null, options?: boolean): void;
+  addEventListener(type: "error", listener: ((event: ErrorEvent) => void) | null, options?: boolean): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean): void;
+}
+
+interface Oak17Context<State = Record<string, unknown>> {
+  app: Oak17Application<State>;
+  request: Oak17Request;
+  response: Oak17Response;
+  respond: boolean;
+  state: State;
+  sendEvents(options?: { headers?: HeadersInit; keepAlive?: boolean | number }): Promise<EventTarget>;
+}
+
+type Middleware = (context: Oak17Context, next: () => Promise<unknown>) => Promise<unknown> | unknown;
+
+test("its types are those that the adapter asks for", () => {
+  expectTypeOf<Oak17Context>().toExtend<OakContext>();
+  expectTypeOf<Oak17Context<{ user: string }>>().toExtend<OakContext>();
+  expectTypeOf(withSendEvents).returns.toExtend<Middleware>();
+  expectTypeOf((ctx: Oak17Context) =>
+    sendEvents(ctx, { headers: new Headers(), keepAlive: true }),
+  ).returns.toExtend<EventSource>();
+});
+
+/** A context as one of Oak 17 has it when a web request came in, and what was answered. */
+function contextOf(request: Request) {
+  const answered: Response[] = [];
+  const app = new EventTarget() as EventTarget & { state: object };
+  const originalRequest = { respond: (response: Response) => void answered.push(response), error() {} };
+  const context = {
+    app,
+    respond: true,
+    request: { originalRequest, source: request, url: new URL(request.url), method: "GET", headers: request.headers },
+    response: { headers: new Headers({ "x-app": "yes" }), with() {} },
+  };
+  return { context: context as unknown as Oak17Context, app, answered };
+}
+
+describe("a web request of Oak 17", () => {
+  const request = () => new Request("http://localhost/sse", { headers: { "last-event-id": "7" } });
+
+  test("is answered at once, with the headers of the context", async () => {
+    const { context, answered } = contextOf(request());
+    const target = sendEvents(context, { headers: { "x-own": "too" } });
+    target.dispatchMessage("hello");
+    expect(answered).toHaveLength(1);
+    const [response] = answered as [Response];
+    expect([context.respond, response.headers.get("x-app"), response.headers.get("x-own")]).toEqual([
+      false,
+      "yes",
+      "too",
+    ]);
+    expect(target.lastEventId).toBe("7");
+    expect((await new BodyReader(response).next()).data).toBe("hello");
+    await target.close();
+  });
+
+  test("ends with its application", async () => {
+    const { context, app, answered } = contextOf(request());
+    const target = sendEvents(context);
+    app.dispatchEvent(new Event("close"));
+    await new BodyReader(answered[0] as Response).rest();
+    expect(target.closeReason).toBe("shutdown");
+  });
+
+  test("may follow a hub", async () => {
+    await using hub = createHub();
+    const { context, answered } = contextOf(new Request("http://localhost/sse"));
+    await respond(hub, context, { channels: ["news"] });
+    const client = new BodyReader(answered[0] as Response);
+    await hub.channel("news").dispatch("headline", "new");
+    while ((await client.next()).type !== "headline");
+  });
+});
+
+test.each([undefined, null, {}, { request: {} }])("anything else than a context is refused: %s", (context) => {
+  expect(() => sendEvents(context as never)).toThrow(
+    expect.objectContaining({
+      code: "ERR_SSE_REQUEST",
+      message: expect.stringContaining("that Oak calls a route with"),
+    }),
+  );
+});
