@@ -1,10 +1,15 @@
 import { now, paceFor, unrefTimeout } from "../clock.ts";
 import { controlFrame } from "../control.ts";
 import { friend } from "../friend.ts";
+import { noticeOnce } from "../notice.ts";
+import { isWorkers } from "../runtime.ts";
 import type { Audience } from "./feed/audience.ts";
 import type { HubSettings } from "./settings.ts";
 import type { Counters } from "./stats.ts";
 import type { Subscription } from "./subscription/subscription.ts";
+
+/** A timer that is late by so much, in milliseconds, does not come any more. */
+const lost = 10_000;
 
 /** What housekeeping needs of its hub. */
 export interface HousekeepingContext extends Pick<HubSettings, "limits" | "reauthorize"> {
@@ -20,6 +25,7 @@ export class Housekeeping {
   readonly #context: HousekeepingContext;
   readonly #pace: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = 0;
 
   constructor(context: HousekeepingContext) {
     const { limits, reauthorize } = context;
@@ -34,7 +40,13 @@ export class Housekeeping {
 
   /** Keeps the timer while there are connections. */
   wake(): void {
-    this.#timer ??= unrefTimeout(() => this.#look(), this.#pace);
+    const time = now();
+    if (this.#timer !== undefined) {
+      if (!isWorkers || time <= this.#due + lost) return;
+      noticeOnce("workers", sharedByRequests);
+    }
+    this.#due = time + this.#pace;
+    this.#timer = unrefTimeout(() => this.#look(), this.#pace);
   }
 
   stop(): void {
@@ -71,6 +83,10 @@ export class Housekeeping {
     if (allowed === null) subscription.source.close("error");
   }
 }
+
+const sharedByRequests =
+  "a hub is shared by the requests of a worker, and what it does in time ended with one of them. " +
+  "Make it in a Durable Object, where all of its requests arrive.";
 
 /** Ends a stream for good, as far as this side can say so: the client is told why, and a reconnect is asked for again. */
 export function endStream(subscription: Subscription, reason: string): void {

@@ -59,8 +59,22 @@ test("a source is closed from another request", async () => {
   for (const client of streams) expect(await client.rest()).toBe("end");
 });
 
-async function stream(): Promise<Http1Client> {
-  const client = await new Http1Client(server.port, { path: "/stream" }).opened();
+test("a hub that requests share is noticed when its timer has gone with one of them, and the remedy is named", async () => {
+  (await stream("/hub")).leave();
+  await eventually(
+    "it is said",
+    async () => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      (await stream("/hub")).leave();
+      return server.newOutput();
+    },
+    (output) => /^sourcecast: a hub is shared by the requests of a worker.* Make it in a Durable Object/.test(output),
+    20_000,
+  );
+});
+
+async function stream(path = "/stream"): Promise<Http1Client> {
+  const client = await new Http1Client(server.port, { path }).opened();
   clients.push(client);
   return client;
 }
