@@ -18,6 +18,10 @@ const program = async () => ({ program: await deno(), args: ["run", "--allow-all
 // Deno says once in a process that it aborts the signal of every request, not only of those whose client left.
 const notice = /^Deno\.serve: request\.signal aborts on successful responses/;
 serveSuite("Deno.serve", async () => startFixture("deno", await program()), { log: notice });
+serveSuite("Deno.serve, HTTP/2", async () => startFixture("deno", await program()), {
+  connect: (port, request) => new Http2Client(port, request),
+  log: notice,
+});
 serveSuite("node:http on Deno", async () => startFixture("node-http", await program()));
 serveSuite("node:http2 on Deno", async () => startFixture("node-http2", await program()), {
   connect: (port, request) => new Http2Client(port, request),
