@@ -13,13 +13,18 @@ export interface UnitTests {
   run: typeof run;
 }
 
+/** Writes one module for each file of test/unit: see {@link bundleTests}. */
+export function bundleUnitTests(folder: string): Promise<string[]> {
+  return bundleTests(join(root, "test/unit"), folder);
+}
+
 /**
- * Writes one module for each file of test/unit to `folder`, with all that it imports in it but the modules of Node, and
- * returns their names in it: `hub/limits.test.mjs`. Each module has the sources of the package for itself, as a process of its own would.
+ * Writes one module for each file of tests below `source` to `folder`, with all that it imports in it but the modules of Node, and
+ * returns their names in it: `hub/limits.test.mjs`. Each has the sources of the package for itself, as a process of its own would.
  */
-export async function bundleUnitTests(folder: string): Promise<string[]> {
-  const files = globSync("**/*.test.ts", { cwd: join(root, "test/unit") }).sort();
-  await Promise.all(files.map((file) => bundle(file, join(folder, moduleOf(file)))));
+export async function bundleTests(source: string, folder: string): Promise<string[]> {
+  const files = globSync("**/*.test.ts", { cwd: source }).sort();
+  await Promise.all(files.map((file) => bundle(join(source, file), join(folder, moduleOf(file)))));
   return files.map(moduleOf);
 }
 
@@ -30,7 +35,7 @@ function moduleOf(file: string): string {
 async function bundle(file: string, outfile: string): Promise<void> {
   await build({
     stdin: {
-      contents: `import "./test/unit/${file}"; export { names, run } from "vitest";`,
+      contents: `import ${JSON.stringify(file)}; export { names, run } from "vitest";`,
       resolveDir: root,
     },
     outfile,
