@@ -21,7 +21,7 @@ describe.each([
   const clients: Http1Client[] = [];
 
   beforeAll(async () => {
-    const example = await installExample("oak", { files: [program] });
+    const example = await installExample("oak", { copy: "target", files: [program] });
     const { args = [], ...rest }: { program?: string; args?: string[] } = await runtime();
     server = await example.start([...args, "target.mjs"], rest);
   }, 300_000);

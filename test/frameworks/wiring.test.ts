@@ -13,7 +13,7 @@ const program = join(root, "test/frameworks/fixtures/wiring.mjs");
 function serverOf(framework: string, options: InstallOptions = {}) {
   let server: ServerProcess;
   beforeAll(async () => {
-    const example = await installExample(framework, { ...options, files: [program] });
+    const example = await installExample(framework, { ...options, copy: "wiring", files: [program] });
     server = await example.start(["wiring.mjs", framework]);
   }, 300_000);
   afterAll(() => server?.stop("SIGKILL"));

@@ -59,7 +59,7 @@ function blocksOf(file: string, lines: readonly string[]): Block[] {
     if (/^(js|jsx|javascript|typescript)$/.test(language ?? "")) {
       throw new Error(`The block at ${file}:${index + 1} is not checked by anything: make it one of ts`);
     }
-    if (language !== "ts") continue;
+    if (language !== "ts" && language !== "tsx") continue;
     const end = lines.indexOf("```", index);
     if (end === -1) throw new Error(`The block at ${file}:${index + 1} has no end`);
     blocks.push(blockOf(file, index + 2, info.trim(), lines.slice(index + 1, end)));
