@@ -9,7 +9,9 @@ import {
   makeWitness,
   type NewEntry,
   type Page,
+  type Retention,
   type RetentionLimits,
+  retentionLimits,
   type Selection,
   selects,
   type Tail,
@@ -165,6 +167,22 @@ export class PlainLog implements Log {
     if (this.#isSuperseded(entry)) return false;
     return entry.offset > this.#floor || entry.key !== undefined;
   }
+}
+
+/** Storage for the suite of logs, with plain logs, each seen as `wrap` makes it. */
+export function plainStorage(retention: Retention, wrap: (log: Log) => Log = (log) => log) {
+  const limits = retentionLimits(retention, { maxEvents: 10_000, maxBytes: "64mb" });
+  const logs: PlainLog[] = [];
+  return {
+    open() {
+      const log = new PlainLog(limits);
+      logs.push(log);
+      return wrap(log);
+    },
+    lose(count: number) {
+      for (const log of logs) log.lose(count);
+    },
+  };
 }
 
 function questionOf({ channel, idempotencyKey }: NewEntry): string {

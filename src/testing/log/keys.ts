@@ -21,6 +21,7 @@ export function testKeys(scenario: Scenario): void {
       let [position, delivered, conflated] = [0, 0, 0];
       while (position < 60) {
         const page = await log.read(position, limit, select("a"));
+        assert.ok(page.through > position, `through stays at ${page.through}`);
         delivered += page.entries.length;
         conflated += page.conflated;
         position = page.through;

@@ -107,7 +107,11 @@ export function testRetention(scenario: Scenario, bySelection: boolean): void {
         for (const [i, { offset }] of (await placed).entries()) if ((i + 1 + round) % 3 === 0) published.push(offset);
       }
       await eventually(async () => assert.ok((await log.head()).trimmed >= 560));
-      while (position < 600) await step(5);
+      while (position < 600) {
+        const before = position;
+        await step(5);
+        assert.ok(position > before, `through stays at ${position}`);
+      }
       const missing = published.filter((offset) => !accounted.has(offset));
       assert.deepEqual(missing, [], "entries that were neither delivered nor declared");
       assert.ok(overtaken > 0, "the reader was never overtaken");

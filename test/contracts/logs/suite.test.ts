@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import type { Log, Retention } from "../../../src/logs/log.ts";
+import type { Appended, Log, TailBatch } from "../../../src/logs/log.ts";
 import { memoryLog } from "../../../src/logs/memory.ts";
-import { testLog } from "../../../src/testing/index.ts";
+import { type LogSuite, testLog } from "../../../src/testing/index.ts";
+import { plainStorage } from "../../support/plain-log.ts";
 
 /** What a broken log does in place of the one that works. */
 type Break = (log: Log) => Partial<Log>;
@@ -149,32 +150,77 @@ const broken: Record<string, [subject: RegExp, Break]> = {
   ],
 };
 
-test.each(Object.entries(broken))("the suite finds a log that %s", async (_, [subject, change]) => {
-  const failed = await failures((retention) => {
-    const log = memoryLog(retention);
-    const changed = change(log);
-    return new Proxy(log, {
-      get(_, name: keyof Log) {
-        const method = changed[name] ?? log[name];
-        return (method as () => unknown).bind(log);
+/** The same of logs that can lose their newest entries. */
+const brokenLossy: typeof broken = {
+  "waits in a tail until it is behind what was lost": [
+    /^loss: a tail/,
+    (log) => ({
+      tail: (after, onEntries, onError) => {
+        let last = after;
+        const take = ({ epoch, entries }: TailBatch) => {
+          const rest = entries.filter(({ offset }) => offset > last);
+          last = Math.max(last, ...rest.map(({ offset }) => offset));
+          if (rest.length > 0) onEntries({ epoch, entries: rest });
+        };
+        return log.tail(after, take, onError);
       },
-    });
-  });
+    }),
+  ],
+  "answers a repeated publish with a lost position": [
+    /^loss: what was promised/,
+    (log) => {
+      const answers = new Map<string, Appended>();
+      return {
+        append: async (entries) => {
+          const known = answers.get(entries[0]?.idempotencyKey ?? "");
+          if (known !== undefined) return [{ ...known, duplicate: true }];
+          const appended = await log.append(entries);
+          for (const [i, { idempotencyKey }] of entries.entries()) {
+            if (idempotencyKey !== undefined) answers.set(idempotencyKey, appended[i] as Appended);
+          }
+          return appended;
+        },
+      };
+    },
+  ],
+};
+
+test.each(Object.entries(broken))("the suite finds a log that %s", async (_, [subject, change]) => {
+  const failed = await failures((retention) => ({ open: () => changed(memoryLog(retention), change) }));
   expect(failed.filter((name) => subject.test(name)).length, failed.join("\n")).toBeGreaterThan(0);
+  // A log that cannot even be opened would fail in everything.
+  expect(failed).not.toContain(sound);
+});
+
+test.each(Object.entries(brokenLossy))("the suite finds a log that %s", async (_, [subject, change]) => {
+  const failed = await failures((retention) => plainStorage(retention, (log) => changed(log, change)), true);
+  expect(failed.filter((name) => subject.test(name)).length, failed.join("\n")).toBeGreaterThan(0);
+  // A log that cannot even be opened would fail in everything.
+  expect(failed).not.toContain(sound);
 });
 
 test("the suite finds nothing in a log that works", async () => {
-  expect(await failures(memoryLog)).toEqual([]);
+  expect(await failures((retention) => ({ open: () => memoryLog(retention) }))).toEqual([]);
 });
 
+/** A test of the suite of what none of these breaks. */
+const sound = "append: an empty log has an epoch and nothing else";
+
 /** Names of the tests of the suite that fail. */
-async function failures(makeLog: (retention: Retention) => Log): Promise<string[]> {
+async function failures(storage: LogSuite["storage"], lossy = false): Promise<string[]> {
   const tests: [name: string, run: () => Promise<void>][] = [];
-  testLog({
-    test: (name, run) => tests.push([name, run]),
-    storage: (retention) => ({ open: () => makeLog(retention) }),
-    deadline: 500,
-  });
+  testLog({ test: (name, run) => tests.push([name, run]), storage, lossy, deadline: 500 });
   const results = await Promise.allSettled(tests.map(([, run]) => run()));
   return tests.filter((_, i) => results[i]?.status === "rejected").map(([name]) => name);
+}
+
+function changed(log: Log, change: Break): Log {
+  const methods = change(log);
+  return new Proxy(log, {
+    get(_, name: keyof Log) {
+      const method: unknown = methods[name] ?? log[name];
+      // A promise that is resolved with a log asks whether it is one, too.
+      return typeof method === "function" ? method.bind(log) : method;
+    },
+  });
 }
