@@ -4,16 +4,17 @@ import type { InspectorNotification, Runtime, Session } from "node:inspector";
 const handed: symbol = Symbol.for("sourcecast.located");
 
 /**
- * Where a function was written, as `file:line`, or its name where that cannot be found. For messages: it asks the inspector,
- * which takes some milliseconds.
+ * Where a function was written, as `file:line`, or how it begins where that cannot be found. For messages: it asks the
+ * inspector, which takes some milliseconds.
  */
 export function locationOf(fn: unknown): string {
-  const name = typeof fn === "function" && fn.name !== "" ? `a function named ${fn.name}` : "a function without a name";
+  const code = String(fn).replace(/\s+/g, " ");
+  const beginning = `a function that begins with ${code.length <= 60 ? code : `${code.slice(0, 59)}…`}`;
   try {
-    return locate(fn) ?? name;
+    return locate(fn) ?? beginning;
   } catch {
     // The runtime has no inspector, or does not allow it.
-    return name;
+    return beginning;
   }
 }
 

@@ -107,6 +107,16 @@ describe("a middleware that holds back what is written is noticed and named:", (
   });
 });
 
+test("one whose function is at no place is named by how it begins", async () => {
+  const lines = expectConsole(/it has put a function that begins with function push\(\) \{ \[native code\] \}\. Mount/);
+  await open((_req, res, next) => {
+    res.write = Array.prototype.push as never;
+    next();
+  });
+  await aWhile();
+  expect(lines).toHaveLength(1);
+});
+
 describe("nothing is said of", () => {
   const passing: Record<string, () => RequestHandler[]> = {
     "compression that is flushed": () => [compression()],
