@@ -13,7 +13,7 @@ import { eventually } from "../support/within.ts";
 
 const newsServer = join(root, "test/faults/fixtures/news-server.ts");
 
-describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, launch }) => {
+describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) => {
   let browser: NativeBrowser;
   let server: PageServer;
   let tab: Tab;
@@ -67,10 +67,8 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ name, laun
     expect(server.asked.map(([, id]) => id)).toEqual([undefined, lastEventId]);
   });
 
-  // Firefox takes an id only from an event with data, and the first such is the checkpoint, 250 ms after the newcomer came:
-  // docs/delivery-semantics.md, "What is not promised".
-  const unlessFirefox = name === "Firefox" ? test.fails : test;
-  unlessFirefox("a newcomer whose connection is cut at once is given what comes while it is away", async () => {
+  // Firefox takes an id only from an event with data: it is told its position by a checkpoint, at once.
+  test("a newcomer whose connection is cut at once is given what comes while it is away", async () => {
     begin();
     server.routes.set("/news", async (req, res) => {
       const source = await respond(hub, req, res, { channels: ["news"] });

@@ -1,7 +1,8 @@
 import type { Head } from "../../logs/log.ts";
+import { keepsBareId } from "../../request.ts";
 import { type Cursor, formatCursor, parseCursor } from "../cursor.ts";
 import { findEnds } from "../ends.ts";
-import { silentPositionFrame } from "./checkpoints.ts";
+import { checkpointFrame, silentPositionFrame } from "./checkpoints.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { decideResume } from "./resume.ts";
 import { endsBetween, tellAll, valuesBetween } from "./state.ts";
@@ -52,7 +53,10 @@ async function beginFresh(subscription: Subscription): Promise<void> {
   const position = { epoch, offset, witness: offset === top ? witness : 0 };
   subscription.moveTo(position);
   if (subscription.allEnded) return subscription.closeIfEnded();
-  subscription.tell(silentPositionFrame(formatCursor(epoch, offset, position.witness)));
+  const cursor = formatCursor(epoch, offset, position.witness);
+  if (!keepsBareId(subscription.request)) return subscription.tell(checkpointFrame(cursor), offset);
+  subscription.tell(silentPositionFrame(cursor));
+  // There may be others who do not keep it, and do not say who they are.
   context.checkpoints.welcome(subscription);
 }
 

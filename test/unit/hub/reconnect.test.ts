@@ -159,7 +159,7 @@ describe("the position of a client", () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  test("a newcomer has one at once, unheard, and hears of it after a second if nothing came", async () => {
+  test("a newcomer has one at once, unheard, and hears of it soon after if nothing came", async () => {
     const { hub } = openHub();
     await publish(hub.channel("news"), 1, 2);
     const cursor = await hub.cursor();
@@ -172,6 +172,18 @@ describe("the position of a client", () => {
     vi.advanceTimersByTime(20_000);
     await client.settle();
     expect(client.events).toHaveLength(1);
+  });
+
+  test("a newcomer in Firefox, which keeps no id without data, hears of it at once", async () => {
+    const { hub } = openHub();
+    await publish(hub.channel("news"), 1, 2);
+    const headers = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0" };
+    const client = await joined(hub, "news", { headers });
+    const checkpoint = { type: "sse:checkpoint", data: "{}", lastEventId: await hub.cursor() };
+    expect(client.events).toEqual([checkpoint]);
+    vi.advanceTimersByTime(1_000);
+    await client.settle();
+    expect(client.events).toEqual([checkpoint]);
   });
 
   test("a client that came back has its own again, if it follows the standard to the letter", async () => {
