@@ -31,7 +31,7 @@ export function writeChunk(socket: Socket, chunk: Buffer): boolean {
 }
 
 /** The descriptor of a socket that has nothing of its own to do for a write, else -1. */
-function freeDescriptor(socket: Socket): number {
+export function freeDescriptor(socket: Socket): number {
   const isFree =
     // Bytes that wait would be overtaken.
     socket.writableLength === 0 &&

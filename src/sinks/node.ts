@@ -5,7 +5,7 @@ import { unrefTimeout } from "../clock.ts";
 import type { Frame } from "../frame.ts";
 import { type HeaderFields, type HeaderOverrides, headerLines } from "../headers.ts";
 import type { Answer } from "../refusal.ts";
-import { directSocket, writeChunk } from "./node-direct.ts";
+import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
 import { HoldWatch, noticeEnded } from "./node-wiring.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
@@ -110,6 +110,11 @@ export class NodeSink extends Sink {
     if (!response.destroyed && !response.writableEnded) response.destroy();
   }
 
+  override touch(): number {
+    const socket = this.#directSocket();
+    return socket === null ? 0 : freeDescriptor(socket);
+  }
+
   protected get queued(): number {
     return this.#response.writableLength;
   }
@@ -120,11 +125,16 @@ export class NodeSink extends Sink {
 
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
-    const socket = this.#direct && this.#begun ? directSocket(this.#response as ServerResponse) : null;
+    const socket = this.#directSocket();
     this.#begun = true;
     const flowing = socket === null ? write(this.#response, frame.bytes) : writeChunk(socket, frame.chunk(toBuffer));
     if (!flowing) this.#waitFor(socket ?? this.#response);
     return true;
+  }
+
+  /** The socket, where the response may be passed by now. */
+  #directSocket(): Socket | null {
+    return this.#direct && this.#begun ? directSocket(this.#response as ServerResponse) : null;
   }
 
   #waitFor(full: NodeResponse | Socket): void {

@@ -66,6 +66,10 @@ export abstract class Sink {
     if (this.pending !== null) this.#forward(this.pending, time, this.pending.byteLength >= highWaterMark);
   }
 
+  touch(): number {
+    return this.pending?.byteLength ?? 0;
+  }
+
   /** Sends what is pending, then ends the response. Resolves when it has left this process or never will. */
   abstract end(): Promise<void>;
 
