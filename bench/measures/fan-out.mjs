@@ -8,6 +8,9 @@ const sizes = /** @type {const} */ ([
   { size: 10_240, share: 0.1 },
 ]);
 
+/** Deliveries before any is counted: what runs for the first time is compiled on the way, on the same processor. */
+const warmUp = 60_000;
+
 /** One event after the other to all connections, in three sizes: what a delivery costs, and how it grows with the number. */
 export const fanOut = {
   name: "fan-out",
@@ -33,7 +36,7 @@ export const fanOut = {
       groups[connections] = await interleave(
         quick ? forQuick : onNode,
         quick ? 1 : connections === 100 ? 2 : 3,
-        (contender) => withSession(contender, connections, (session) => measure(session, quick ? 20_000 : 40_000)),
+        (contender) => withSession(contender, connections, (session) => measure(session, quick)),
         (text) => progress(`${connections} connections, ${text}`),
       );
     }
@@ -43,14 +46,14 @@ export const fanOut = {
 
 /**
  * @param {import("../lib/session.mjs").Session} session
- * @param {number} deliveries
+ * @param {boolean} quick
  */
-async function measure(session, deliveries) {
+async function measure(session, quick) {
   const { connections } = session;
+  const deliveries = quick ? 20_000 : Math.max(40_000, 10 * connections);
   /** @type {Record<string, number>} */
   const figures = {};
-  // What runs for the first time is compiled on the way.
-  await publishAndCount(session, { events: Math.ceil(10_000 / connections), size: 100 });
+  await publishAndCount(session, { events: Math.ceil((quick ? 10_000 : warmUp) / connections), size: 100 });
   for (const { size, share } of sizes) {
     const events = Math.max(2, Math.ceil((deliveries * share) / connections));
     const { cpu, rate, loaderShare } = await publishAndCount(session, { events, size });
