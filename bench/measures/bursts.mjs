@@ -28,7 +28,7 @@ export const bursts = {
     const perTicks = quick ? [1, 16] : [1, 8, 16, 64];
     const results = await interleave(
       contenders,
-      quick ? 1 : 3,
+      quick ? 1 : 2,
       (contender) => withSession(contender, quick ? 500 : 1_000, (session) => measure(session, perTicks, quick)),
       progress,
     );

@@ -35,7 +35,7 @@ export const fanOut = {
     for (const connections of quick ? [1_000] : [100, 1_000, 10_000]) {
       groups[connections] = await interleave(
         quick ? forQuick : onNode,
-        quick ? 1 : connections === 100 ? 2 : 3,
+        quick || connections === 100 ? 1 : connections === 1_000 ? 2 : 3,
         (contender) => withSession(contender, connections, (session) => measure(session, quick)),
         (text) => progress(`${connections} connections, ${text}`),
       );

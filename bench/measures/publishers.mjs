@@ -35,7 +35,7 @@ export const publishers = {
     for (const connections of quick ? [1_000] : [1_000, 10_000]) {
       groups[connections] = await interleave(
         quick ? available([...forQuick, "nchan"]) : contenders,
-        quick ? 1 : connections === 10_000 ? 2 : 3,
+        quick ? 1 : 2,
         (contender) => withSession(contender, connections, (session) => measure(session, quick ? 16_000 : 80_000)),
         (text) => progress(`${connections} connections, ${text}`),
       );
