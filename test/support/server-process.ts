@@ -1,5 +1,6 @@
 /** A server in a process of its own, started by a test and ended by it. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { eventually, within } from "./within.ts";
@@ -122,14 +123,23 @@ export class ServerProcess implements AsyncDisposable {
   }
 }
 
-/** A port that nobody listens to. */
+/**
+ * A port that nobody listens to, below those that systems give to outgoing connections: one of these may take the port of a
+ * server that is down until it is started again.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(16_384, 32_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      await once(server, "listening");
+    } catch {
+      continue;
+    }
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 function accepts(port: number): Promise<boolean> {
