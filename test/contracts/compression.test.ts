@@ -1,23 +1,17 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createGunzip } from "node:zlib";
 import compression, { type CompressionOptions } from "compression";
 import express from "express";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
 import { EventSource } from "../../src/index.ts";
 import { Http1Client } from "../support/client.ts";
 import { Decompressing } from "../support/decompressing.ts";
+import { openBehind } from "../support/express-stream.ts";
 import { EventStreamParser } from "../support/parser.ts";
 
-let server: Server;
 let client: Http1Client;
-afterEach(async () => {
-  client.leave();
-  server.close();
-  await once(server, "close");
-});
 
 /** Express with `compression()` in front, and a client that takes `encoding`. */
 async function open(
@@ -25,18 +19,10 @@ async function open(
   options?: NodeSourceOptions,
   middleware?: CompressionOptions,
 ): Promise<EventSource> {
-  const routed = Promise.withResolvers<EventSource>();
-  const app = express().use(compression(middleware));
-  app.get("/events", (req, res) => {
-    routed.resolve(openEventSource(req, res, options));
-  });
-  server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const headers = { "accept-encoding": encoding };
-  client = new Http1Client((server.address() as AddressInfo).port, { path: "/events?a=1", headers });
-  const source = await routed.promise;
+  const opened = await openBehind([compression(middleware)], { encoding, options });
+  client = opened.client;
   await client.opened();
-  return source;
+  return opened.source;
 }
 
 const transformable: NodeSourceOptions = { headers: { "cache-control": "no-cache" } };
@@ -133,9 +119,14 @@ function incompressible(seed: number): string {
 test("mounted below a path, url is the one that was asked for", async () => {
   const routed = Promise.withResolvers<EventSource>();
   const router = express.Router().get("/events", (req, res) => routed.resolve(openEventSource(req, res)));
-  server = express().use("/api", router).listen(0, "127.0.0.1");
+  const server = express().use("/api", router).listen(0, "127.0.0.1");
   await once(server, "listening");
-  client = new Http1Client((server.address() as AddressInfo).port, { path: "/api/events?lastEventId=7" });
+  const { port } = server.address() as AddressInfo;
+  const client = new Http1Client(port, { path: "/api/events?lastEventId=7" });
+  onTestFinished(async () => {
+    client.leave();
+    await once(server.close(), "close");
+  });
   const source = await routed.promise;
   expect([new URL(source.url).pathname, source.lastEventId]).toEqual(["/api/events", "7"]);
   expect(source).toBeInstanceOf(EventSource);

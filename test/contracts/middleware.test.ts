@@ -1,16 +1,14 @@
-import { once } from "node:events";
-import { type Server, ServerResponse } from "node:http";
+import { ServerResponse } from "node:http";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import compression from "compression";
-import express, { type RequestHandler } from "express";
+import type { RequestHandler } from "express";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { openEventSource } from "../../src/adapters/node.ts";
 import type { EventSource } from "../../src/index.ts";
-import { Http1Client } from "../support/client.ts";
+import type { Http1Client } from "../support/client.ts";
 import { expectConsole } from "../support/console.ts";
 import { installPackages } from "../support/example.ts";
+import { openBehind } from "../support/express-stream.ts";
 
 const fromNpm = { "express-interceptor": "1.2.0", morgan: "1.12.1", "response-time": "2.3.4" };
 let modules: NodeJS.Require;
@@ -18,26 +16,14 @@ beforeAll(async () => {
   modules = createRequire(join(await installPackages(fromNpm), "here.js"));
 }, 120_000);
 
-let server: Server;
 let client: Http1Client;
-afterEach(async () => {
-  client.leave();
-  server.close();
-  await once(server, "close");
-});
 
 /** Express with `middleware` before its route, and a client that takes gzip. */
 async function open(...middleware: RequestHandler[]): Promise<EventSource> {
-  const routed = Promise.withResolvers<EventSource>();
-  const app = express().use(...middleware);
-  app.get("/events", (req, res) => {
-    routed.resolve(openEventSource(req, res, { headers: { "cache-control": "no-cache" } }));
-  });
-  server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const headers = { "accept-encoding": "gzip" };
-  client = new Http1Client((server.address() as AddressInfo).port, { path: "/events?a=1", headers });
-  return routed.promise;
+  const options = { headers: { "cache-control": "no-cache" } };
+  const opened = await openBehind(middleware, { encoding: "gzip", options });
+  client = opened.client;
+  return opened.source;
 }
 
 /** What leaves has time to, and then it is looked at twice. */
