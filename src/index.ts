@@ -1,13 +1,10 @@
-export type { EventContract, EventsOf, OutputEventsOf } from "./contract.ts";
-export type { Gap } from "./control.ts";
-export type { CorsOptions } from "./cors.ts";
-export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./encode.ts";
-export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./errors.ts";
-export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./event.ts";
-export type { HeaderOverrides } from "./headers.ts";
+export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
+export type { Duration, Size } from "./base/units.ts";
+export type { CorsOptions } from "./http/cors.ts";
+export type { HeaderOverrides } from "./http/headers.ts";
+export { acceptsEventStream, type RequestLike } from "./http/request.ts";
 export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";
 export { createHub, Hub } from "./hub/hub.ts";
-export type { MeterLike, ObservableResultLike } from "./hub/meter.ts";
 export type {
   Authorize,
   FailureStage,
@@ -18,36 +15,39 @@ export type {
   OnError,
   PublishOptions,
   Snapshot,
+  SnapshotFunction as TakeSnapshot,
   SubscribeOptions,
-  TakeSnapshot,
 } from "./hub/options.ts";
-export type { Member, PresenceOptions } from "./hub/presence/options.ts";
 export type { PublishedEvent } from "./hub/publish.ts";
 export type { HubStats } from "./hub/stats.ts";
-export {
-  type CloseReason,
-  SourceCloseEvent,
-  SourceErrorEvent,
-  type SourceEventMap,
-  SourceOverflowEvent,
-} from "./life.ts";
 export type {
   Appended,
+  ChannelSelection as Selection,
   Head,
   Log,
   LogEntry,
   NewEntry,
   Page,
   Retention,
-  Selection,
   Tail,
   TailBatch,
-} from "./logs/log.ts";
-export type { Retry } from "./opening.ts";
-export type { ContractOptions, Overflow, OverflowDecision, SourceOptions } from "./options.ts";
-export type { Pipeable, PipeOptions, PipeResult } from "./pipe.ts";
-export { acceptsEventStream, type RequestLike } from "./request.ts";
-export { EventSourceSet } from "./set.ts";
-export { EventSource } from "./source.ts";
-export type { DataOf, Events, TypeOf } from "./typing.ts";
-export type { Duration, Size } from "./units.ts";
+} from "./log/log.ts";
+export type { MeterLike, ObservableResultLike } from "./opentelemetry.ts";
+export type { Member, PresenceOptions } from "./presence/options.ts";
+export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./source/event.ts";
+export {
+  type CloseReason,
+  SourceCloseEvent,
+  SourceErrorEvent,
+  type SourceEventMap,
+  SourceOverflowEvent,
+} from "./source/lifecycle.ts";
+export type { ContractOptions, Overflow, OverflowDecision, SourceOptions } from "./source/options.ts";
+export type { Pipeable, PipeOptions, PipeResult } from "./source/pipe.ts";
+export { EventSourceSet } from "./source/set.ts";
+export { EventSource } from "./source/source.ts";
+export type { EventContract, EventsOf, OutputEventsOf } from "./wire/contract.ts";
+export type { Gap } from "./wire/control.ts";
+export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./wire/encode.ts";
+export type { EventData as DataOf, EventMap as Events, EventType as TypeOf } from "./wire/event-types.ts";
+export type { Retry } from "./wire/retry.ts";

@@ -97,7 +97,7 @@ export class SharedDocument {
   }
 
   async #latest({ name }: Channel): Promise<Map<string, string>> {
-    const entries = await this.#log.latest({ channels: [name], prefixes: [] });
+    const entries = await this.#log.latestByKey({ channels: [name], prefixes: [] });
     return new Map(entries.map(({ key = "", data }) => [key, data]));
   }
 }

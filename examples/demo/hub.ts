@@ -15,7 +15,7 @@ export function openStore(path: string, keep: number): Store {
   mkdirSync(dirname(path), { recursive: true });
   const log = sqliteLog({ path, maxEvents: keep });
   // Short times, since here one wants to see what happens.
-  return { log, hub: createHub({ log, heartbeat: "10s", retry: ["500ms", "1500ms"] }) };
+  return { log, hub: createHub({ log, keepAlive: "10s", retry: ["500ms", "1500ms"] }) };
 }
 
 /** Reads state together with the position to which it belongs: once more, if something was published meanwhile. */

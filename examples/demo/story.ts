@@ -92,7 +92,7 @@ export class Storyteller {
       type: "token",
       map: (token) => String(html`${token}`),
       signal: telling.stop.signal,
-      stopWhenUnheard: patience,
+      stopWithoutSubscribers: patience,
       endChannel: false,
     });
     if (result.ended === "failed") throw result.error;

@@ -1,5 +1,5 @@
 import express from "express";
-import { answerOverload, createSSE } from "sourcecast/express";
+import { createSSE, overloadHandler } from "sourcecast/express";
 
 const sse = createSSE({ connections: 1_000, connectionTimeout: "1h" });
 const app = express();
@@ -27,7 +27,7 @@ app.get("/", (_req, res) => {
 </script>`);
 });
 
-app.use(answerOverload);
+app.use(overloadHandler);
 const server = app.listen(process.env.PORT ?? 3000, () => {
   console.log(`http://localhost:${server.address().port}`);
 });

@@ -1,6 +1,6 @@
 import { createExpressEndpoints, initServer } from "@ts-rest/express";
 import express from "express";
-import { answerOverload, createSSE } from "sourcecast/express";
+import { createSSE, overloadHandler } from "sourcecast/express";
 import { eventHandler } from "sourcecast/ts-rest";
 import { contract, events } from "./contract.ts";
 
@@ -40,7 +40,7 @@ createExpressEndpoints(contract, router, app, {
     },
   ],
 });
-app.use(answerOverload);
+app.use(overloadHandler);
 
 const server = app.listen(process.env.PORT ?? 3000, () => {
   const { port } = server.address() as { port: number };

@@ -1,23 +1,23 @@
-import type { Connection } from "../connection.ts";
+import { OverloadError } from "../base/errors.ts";
+import { type Duration, milliseconds } from "../base/units.ts";
 import type { Channel } from "../hub/channel.ts";
 import { createHub, type Hub, openSubscription } from "../hub/hub.ts";
+import { reportError } from "../hub/lifetime/report.ts";
 import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
-import { reportError } from "../hub/report.ts";
-import { OverloadError } from "../overload.ts";
+import type { Exchange } from "../sinks/exchange.ts";
 import type { NodeResponse } from "../sinks/node.ts";
-import { type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
-import type { EventSource } from "../source.ts";
-import type { DispatchArguments, Events, TypeOf } from "../typing.ts";
-import { type Duration, milliseconds } from "../units.ts";
-import { channelOf, everyone } from "./express/channels.ts";
-import { Attached, Connections } from "./express/connections.ts";
-import { answerOverload } from "./express/overload.ts";
+import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import type { EventSource } from "../source/source.ts";
+import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
+import { channelOf, everyoneChannel } from "./express/channels.ts";
+import { ManagedConnection, ManagedConnections } from "./express/connections.ts";
+import { overloadHandler } from "./express/overload.ts";
 
 export type { NodeRequest, NodeResponse };
-export { answerOverload, OverloadError };
+export { OverloadError, overloadHandler };
 
 /** The options of {@link createSSE}: those of a hub, and these. */
-export interface SSEOptions<E extends Events = false> extends Omit<HubOptions<E>, "limits"> {
+export interface SSEOptions<E extends EventMap = false> extends Omit<HubOptions<E>, "limits"> {
   /** Most connections at a time. At the limit `attach` throws; those who are there stay. @default no limit */
   connections?: number;
   /** How long a connection may last, less a random tenth. Its client reconnects and misses nothing. @default no limit */
@@ -36,19 +36,19 @@ export type AttachOptions = Omit<SubscribeOptions, "channels" | "key">;
  * @example
  * ```ts
  * import express from "express";
- * import { answerOverload, createSSE } from "sourcecast/express";
+ * import { overloadHandler, createSSE } from "sourcecast/express";
  *
  * const sse = createSSE({ connections: 100, connectionTimeout: "10m" });
  * const app = express();
  * app.get("/events/:user", (req, res) => {
  *   sse.attach(req.params.user, res);
  * });
- * app.use(answerOverload);
+ * app.use(overloadHandler);
  *
  * sse.send("message", { id: "1", message: "Hello, world!" });
  * ```
  */
-export function createSSE<E extends Events = false>(options: SSEOptions<E> = {}): SSE<E> {
+export function createSSE<E extends EventMap = false>(options: SSEOptions<E> = {}): SSE<E> {
   return new SSE<E>(options);
 }
 
@@ -56,20 +56,20 @@ export function createSSE<E extends Events = false>(options: SSEOptions<E> = {})
  * Streams by the ids of those who opened them. A user may have many at a time: each tab is one. It stands on a hub, so every
  * event has an id, and a client that reconnects gets what it missed.
  */
-export class SSE<E extends Events = false> {
+export class SSE<E extends EventMap = false> {
   /** What it stands on: for `drain()`, `stats()`, `close()`. */
   readonly hub: Hub<E>;
-  readonly #connections: Connections;
+  readonly #connections: ManagedConnections;
   readonly #most: number;
   readonly #onError: OnError;
 
   constructor({ connections, connectionTimeout, idleTimeout, ...options }: SSEOptions<E>) {
     this.#most = connections ?? Number.POSITIVE_INFINITY;
     const idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
-    this.#connections = new Connections(idle);
+    this.#connections = new ManagedConnections(idle);
     this.#onError = options.onError ?? reportError;
     const limits =
-      connectionTimeout === undefined ? {} : { lifetime: milliseconds(connectionTimeout, "connectionTimeout") };
+      connectionTimeout === undefined ? {} : { maxLifetime: milliseconds(connectionTimeout, "connectionTimeout") };
     this.hub = createHub<E>({ ...options, limits });
   }
 
@@ -88,16 +88,16 @@ export class SSE<E extends Events = false> {
    *
    * @returns The source, or `null` where the request was answered with something else. Never rejects: a failure goes to
    * `onError`.
-   * @throws {OverloadError} over the limit `connections`, with nothing sent. See {@link answerOverload}.
+   * @throws {OverloadError} over the limit `connections`, with nothing sent. See {@link overloadHandler}.
    * @throws {SourcecastTypeError} for an id that cannot be one, and for a response that has been sent already.
    */
   attach(id: string, res: NodeResponse, options: AttachOptions = {}): Promise<EventSource | null> {
-    const channels = [everyone, channelOf(id)];
-    const exchange = nodeConnection("attach", res?.req, res);
+    const channels = [everyoneChannel, channelOf(id)];
+    const exchange = nodeExchange("attach", res?.req, res);
     if (this.size >= this.#most) {
       throw new OverloadError(`There are ${this.size} connections, as many as the option connections allows`);
     }
-    const connection = new Attached(id);
+    const connection = new ManagedConnection(id);
     this.#connections.add(connection);
     const filter = connection.noting(options.filter);
     return this.#open(connection, exchange, { ...options, channels, filter, key: id }).catch((error) => {
@@ -115,13 +115,13 @@ export class SSE<E extends Events = false> {
    * @returns The id that clients get with it, or `null` when nothing was sent. A failure is told to `onError` as well, so
    * that a call which nobody waits for does not end the process.
    */
-  send<T extends TypeOf<E>>(
+  send<T extends EventType<E>>(
     event: T | undefined,
     ...rest: DispatchArguments<E, T, { to?: string | undefined }>
   ): Promise<string | null>;
   send(event = "message", data?: unknown, options?: { to?: string | undefined }): Promise<string | null> {
     if (data === undefined) return Promise.resolve(null);
-    const channel = this.hub.channel(options?.to === undefined ? everyone : channelOf(options.to));
+    const channel = this.hub.channel(options?.to === undefined ? everyoneChannel : channelOf(options.to));
     const sent = (channel as Channel).dispatch(event, data);
     sent.catch((error) => this.#onError(error, { stage: "publish" }));
     return sent;
@@ -138,7 +138,11 @@ export class SSE<E extends Events = false> {
     return connections.length;
   }
 
-  async #open(connection: Attached, exchange: Connection, options: SubscribeOptions): Promise<EventSource | null> {
+  async #open(
+    connection: ManagedConnection,
+    exchange: Exchange,
+    options: SubscribeOptions,
+  ): Promise<EventSource | null> {
     const source = await openSubscription(this.hub as unknown as Hub<never>, exchange, options);
     // Its client may have left, and close() may have been called, before the stream was open.
     if (!this.#connections.has(connection)) source?.close();

@@ -1,13 +1,13 @@
-import type { Connection } from "../connection.ts";
-import { quote, SourcecastTypeError } from "../errors.ts";
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import type { Duration } from "../base/units.ts";
 import { type Hub, openSubscription } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import type { ContractOptions, SourceOptions } from "../options.ts";
+import type { Exchange } from "../sinks/exchange.ts";
 import type { NodeResponse } from "../sinks/node.ts";
-import { type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
-import { EventSource } from "../source.ts";
-import type { Events } from "../typing.ts";
-import type { Duration } from "../units.ts";
+import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import type { ContractOptions, SourceOptions } from "../source/options.ts";
+import { EventSource } from "../source/source.ts";
+import type { EventMap } from "../wire/event-types.ts";
 
 /** What is needed of Fastify's request. */
 export interface FastifyRequestLike {
@@ -40,7 +40,7 @@ export interface FastifyReplyLike {
  * });
  * ```
  */
-export function openEventSource<E extends Events = false>(
+export function openEventSource<E extends EventMap = false>(
   request: FastifyRequestLike,
   reply: FastifyReplyLike,
   options?: (SourceOptions & ContractOptions<E>) | Duration,
@@ -66,7 +66,7 @@ export function openEventSource<E extends Events = false>(
  * app.get("/news", (request, reply) => respond(hub, request, reply, { channels: ["news"] }));
  * ```
  */
-export async function respond<E extends Events>(
+export async function respond<E extends EventMap>(
   hub: Hub<E>,
   request: FastifyRequestLike,
   reply: FastifyReplyLike,
@@ -77,21 +77,21 @@ export async function respond<E extends Events>(
   return source;
 }
 
-function fastifyConnection(caller: string, request: FastifyRequestLike, reply: FastifyReplyLike): Connection {
+function fastifyConnection(caller: string, request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {
   if (typeof reply?.hijack !== "function" || request?.raw === undefined) {
     throw new SourcecastTypeError(
-      "ERR_SSE_REQUEST",
+      "ERR_SSE_ARGUMENT",
       `${caller}() of sourcecast/fastify takes Fastify's request and reply, but got ${quote(request)} and ` +
         `${quote(reply)}; for those of node:http use sourcecast/node`,
     );
   }
   if (reply.sent) {
     throw new SourcecastTypeError(
-      "ERR_SSE_RESPONSE_TAKEN",
+      "ERR_SSE_RESPONSE_USED",
       "The reply has been sent already; open the event source in its place, and return nothing after it",
     );
   }
-  const connection = nodeConnection(caller, request.raw, reply.raw);
+  const connection = nodeExchange(caller, request.raw, reply.raw);
   // Fastify keeps headers to itself until it sends, which it will not do.
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);

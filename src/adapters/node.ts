@@ -1,11 +1,11 @@
+import type { Duration } from "../base/units.ts";
 import { type Hub, openSubscription } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import type { ContractOptions, SourceOptions } from "../options.ts";
 import type { NodeResponse } from "../sinks/node.ts";
-import { type NodeRequest, nodeConnection } from "../sinks/node-exchange.ts";
-import { EventSource } from "../source.ts";
-import type { Events } from "../typing.ts";
-import type { Duration } from "../units.ts";
+import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import type { ContractOptions, SourceOptions } from "../source/options.ts";
+import { EventSource } from "../source/source.ts";
+import type { EventMap } from "../wire/event-types.ts";
 
 export type { NodeRequest, NodeResponse };
 
@@ -16,7 +16,7 @@ export interface NodeSourceOptions extends SourceOptions {
    * to the bytes: not through middleware, on HTTP/1.0, HTTP/2 or TLS, nor while bytes wait. It saves most of the time that a
    * delivery takes here. What passes by so is not in `socket.bytesWritten`. @default true
    */
-  direct?: boolean;
+  fastWrite?: boolean;
 }
 
 /**
@@ -35,13 +35,13 @@ export interface NodeSourceOptions extends SourceOptions {
  * });
  * ```
  */
-export function openEventSource<E extends Events = false>(
+export function openEventSource<E extends EventMap = false>(
   req: NodeRequest,
   res: NodeResponse,
   options?: (NodeSourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
-  const direct = typeof options !== "object" || options.direct !== false;
-  return new EventSource<E>(nodeConnection("openEventSource", req, res, direct), options);
+  const direct = typeof options !== "object" || options.fastWrite !== false;
+  return new EventSource<E>(nodeExchange("openEventSource", req, res, direct), options);
 }
 
 /**
@@ -61,13 +61,13 @@ export function openEventSource<E extends Events = false>(
  * await hub.close();
  * ```
  */
-export async function respond<E extends Events>(
+export async function respond<E extends EventMap>(
   hub: Hub<E>,
   req: NodeRequest,
   res: NodeResponse,
   options: SubscribeOptions & { direct?: boolean },
 ): Promise<EventSource | null> {
-  const connection = nodeConnection("respond", req, res, options?.direct !== false);
+  const connection = nodeExchange("respond", req, res, options?.direct !== false);
   return openSubscription(hub as Hub<never>, connection, options);
 }
 

@@ -1,15 +1,15 @@
-import { Connection } from "../connection.ts";
-import { quote, SourcecastTypeError } from "../errors.ts";
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { streamHeaders } from "../http/early-response.ts";
+import type { RequestLike } from "../http/request.ts";
 import { type Hub, openSubscription } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import { type ContractOptions, resolveOptions, type SourceOptions } from "../options.ts";
-import { streamHeaders } from "../refusal.ts";
-import type { RequestLike } from "../request.ts";
+import { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
-import { EventSource } from "../source.ts";
-import type { Events } from "../typing.ts";
+import { type ContractOptions, resolveOptions, type SourceOptions } from "../source/options.ts";
+import { EventSource } from "../source/source.ts";
+import type { EventMap } from "../wire/event-types.ts";
 import type { OakApplication, OakContext, OakRequest } from "./oak/context.ts";
-import { BeatingSink, sendOnNode } from "./oak/node.ts";
+import { ProbingSink, sendOnNode } from "./oak/node.ts";
 
 export type { OakApplication, OakContext, OakRequest };
 
@@ -35,7 +35,7 @@ export interface OakSourceOptions extends Omit<SourceOptions, "keepAlive"> {
  * });
  * ```
  */
-export function sendEvents<E extends Events = false>(
+export function sendEvents<E extends EventMap = false>(
   ctx: OakContext,
   { keepAlive, ...options }: OakSourceOptions & ContractOptions<E> = {},
 ): EventSource<E> {
@@ -46,7 +46,7 @@ export function sendEvents<E extends Events = false>(
     keepAlive === undefined || keepAlive === true ? options : { ...options, keepAlive },
   );
   const sink = sinkFor(ctx, request);
-  const source = new EventSource<E>(new Connection(request, sink, resolved));
+  const source = new EventSource<E>(new Exchange(request, sink, resolved));
   sources.set(ctx, source as unknown as EventSource);
   answer(
     ctx,
@@ -61,14 +61,14 @@ export function sendEvents<E extends Events = false>(
  *
  * @returns The source, or `null` where the request was answered with something else.
  */
-export async function respond<E extends Events>(
+export async function respond<E extends EventMap>(
   hub: Hub<E>,
   ctx: OakContext,
   options: SubscribeOptions,
 ): Promise<EventSource | null> {
   const request = requestOf(ctx);
   const sink = sinkFor(ctx, request);
-  const source = await openSubscription(hub as Hub<never>, new Connection(request, sink), options);
+  const source = await openSubscription(hub as Hub<never>, new Exchange(request, sink), options);
   const { headers, cors } = options;
   const resolved = resolveOptions({ ...(headers && { headers }), ...(cors && { cors }) });
   answer(ctx, sink.response(streamHeaders(request, resolved, ctx.response.headers), {}), source);
@@ -94,7 +94,7 @@ const sources = new WeakMap<OakContext, EventSource>();
 function requestOf(ctx: OakContext): RequestLike {
   if (ctx?.request?.originalRequest === undefined) {
     throw new SourcecastTypeError(
-      "ERR_SSE_REQUEST",
+      "ERR_SSE_ARGUMENT",
       `The context is ${quote(ctx)}; pass the one that Oak calls a route with`,
     );
   }
@@ -103,7 +103,7 @@ function requestOf(ctx: OakContext): RequestLike {
 }
 
 function sinkFor(ctx: OakContext, { signal }: RequestLike): WebSink {
-  return ctx.request.source === undefined ? new BeatingSink(null) : new WebSink(signal);
+  return ctx.request.source === undefined ? new ProbingSink(null) : new WebSink(signal);
 }
 
 /** Sends the response now and not when the handlers are done, and ends its source with the application. */

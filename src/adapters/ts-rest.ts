@@ -1,6 +1,6 @@
-import type { AnyContract } from "../contract.ts";
-import { SourcecastTypeError } from "../errors.ts";
-import { isTaken } from "../taken.ts";
+import { SourcecastTypeError } from "../base/errors.ts";
+import { isClaimed } from "../sinks/claim.ts";
+import type { AnyContract } from "../wire/contract.ts";
 import {
   type EventSourceConstructor,
   type EventSourceLike,
@@ -90,10 +90,10 @@ export function eventHandler<I extends { res: object }>(
     const result = await controller(input);
     const { res } = input;
     // ts-rest leaves a body that is a stream to its own pipe(); this one is there already.
-    if (isTaken(res)) return { status: 200, body: Object.create(res, { pipe: { value: () => res } }) } as never;
+    if (isClaimed(res)) return { status: 200, body: Object.create(res, { pipe: { value: () => res } }) } as never;
     if (result !== undefined) return result as never;
     throw new SourcecastTypeError(
-      "ERR_SSE_REQUEST",
+      "ERR_SSE_ARGUMENT",
       "The controller opened no stream and returned nothing; call attach(id, res) or openEventSource(req, res), or return a result",
     );
   };

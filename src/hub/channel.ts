@@ -1,10 +1,10 @@
-import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "../pipe.ts";
-import type { RequestLike } from "../request.ts";
-import type { DataOf, DispatchArguments, Events, TypeOf } from "../typing.ts";
-import type { Duration } from "../units.ts";
-import { type Followed, listenersGone } from "./listeners.ts";
+import type { Duration } from "../base/units.ts";
+import type { RequestLike } from "../http/request.ts";
+import type { Member } from "../presence/options.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "../source/pipe.ts";
+import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/event-types.ts";
+import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
 import type { PublishOptions, SubscribeOptions } from "./options.ts";
-import type { Member } from "./presence/options.ts";
 import type { PublishedEvent } from "./publish.ts";
 import { assertChannelName } from "./selection.ts";
 
@@ -14,7 +14,7 @@ export interface ChannelContext {
   publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
   end(channel: string): Promise<string>;
   members(channel: string): Promise<Member[]>;
-  readonly followed: Followed;
+  readonly subscribers: SubscriberCount;
 }
 
 /** The options of {@link Channel.pipe}. */
@@ -22,21 +22,21 @@ export interface ChannelPipeOptions<T> extends PipeOptions<T> {
   /** Ends the channel after the last piece. @default true */
   endChannel?: boolean;
   /** Stops the producer when nobody has followed the channel in this process for so long. @default never */
-  stopWhenUnheard?: Duration;
+  stopWithoutSubscribers?: Duration;
 }
 
 /** An event for {@link Channel.dispatch} in the form for several at once. */
-export type EventOf<E extends Events> = {
-  [T in TypeOf<E>]: (undefined extends DataOf<E, T>
-    ? { type: T; data?: DataOf<E, T> }
-    : { type: T; data: DataOf<E, T> }) &
+export type EventOf<E extends EventMap> = {
+  [T in EventType<E>]: (undefined extends EventData<E, T>
+    ? { type: T; data?: EventData<E, T> }
+    : { type: T; data: EventData<E, T> }) &
     PublishOptions;
-}[TypeOf<E>];
+}[EventType<E>];
 
 /**
  * A name under which events are published in a hub's log, to everyone who follows it on every machine. Costs nothing to make.
  */
-export class Channel<E extends Events = false> {
+export class Channel<E extends EventMap = false> {
   readonly name: string;
   readonly #context: ChannelContext;
 
@@ -51,7 +51,7 @@ export class Channel<E extends Events = false> {
    * @throws {SourcecastError} `ERR_SSE_CONFLICT` if `after` does not hold, `ERR_SSE_LOG` if the log cannot store,
    * `ERR_SSE_LIMIT`, `ERR_SSE_CONTRACT`, `ERR_SSE_DATA`, `ERR_SSE_TYPE` for what may not be published.
    */
-  dispatch<T extends TypeOf<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
+  dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
   /** Publishes several events next to each other, all of them or none. Resolves with their cursors. */
   dispatch(events: readonly EventOf<E>[]): Promise<string[]>;
   async dispatch(
@@ -66,7 +66,7 @@ export class Channel<E extends Events = false> {
 
   /** Publishes data under the type that clients hear as `message`. */
   dispatchMessage(...rest: DispatchArguments<E, "message", PublishOptions>): Promise<string> {
-    return this.dispatch("message" as TypeOf<E>, ...(rest as never));
+    return this.dispatch("message" as EventType<E>, ...(rest as never));
   }
 
   /** Answers a request with the stream of this channel; a name that ends in `*` follows all with that prefix. */
@@ -103,20 +103,20 @@ export class Channel<E extends Events = false> {
    */
   async pipe<T>(pieces: Pipeable<T>, options: ChannelPipeOptions<T> = {}): Promise<PipeResult> {
     assertChannelName(this.name);
-    const { endChannel = true, stopWhenUnheard, ...pipeOptions } = options;
-    const unheard = listenersGone(this.#context.followed, this.name, stopWhenUnheard);
+    const { endChannel = true, stopWithoutSubscribers, ...pipeOptions } = options;
+    const unsubscribed = abortWhenUnsubscribed(this.#context.subscribers, this.name, stopWithoutSubscribers);
     const target: PipeTarget = {
       dispatch: async (type, data) => {
         await this.#publish([{ type, data }]);
         return true;
       },
       ready: () => undefined,
-      signal: unheard.signal,
+      signal: unsubscribed.signal,
       get closeReason() {
-        return unheard.signal.aborted ? "unheard" : null;
+        return unsubscribed.signal.aborted ? "unsubscribed" : null;
       },
     };
-    const result = await pipe(pieces, target, pipeOptions).finally(unheard.release);
+    const result = await pipe(pieces, target, pipeOptions).finally(unsubscribed.release);
     if (endChannel && result.ended === "done") await this.end();
     return result;
   }

@@ -1,27 +1,27 @@
-import { Connection } from "../connection.ts";
-import { SourcecastError } from "../errors.ts";
-import type { Log } from "../logs/log.ts";
-import { memoryLog } from "../logs/memory.ts";
-import { assertRequest, type RequestLike } from "../request.ts";
+import { SourcecastError } from "../base/errors.ts";
+import { type Duration, milliseconds, wholeNumber } from "../base/units.ts";
+import { assertRequest, type RequestLike } from "../http/request.ts";
+import type { Log } from "../log/log.ts";
+import { memoryLog } from "../logs/memory/index.ts";
+import { type MeterLike, Meters } from "../opentelemetry.ts";
+import { Presence } from "../presence/index.ts";
+import { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
-import type { EventSource } from "../source.ts";
-import type { Events } from "../typing.ts";
-import { type Duration, milliseconds, wholeNumber } from "../units.ts";
+import type { EventSource } from "../source/source.ts";
+import { headCursor } from "../wire/cursor.ts";
+import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
-import { cursorAtTop } from "./cursor.ts";
-import { drainAll } from "./drain.ts";
-import { Audience } from "./feed/audience.ts";
 import { Feed } from "./feed/feed.ts";
-import { Ring } from "./feed/ring.ts";
-import { endStream, Housekeeping } from "./housekeeping.ts";
-import { type MeterLike, Meters } from "./meter.ts";
+import { FrameRing } from "./feed/frame-ring.ts";
+import { Subscribers } from "./feed/subscribers.ts";
+import { drainAll } from "./lifetime/drain.ts";
+import { endStream, Sweep } from "./lifetime/sweep.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
-import { Presence } from "./presence/presence.ts";
 import { Publisher } from "./publish.ts";
-import { selectionOf } from "./selection.ts";
-import { type HubSettings, resolveHub } from "./settings.ts";
-import { Counters, type HubStats, takeStats } from "./stats.ts";
+import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
+import { parseSelection } from "./selection.ts";
+import { Counters, type HubStats, readStats } from "./stats.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
 import { Pump } from "./subscription/pump.ts";
 import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
@@ -29,7 +29,7 @@ import { Subscription, type SubscriptionContext } from "./subscription/subscript
 /** Opens a subscription on a sink of an adapter's. `null` where the request was answered with something else. */
 export let openSubscription: (
   hub: Hub<never>,
-  connection: Connection,
+  connection: Exchange,
   options: SubscribeOptions,
 ) => Promise<EventSource | null>;
 
@@ -50,7 +50,7 @@ export let openSubscription: (
  * await hub.close();
  * ```
  */
-export function createHub<E extends Events = false>(options: HubOptions<E> = {}): Hub<E> {
+export function createHub<E extends EventMap = false>(options: HubOptions<E> = {}): Hub<E> {
   return new Hub<E>(options);
 }
 
@@ -58,18 +58,18 @@ export function createHub<E extends Events = false>(options: HubOptions<E> = {})
  * Channels over a log. A connection is a position in the log: what is live, what is replayed after a reconnect and what a
  * slow reader gets are one path, and what cannot be delivered is declared in the stream.
  */
-export class Hub<E extends Events = false> implements AsyncDisposable {
+export class Hub<E extends EventMap = false> implements AsyncDisposable {
   /** As it appears in what is measured. */
   readonly name: string;
   readonly #log: Log;
   readonly #feed: Feed;
-  readonly #audience: Audience<Subscription>;
+  readonly #audience: Subscribers<Subscription>;
   readonly #admission: Admission;
-  readonly #housekeeping: Housekeeping;
+  readonly #housekeeping: Sweep;
   readonly #presence: Presence;
   readonly #meters: Meters;
   /** What every subscription gets of the hub. */
-  readonly #context: SubscriptionContext & Pick<HubSettings, "sourceOptions">;
+  readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions">;
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
@@ -79,12 +79,12 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   }
 
   constructor(options: HubOptions<E>) {
-    const settings = resolveHub(options);
+    const settings = resolveHubOptions(options);
     this.name = settings.name;
     this.#log = options.log ?? memoryLog();
-    const ring = new Ring(settings.ring);
+    const ring = new FrameRing(settings.ring);
     this.#feed = new Feed(this.#log, ring, settings.onError);
-    this.#audience = new Audience(ring);
+    this.#audience = new Subscribers(ring);
     this.#feed.observers.add(this.#audience);
     // Each part says which of these it needs.
     const context = {
@@ -98,7 +98,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     };
     this.#context = context;
     this.#admission = new Admission(context);
-    this.#housekeeping = new Housekeeping(context);
+    this.#housekeeping = new Sweep(context);
     this.#presence = new Presence(context);
     this.#meters = new Meters(this, settings.onError);
     const publisher = new Publisher(context);
@@ -116,13 +116,13 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
         this.#assertOpen();
         return this.#presence.members(channel);
       },
-      followed: this.#audience.topics,
+      subscribers: this.#audience.channels,
     };
   }
 
   /** A channel by its name: up to 256 printable characters. One that ends in `*` can be followed, not published to. */
   channel(name: string): Channel<E> {
-    selectionOf([name]);
+    parseSelection([name]);
     return new Channel(name, this.#channelContext);
   }
 
@@ -136,14 +136,14 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
   async response(request: RequestLike, options: SubscribeOptions): Promise<Response> {
     assertRequest(request);
     const sink = new WebSink(request.signal);
-    const source = await this.#open(new Connection(request, sink), options);
+    const source = await this.#open(new Exchange(request, sink), options);
     return source === null ? sink.response(new Map(), {}) : source.response();
   }
 
   /** The position behind everything published so far: for a page whose stream is to start exactly where its state ends. */
   async cursor(): Promise<string> {
     this.#assertOpen();
-    return cursorAtTop(await this.#log.head());
+    return headCursor(await this.#log.head());
   }
 
   /**
@@ -160,7 +160,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
 
   /** What was counted, and how it stands. */
   stats(): HubStats {
-    return takeStats(this.#context.counters, this.#feed.ring, this.#audience, this.#admission.connections);
+    return readStats(this.#context.counters, this.#feed.ring, this.#audience, this.#admission.connections);
   }
 
   /**
@@ -208,8 +208,8 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
     await this.#log.close();
   }
 
-  async #open(connection: Connection, options: SubscribeOptions): Promise<EventSource | null> {
-    const selection = selectionOf(options?.channels);
+  async #open(connection: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
+    const selection = parseSelection(options?.channels);
     wholeNumber(options.rewind ?? 0, "rewind");
     this.#presence.check(options.member);
     return this.#admission.open(connection, selection, options);
@@ -224,7 +224,7 @@ export class Hub<E extends Events = false> implements AsyncDisposable {
       leave();
       leavePresence();
     };
-    this.#housekeeping.wake();
+    this.#housekeeping.schedule();
     subscription.start(new Pump(subscription));
   }
 

@@ -1,12 +1,12 @@
-import type { CorsOptions } from "../cors.ts";
-import type { HeaderOverrides } from "../headers.ts";
-import type { Log } from "../logs/log.ts";
-import type { Retry } from "../opening.ts";
-import type { ContractFor } from "../options.ts";
-import type { RequestLike } from "../request.ts";
-import type { Events } from "../typing.ts";
-import type { Duration, Size } from "../units.ts";
-import type { PresenceOptions } from "./presence/options.ts";
+import type { Duration, Size } from "../base/units.ts";
+import type { CorsOptions } from "../http/cors.ts";
+import type { HeaderOverrides } from "../http/headers.ts";
+import type { RequestLike } from "../http/request.ts";
+import type { Log } from "../log/log.ts";
+import type { PresenceOptions } from "../presence/options.ts";
+import type { ContractFor } from "../source/options.ts";
+import type { EventMap } from "../wire/event-types.ts";
+import type { Retry } from "../wire/retry.ts";
 
 /** Where a background failure came from. */
 export type FailureStage =
@@ -39,7 +39,7 @@ export interface Snapshot {
  *
  * @param cursor The position of the log at the moment of the call: what comes behind it is sent after the snapshot.
  */
-export type TakeSnapshot = (
+export type SnapshotFunction = (
   request: RequestLike,
   channels: readonly string[],
   cursor: string,
@@ -56,15 +56,15 @@ export interface Limits {
   /** Data of one event. @default "1mb" */
   eventSize?: Size;
   /** Events that a reconnecting client is given at most; the rest is declared as a gap. @default 100_000 */
-  replay?: number;
+  maxReplay?: number;
   /** How long a connection may last, less a random tenth. Its client reconnects and resumes. @default no limit */
-  lifetime?: Duration;
+  maxLifetime?: Duration;
   /** How long a connection may not read while events wait for it. @default "30s" */
-  stall?: Duration;
+  stallTimeout?: Duration;
 }
 
 /** The options of {@link createHub}. */
-export interface HubOptions<E extends Events = false> {
+export interface HubOptions<E extends EventMap = false> {
   /** What keeps the events. @default memoryLog() */
   log?: Log;
   /** The events that may be published, with their schemas. @default any */
@@ -75,7 +75,7 @@ export interface HubOptions<E extends Events = false> {
    * Silence after which a client hears a comment, or a checkpoint if its position moved; `false` for never.
    * @default "30s", on Bun "8s"
    */
-  heartbeat?: Duration | false;
+  keepAlive?: Duration | false;
   /** Reconnection time that clients are told. @default ["2s", "6s"] */
   retry?: Retry;
   limits?: Limits;
@@ -84,9 +84,9 @@ export interface HubOptions<E extends Events = false> {
   /** How often those who are connected are asked for again. @default never */
   reauthorize?: Duration;
   /** The answer to a gap or a reset: the present state in place of the events that are missing. */
-  snapshot?: TakeSnapshot;
+  snapshot?: SnapshotFunction;
   /** Told of every gap and reset that a client is about to hear. */
-  onGap?: (loss: Loss) => void;
+  onLoss?: (loss: Loss) => void;
   /** Told of background failures. @default console.error */
   onError?: OnError;
   /** What is kept in memory for those who lag, beside the log. @default 4096 events, "16mb" */
@@ -94,7 +94,7 @@ export interface HubOptions<E extends Events = false> {
   /** How it is kept account of who is present, for subscriptions with a `member`. */
   presence?: PresenceOptions;
   /** Ends the streams when the process gets SIGTERM or SIGHUP. @default true */
-  shutdown?: boolean;
+  closeOnSignal?: boolean;
 }
 
 /** A loss that is declared to a client. */
@@ -141,7 +141,7 @@ export interface SubscribeOptions {
   /** Pages of other origins that may read the stream. */
   cors?: CorsOptions;
   /** As in {@link HubOptions}, for this subscription alone. */
-  snapshot?: TakeSnapshot;
+  snapshot?: SnapshotFunction;
   /** Over a limit, or while draining, 503 with `retry-after`: for clients that are no native `EventSource`. @default false */
   rejectOverload?: boolean;
 }

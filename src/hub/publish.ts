@@ -1,11 +1,11 @@
-import type { AnyContract } from "../contract.ts";
-import { assertEvent, refuseReserved, serialize } from "../encode.ts";
-import { quote, SourcecastError, SourcecastTypeError } from "../errors.ts";
-import type { NewEntry } from "../logs/log.ts";
-import { formatCursor, parseCursor } from "./cursor.ts";
+import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
+import type { NewEntry } from "../log/log.ts";
+import type { AnyContract } from "../wire/contract.ts";
+import { formatCursor, parseCursor } from "../wire/cursor.ts";
+import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
 import type { Feed } from "./feed/feed.ts";
 import type { PublishOptions } from "./options.ts";
-import type { HubSettings } from "./settings.ts";
+import type { ResolvedHubOptions } from "./resolve-options.ts";
 import type { Counters } from "./stats.ts";
 
 /** One event of several that are published together. */
@@ -15,7 +15,7 @@ export interface PublishedEvent extends PublishOptions {
 }
 
 /** What publishing needs of its hub. */
-export interface PublishContext extends Pick<HubSettings, "contract" | "limits"> {
+export interface PublishContext extends Pick<ResolvedHubOptions, "contract" | "limits"> {
   readonly feed: Feed;
   readonly counters: Counters;
 }
@@ -65,7 +65,7 @@ async function entryOf(
   epoch: string,
 ): Promise<NewEntry> {
   const { type, key, sender, idempotencyKey, after } = event;
-  refuseReserved(type);
+  assertNotReserved(type);
   const value = contract === undefined ? event.data : await contract.validate(type, event.data);
   const data = serialize(value);
   assertSize(type, data, maxSize);

@@ -1,8 +1,8 @@
-import { quote, SourcecastTypeError } from "../errors.ts";
-import type { Selection } from "../logs/log.ts";
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import type { ChannelSelection } from "../log/log.ts";
 
 /** Longest name of a channel, in characters. */
-const longestName = 256;
+const maxNameLength = 256;
 
 /** @throws {SourcecastTypeError} for a name that cannot be that of a channel. */
 export function assertChannelName(name: string): void {
@@ -13,7 +13,7 @@ export function assertChannelName(name: string): void {
 }
 
 /** What is followed: names, and prefixes where a name ends in `*`. What a prefix has already is left out. */
-export function selectionOf(channels: readonly string[]): Selection {
+export function parseSelection(channels: readonly string[]): ChannelSelection {
   if (!Array.isArray(channels) || channels.length === 0) {
     throw new SourcecastTypeError(
       "ERR_SSE_CHANNEL",
@@ -34,8 +34,8 @@ export function isInternal(channel: string): boolean {
 
 function assertName(name: string): void {
   if (typeof name !== "string" || name === "") throw channelError(name, "is no name", "pass a non-empty string");
-  if (name.length > longestName) {
-    throw channelError(name, `is longer than ${longestName} characters`, "use a shorter one");
+  if (name.length > maxNameLength) {
+    throw channelError(name, `is longer than ${maxNameLength} characters`, "use a shorter one");
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed()) {

@@ -1,5 +1,5 @@
-import type { Audience, Subscriber } from "./feed/audience.ts";
-import type { Ring } from "./feed/ring.ts";
+import type { FrameRing } from "./feed/frame-ring.ts";
+import type { Subscriber, Subscribers } from "./feed/subscribers.ts";
 
 /** What a hub has counted since it was made, and how it stands. All of this process alone. */
 export interface HubStats {
@@ -55,10 +55,10 @@ export class Counters {
 }
 
 /** What was counted, and how it stands. */
-export function takeStats(
+export function readStats(
   counters: Counters,
-  ring: Ring,
-  { all, lagging, topics }: Audience<Subscriber & { readonly position: number }>,
+  ring: FrameRing,
+  { all, lagging, channels: topics }: Subscribers<Subscriber & { readonly position: number }>,
   connections: number,
 ): HubStats {
   let oldestLag = 0;

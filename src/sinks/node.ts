@@ -1,19 +1,19 @@
 import { ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
-import { unrefTimeout } from "../clock.ts";
-import type { Frame } from "../frame.ts";
-import { type HeaderFields, type HeaderOverrides, headerLines } from "../headers.ts";
-import type { Answer } from "../refusal.ts";
+import { unrefTimeout } from "../base/clock.ts";
+import type { EarlyResponse } from "../http/early-response.ts";
+import { type HeaderFields, type HeaderOverrides, headerLines } from "../http/headers.ts";
+import type { Frame } from "../wire/frame.ts";
+import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.ts";
 import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
-import { HoldWatch, noticeEnded } from "./node-wiring.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
 /** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /** How long a client that does not read may keep the end of its stream; then its connection is destroyed. */
-const linger = 10_000;
+const closeLingerMs = 10_000;
 
 /**
  * Bytes out through a response of Node. Where nothing stands between the response and its socket, frames go to the socket
@@ -22,19 +22,19 @@ const linger = 10_000;
 export class NodeSink extends Sink {
   readonly #response: NodeResponse;
   /** The response is of HTTP/1.1 in chunks, and the application lets us pass by it. */
-  #direct: boolean;
+  #fastWrite: boolean;
   /** The header has left. */
-  #begun = false;
+  #headSent = false;
   /** Whoever we wait for, socket or response, to have room. */
   #blockedBy: NodeResponse | Socket | null = null;
   /** The connection on which the response waits behind another one. */
-  #queue: Socket | null = null;
-  #watch: HoldWatch | null = null;
+  #pipelinedSocket: Socket | null = null;
+  #bufferingCheck: BufferingMiddlewareCheck | null = null;
   readonly #onGone = (): void => {
-    if (this.owner !== null && this.#response.writableEnded) noticeEnded(this.owner.path);
+    if (this.owner !== null && this.#response.writableEnded) warnEndedByOthers(this.owner.path);
     this.owner?.onGone();
   };
-  #hearsDrain = false;
+  #listensForDrain = false;
   readonly #onDrain = (): void => {
     if (this.#blockedBy === null) return;
     this.#blockedBy = null;
@@ -44,7 +44,7 @@ export class NodeSink extends Sink {
   constructor(response: NodeResponse, direct: boolean) {
     super();
     this.#response = response;
-    this.#direct = direct;
+    this.#fastWrite = direct;
   }
 
   get gone(): boolean {
@@ -60,7 +60,7 @@ export class NodeSink extends Sink {
     for (const name of response.getHeaderNames()) {
       if (!header.has(name)) response.removeHeader(name);
     }
-    this.#watch = HoldWatch.of(response, owner);
+    this.#bufferingCheck = BufferingMiddlewareCheck.of(response, owner);
     writeHead(response, 200, header);
     // Node holds the header back until the first write: it leaves with the opening and the first events, in one packet.
     this.write(opening);
@@ -68,12 +68,13 @@ export class NodeSink extends Sink {
     response.on("close", this.#onGone);
     response.on("error", this.#onGone);
     // Node 22 does not tell a response in the queue when its connection goes.
-    if (response instanceof ServerResponse && response.socket === null) this.#queue = response.req?.socket ?? null;
-    this.#queue?.on("close", this.#onGone);
-    this.#direct &&= response instanceof ServerResponse && response.chunkedEncoding;
+    if (response instanceof ServerResponse && response.socket === null)
+      this.#pipelinedSocket = response.req?.socket ?? null;
+    this.#pipelinedSocket?.on("close", this.#onGone);
+    this.#fastWrite &&= response instanceof ServerResponse && response.chunkedEncoding;
   }
 
-  refuse(answer: Answer): void {
+  refuse(answer: EarlyResponse): void {
     writeHead(this.#response, answer.status, answer.headers);
     this.#response.end(answer.body ?? "");
   }
@@ -85,7 +86,7 @@ export class NodeSink extends Sink {
     if (response.destroyed) return Promise.resolve();
     const socket = response instanceof ServerResponse ? response.socket : null;
     return new Promise((resolve) => {
-      const deadline = unrefTimeout(() => response.destroy(), linger);
+      const deadline = unrefTimeout(() => response.destroy(), closeLingerMs);
       const ended = (): void => {
         clearTimeout(deadline);
         closeWithServer(socket);
@@ -110,7 +111,7 @@ export class NodeSink extends Sink {
     if (!response.destroyed && !response.writableEnded) response.destroy();
   }
 
-  override touch(): number {
+  override prefetch(): number {
     const socket = this.#directSocket();
     return socket === null ? 0 : freeDescriptor(socket);
   }
@@ -126,7 +127,7 @@ export class NodeSink extends Sink {
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
     const socket = this.#directSocket();
-    this.#begun = true;
+    this.#headSent = true;
     const flowing = socket === null ? write(this.#response, frame.bytes) : writeChunk(socket, frame.chunk(toBuffer));
     if (!flowing) this.#waitFor(socket ?? this.#response);
     return true;
@@ -134,15 +135,15 @@ export class NodeSink extends Sink {
 
   /** The socket, where the response may be passed by now. */
   #directSocket(): Socket | null {
-    return this.#direct && this.#begun ? directSocket(this.#response as ServerResponse) : null;
+    return this.#fastWrite && this.#headSent ? directSocket(this.#response as ServerResponse) : null;
   }
 
   #waitFor(full: NodeResponse | Socket): void {
     this.#blockedBy = full;
     if (full !== this.#response) full.once("drain", this.#onDrain);
     // Compressing middleware moves the listener to a stream of its own, where it cannot be removed: one, for good.
-    else if (!this.#hearsDrain) {
-      this.#hearsDrain = true;
+    else if (!this.#listensForDrain) {
+      this.#listensForDrain = true;
       full.on("drain", this.#onDrain);
     }
   }
@@ -152,9 +153,9 @@ export class NodeSink extends Sink {
     this.pending = null;
     this.#blockedBy?.removeListener("drain", this.#onDrain);
     this.#blockedBy = null;
-    this.#queue?.removeListener("close", this.#onGone);
-    this.#queue = null;
-    this.#watch?.stop();
+    this.#pipelinedSocket?.removeListener("close", this.#onGone);
+    this.#pipelinedSocket = null;
+    this.#bufferingCheck?.stop();
   }
 }
 
@@ -170,7 +171,7 @@ function toBuffer(bytes: Uint8Array): Buffer {
 }
 
 /** What is in the way on HTTP/2, where connections are not the response's business (RFC 9113, section 8.2.2). */
-const connectionHeaders = ["connection", "keep-alive", "transfer-encoding"];
+const http1OnlyHeaders = ["connection", "keep-alive", "transfer-encoding"];
 
 function writeHead(response: NodeResponse, status: number, headers: HeaderFields): void {
   const isHttp2 = !(response instanceof ServerResponse);
@@ -182,7 +183,7 @@ function writeHead(response: NodeResponse, status: number, headers: HeaderFields
   // A middleware that expects a body of known length may have set it.
   if (response.hasHeader("content-length")) response.removeHeader("content-length");
   for (const [name, value] of headers) {
-    if (!(isHttp2 && connectionHeaders.includes(name))) response.setHeader(name, value as string | string[]);
+    if (!(isHttp2 && http1OnlyHeaders.includes(name))) response.setHeader(name, value as string | string[]);
   }
   (response as ServerResponse).writeHead(status);
 }

@@ -1,8 +1,8 @@
-import { now } from "../clock.ts";
-import type { Frame } from "../frame.ts";
-import type { HeaderFields, HeaderOverrides } from "../headers.ts";
-import { flushAtEndOfTick } from "../outbox.ts";
-import type { Answer } from "../refusal.ts";
+import { now } from "../base/clock.ts";
+import type { EarlyResponse } from "../http/early-response.ts";
+import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
+import type { Frame } from "../wire/frame.ts";
+import { flushAtEndOfTick } from "./flush.ts";
 
 /** From so many bytes on that a client has not taken, a producer that can wait is asked to wait. */
 export const highWaterMark: number = 64 * 1024;
@@ -50,7 +50,7 @@ export abstract class Sink {
   abstract start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void;
 
   /** Answers with something other than a stream. */
-  abstract refuse(answer: Answer): void;
+  abstract refuse(answer: EarlyResponse): void;
 
   write(frame: Frame): void {
     this.pending = this.pending === null ? frame : this.pending.join(frame);
@@ -66,7 +66,7 @@ export abstract class Sink {
     if (this.pending !== null) this.#forward(this.pending, time, this.pending.byteLength >= highWaterMark);
   }
 
-  touch(): number {
+  prefetch(): number {
     return this.pending?.byteLength ?? 0;
   }
 

@@ -1,26 +1,26 @@
-import { SourcecastTypeError } from "../errors.ts";
-import type { Frame } from "../frame.ts";
-import { type HeaderFields, type HeaderOverrides, headerLines, mergeHeaders } from "../headers.ts";
-import type { Answer } from "../refusal.ts";
+import { SourcecastTypeError } from "../base/errors.ts";
+import type { EarlyResponse } from "../http/early-response.ts";
+import { type HeaderFields, type HeaderOverrides, headerLines, mergeHeaders } from "../http/headers.ts";
+import type { Frame } from "../wire/frame.ts";
 import { highWaterMark, Sink, type SinkOwner } from "./sink.ts";
-import { ReaderWatch } from "./unread.ts";
+import { UnreadBodyCheck } from "./web-unread.ts";
 
 /** Bytes out through the body of a web `Response`. */
 export class WebSink extends Sink {
   readonly #body: ReadableStream<Uint8Array>;
-  readonly #tap = new Tap(this);
+  readonly #bodySource = new BodySource(this);
   #signal: AbortSignal | null;
   #blocked = false;
   /** Bytes that went into the body since it was last asked for its room, and those that it had then. */
   #unchecked = 0;
   #wasRead = false;
-  #watch: ReaderWatch | null = null;
-  #answer: Answer | null = null;
+  #unreadCheck: UnreadBodyCheck | null = null;
+  #earlyResponse: EarlyResponse | null = null;
 
   constructor(signal: AbortSignal | null | undefined) {
     super();
     this.#signal = signal ?? null;
-    this.#body = new ReadableStream(this.#tap, strategy);
+    this.#body = new ReadableStream(this.#bodySource, queuingStrategy);
   }
 
   get gone(): boolean {
@@ -31,7 +31,7 @@ export class WebSink extends Sink {
     this.owner = owner;
     this.write(opening);
     this.#signal?.addEventListener("abort", this);
-    this.#watch = new ReaderWatch(this, owner);
+    this.#unreadCheck = new UnreadBodyCheck(this, owner);
   }
 
   /** Somebody has taken a byte of the body, or holds it. */
@@ -40,16 +40,16 @@ export class WebSink extends Sink {
     return this.#wasRead;
   }
 
-  refuse(answer: Answer): void {
-    this.#answer = answer;
+  refuse(answer: EarlyResponse): void {
+    this.#earlyResponse = answer;
     this.abort();
   }
 
   /** The response whose body this is, or the answer in its place. */
   response(headers: HeaderFields, init: { headers?: HeaderOverrides; status?: number; statusText?: string }): Response {
-    const { status, body } = this.#answer ?? { status: init.status ?? 200, body: this.#body };
+    const { status, body } = this.#earlyResponse ?? { status: init.status ?? 200, body: this.#body };
     const { statusText = "" } = init;
-    const merged = this.#answer?.headers ?? mergeHeaders(headers, init.headers);
+    const merged = this.#earlyResponse?.headers ?? mergeHeaders(headers, init.headers);
     const response = new Response(body as BodyInit | null, { status, statusText, headers: [...headerLines(merged)] });
     return Object.defineProperty(response, "toJSON", { value: refuseJson });
   }
@@ -63,8 +63,8 @@ export class WebSink extends Sink {
     const { pending } = this;
     this.#release();
     try {
-      if (pending !== null) this.#tap.controller.enqueue(pending.bytes);
-      this.#tap.controller.close();
+      if (pending !== null) this.#bodySource.controller.enqueue(pending.bytes);
+      this.#bodySource.controller.close();
     } catch {
       // The reader cancelled the body: it is closed already.
     }
@@ -92,7 +92,7 @@ export class WebSink extends Sink {
   }
 
   protected get queued(): number {
-    const { desiredSize } = this.#tap.controller;
+    const { desiredSize } = this.#bodySource.controller;
     // A body that has been read to its end, or cancelled, says 0.
     const isOver = desiredSize === null || (desiredSize === 0 && this.owner === null);
     return isOver ? 0 : highWaterMark - desiredSize;
@@ -104,7 +104,7 @@ export class WebSink extends Sink {
 
   protected send(frame: Frame): boolean {
     if (this.#blocked) return false;
-    const { controller } = this.#tap;
+    const { controller } = this.#bodySource;
     controller.enqueue(frame.bytes);
     // The body cannot be full before so much has gone into it: asking it each time would cost a tenth of a delivery.
     this.#unchecked += frame.byteLength;
@@ -118,7 +118,7 @@ export class WebSink extends Sink {
     this.#unchecked = queued;
     if (room > 0) return;
     this.#blocked = true;
-    this.#tap.askForRoom();
+    this.#bodySource.askForRoom();
   }
 
   #release(): void {
@@ -126,27 +126,27 @@ export class WebSink extends Sink {
     this.pending = null;
     this.#signal?.removeEventListener("abort", this);
     this.#signal = null;
-    this.#watch?.stop();
-    this.#watch = null;
+    this.#unreadCheck?.stop();
+    this.#unreadCheck = null;
   }
 }
 
 /** What Express makes of a `Response` that it is given to send: without this it would be `{}`. */
 function refuseJson(): never {
   throw new SourcecastTypeError(
-    "ERR_SSE_REQUEST",
+    "ERR_SSE_ARGUMENT",
     "The Response of an event stream was to be sent as JSON; where a route answers through a response of node:http, as in " +
       "Express, call openEventSource(req, res) of sourcecast/node and return nothing",
   );
 }
 
-const strategy: QueuingStrategy<Uint8Array> = { highWaterMark, size: (chunk) => chunk.byteLength };
+const queuingStrategy: QueuingStrategy<Uint8Array> = { highWaterMark, size: (chunk) => chunk.byteLength };
 
 /**
  * The source under the body. A stream that is not full calls `pull` after every chunk; a promise that stays open spares that,
  * a third of the time of a delivery, until there is a reason to ask for room.
  */
-class Tap implements UnderlyingDefaultSource<Uint8Array> {
+class BodySource implements UnderlyingDefaultSource<Uint8Array> {
   controller!: ReadableStreamDefaultController<Uint8Array>;
   readonly #sink: WebSink;
   #answer: (() => void) | null = null;

@@ -4,11 +4,11 @@ import { testLife } from "./log/life.ts";
 import { testLoss } from "./log/loss.ts";
 import { testRead } from "./log/read.ts";
 import { testRetention } from "./log/retention.ts";
-import { type Scenario, type Setting, scenarioOf } from "./log/scenario.ts";
+import { createScenario, type LogSuiteSetting, type TestScenario } from "./log/scenario.ts";
 import { testTail } from "./log/tail.ts";
 
 /** The options of {@link testLog}. */
-export interface LogSuite extends Setting {
+export interface LogSuiteOptions extends LogSuiteSetting {
   /** What was appended is still there when the storage is opened again. @default false */
   persistent?: boolean;
   /** Several logs may be open on one storage at a time, as in several processes. @default false */
@@ -31,8 +31,8 @@ export interface LogSuite extends Setting {
  * testLog({ test, storage: (retention) => ({ open: () => memoryLog(retention) }) });
  * ```
  */
-export function testLog(suite: LogSuite): void {
-  const scenario: Scenario = scenarioOf(suite);
+export function testLog(suite: LogSuiteOptions): void {
+  const scenario: TestScenario = createScenario(suite);
   testAppend(scenario);
   testRead(scenario);
   testKeys(scenario);

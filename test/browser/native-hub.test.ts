@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { respond } from "../../src/adapters/node.ts";
 import type { Hub, HubOptions } from "../../src/index.ts";
-import { memoryLog } from "../../src/logs/memory.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
 import { openHub } from "../support/hub.ts";
 import { type NativeBrowser, NativeClient, nativeBrowsers, type Tab, type Told } from "../support/native.ts";
 import { root } from "../support/package.ts";

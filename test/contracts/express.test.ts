@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Response } from "express";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { answerOverload, createSSE, OverloadError, type SSE, type SSEOptions } from "../../src/adapters/express.ts";
+import { createSSE, OverloadError, overloadHandler, type SSE, type SSEOptions } from "../../src/adapters/express.ts";
 import { openEventSource } from "../../src/adapters/node.ts";
 import { SourcecastError } from "../../src/index.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
@@ -21,7 +21,7 @@ async function startApp(
   const sse = createSSE(options);
   const app = express();
   app.get("/events/:user", (req, res) => attach(sse, req.params.user, res));
-  app.use(answerOverload);
+  app.use(overloadHandler);
   app.use((error: Error, _req: unknown, res: Response, _next: unknown) => {
     res.status(500).json({ name: error.name, code: (error as SourcecastError).code });
   });
@@ -219,7 +219,7 @@ describe("a manager of connections", () => {
     });
     const client = await open("ann").opened();
     expect(client.ended).toBeNull();
-    expect(errors).toMatchObject([{ code: "ERR_SSE_RESPONSE_TAKEN" }, { code: "ERR_SSE_RESPONSE_TAKEN" }]);
+    expect(errors).toMatchObject([{ code: "ERR_SSE_RESPONSE_USED" }, { code: "ERR_SSE_RESPONSE_USED" }]);
   });
 
   test("a failure while a stream opens frees its place", async () => {

@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
 import { http2Settings, type NodeRequest, type NodeResponse, respond } from "../../src/adapters/node.ts";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
-import { memoryLog } from "../../src/logs/memory.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
 import { type Client, type ClientRequest, Http1Client, Http2Client } from "../support/client.ts";
 import { root } from "../support/package.ts";
 
@@ -112,7 +112,7 @@ describe.each(protocols)("respond() on $name", ({ listen, connect }) => {
 
   test("one that stops reading is closed as stalled, and loses nothing", async () => {
     const log = memoryLog();
-    const { hub, join, reasons } = await start({ log, limits: { stall: 200 } });
+    const { hub, join, reasons } = await start({ log, limits: { stallTimeout: 200 } });
     const patient = await start({ log });
     const slow = await join();
     await placed(slow);

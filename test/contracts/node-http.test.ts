@@ -127,8 +127,8 @@ describe("from dispatch to the socket", () => {
     expect(passed).not.toHaveBeenCalled();
   });
 
-  test("the same bytes leave with direct: false, through write() of the response", async () => {
-    const opened = await open(withOptions({ direct: false, retry: 1_000 }));
+  test("the same bytes leave with fastWrite: false, through write() of the response", async () => {
+    const opened = await open(withOptions({ fastWrite: false, retry: 1_000 }));
     const passed = vi.spyOn(opened.res, "write");
     opened.source.dispatch("é", kilobyte);
     await opened.client.next();
@@ -201,7 +201,7 @@ describe("a middleware that stands before the response", () => {
     const flush = vi.fn();
     const { client, source } = await open((req, res) => {
       Object.assign(res, { flush });
-      return openEventSource(req, res, { direct: false });
+      return openEventSource(req, res, { fastWrite: false });
     });
     const before = flush.mock.calls.length;
     expect(before).toBeGreaterThan(0);
@@ -395,7 +395,7 @@ describe("ways in which a client leaves", () => {
 });
 
 describe("a response that is not to be had", () => {
-  const taken = expect.objectContaining({ code: "ERR_SSE_RESPONSE_TAKEN" });
+  const taken = expect.objectContaining({ code: "ERR_SSE_RESPONSE_USED" });
 
   test("because a source is open on it already", async () => {
     const { req, res } = await open();

@@ -169,7 +169,7 @@ describe("a connection that arrives during the shutdown", () => {
   });
 });
 
-describe("shutdown: false", () => {
+describe("closeOnSignal: false", () => {
   test("leaves the signal to what it would do alone", async () => {
     const server = await start("off");
     const stream = server.connect("/node");

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
-import type { Log, NewEntry, Tail, TailBatch } from "../../src/logs/log.ts";
-import { memoryLog } from "../../src/logs/memory.ts";
+import type { Log, NewEntry, Tail, TailBatch } from "../../src/log/log.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
 import { HubClient } from "../support/hub.ts";
 import { request } from "../support/web.ts";
 
@@ -28,7 +28,7 @@ class SteppedLog implements Log {
   witness: Log["witness"] = (...args) => this.#step(() => this.#log.witness(...args));
   read: Log["read"] = (...args) => this.#step(() => this.#log.read(...args));
   last: Log["last"] = (...args) => this.#step(() => this.#log.last(...args));
-  latest: Log["latest"] = (...args) => this.#step(() => this.#log.latest(...args));
+  latestByKey: Log["latestByKey"] = (...args) => this.#step(() => this.#log.latestByKey(...args));
   append: Log["append"] = (entries) => this.#log.append(entries);
 
   tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
@@ -224,7 +224,7 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
   });
 
   test("a client whose replay is limited hears of all that it does not get", async () => {
-    const hub = { limits: { replay: 1 } };
+    const hub = { limits: { maxReplay: 1 } };
     const scenario: Scenario = {
       hub,
       before: [entry(1), entry(2), entry(3)],

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { parseCursor } from "../../src/hub/cursor.ts";
+import { parseCursor } from "../../src/wire/cursor.ts";
 import { launchChromium } from "../support/browser.ts";
 import { freePort } from "../support/server-process.ts";
 import { file } from "../support/sqlite.ts";

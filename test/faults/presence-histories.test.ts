@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createHub, type Hub } from "../../src/index.ts";
-import type { Log } from "../../src/logs/log.ts";
-import { memoryLog } from "../../src/logs/memory.ts";
+import type { Log } from "../../src/log/log.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
 import { Machine } from "../support/machine.ts";
 import { BodyReader, tick } from "../support/web.ts";
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type LogEntry, type TailBatch, weightOf } from "../../src/logs/log.ts";
+import { type LogEntry, type TailBatch, weightOf } from "../../src/log/log.ts";
 import { file, open, openLog } from "../support/sqlite.ts";
 
 const rounds = 20;

@@ -81,7 +81,7 @@ test(`${stalling} of ${readers + stalling} connections never read, and nobody no
 });
 
 async function open(): Promise<void> {
-  hub = createHub({ heartbeat: false, ring: { maxBytes: ringBytes }, limits: { stall: "60s" } });
+  hub = createHub({ keepAlive: false, ring: { maxBytes: ringBytes }, limits: { stallTimeout: "60s" } });
   const channels = { "/news": ["news"], "/both": ["news", "bulk"] };
   server = createServer(async (req, res) => {
     const source = await respond(hub, req, res, { channels: channels[req.url as keyof typeof channels] });

@@ -38,6 +38,6 @@ describe("Fastify", () => {
   test("a reply that was sent already is refused", async () => {
     const headers = { connection: "close" };
     expect(await (await fetch(`${server.origin}/again`, { headers })).text()).toBe("sent");
-    expect(await (await fetch(`${server.origin}/again/answer`, { headers })).text()).toBe("ERR_SSE_RESPONSE_TAKEN");
+    expect(await (await fetch(`${server.origin}/again/answer`, { headers })).text()).toBe("ERR_SSE_RESPONSE_USED");
   });
 });

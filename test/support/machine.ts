@@ -1,4 +1,14 @@
-import type { Appended, Head, Log, LogEntry, NewEntry, Page, Selection, Tail, TailBatch } from "../../src/logs/log.ts";
+import type {
+  Appended,
+  ChannelSelection,
+  Head,
+  Log,
+  LogEntry,
+  NewEntry,
+  Page,
+  Tail,
+  TailBatch,
+} from "../../src/log/log.ts";
 
 /** A log as one of several machines sees it: closing it leaves the log to the others, and the network may fail. */
 export class Machine implements Log {
@@ -53,7 +63,7 @@ export class Machine implements Log {
     return appended;
   }
 
-  async head(selection?: Selection): Promise<Head> {
+  async head(selection?: ChannelSelection): Promise<Head> {
     this.#assertAlive();
     return this.#log.head(selection);
   }
@@ -63,20 +73,20 @@ export class Machine implements Log {
     return this.#log.witness(offset);
   }
 
-  async read(after: number, limit: number, selection?: Selection): Promise<Page> {
+  async read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
     this.#assertAlive();
     return this.#log.read(after, limit, selection);
   }
 
-  async last(count: number, selection: Selection): Promise<LogEntry[]> {
+  async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     this.#assertAlive();
     return this.#log.last(count, selection);
   }
 
-  async latest(selection: Selection): Promise<LogEntry[]> {
+  async latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
     await this.#frozen?.promise;
     this.#assertAlive();
-    return this.#log.latest(selection);
+    return this.#log.latestByKey(selection);
   }
 
   tail(after: number, onEntries: (batch: TailBatch) => void): Tail {

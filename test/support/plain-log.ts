@@ -1,5 +1,6 @@
 import {
   type Appended,
+  type ChannelSelection,
   closedError,
   conflict,
   type Head,
@@ -12,12 +13,11 @@ import {
   type Retention,
   type RetentionLimits,
   retentionLimits,
-  type Selection,
   selects,
   type Tail,
   type TailBatch,
   weightOf,
-} from "../../src/logs/log.ts";
+} from "../../src/log/log.ts";
 
 /**
  * The contract of a log in the plainest form, without any index: it keeps all entries and works out what it may still
@@ -58,7 +58,7 @@ export class PlainLog implements Log {
     return appended;
   }
 
-  async head(selection?: Selection): Promise<Head> {
+  async head(selection?: ChannelSelection): Promise<Head> {
     this.#assertOpen();
     this.#trim();
     const newest = this.#entries.at(-1);
@@ -71,7 +71,7 @@ export class PlainLog implements Log {
     return offset > this.#floor ? this.#entries[offset - 1]?.witness : undefined;
   }
 
-  async read(after: number, limit: number, selection?: Selection): Promise<Page> {
+  async read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
     this.#assertOpen();
     this.#trim();
     const behind = this.#entries.filter(({ offset, channel }) => offset > after && selects(selection, channel));
@@ -84,13 +84,13 @@ export class PlainLog implements Log {
     return { epoch: this.epoch, entries, through: Math.max(after, through), conflated, trimmed };
   }
 
-  async last(count: number, selection: Selection): Promise<LogEntry[]> {
+  async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     this.#assertOpen();
     const shown = this.#entries.filter((entry) => selects(selection, entry.channel) && this.#shows(entry));
     return shown.slice(Math.max(0, shown.length - count));
   }
 
-  async latest(selection: Selection): Promise<LogEntry[]> {
+  async latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
     this.#assertOpen();
     return this.#entries.filter(
       (entry) => entry.key !== undefined && selects(selection, entry.channel) && !this.#isSuperseded(entry),
@@ -150,7 +150,7 @@ export class PlainLog implements Log {
     }
   }
 
-  #trimmed(selection: Selection | undefined): number {
+  #trimmed(selection: ChannelSelection | undefined): number {
     if (selection === undefined) return this.#floor;
     const gone = this.#entries.findLast(
       ({ offset, channel, key }) => offset <= this.#floor && key === undefined && selects(selection, channel),

@@ -1,8 +1,8 @@
 /** Databases and logs of one test, closed and removed behind it. */
 import { DatabaseSync } from "node:sqlite";
 import { afterEach } from "vitest";
-import type { Log, LogEntry, NewEntry, Selection } from "../../src/logs/log.ts";
-import { type SQLiteLike, type SqliteLogOptions, sqliteLog } from "../../src/logs/sqlite.ts";
+import type { ChannelSelection, Log, LogEntry, NewEntry } from "../../src/log/log.ts";
+import { type SQLiteLike, type SqliteLogOptions, sqliteLog } from "../../src/logs/sqlite/index.ts";
 import { temporaryFile } from "./temporary.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -55,7 +55,7 @@ export function recording(inner: DatabaseSync): { database: SQLiteLike; runs: st
 }
 
 /** Everything that a selection has, page after page. */
-export async function readAll(log: Log, selection?: Selection, limit = 500): Promise<LogEntry[]> {
+export async function readAll(log: Log, selection?: ChannelSelection, limit = 500): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
   const { top } = await log.head();
   for (let position = 0; position < top; ) {
@@ -70,6 +70,6 @@ export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}
   return { channel, type: "message", data, ...fields };
 }
 
-export function selecting(...channels: string[]): Selection {
+export function selecting(...channels: string[]): ChannelSelection {
   return { channels, prefixes: [] };
 }

@@ -3,14 +3,6 @@ import * as v from "valibot";
 import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import {
-  defineEvents,
-  type EventContract,
-  EventContractError,
-  type EventsOf,
-  type OutputEventsOf,
-  type StandardSchemaV1,
-} from "../../src/contract.ts";
-import {
   createHub,
   EventSource,
   EventSourceSet,
@@ -19,7 +11,15 @@ import {
   SourcecastError,
   SourcecastTypeError,
 } from "../../src/index.ts";
-import type { SourceOptions } from "../../src/options.ts";
+import type { SourceOptions } from "../../src/source/options.ts";
+import {
+  defineEvents,
+  type EventContract,
+  EventContractError,
+  type EventsOf,
+  type OutputEventsOf,
+  type StandardSchemaV1,
+} from "../../src/wire/contract.ts";
 import { BodyReader, request } from "../support/web.ts";
 
 const opened: EventSource<never>[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { controlFrame } from "../../src/control.ts";
 import { encodeComment, encodeEvent } from "../../src/index.ts";
+import { controlFrame } from "../../src/wire/control.ts";
 import { parse } from "../support/parser.ts";
 
 const codeOf = (make: () => unknown): unknown => {

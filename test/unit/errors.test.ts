@@ -11,7 +11,7 @@ import {
 import { request } from "../support/web.ts";
 
 /** The module loaded once more, as a second copy of the package in node_modules is. */
-const otherCopy: typeof import("../../src/errors.ts") = await import("../../src/errors.ts?copy" as string);
+const otherCopy: typeof import("../../src/base/errors.ts") = await import("../../src/base/errors.ts?copy" as string);
 
 const open = (options?: unknown) => new EventSource(request(), options as never);
 
@@ -23,13 +23,13 @@ const ways: Record<string, () => unknown> = {
   ERR_SSE_RETRY: () => encodeEvent({ retry: -1 }),
   ERR_SSE_COMMENT: () => encodeComment("\uD83D"),
   ERR_SSE_OPTION: () => open({ keepAlive: "soon" }),
-  ERR_SSE_REQUEST: () => new EventSource({} as never),
+  ERR_SSE_ARGUMENT: () => new EventSource({} as never),
   ERR_SSE_RENDER: async () => {
     const source = open(() => 5);
     await using _ = source;
     source.dispatch("t", {});
   },
-  ERR_SSE_RESPONSE_TAKEN: async () => {
+  ERR_SSE_RESPONSE_USED: async () => {
     await using source = open();
     source.response();
     source.response();

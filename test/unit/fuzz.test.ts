@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Frame } from "../../src/frame.ts";
 import { type EventFields, encodeComment, encodeEvent, SourcecastError } from "../../src/index.ts";
+import { Frame } from "../../src/wire/frame.ts";
 import { EventStreamParser, parse } from "../support/parser.ts";
 
 /** Text of everything that has a meaning on the wire, and of anything else. */

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { now } from "../../src/clock.ts";
+import { now } from "../../src/base/clock.ts";
 import { EventSource } from "../../src/index.ts";
 import { root } from "../support/package.ts";
 import { type BodyReader, openWeb, tick } from "../support/web.ts";

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
-import type { NewEntry, Selection } from "../../src/logs/log.ts";
-import { type MemoryLogOptions, memoryLog } from "../../src/logs/memory.ts";
+import type { ChannelSelection, NewEntry } from "../../src/log/log.ts";
+import { type MemoryLogOptions, memoryLog } from "../../src/logs/memory/index.ts";
 import { expectConsole } from "../support/console.ts";
 
 test("one of several processes: the log says once that the others do not hear it", () => {
@@ -44,6 +44,6 @@ function entry(channel: string, fields: Partial<NewEntry> = {}): NewEntry {
   return { channel, type: "message", data: "", ...fields };
 }
 
-function selecting(...channels: string[]): Selection {
+function selecting(...channels: string[]): ChannelSelection {
   return { channels, prefixes: [] };
 }

@@ -123,7 +123,7 @@ describe("a web request of Oak 17", () => {
 test.each([undefined, null, {}, { request: {} }])("anything else than a context is refused: %s", (context) => {
   expect(() => sendEvents(context as never)).toThrow(
     expect.objectContaining({
-      code: "ERR_SSE_REQUEST",
+      code: "ERR_SSE_ARGUMENT",
       message: expect.stringContaining("that Oak calls a route with"),
     }),
   );

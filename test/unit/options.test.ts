@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EventSource, type SourceOptions } from "../../src/index.ts";
-import type { SourceArgument } from "../../src/options.ts";
+import type { SourceArgument } from "../../src/source/options.ts";
 import { openWeb, request } from "../support/web.ts";
 
 const option = (name: string) =>
@@ -58,7 +58,7 @@ describe("an option with an allowed value is taken:", () => {
     { onOverflow: "drop" },
     { onOverflow: () => "keep" },
     { cors: [] },
-    { shutdown: false },
+    { closeOnSignal: false },
   ])("%j", async (options) => {
     const { source } = openWeb(options);
     expect(source.readyState).toBe(EventSource.OPEN);

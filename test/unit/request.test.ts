@@ -97,7 +97,7 @@ describe("rule 20: what is accepted", () => {
 
 describe("the wrong kind of request is refused with the way that fits it:", () => {
   const requestError = (message: RegExp) =>
-    expect.objectContaining({ code: "ERR_SSE_REQUEST", message: expect.stringMatching(message) });
+    expect.objectContaining({ code: "ERR_SSE_ARGUMENT", message: expect.stringMatching(message) });
   const nodeRequest = { url: "/events", method: "GET", headers: { host: "localhost" } } as unknown as IncomingMessage;
   const nodeResponse = new ServerResponse(nodeRequest);
 
@@ -169,7 +169,10 @@ describe("the wrong kind of request is refused with the way that fits it:", () =
 test("a response that is made into JSON, as Express does with what it is given to send, is an error that says what to do", () => {
   const { response } = openWeb();
   expect(() => JSON.stringify({ response })).toThrow(
-    expect.objectContaining({ code: "ERR_SSE_REQUEST", message: expect.stringContaining("openEventSource(req, res)") }),
+    expect.objectContaining({
+      code: "ERR_SSE_ARGUMENT",
+      message: expect.stringContaining("openEventSource(req, res)"),
+    }),
   );
   expect(Object.keys(response)).toEqual(Object.keys(new Response()));
 });

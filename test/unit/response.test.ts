@@ -92,7 +92,7 @@ describe("response()", () => {
   test("a second call is an error that says what to do", () => {
     const { source } = openWeb();
     expect(() => source.response()).toThrow(
-      expect.objectContaining({ code: "ERR_SSE_RESPONSE_TAKEN", message: expect.stringContaining("one EventSource") }),
+      expect.objectContaining({ code: "ERR_SSE_RESPONSE_USED", message: expect.stringContaining("one EventSource") }),
     );
   });
 

@@ -35,7 +35,7 @@ describe("the set itself", () => {
     "refuses what is no source: %s",
     (value) => {
       const set = new EventSourceSet();
-      expect(() => set.add(value as never)).toThrow(expect.objectContaining({ code: "ERR_SSE_REQUEST" }));
+      expect(() => set.add(value as never)).toThrow(expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }));
       expect(set.size).toBe(0);
     },
   );

@@ -21,11 +21,11 @@ test("handlers come with the first open source and go with the last", async () =
   expect(counts()).toEqual(before);
 });
 
-test("a source that is closed from its start, and one with shutdown: false, bring none", async () => {
+test("a source that is closed from its start, and one with closeOnSignal: false, bring none", async () => {
   const before = counts();
   openSource({}, { signal: AbortSignal.abort() });
   openSource({}, { method: "HEAD" });
-  openSource({ shutdown: false });
+  openSource({ closeOnSignal: false });
   expect(counts()).toEqual(before);
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
-import { defineEvents } from "../../src/contract.ts";
-import { markTaken } from "../../src/taken.ts";
+import { claimResponse } from "../../src/sinks/claim.ts";
+import { defineEvents } from "../../src/wire/contract.ts";
 
 describe("an event route", () => {
   const events = defineEvents({});
@@ -30,14 +30,14 @@ describe("an event route", () => {
 
   test("its controller is told when it did neither", async () => {
     await expect(eventHandler(() => undefined)({ res: {} })).rejects.toMatchObject({
-      code: "ERR_SSE_REQUEST",
+      code: "ERR_SSE_ARGUMENT",
       message: expect.stringMatching(/^The controller opened no stream and returned nothing; call attach/),
     });
   });
 
   test("what it opened is nothing that ts-rest would answer again", async () => {
     const res = {};
-    const handler = eventHandler(({ res }) => markTaken(res));
+    const handler = eventHandler(({ res }) => claimResponse(res));
     const { body } = (await handler({ res })) as { body: { pipe(to: unknown): unknown } };
     expect(body.pipe(res)).toBe(res);
     expect(Object.getPrototypeOf(body)).toBe(res);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { resetWarnings } from "../../src/base/warn.ts";
 import { createHub, EventSource, EventSourceSet, type SourceOptions } from "../../src/index.ts";
-import { forgetNotices } from "../../src/notice.ts";
 import { expectConsole } from "../support/console.ts";
 import { BodyReader, request, tick } from "../support/web.ts";
 
@@ -9,7 +9,7 @@ const sources: EventSource[] = [];
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance", "Date"] });
   // The notice comes once in a process.
-  forgetNotices();
+  resetWarnings();
 });
 
 afterEach(async () => {

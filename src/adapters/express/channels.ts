@@ -1,7 +1,7 @@
-import { quote, SourcecastTypeError } from "../../errors.ts";
+import { quote, SourcecastTypeError } from "../../base/errors.ts";
 
 /** The channel that all connections follow. */
-export const everyone = "everyone";
+export const everyoneChannel = "everyone";
 
 /** The channel of one id. Its name is that of no prefix, whatever the id: `*` stands for itself. */
 export function channelOf(id: string): string {

@@ -1,11 +1,11 @@
-import { now, paceFor, unrefTimeout } from "../../clock.ts";
+import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import type { SubscribeOptions } from "../../hub/options.ts";
-import type { EventSource } from "../../source.ts";
+import type { EventSource } from "../../source/source.ts";
 
 type Filter = NonNullable<SubscribeOptions["filter"]>;
 
 /** One connection, from the call of `attach` on: it has its place before its stream is open. */
-export class Attached {
+export class ManagedConnection {
   readonly id: string;
   source: EventSource | null = null;
   lastEvent: number = now();
@@ -25,8 +25,8 @@ export class Attached {
 }
 
 /** Those who are here, in the order in which they came, and by id. */
-export class Connections extends Set<Attached> {
-  readonly #byId = new Map<string, Attached[]>();
+export class ManagedConnections extends Set<ManagedConnection> {
+  readonly #byId = new Map<string, ManagedConnection[]>();
   readonly #idle: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -36,32 +36,32 @@ export class Connections extends Set<Attached> {
     this.#idle = idle;
   }
 
-  of(id: string): readonly Attached[] {
+  of(id: string): readonly ManagedConnection[] {
     return this.#byId.get(id) ?? [];
   }
 
-  override add(connection: Attached): this {
+  override add(connection: ManagedConnection): this {
     this.#byId.set(connection.id, [...this.of(connection.id), connection]);
     super.add(connection);
     this.#wake();
     return this;
   }
 
-  override delete(connection: Attached): boolean {
+  override delete(connection: ManagedConnection): boolean {
     const others = this.of(connection.id).filter((other) => other !== connection);
     if (others.length > 0) this.#byId.set(connection.id, others);
     else this.#byId.delete(connection.id);
     return super.delete(connection);
   }
 
-  end(connection: Attached, reason: string): void {
+  end(connection: ManagedConnection, reason: string): void {
     this.delete(connection);
     connection.source?.close(reason);
   }
 
   #wake(): void {
     if (this.#idle === Number.POSITIVE_INFINITY) return;
-    this.#timer ??= unrefTimeout(() => this.#look(), paceFor(this.#idle));
+    this.#timer ??= unrefTimeout(() => this.#look(), checkInterval(this.#idle));
   }
 
   #look(): void {

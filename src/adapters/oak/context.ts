@@ -1,4 +1,4 @@
-import type { RequestLike } from "../../request.ts";
+import type { RequestLike } from "../../http/request.ts";
 
 /** The part of Oak's context that is used here. */
 export interface OakContext {

@@ -1,14 +1,14 @@
-import { unrefTimeout } from "../../clock.ts";
-import { Frame } from "../../frame.ts";
+import { unrefTimeout } from "../../base/clock.ts";
 import type { SinkOwner } from "../../sinks/sink.ts";
 import { WebSink } from "../../sinks/web.ts";
-import type { EventSource } from "../../source.ts";
+import type { EventSource } from "../../source/source.ts";
+import { Frame } from "../../wire/frame.ts";
 import type { OakRequest } from "./context.ts";
 
 /** How often it is looked whether a client of Node is still there, in milliseconds. */
-const pulse = 1_000;
+const disconnectCheckMs = 1_000;
 /** How long a client that does not read may keep the end of its stream; then its connection is destroyed. */
-const linger = 10_000;
+const closeLingerMs = 10_000;
 
 /** Oak writes the body chunk by chunk, waits for each, and rejects when one cannot be written any more. */
 export function sendOnNode({ originalRequest }: OakRequest, response: Response, source: EventSource | null): void {
@@ -17,7 +17,7 @@ export function sendOnNode({ originalRequest }: OakRequest, response: Response, 
     source?.close("disconnected"),
   );
   source?.addEventListener("close", () => {
-    const deadline = unrefTimeout(() => originalRequest.error?.(), linger);
+    const deadline = unrefTimeout(() => originalRequest.error?.(), closeLingerMs);
     over.then(() => clearTimeout(deadline));
   });
 }
@@ -26,7 +26,7 @@ export function sendOnNode({ originalRequest }: OakRequest, response: Response, 
  * A body with empty chunks. They put no byte on the wire, but writing one fails when the client has left, which Oak on Node
  * does not notice otherwise; then it cancels the body.
  */
-export class BeatingSink extends WebSink {
+export class ProbingSink extends WebSink {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   override start(owner: SinkOwner, opening: Frame): void {
@@ -41,10 +41,10 @@ export class BeatingSink extends WebSink {
 
   #beat(): void {
     this.#timer = unrefTimeout(() => {
-      if (!this.full) this.send(nothing);
+      if (!this.full) this.send(emptyFrame);
       this.#beat();
-    }, pulse);
+    }, disconnectCheckMs);
   }
 }
 
-const nothing = Frame.of("");
+const emptyFrame = Frame.of("");

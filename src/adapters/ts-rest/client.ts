@@ -1,5 +1,5 @@
-import type { OutputEventsOf } from "../../contract.ts";
-import { SourcecastTypeError } from "../../errors.ts";
+import { SourcecastTypeError } from "../../base/errors.ts";
+import type { OutputEventsOf } from "../../wire/contract.ts";
 
 /** The parameters in a path: `"user"` of `"/events/:user"`. */
 export type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`

@@ -1,20 +1,21 @@
-import { Connection } from "../../connection.ts";
-import type { Log, Selection } from "../../logs/log.ts";
-import type { ResolvedOptions } from "../../options.ts";
-import { type Answer, refuse, sendAway, streamHeaders, turnAway } from "../../refusal.ts";
-import { type RequestLike, readLastEventId } from "../../request.ts";
+import { type EarlyResponse, earlyResponse, giveUp, retryLater, streamHeaders } from "../../http/early-response.ts";
+import { type RequestLike, readLastEventId } from "../../http/request.ts";
+import type { ChannelSelection, Log } from "../../log/log.ts";
+import { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
-import { EventSource } from "../../source.ts";
-import { parseCursor } from "../cursor.ts";
-import { isOver } from "../ends.ts";
+import type { ResolvedOptions } from "../../source/options.ts";
+import { EventSource } from "../../source/source.ts";
+import { parseCursor } from "../../wire/cursor.ts";
 import type { SubscribeOptions } from "../options.ts";
-import type { HubSettings } from "../settings.ts";
+import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
-import { Places } from "./limits.ts";
+import { hasSeenAllEnds } from "./ended-channels.ts";
 import { Permissions } from "./permissions.ts";
+import { ConnectionSlots } from "./slots.ts";
 
 /** What admission needs of its hub. */
-export interface AdmissionContext extends Pick<HubSettings, "authorize" | "limits" | "onError" | "sourceOptions"> {
+export interface AdmissionContext
+  extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError" | "sourceOptions"> {
   readonly log: Log;
   readonly counters: Counters;
   /** Called in the moment in which a stream is opened. */
@@ -25,7 +26,7 @@ export interface AdmissionContext extends Pick<HubSettings, "authorize" | "limit
 export interface Admitted {
   readonly source: EventSource;
   readonly request: RequestLike;
-  readonly selection: Selection;
+  readonly selection: ChannelSelection;
   readonly options: SubscribeOptions;
   readonly permissions: Permissions;
   /** Gives its place back. */
@@ -42,18 +43,18 @@ interface Candidate extends Pick<Admitted, "request" | "selection" | "options" |
 /** Who gets a stream, and what the others are answered. */
 export class Admission {
   readonly #context: AdmissionContext;
-  readonly #places: Places;
+  readonly #slots: ConnectionSlots;
   readonly #candidates = new Set<Candidate>();
   #isOpen = true;
 
   constructor(context: AdmissionContext) {
     this.#context = context;
-    this.#places = new Places(context.limits);
+    this.#slots = new ConnectionSlots(context.limits);
   }
 
   /** How many have a place. */
   get connections(): number {
-    return this.#places.total;
+    return this.#slots.total;
   }
 
   /** From now on everybody is turned away. */
@@ -73,15 +74,15 @@ export class Admission {
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
   async open(
-    { request, sink }: Connection,
-    selection: Selection,
+    { request, sink }: Exchange,
+    selection: ChannelSelection,
     options: SubscribeOptions,
   ): Promise<EventSource | null> {
     const { authorize, onError, subscribe } = this.#context;
     const sourceOptions = this.#optionsFor(request, options);
     const permissions = new Permissions(authorize, request, onError);
     const candidate = { request, sink, selection, options, permissions, sourceOptions, revoked: false };
-    const place = refuse(request, sourceOptions) ?? this.#takePlace(candidate);
+    const place = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(candidate);
     if (typeof place !== "function") {
       sink.refuse(place);
       return null;
@@ -92,7 +93,7 @@ export class Admission {
       // What was asked may have taken its time, and not know yet what has happened meanwhile.
       const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal;
       if (answer !== null) sink.refuse(answer);
-      const source = answer === null ? new EventSource(new Connection(request, sink, sourceOptions)) : null;
+      const source = answer === null ? new EventSource(new Exchange(request, sink, sourceOptions)) : null;
       if (source === null || source.closeReason !== null) place();
       else subscribe({ source, request, selection, options, permissions, leave: place });
       return source;
@@ -105,38 +106,44 @@ export class Admission {
   }
 
   /** A place among the connections, as what gives it back; or the answer that turns the request away. */
-  #takePlace({ request, selection, options, sourceOptions }: Candidate): Answer | (() => void) {
-    if (!this.#isOpen) return turnAway(request, sourceOptions, "draining");
+  #acquireSlot({ request, selection, options, sourceOptions }: Candidate): EarlyResponse | (() => void) {
+    if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
     const { limits, counters } = this.#context;
     const tooMany = selection.channels.length + selection.prefixes.length > limits.channels;
-    const place = tooMany ? "channels" : this.#places.take(options.key);
+    const place = tooMany ? "channels" : this.#slots.acquire(options.key);
     if (typeof place === "function") return place;
     counters.countRefused(place);
-    return turnAway(request, sourceOptions, place);
+    return retryLater(request, sourceOptions, place);
   }
 
   /** The answer to one who may not follow, or for whom nothing will follow; `null` for one who gets a stream. */
-  async #refusal({ request, selection, options, permissions, sourceOptions }: Candidate): Promise<Answer | null> {
+  async #refusal({
+    request,
+    selection,
+    options,
+    permissions,
+    sourceOptions,
+  }: Candidate): Promise<EarlyResponse | null> {
     const { log, counters, onError } = this.#context;
-    const allowed = await permissions.renew(options.channels);
+    const allowed = await permissions.reauthorize(options.channels);
     if (allowed !== true) {
       counters.countRefused("authorize");
       // A 403 keeps a native client away for good, which a failure on this side is no reason for.
-      if (allowed === null) return turnAway(request, sourceOptions, "error");
-      return sendAway(request, sourceOptions, 403, "forbidden");
+      if (allowed === null) return retryLater(request, sourceOptions, "error");
+      return giveUp(request, sourceOptions, 403, "forbidden");
     }
     try {
-      const over = await isOver(log, parseCursor(readLastEventId(request)), selection);
-      return over ? sendAway(request, sourceOptions, 204, "ended") : null;
+      const over = await hasSeenAllEnds(log, parseCursor(readLastEventId(request)), selection);
+      return over ? giveUp(request, sourceOptions, 204, "ended") : null;
     } catch (error) {
       onError(error, { stage: "replay" });
-      return turnAway(request, sourceOptions, "error");
+      return retryLater(request, sourceOptions, "error");
     }
   }
 
-  #turnedAwayMeanwhile({ request, sourceOptions, revoked }: Candidate): Answer | null {
-    if (!this.#isOpen) return turnAway(request, sourceOptions, "draining");
-    return revoked ? turnAway(request, sourceOptions, "revoked") : null;
+  #turnedAwayMeanwhile({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
+    if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
+    return revoked ? retryLater(request, sourceOptions, "revoked") : null;
   }
 
   #optionsFor(request: RequestLike, options: SubscribeOptions): ResolvedOptions {

@@ -1,4 +1,4 @@
-import type { RequestLike } from "../../request.ts";
+import type { RequestLike } from "../../http/request.ts";
 import type { Authorize, OnError } from "../options.ts";
 import { isInternal } from "../selection.ts";
 
@@ -16,14 +16,14 @@ export class Permissions {
   }
 
   /** Whether a channel may be read; `undefined` when that has not been asked yet. */
-  of(channel: string): boolean | undefined {
+  cached(channel: string): boolean | undefined {
     if (isInternal(channel)) return false;
     return this.#authorize === undefined ? true : this.#answers?.get(channel);
   }
 
   /** Asks for a channel unless the answer is there. False when there was none: then nothing may be read or passed over. */
-  async ask(channel: string): Promise<boolean> {
-    if (this.of(channel) !== undefined) return true;
+  async check(channel: string): Promise<boolean> {
+    if (this.cached(channel) !== undefined) return true;
     const answer = await this.#answer(channel);
     if (answer === null) return false;
     this.#answers ??= new Map();
@@ -35,7 +35,7 @@ export class Permissions {
    * Asks for all of them anew, and for anything else when it comes up. True when all may be read, `null` when that could
    * not be found out.
    */
-  async renew(channels: readonly string[]): Promise<boolean | null> {
+  async reauthorize(channels: readonly string[]): Promise<boolean | null> {
     if (this.#authorize === undefined) return true;
     const answers = new Map<string, boolean>();
     for (const channel of channels) {

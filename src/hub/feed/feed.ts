@@ -1,19 +1,19 @@
-import type { Head, Log, Selection, Tail, TailBatch } from "../../logs/log.ts";
+import type { ChannelSelection, Head, Log, Tail, TailBatch } from "../../log/log.ts";
 import type { OnError } from "../options.ts";
-import type { Ring, RingEntry } from "./ring.ts";
+import type { FrameRing, RingEntry } from "./frame-ring.ts";
 
 /**
  * How what comes next does not follow on what came before: entries in between were trimmed (`"hole"`), the log has lost its
  * newest ones (`"cut"`), or it is another log than before (`"epoch"`).
  */
-export type Break = "hole" | "cut" | "epoch";
+export type Discontinuity = "hole" | "cut" | "epoch";
 
 /** Who hears of what comes out of the log. */
-export interface Observer {
+export interface FeedObserver {
   /** An entry has come in at the head. */
-  receive(item: RingEntry): void;
+  onEntry(item: RingEntry): void;
   /** @param top Where the head was until now. */
-  interrupt(how: Break, top: number): void;
+  onDiscontinuity(how: Discontinuity, top: number): void;
 }
 
 /**
@@ -22,19 +22,19 @@ export interface Observer {
  */
 export class Feed {
   readonly log: Log;
-  readonly ring: Ring;
+  readonly ring: FrameRing;
   /** Told one after the other, in the order in which they came. */
-  readonly observers: Set<Observer> = new Set();
+  readonly observers: Set<FeedObserver> = new Set();
   /** Epochs that the log had before, as far as this process has seen them. */
-  readonly #past = new Set<string>();
+  readonly #pastEpochs = new Set<string>();
   /** How often the log was found not to continue what it was. */
-  #breaks = 0;
+  #discontinuities = 0;
   readonly #onError: OnError;
   #tail: Tail | null = null;
   #started: Promise<void> | null = null;
   #closed = false;
 
-  constructor(log: Log, ring: Ring, onError: OnError) {
+  constructor(log: Log, ring: FrameRing, onError: OnError) {
     this.log = log;
     this.ring = ring;
     this.#onError = onError;
@@ -55,17 +55,17 @@ export class Feed {
   }
 
   /** True for an epoch that the log has left behind; one that is not known may be the next. */
-  isPast(epoch: string): boolean {
-    return this.#past.has(epoch);
+  isPastEpoch(epoch: string): boolean {
+    return this.#pastEpochs.has(epoch);
   }
 
   /** Where the log stands, and nothing is taken for present any more that the log does not have. */
-  async head(selection?: Selection): Promise<Head> {
+  async head(selection?: ChannelSelection): Promise<Head> {
     const { epoch, top } = this.ring;
-    const breaks = this.#breaks;
+    const breaks = this.#discontinuities;
     const head = await this.log.head(selection);
     const isOlder = head.epoch === epoch && head.top < top;
-    if (isOlder && breaks === this.#breaks) this.#break("cut", epoch, head.top, head.witness);
+    if (isOlder && breaks === this.#discontinuities) this.#breakSequence("cut", epoch, head.top, head.witness);
     return head;
   }
 
@@ -89,24 +89,24 @@ export class Feed {
     const { ring } = this;
     for (const entry of entries) {
       const before = entry.offset - 1;
-      if (epoch !== ring.epoch) this.#break("epoch", epoch, before);
+      if (epoch !== ring.epoch) this.#breakSequence("epoch", epoch, before);
       if (entry.offset <= ring.top) {
         if (ring.witnessAt(entry.offset) === entry.witness) continue;
-        this.#break("cut", epoch, before);
+        this.#breakSequence("cut", epoch, before);
       }
-      if (before > ring.top) this.#break("hole", epoch, before);
+      if (before > ring.top) this.#breakSequence("hole", epoch, before);
       const item = ring.push(entry);
-      for (const observer of this.observers) observer.receive(item);
+      for (const observer of this.observers) observer.onEntry(item);
     }
   }
 
   /** What comes next follows on an entry that did not come this way. */
-  #break(how: Break, epoch: string, before: number, witness = 0): void {
+  #breakSequence(how: Discontinuity, epoch: string, before: number, witness = 0): void {
     const { ring } = this;
     const { top } = ring;
-    if (how !== "hole") this.#breaks++;
-    if (how === "epoch") this.#past.add(ring.epoch);
+    if (how !== "hole") this.#discontinuities++;
+    if (how === "epoch") this.#pastEpochs.add(ring.epoch);
     ring.reset(epoch, before, witness);
-    for (const observer of this.observers) observer.interrupt(how, top);
+    for (const observer of this.observers) observer.onDiscontinuity(how, top);
   }
 }

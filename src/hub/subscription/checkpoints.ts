@@ -1,12 +1,12 @@
-import { unrefTimeout } from "../../clock.ts";
-import { controlFrame } from "../../control.ts";
-import { encodeEvent } from "../../encode.ts";
-import { Frame } from "../../frame.ts";
-import { cursorAtTop } from "../cursor.ts";
-import type { Ring } from "../feed/ring.ts";
+import { unrefTimeout } from "../../base/clock.ts";
+import { controlFrame } from "../../wire/control.ts";
+import { headCursor } from "../../wire/cursor.ts";
+import { encodeEvent } from "../../wire/encode.ts";
+import { Frame } from "../../wire/frame.ts";
+import type { FrameRing } from "../feed/frame-ring.ts";
 
 /** How long after it came a newcomer that has heard nothing is told where it is, in milliseconds. */
-const patience = 250;
+const newSubscriptionCheckpointMs = 250;
 
 /** Who is told where it is some time after it came. */
 export interface Newcomer {
@@ -15,19 +15,19 @@ export interface Newcomer {
 
 /** Tells clients where they are, without anything having happened for them. */
 export class Checkpoints {
-  readonly #ring: Ring;
+  readonly #ring: FrameRing;
   #cursor = "";
   #frame: Frame | null = null;
   #newcomers: Newcomer[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(ring: Ring) {
+  constructor(ring: FrameRing) {
     this.#ring = ring;
   }
 
   /** The checkpoint at the head, the same for all who are there. */
   atHead(): Frame {
-    const cursor = cursorAtTop(this.#ring);
+    const cursor = headCursor(this.#ring);
     if (this.#frame === null || this.#cursor !== cursor) {
       this.#cursor = cursor;
       this.#frame = checkpointFrame(cursor);
@@ -37,7 +37,8 @@ export class Checkpoints {
 
   /** Has a newcomer greeted, together with those who come meanwhile. */
   welcome(newcomer: Newcomer): void {
-    if (this.#newcomers.push(newcomer) === 1) this.#timer = unrefTimeout(() => this.#greet(), patience);
+    if (this.#newcomers.push(newcomer) === 1)
+      this.#timer = unrefTimeout(() => this.#greet(), newSubscriptionCheckpointMs);
   }
 
   close(): void {

@@ -1,12 +1,12 @@
-import { type ControlType, controlFrame, type Gap } from "../../control.ts";
-import { quote, SourcecastTypeError } from "../../errors.ts";
-import { encodeFrame } from "../../event.ts";
-import type { Frame } from "../../frame.ts";
-import { type Cursor, cursorAtTop, formatCursor, parseCursor } from "../cursor.ts";
+import { quote, SourcecastTypeError } from "../../base/errors.ts";
+import { encodeFrame } from "../../source/event.ts";
+import { type ControlType, controlFrame, type Gap } from "../../wire/control.ts";
+import { type Cursor, formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
+import type { Frame } from "../../wire/frame.ts";
 import type { Loss } from "../options.ts";
 import { checkpointFrame } from "./checkpoints.ts";
+import { endMarkers, latestValues, sendPaced } from "./current-values.ts";
 import type { ResetReason } from "./resume.ts";
-import { endsBetween, tellAll, valuesBetween } from "./state.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -55,14 +55,14 @@ async function answer(
   const snapshot = await takeSnapshot(subscription, present.epoch, known);
   if (subscription.closed) return;
   const { epoch, offset, witness } = snapshot?.cursor ?? present;
-  const values = snapshot?.frames ?? (await valuesBetween(subscription, known, offset));
-  const frames = [...values, ...(await endsBetween(subscription, epoch, known, offset))];
+  const values = snapshot?.frames ?? (await latestValues(subscription, known, offset));
+  const frames = [...values, ...(await endMarkers(subscription, epoch, known, offset))];
   const cursor = formatCursor(epoch, offset, witness);
-  if (frames.length === 0) subscription.tell(controlFrame(type, data, cursor), offset);
+  if (frames.length === 0) subscription.sendControl(controlFrame(type, data, cursor), offset);
   else {
-    subscription.tell(controlFrame(type, data));
-    await tellAll(subscription, frames);
-    if (!subscription.allEnded) subscription.tell(checkpointFrame(cursor), offset);
+    subscription.sendControl(controlFrame(type, data));
+    await sendPaced(subscription, frames);
+    if (!subscription.allEnded) subscription.sendControl(checkpointFrame(cursor), offset);
   }
   subscription.moveTo({ epoch, offset, witness });
   subscription.closeIfEnded();
@@ -78,7 +78,7 @@ async function takeSnapshot(
   const take = options.snapshot ?? context.snapshot;
   if (take === undefined) return null;
   try {
-    const present = cursorAtTop(await context.feed.log.head());
+    const present = headCursor(await context.feed.log.head());
     const snapshot = await take(request, options.channels, present);
     const cursor = parseCursor(String(snapshot.cursor ?? present));
     // One that is no newer than the loss would lead back to it, again and again.
@@ -92,7 +92,7 @@ async function takeSnapshot(
 
 function observe({ context }: Subscription, loss: Loss): void {
   try {
-    context.onGap?.(loss);
+    context.onLoss?.(loss);
   } catch (error) {
     context.onError(error, { stage: "gap" });
   }

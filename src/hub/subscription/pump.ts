@@ -1,15 +1,15 @@
-import { friend } from "../../friend.ts";
-import { type LogEntry, selects } from "../../logs/log.ts";
-import type { RingEntry } from "../feed/ring.ts";
-import { begin } from "./begin.ts";
+import { type LogEntry, selects } from "../../log/log.ts";
+import { friend } from "../../source/friend.ts";
+import type { RingEntry } from "../feed/frame-ring.ts";
 import { declareGap, declareReset } from "./loss.ts";
+import { start } from "./start.ts";
 import type { CatchUp, Subscription } from "./subscription.ts";
 
 /** How many entries are asked of the log at a time. */
-const pageSize = 256;
+const pageEntries = 256;
 
 /** Why an entry could not be passed: no room, nobody has asked whether it may be read, or enough has been replayed. */
-type Obstacle = "full" | "unknown" | "limit";
+type Blocker = "full" | "unknown" | "limit";
 
 /**
  * Brings a subscription to the head: from where its client was, and again whenever it has fallen behind. It reads the ring,
@@ -27,7 +27,7 @@ export class Pump implements CatchUp {
 
   constructor(subscription: Subscription) {
     this.#subscription = subscription;
-    this.#maxReplay = subscription.context.limits.replay;
+    this.#maxReplay = subscription.context.limits.maxReplay;
   }
 
   async run(): Promise<void> {
@@ -46,7 +46,7 @@ export class Pump implements CatchUp {
     const { live, closed, source, epoch, context } = this.#subscription;
     if (live || closed || friend.isFull(source)) return false;
     // A position in a log that the tail has not come to yet waits for the tail.
-    return !this.#begun || epoch === context.feed.ring.epoch || context.feed.isPast(epoch);
+    return !this.#begun || epoch === context.feed.ring.epoch || context.feed.isPastEpoch(epoch);
   }
 
   /** Waits only where something has to be asked for. */
@@ -55,7 +55,7 @@ export class Pump implements CatchUp {
     const { ring } = subscription.context.feed;
     if (!this.#begun) {
       this.#begun = true;
-      return begin(subscription, subscription.source.lastEventId);
+      return start(subscription, subscription.source.lastEventId);
     }
     if (subscription.epoch !== ring.epoch) return this.#reset();
     return subscription.position < ring.floor ? this.#readLog() : this.#readRing();
@@ -70,8 +70,8 @@ export class Pump implements CatchUp {
       const { entry, frame, superseded } = ring.at(subscription.position + 1) as RingEntry;
       if (superseded && selects(subscription.selection, entry.channel)) counters.conflated++;
       else if (selects(subscription.selection, entry.channel)) {
-        const obstacle = this.#pass(entry, frame);
-        if (obstacle !== null) return this.#overcome(obstacle, entry);
+        const obstacle = this.#trySend(entry, frame);
+        if (obstacle !== null) return this.#unblock(obstacle, entry);
       }
       subscription.position = entry.offset;
     }
@@ -85,7 +85,7 @@ export class Pump implements CatchUp {
     const subscription = this.#subscription;
     const { feed, counters } = subscription.context;
     const { top, witness } = feed.ring;
-    const page = await feed.log.read(subscription.position, pageSize, subscription.selection);
+    const page = await feed.log.read(subscription.position, pageEntries, subscription.selection);
     // What the log has written over a lost tail does not follow on what the tail has brought so far.
     const present = await feed.log.witness(top);
     if (present !== undefined && witness !== 0 && present !== witness) subscription.source.close("reset");
@@ -98,13 +98,13 @@ export class Pump implements CatchUp {
     for (const entry of page.entries) {
       // What the tail has not come to it brings itself.
       if (entry.offset > feed.ring.top) break;
-      let obstacle = this.#pass(entry);
+      let obstacle = this.#trySend(entry);
       if (obstacle === "unknown") {
-        await this.#ask(entry.channel);
+        await this.#checkPermission(entry.channel);
         if (subscription.epoch !== feed.ring.epoch) return;
-        obstacle = this.#pass(entry);
+        obstacle = this.#trySend(entry);
       }
-      if (obstacle !== null) return this.#overcome(obstacle, entry);
+      if (obstacle !== null) return this.#unblock(obstacle, entry);
       subscription.position = entry.offset;
     }
     subscription.position = Math.max(subscription.position, Math.min(page.through, feed.ring.top));
@@ -112,30 +112,30 @@ export class Pump implements CatchUp {
   }
 
   /** Sends an entry that the client missed, if it is one for this client; or says what is in the way. */
-  #pass(entry: LogEntry, frame?: RingEntry["frame"]): Obstacle | null {
+  #trySend(entry: LogEntry, frame?: RingEntry["frame"]): Blocker | null {
     const subscription = this.#subscription;
     if (subscription.closed || friend.isFull(subscription.source)) return "full";
-    const allowed = subscription.permissions.of(entry.channel);
+    const allowed = subscription.permissions.cached(entry.channel);
     if (allowed === undefined) return "unknown";
     if (!allowed) return null;
     if (!subscription.wants(entry)) return subscription.closed ? "full" : null;
     if (this.#replayed >= this.#maxReplay) return "limit";
-    subscription.send(entry, frame);
+    subscription.sendEntry(entry, frame);
     this.#replayed++;
     return null;
   }
 
-  #overcome(obstacle: Obstacle, entry: LogEntry): Promise<void> | undefined {
-    if (obstacle === "unknown") return this.#ask(entry.channel);
+  #unblock(obstacle: Blocker, entry: LogEntry): Promise<void> | undefined {
+    if (obstacle === "unknown") return this.#checkPermission(entry.channel);
     if (obstacle !== "limit") return undefined;
     const { ring } = this.#subscription.context.feed;
     return this.#gap(ring.top, "limit", ring.witness);
   }
 
   /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */
-  async #ask(channel: string): Promise<void> {
+  async #checkPermission(channel: string): Promise<void> {
     const { permissions, source } = this.#subscription;
-    if (!(await permissions.ask(channel))) source.close("error");
+    if (!(await permissions.check(channel))) source.close("error");
   }
 
   #gap(to: number, reason: string, witness = 0): Promise<void> {

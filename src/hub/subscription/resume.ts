@@ -1,5 +1,5 @@
-import type { Head } from "../../logs/log.ts";
-import type { Cursor } from "../cursor.ts";
+import type { Head } from "../../log/log.ts";
+import type { Cursor } from "../../wire/cursor.ts";
 
 /** Why a stream cannot be continued: the application has to load its state anew. */
 export type ResetReason = "epoch" | "ahead" | "diverged" | "unknown";

@@ -1,24 +1,24 @@
-import { now } from "../../clock.ts";
-import type { Frame } from "../../frame.ts";
-import { type Follower, friend } from "../../friend.ts";
-import type { LogEntry, Selection } from "../../logs/log.ts";
-import type { RequestLike } from "../../request.ts";
-import type { EventSource } from "../../source.ts";
+import { now } from "../../base/clock.ts";
+import type { RequestLike } from "../../http/request.ts";
+import type { ChannelSelection, LogEntry } from "../../log/log.ts";
+import { friend, type StreamObserver } from "../../source/friend.ts";
+import type { EventSource } from "../../source/source.ts";
+import type { Cursor } from "../../wire/cursor.ts";
+import type { Frame } from "../../wire/frame.ts";
 import type { Admitted } from "../admission/admission.ts";
 import type { Permissions } from "../admission/permissions.ts";
-import type { Cursor } from "../cursor.ts";
-import type { Audience, Subscriber } from "../feed/audience.ts";
 import type { Feed } from "../feed/feed.ts";
-import { frameOfEntry, type RingEntry } from "../feed/ring.ts";
+import { frameOfEntry, type RingEntry } from "../feed/frame-ring.ts";
+import type { Subscriber, Subscribers } from "../feed/subscribers.ts";
 import type { FailureStage, SubscribeOptions } from "../options.ts";
-import type { HubSettings } from "../settings.ts";
+import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
 import type { Checkpoints, Newcomer } from "./checkpoints.ts";
 
 /** What a subscription needs of its hub. */
-export interface SubscriptionContext extends Pick<HubSettings, "limits" | "onError" | "onGap" | "snapshot"> {
+export interface SubscriptionContext extends Pick<ResolvedHubOptions, "limits" | "onError" | "onLoss" | "snapshot"> {
   readonly feed: Feed;
-  readonly audience: Audience<Subscription>;
+  readonly audience: Subscribers<Subscription>;
   readonly checkpoints: Checkpoints;
   readonly counters: Counters;
 }
@@ -33,10 +33,10 @@ export interface CatchUp {
  * One connection's place in the log, and what it was told. It has no queue: live, it is at the head by definition and takes
  * what comes; behind, it has a position from which a {@link Pump} brings it to the head.
  */
-export class Subscription implements Subscriber, Follower, Newcomer {
+export class Subscription implements Subscriber, StreamObserver, Newcomer {
   readonly source: EventSource;
   readonly request: RequestLike;
-  readonly selection: Selection;
+  readonly selection: ChannelSelection;
   readonly options: SubscribeOptions;
   readonly permissions: Permissions;
   readonly context: SubscriptionContext;
@@ -49,7 +49,7 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   /** When it last got on, while it is behind. */
   lastProgress: number = now();
   /** The offset of the last position that the client was told; -1 before the first. */
-  told = -1;
+  announcedOffset = -1;
   /** When it is to end, in the time of `now()`. */
   expires: number = Number.POSITIVE_INFINITY;
   /** When its permissions were last asked for. */
@@ -94,13 +94,13 @@ export class Subscription implements Subscriber, Follower, Newcomer {
 
   deliver({ entry, frame }: RingEntry): void {
     if (!this.live || entry.offset <= this.position) return;
-    const allowed = this.permissions.of(entry.channel);
+    const allowed = this.permissions.cached(entry.channel);
     if (allowed === undefined || friend.isFull(this.source)) {
       this.fallBehind(entry.offset - 1);
       return;
     }
     this.position = entry.offset;
-    if (allowed && this.wants(entry)) this.send(entry, frame);
+    if (allowed && this.wants(entry)) this.sendEntry(entry, frame);
   }
 
   fallBehind(position: number): void {
@@ -110,7 +110,7 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   /** The log is another one than before. What that means for the position is found out on the way to the head. */
   restart(): void {
     const { feed } = this.context;
-    const waits = this.epoch !== "" && this.epoch !== feed.ring.epoch && !feed.isPast(this.epoch);
+    const waits = this.epoch !== "" && this.epoch !== feed.ring.epoch && !feed.isPastEpoch(this.epoch);
     // The tail may have left out what it waits for, an epoch in which nothing was. Its client comes back and finds out.
     if (waits) this.source.close("reset");
     else this.#lag(this.position);
@@ -126,24 +126,24 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   moveTo(position: Cursor): void {
     this.position = position.offset;
     this.epoch = position.epoch;
-    this.context.audience.expect(this, position);
+    this.context.audience.verifyCursor(this, position);
   }
 
   /** Sends an entry. Its frame is made here where there is none yet: of what is not sent none is needed. */
-  send(entry: LogEntry, frame: Frame = frameOfEntry(this.epoch, entry)): void {
+  sendEntry(entry: LogEntry, frame: Frame = frameOfEntry(this.epoch, entry)): void {
     friend.write(this.source, frame);
-    this.told = entry.offset;
+    this.announcedOffset = entry.offset;
     this.context.counters.deliveries++;
     this.context.counters.bytes += frame.byteLength;
     if (entry.type !== "sse:end") return;
-    this.hasEnded(entry.channel);
+    this.markEnded(entry.channel);
     this.closeIfEnded();
   }
 
   /** Sends a frame that is no entry; `position` is the one that it tells the client, if it does. */
-  tell(frame: Frame, position?: number): void {
+  sendControl(frame: Frame, position?: number): void {
     friend.write(this.source, frame);
-    if (position !== undefined) this.told = position;
+    if (position !== undefined) this.announcedOffset = position;
   }
 
   /** Whether an entry that it may see is one that this client gets. */
@@ -160,7 +160,7 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   }
 
   /** The client knows, or is about to hear, that nothing follows on a channel. */
-  hasEnded(channel: string): void {
+  markEnded(channel: string): void {
     this.#ended.add(channel);
   }
 
@@ -187,17 +187,17 @@ export class Subscription implements Subscriber, Follower, Newcomer {
   }
 
   /** A quiet client hears where the head is, so that it asks for nothing that was not for it when it comes back. */
-  heartbeat(): Frame | null {
+  onIdle(): Frame | null {
     const { feed, checkpoints } = this.context;
-    if (!this.live || feed.ring.top <= this.told) return null;
-    this.told = feed.ring.top;
+    if (!this.live || feed.ring.top <= this.announcedOffset) return null;
+    this.announcedOffset = feed.ring.top;
     return checkpoints.atHead();
   }
 
   /** A newcomer is told its position even if nothing has come for it. */
   greet(): void {
-    const frame = this.closed || this.told !== -1 ? null : this.heartbeat();
-    if (frame !== null) this.tell(frame);
+    const frame = this.closed || this.announcedOffset !== -1 ? null : this.onIdle();
+    if (frame !== null) this.sendControl(frame);
   }
 
   #lag(position: number): void {

@@ -1,7 +1,7 @@
-import type { LogEntry } from "../log.ts";
+import type { LogEntry } from "../../log/log.ts";
 
 /** What a memory log knows of one channel: what a reader can still get, and what was trimmed of it. */
-export class Channel {
+export class MemoryChannel {
   /** Highest offset lost to retention: of entries without a key, since those with one live on in their newest. */
   trimmed: number;
   /** Offset of its newest entry, retained or not. */
@@ -41,7 +41,7 @@ export class Channel {
   read(after: number, limit: number, floor: number): { entries: LogEntry[]; superseded: number[] } {
     const entries: LogEntry[] = [];
     const superseded: number[] = [];
-    for (let at = firstBehind(this.#entries, after); at < this.#entries.length && entries.length < limit; at++) {
+    for (let at = firstAfter(this.#entries, after); at < this.#entries.length && entries.length < limit; at++) {
       const entry = this.#entries[at] as LogEntry;
       if (!this.#isAlive(entry, floor)) continue;
       if (this.#isSuperseded(entry)) superseded.push(entry.offset);
@@ -82,7 +82,7 @@ export class Channel {
   }
 }
 
-function firstBehind(entries: readonly LogEntry[], after: number): number {
+function firstAfter(entries: readonly LogEntry[], after: number): number {
   let low = 0;
   let high = entries.length;
   while (low < high) {

@@ -1,12 +1,12 @@
-import { type LogEntry, type Selection, selects } from "../log.ts";
-import { Channel } from "./channel.ts";
+import { type ChannelSelection, type LogEntry, selects } from "../../log/log.ts";
+import { MemoryChannel } from "./channel.ts";
 
 /** How many channels of which nothing is left are remembered, so that a quiet one reports no false gap. */
-const remembered = 65_536;
+const maxRememberedChannels = 65_536;
 
 /** A memory log's entries by channel. */
-export class Channels {
-  readonly #channels = new Map<string, Channel>();
+export class MemoryChannels {
+  readonly #channels = new Map<string, MemoryChannel>();
   /** What was trimmed of channels of which nothing is left, those that were trimmed last at the end. */
   readonly #empty = new Map<string, number>();
   /** The highest offset trimmed of a channel of which nothing is known any more. */
@@ -15,7 +15,7 @@ export class Channels {
   add(entry: LogEntry, floor: number): void {
     let channel = this.#channels.get(entry.channel);
     if (channel === undefined) {
-      channel = new Channel(this.#trimmedOf(entry.channel));
+      channel = new MemoryChannel(this.#trimmedOf(entry.channel));
       this.#channels.set(entry.channel, channel);
       this.#empty.delete(entry.channel);
     }
@@ -24,12 +24,12 @@ export class Channels {
 
   /** The log has trimmed this entry. */
   trim(entry: LogEntry): void {
-    const channel = this.#channels.get(entry.channel) as Channel;
+    const channel = this.#channels.get(entry.channel) as MemoryChannel;
     channel.trim(entry);
     if (!channel.isEmpty) return;
     this.#channels.delete(entry.channel);
     this.#empty.set(entry.channel, channel.trimmed);
-    if (this.#empty.size > remembered) this.#forgetOldest();
+    if (this.#empty.size > maxRememberedChannels) this.#forgetOldest();
   }
 
   /** Offset of the newest entry of a channel, or one above it where that is no longer known. */
@@ -38,7 +38,7 @@ export class Channels {
   }
 
   /** The highest offset trimmed of the selected channels. */
-  trimmed({ channels, prefixes }: Selection): number {
+  trimmed({ channels, prefixes }: ChannelSelection): number {
     let trimmed = prefixes.length === 0 ? 0 : this.#forgotten;
     for (const name of channels) trimmed = Math.max(trimmed, this.#trimmedOf(name));
     if (prefixes.length === 0) return trimmed;
@@ -52,7 +52,7 @@ export class Channels {
     return trimmed;
   }
 
-  selected(selection: Selection | undefined): Channel[] {
+  selected(selection: ChannelSelection | undefined): MemoryChannel[] {
     if (selection === undefined) return [...this.#channels.values()];
     if (selection.prefixes.length === 0) {
       return [...new Set(selection.channels)].flatMap((name) => this.#channels.get(name) ?? []);

@@ -1,4 +1,4 @@
-import { noticeOnce } from "../../notice.ts";
+import { warnOnce } from "../../base/warn.ts";
 
 /** Says that a memory log does not fit where this process is one of several: a cluster worker, one of pm2's. */
 export function warnWhenOneOfSeveral(): void {
@@ -12,7 +12,7 @@ export function warnWhenOneOfSeveral(): void {
   const isWorker = process?.getBuiltinModule?.("node:cluster")?.isWorker === true;
   const isPm2 = process?.env?.NODE_APP_INSTANCE !== undefined || process?.env?.pm_id !== undefined;
   if (!(isWorker || isPm2)) return;
-  noticeOnce(
+  warnOnce(
     "several processes",
     "memoryLog() is used in one of several processes: events that the others publish do not arrive here. " +
       "Use sqliteLog() from sourcecast/sqlite on one machine, or a log on Redis, NATS or PostgreSQL across machines.",

@@ -1,7 +1,7 @@
-import { type LogEntry, weightOf } from "../log.ts";
+import { type LogEntry, weightOf } from "../../log/log.ts";
 
 /** The retained entries of a memory log, contiguous, with what they weigh. */
-export class Ring {
+export class EntryRing {
   /** The offset before the first retained entry: every entry up to here was trimmed. */
   trimmed = 0;
   bytes = 0;

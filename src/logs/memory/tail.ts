@@ -1,9 +1,9 @@
-import type { LogEntry, Tail, TailBatch } from "../log.ts";
+import type { LogEntry, Tail, TailBatch } from "../../log/log.ts";
 
 /** What a {@link MemoryTail} follows. */
 export interface TailSource {
   readonly epoch: string;
-  behind(after: number): LogEntry[];
+  entriesAfter(after: number): LogEntry[];
 }
 
 /** One follower of a memory log. */
@@ -35,7 +35,7 @@ export class MemoryTail implements Tail {
     if (this.#advancing) return;
     this.#advancing = true;
     while (!this.#closed) {
-      const entries = this.#source.behind(this.#position);
+      const entries = this.#source.entriesAfter(this.#position);
       const last = entries[entries.length - 1];
       if (last === undefined) break;
       this.#position = last.offset;

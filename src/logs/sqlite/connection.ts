@@ -1,16 +1,16 @@
 import type { Durability } from "./schema.ts";
 
 /** One open database, whatever holds it: statements, transactions, and what it is called in messages. */
-export interface Connection {
+export interface SqlConnection {
   /** `the file "events.db"`, `the database`. */
   readonly name: string;
   /**
    * Nobody else can write to it, and whoever reads comes through this log. Nothing is looked for while nobody asks: in a
    * Durable Object a timer would keep the object from being evicted.
    */
-  readonly isSole: boolean;
+  readonly isExclusive: boolean;
   /** Sets it up for what is to survive. */
-  prepareFor(durability: Durability): void;
+  configure(durability: Durability): void;
   exec(sql: string): void;
   prepare<Row = unknown>(sql: string): Statement<Row>;
   /** Reads from one state of the database, whatever others do meanwhile. */
@@ -18,7 +18,7 @@ export interface Connection {
   /** Writes all or nothing. */
   write<T>(work: () => T): T;
   /** Resolves when what was written survives what it has to; `undefined` where it does already. */
-  settle(): Promise<void> | undefined;
+  sync(): Promise<void> | undefined;
   /** Another number whenever another connection has changed the database. */
   version(): number;
   close(): void;

@@ -1,4 +1,4 @@
-import type { Connection, SQLiteValue, Statement } from "./connection.ts";
+import type { SQLiteValue, SqlConnection, Statement } from "./connection.ts";
 import type { Durability } from "./schema.ts";
 
 /** A database as `node:sqlite` (`DatabaseSync`), `better-sqlite3` and `bun:sqlite` (`Database`) have it. */
@@ -16,9 +16,9 @@ export interface SQLiteStatementLike {
 }
 
 /** A database of a driver: a file that several processes may use at a time, or one in memory. */
-export class DatabaseConnection implements Connection {
+export class DatabaseConnection implements SqlConnection {
   readonly name: string;
-  readonly isSole = false;
+  readonly isExclusive = false;
   readonly #database: SQLiteLike;
   /** Nobody else uses this connection. */
   readonly #isOwn: boolean;
@@ -41,7 +41,7 @@ export class DatabaseConnection implements Connection {
     this.#version = this.prepare("PRAGMA data_version");
   }
 
-  prepareFor(durability: Durability): void {
+  configure(durability: Durability): void {
     // Readers and the writer do not wait for each other. A database in memory stays as it is.
     if (this.#pragma("journal_mode") !== "wal") this.#pragma("journal_mode = WAL");
     const full = 2;
@@ -70,7 +70,7 @@ export class DatabaseConnection implements Connection {
     return this.#transact(this.#beginWrite, work);
   }
 
-  settle(): undefined {
+  sync(): undefined {
     return undefined;
   }
 

@@ -1,4 +1,4 @@
-import { SourcecastError } from "../../errors.ts";
+import { SourcecastError } from "../../base/errors.ts";
 import type { SQLiteLike } from "./database.ts";
 
 /** Opens a file with the SQLite of the runtime. */

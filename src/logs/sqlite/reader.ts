@@ -1,18 +1,18 @@
-import { type Head, type LogEntry, type Page, type Selection, selects } from "../log.ts";
-import type { Connection, Statement } from "./connection.ts";
+import { type ChannelSelection, type Head, type LogEntry, type Page, selects } from "../../log/log.ts";
+import type { SqlConnection, Statement } from "./connection.ts";
 import { type EntryRow, endOfPrefix, entryColumns, entryOf } from "./rows.ts";
 
 /** Up to so many channels are read one by one; of more, the log itself is read and they are picked out. */
-const manyChannels = 1_000;
+const maxMergedChannels = 1_000;
 /** Entries that are looked at in one go where channels are picked out. */
-const scanned = 4_096;
+const scanEntries = 4_096;
 /** Roughly the bytes that a tail takes at a time, and how many entries. */
-const tailBytes = 4 * 1024 ** 2;
-const tailEntries = 1_000;
+const tailPageBytes = 4 * 1024 ** 2;
+const tailPageEntries = 1_000;
 
 /** Everything that is asked of the log. Each answer is of one state of the database. */
 export class Reader {
-  readonly #connection: Connection;
+  readonly #connection: SqlConnection;
   readonly #epoch: string;
   readonly #log: Statement<{ trimmed: number; floor: number }>;
   readonly #newest: Statement<{ offset: number; witness: number }>;
@@ -31,7 +31,7 @@ export class Reader {
   readonly #trimmedOfPrefix: Statement<{ offset: number | null }>;
   readonly #behind: Statement<EntryRow>;
 
-  constructor(connection: Connection, epoch: string) {
+  constructor(connection: SqlConnection, epoch: string) {
     this.#connection = connection;
     this.#epoch = epoch;
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
@@ -69,12 +69,12 @@ export class Reader {
     this.#trimmedOfPrefix = prepare("SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?");
     this.#behind = prepare(
       `SELECT ${columns} FROM sse_entry
-       WHERE offset > ? AND weight <= ${tailBytes} + (SELECT weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
-       ORDER BY offset LIMIT ${tailEntries}`,
+       WHERE offset > ? AND weight <= ${tailPageBytes} + (SELECT weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
+       ORDER BY offset LIMIT ${tailPageEntries}`,
     );
   }
 
-  head(selection?: Selection): Head {
+  head(selection?: ChannelSelection): Head {
     return this.#connection.read(() => {
       const newest = this.#newest.get();
       return {
@@ -94,7 +94,7 @@ export class Reader {
     });
   }
 
-  read(after: number, limit: number, selection?: Selection): Page {
+  read(after: number, limit: number, selection?: ChannelSelection): Page {
     return this.#connection.read(() => {
       const top = Math.max(after, Number(this.#newest.get()?.offset ?? 0));
       const found = this.#select(after, limit, top, selection);
@@ -102,7 +102,7 @@ export class Reader {
     });
   }
 
-  last(count: number, selection: Selection): LogEntry[] {
+  last(count: number, selection: ChannelSelection): LogEntry[] {
     return this.#connection.read(() => {
       const names = this.#channels(selection);
       if (names === undefined) return this.#scanLast(count, selection);
@@ -117,7 +117,7 @@ export class Reader {
     });
   }
 
-  latest({ channels, prefixes }: Selection): LogEntry[] {
+  latest({ channels, prefixes }: ChannelSelection): LogEntry[] {
     return this.#connection.read(() => {
       const rows = [
         ...channels.flatMap((name) => this.#latestOfChannel.all(name)),
@@ -129,14 +129,14 @@ export class Reader {
   }
 
   /** The next entries for a tail, superseded ones too. None when it is at the head. */
-  behind(position: number): LogEntry[] {
+  entriesAfter(position: number): LogEntry[] {
     return this.#connection.read(() => {
       const after = Math.max(position, Number(this.#log.get()?.trimmed));
       return this.#behind.all(after, after).map(entryOf);
     });
   }
 
-  #select(after: number, limit: number, top: number, selection: Selection | undefined): Found {
+  #select(after: number, limit: number, top: number, selection: ChannelSelection | undefined): Found {
     if (selection === undefined) {
       const entries = this.#all.all(after, limit).map(entryOf);
       const through = throughOf(entries, limit, top);
@@ -162,8 +162,8 @@ export class Reader {
   }
 
   /** Looks at a stretch of the log, the rest is for the next page. */
-  #scan(after: number, limit: number, top: number, selection: Selection): Found {
-    const rows = this.#scanUp.all(after, scanned);
+  #scan(after: number, limit: number, top: number, selection: ChannelSelection): Found {
+    const rows = this.#scanUp.all(after, scanEntries);
     const entries: LogEntry[] = [];
     let conflated = 0;
     for (const row of rows) {
@@ -172,36 +172,36 @@ export class Reader {
       else entries.push(entryOf(this.#at.get(row.offset) as EntryRow));
       if (entries.length === limit) return { entries, through: Number(row.offset), conflated };
     }
-    const through = rows.length < scanned ? top : Number(rows.at(-1)?.offset);
+    const through = rows.length < scanEntries ? top : Number(rows.at(-1)?.offset);
     return { entries, through, conflated };
   }
 
-  #scanLast(count: number, selection: Selection): LogEntry[] {
+  #scanLast(count: number, selection: ChannelSelection): LogEntry[] {
     const found: LogEntry[] = [];
     let before = Number.MAX_SAFE_INTEGER;
     for (;;) {
-      const rows = this.#scanDown.all(before, scanned);
+      const rows = this.#scanDown.all(before, scanEntries);
       for (const row of rows) {
         if (found.length === count) break;
         if (Number(row.superseded) === 1 || !selects(selection, row.channel)) continue;
         found.push(entryOf(this.#at.get(row.offset) as EntryRow));
       }
-      if (found.length === count || rows.length < scanned) return found.reverse();
+      if (found.length === count || rows.length < scanEntries) return found.reverse();
       before = Number(rows.at(-1)?.offset);
     }
   }
 
   /** The selected channels that have entries, `undefined` when they are too many to be read one by one. */
-  #channels({ channels, prefixes }: Selection): string[] | undefined {
+  #channels({ channels, prefixes }: ChannelSelection): string[] | undefined {
     const names = new Set(channels);
     for (const prefix of prefixes) {
       const end = endOfPrefix(prefix);
-      for (const { name } of this.#names.all(prefix, end, end, manyChannels)) names.add(name);
+      for (const { name } of this.#names.all(prefix, end, end, maxMergedChannels)) names.add(name);
     }
-    return prefixes.length > 0 && names.size >= manyChannels ? undefined : [...names];
+    return prefixes.length > 0 && names.size >= maxMergedChannels ? undefined : [...names];
   }
 
-  #trimmed(selection: Selection | undefined): number {
+  #trimmed(selection: ChannelSelection | undefined): number {
     const log = this.#log.get();
     if (selection === undefined) return Number(log?.trimmed);
     const floor = Number(log?.floor);

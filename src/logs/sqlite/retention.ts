@@ -1,21 +1,21 @@
-import { unrefTimeout } from "../../clock.ts";
-import type { RetentionLimits } from "../log.ts";
-import type { Connection, Statement } from "./connection.ts";
+import { unrefTimeout } from "../../base/clock.ts";
+import type { RetentionLimits } from "../../log/log.ts";
+import type { SqlConnection, Statement } from "./connection.ts";
 
 /** Entries that one transaction takes away: a publisher, in whatever process, waits for no more than that. */
-const slice = 500;
+const entriesPerSlice = 500;
 /** Slices follow each other for so long, in milliseconds; then it is the turn of others in the process. */
-const turn = 5;
+const maxTurnMs = 5;
 /** And so many: the clock of Workers stands still while code runs. */
-const slicesOfTurn = 20;
+const maxSlicesPerTurn = 20;
 /** A pass waits so long for more to come together, in milliseconds. */
-const pace = 20;
+const passDelayMs = 20;
 /** Channels whose trimmed offset is remembered. Of the others the highest one is known. */
-const remembered = 65_536;
+const maxRememberedChannels = 65_536;
 
 /** Takes away what is not to be kept, in the background. What fails is tried again with the next pass. */
 export class RetentionWorker {
-  readonly #connection: Connection;
+  readonly #connection: SqlConnection;
   readonly #limits: RetentionLimits;
   readonly #log: Statement<{ trimmed: number; trimmed_weight: number }>;
   readonly #newest: Statement<{ offset: number; weight: number }>;
@@ -33,7 +33,7 @@ export class RetentionWorker {
   #marked = 0;
   #closed = false;
 
-  constructor(connection: Connection, limits: RetentionLimits) {
+  constructor(connection: SqlConnection, limits: RetentionLimits) {
     this.#connection = connection;
     this.#limits = limits;
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
@@ -51,11 +51,11 @@ export class RetentionWorker {
     this.#expired = prepare("SELECT 1 FROM sse_answer WHERE time <= ? LIMIT 1");
     this.#forgetAnswers = prepare(
       `DELETE FROM sse_answer
-       WHERE (channel, key) IN (SELECT channel, key FROM sse_answer WHERE time <= ? LIMIT ${slice})`,
+       WHERE (channel, key) IN (SELECT channel, key FROM sse_answer WHERE time <= ? LIMIT ${entriesPerSlice})`,
     );
     this.#excess = prepare(
       `SELECT max(offset) AS offset FROM (
-         SELECT offset FROM sse_trimmed ORDER BY offset LIMIT max(0, (SELECT count(*) FROM sse_trimmed) - ${remembered})
+         SELECT offset FROM sse_trimmed ORDER BY offset LIMIT max(0, (SELECT count(*) FROM sse_trimmed) - ${maxRememberedChannels})
        )`,
     );
     this.#raiseFloor = prepare("UPDATE sse_log SET floor = ?");
@@ -64,7 +64,7 @@ export class RetentionWorker {
 
   /** Something was appended or asked for: there may be something to do soon. */
   touch(): void {
-    this.#plan(pace);
+    this.#plan(passDelayMs);
   }
 
   close(): void {
@@ -89,10 +89,10 @@ export class RetentionWorker {
   #run(): void {
     this.#cancel();
     try {
-      const end = performance.now() + turn;
+      const end = performance.now() + maxTurnMs;
       for (let slices = 1; this.#isOver(Date.now()); slices++) {
         this.#connection.write(() => this.#step(Date.now()));
-        if (slices === slicesOfTurn || performance.now() > end) {
+        if (slices === maxSlicesPerTurn || performance.now() > end) {
           this.#plan(0);
           return;
         }
@@ -112,7 +112,7 @@ export class RetentionWorker {
   }
 
   #step(time: number): void {
-    const rows = this.#excessOf(slice, time);
+    const rows = this.#excessOf(entriesPerSlice, time);
     const last = rows.at(-1);
     if (last !== undefined) {
       this.#remove.run(Number(this.#log.get()?.trimmed), last.offset);
@@ -145,7 +145,7 @@ export class RetentionWorker {
 
   /** Bounds the table of channels, those first that lost something longest ago. Counting it is not for every pass. */
   #forgetChannels(): void {
-    if (this.#marked < remembered / 16) return;
+    if (this.#marked < maxRememberedChannels / 16) return;
     this.#marked = 0;
     this.#connection.write(() => {
       const offset = this.#excess.get()?.offset;
@@ -156,11 +156,11 @@ export class RetentionWorker {
   }
 
   #planExpiry(time: number): void {
-    if (this.#limits.age === Number.POSITIVE_INFINITY || this.#connection.isSole) return;
+    if (this.#limits.age === Number.POSITIVE_INFINITY || this.#connection.isExclusive) return;
     const [oldest, next] = this.#oldest.all(Number(this.#log.get()?.trimmed), 2);
     // The newest has no end.
     if (oldest !== undefined && next !== undefined) {
-      this.#plan(Math.max(pace, Number(oldest.time) + this.#limits.age - time));
+      this.#plan(Math.max(passDelayMs, Number(oldest.time) + this.#limits.age - time));
     }
   }
 }

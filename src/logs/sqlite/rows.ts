@@ -1,8 +1,8 @@
-import type { LogEntry } from "../log.ts";
-import type { Connection } from "./connection.ts";
+import type { LogEntry } from "../../log/log.ts";
+import type { SqlConnection } from "./connection.ts";
 
 /** The columns of an entry, as {@link entryOf} takes them. */
-export function entryColumns(connection: Connection): string {
+export function entryColumns(connection: SqlConnection): string {
   const probe = connection.prepare<{ text: string }>("SELECT 'a' || char(0) || 'b' AS text").get();
   // Node 22 cuts text off where a NUL is in it. There such a text is read as its bytes.
   const text = (column: string) =>

@@ -1,6 +1,6 @@
-import { SourcecastError } from "../../errors.ts";
-import { makeEpoch } from "../log.ts";
-import type { Connection } from "./connection.ts";
+import { SourcecastError } from "../../base/errors.ts";
+import { makeEpoch } from "../../log/log.ts";
+import type { SqlConnection } from "./connection.ts";
 import { isLocked } from "./driver.ts";
 
 /** Raised with every change that an older version of this package could not work with. */
@@ -60,9 +60,9 @@ export type Durability = "process" | "power";
  *
  * @param patience How long to wait for a lock, in milliseconds.
  */
-export function prepareDatabase(connection: Connection, durability: Durability, patience: number): string {
+export function prepareDatabase(connection: SqlConnection, durability: Durability, patience: number): string {
   return retrying(patience, () => {
-    connection.prepareFor(durability);
+    connection.configure(durability);
     if (!hasTable(connection, "sse_log")) create(connection);
     const log = connection.prepare<{ version: number; epoch: string }>("SELECT version, epoch FROM sse_log").get();
     if (log == null) throw notOurs(connection, "its table sse_log is empty");
@@ -71,7 +71,7 @@ export function prepareDatabase(connection: Connection, durability: Durability, 
   });
 }
 
-function create(connection: Connection): void {
+function create(connection: SqlConnection): void {
   connection.write(() => {
     // Another process may have been first.
     if (hasTable(connection, "sse_log")) return;
@@ -80,11 +80,11 @@ function create(connection: Connection): void {
   });
 }
 
-function hasTable(connection: Connection, name: string): boolean {
+function hasTable(connection: SqlConnection, name: string): boolean {
   return connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name) != null;
 }
 
-function newer(connection: Connection, version: number): SourcecastError {
+function newer(connection: SqlConnection, version: number): SourcecastError {
   return new SourcecastError(
     "ERR_SSE_LOG",
     `A newer version of this package wrote ${connection.name} (schema ${version}, while this one knows up to ${schemaVersion}); ` +
@@ -92,7 +92,7 @@ function newer(connection: Connection, version: number): SourcecastError {
   );
 }
 
-function notOurs(connection: Connection, found: string): SourcecastError {
+function notOurs(connection: SqlConnection, found: string): SourcecastError {
   return new SourcecastError(
     "ERR_SSE_LOG",
     `The log cannot use ${connection.name}: ${found}; restore it from a copy, or move it away and a new log begins`,

@@ -1,4 +1,4 @@
-import type { Connection, SQLiteValue, Statement } from "./connection.ts";
+import type { SQLiteValue, SqlConnection, Statement } from "./connection.ts";
 import type { Durability } from "./schema.ts";
 
 /** The storage of a Durable Object that is kept in SQLite: `ctx.storage`. */
@@ -9,9 +9,9 @@ export interface DurableObjectStorageLike {
 }
 
 /** The database of a Durable Object. The object is alone with it, so what is read is of one state without a transaction. */
-export class StorageConnection implements Connection {
+export class StorageConnection implements SqlConnection {
   readonly name = "the storage of the Durable Object";
-  readonly isSole = true;
+  readonly isExclusive = true;
   readonly #storage: DurableObjectStorageLike;
   #waitsForDisk = false;
 
@@ -19,7 +19,7 @@ export class StorageConnection implements Connection {
     this.#storage = storage;
   }
 
-  prepareFor(durability: Durability): void {
+  configure(durability: Durability): void {
     this.#waitsForDisk = durability === "power";
   }
 
@@ -41,7 +41,7 @@ export class StorageConnection implements Connection {
     return this.#storage.transactionSync(work);
   }
 
-  settle(): Promise<void> | undefined {
+  sync(): Promise<void> | undefined {
     return this.#waitsForDisk ? this.#storage.sync() : undefined;
   }
 

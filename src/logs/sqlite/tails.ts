@@ -1,17 +1,17 @@
-import { inNextTurn, unrefTimeout } from "../../clock.ts";
-import type { LogEntry, Tail, TailBatch } from "../log.ts";
+import { setImmediateOrTimeout, unrefTimeout } from "../../base/clock.ts";
+import type { LogEntry, Tail, TailBatch } from "../../log/log.ts";
 
 /** How often it is asked whether other processes have appended, in milliseconds: from right after they did to long since. */
-const soonest = 2;
-const latest = 25;
+const minPollMs = 2;
+const maxPollMs = 25;
 /** How long to wait after the database could not be asked. */
-const afterFailure = 500;
+const failureRetryMs = 500;
 
 /** What the tails of a log ask of it. */
 export interface TailSource {
   readonly epoch: string;
   /** The next entries behind a position, none at the head. */
-  behind(position: number): LogEntry[];
+  entriesAfter(position: number): LogEntry[];
   /** Nobody else appends: there is nothing to watch. */
   readonly isSole: boolean;
   /** Another number whenever another connection has changed the database. */
@@ -27,7 +27,7 @@ export class Tails {
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** The version up to which the tails have been told to read. Zero is none that there is. */
   #version = 0;
-  #delay = soonest;
+  #delay = minPollMs;
 
   constructor(source: TailSource) {
     this.#source = source;
@@ -42,7 +42,7 @@ export class Tails {
     });
     this.#tails.add(tail);
     tail.pull();
-    if (this.#timer === null && !this.#source.isSole) this.#watch(soonest);
+    if (this.#timer === null && !this.#source.isSole) this.#watch(minPollMs);
     return tail;
   }
 
@@ -71,20 +71,20 @@ export class Tails {
 
   #look(): void {
     this.#timer = null;
-    let delay = Math.min(this.#delay * 1.5, latest);
+    let delay = Math.min(this.#delay * 1.5, maxPollMs);
     try {
       const version = this.#source.version();
       if (version !== this.#version) {
         this.#version = version;
-        delay = soonest;
+        delay = minPollMs;
         for (const tail of this.#tails) tail.pull();
       }
     } catch (error) {
-      delay = afterFailure;
+      delay = failureRetryMs;
       for (const tail of this.#tails) tail.report(error);
     }
     // A handler of the error may have closed the last tail.
-    if (this.#tails.size > 0 && (delay === afterFailure || !this.#source.isSole)) this.#watch(delay);
+    if (this.#tails.size > 0 && (delay === failureRetryMs || !this.#source.isSole)) this.#watch(delay);
   }
 
   /** A tail could not read: it is told to once more, after a while. */
@@ -92,7 +92,7 @@ export class Tails {
     this.#version = 0;
     if (this.#tails.size === 0) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#watch(afterFailure);
+    this.#watch(failureRetryMs);
   }
 }
 
@@ -129,7 +129,7 @@ class SqliteTail implements Tail {
   pull(): void {
     if (this.#pulling || this.#closed) return;
     this.#pulling = true;
-    inNextTurn(() => this.#step());
+    setImmediateOrTimeout(() => this.#step());
   }
 
   report(error: unknown): void {
@@ -147,7 +147,7 @@ class SqliteTail implements Tail {
     this.#pulling = false;
     let entries: LogEntry[];
     try {
-      entries = this.#source.behind(this.#position);
+      entries = this.#source.entriesAfter(this.#position);
     } catch (error) {
       this.report(error);
       this.#handlers.onFailure();

@@ -1,6 +1,6 @@
-import type { SourcecastError } from "../../errors.ts";
-import { type Appended, conflict, type LogEntry, makeWitness, type NewEntry, weightOf } from "../log.ts";
-import type { Connection, Statement } from "./connection.ts";
+import type { SourcecastError } from "../../base/errors.ts";
+import { type Appended, conflict, type LogEntry, makeWitness, type NewEntry, weightOf } from "../../log/log.ts";
+import type { SqlConnection, Statement } from "./connection.ts";
 
 /** What one transaction stored: an answer for each call, and the entries. */
 export interface Written {
@@ -10,7 +10,7 @@ export interface Written {
 
 /** Stores the entries of several calls in one transaction. */
 export class Writer {
-  readonly #connection: Connection;
+  readonly #connection: SqlConnection;
   readonly #epoch: string;
   /** How long an idempotency key is remembered, in milliseconds. */
   readonly #window: number;
@@ -24,7 +24,7 @@ export class Writer {
   readonly #remember: Statement;
   #top = { offset: 0, weight: 0 };
 
-  constructor(connection: Connection, epoch: string, window: number) {
+  constructor(connection: SqlConnection, epoch: string, window: number) {
     this.#connection = connection;
     this.#epoch = epoch;
     this.#window = window;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { dataOf, entry, hasCode, offsetsOf, range, type Scenario, select } from "./scenario.ts";
+import { dataOf, entry, hasCode, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
 
 /** Places, witnesses, batches, conditions, repetitions. */
-export function testAppend(scenario: Scenario): void {
+export function testAppend(scenario: TestScenario): void {
   scenario("append: an empty log has an epoch and nothing else", {}, async ({ log }) => {
     const { epoch, ...head } = await log.head();
     assert.match(epoch, /^[\w-]{1,64}$/);

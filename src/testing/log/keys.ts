@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { dataOf, entry, offsetsOf, range, type Scenario, select } from "./scenario.ts";
+import { dataOf, entry, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
 
 /** Latest value and conflation. */
-export function testKeys(scenario: Scenario): void {
+export function testKeys(scenario: TestScenario): void {
   scenario("key: superseded entries are left out of pages and counted", {}, async ({ log }) => {
     await log.append([keyed("a", "x1"), keyed("a", "y1"), entry("a", "plain"), keyed("a", "x2"), keyed("a", "x3")]);
     const page = await log.read(0, 10, select("a"));
@@ -38,10 +38,10 @@ export function testKeys(scenario: Scenario): void {
 
   scenario("key: latest gives the newest of each, in order", {}, async ({ log }) => {
     await log.append([keyed("a/1", "x1"), keyed("a/1", "y1"), keyed("a/2", "x1"), entry("a/1"), keyed("a/1", "x2")]);
-    assert.deepEqual(offsetsOf(await log.latest(select("a/1"))), [2, 5]);
-    assert.deepEqual(offsetsOf(await log.latest(select("a/*"))), [2, 3, 5]);
-    assert.deepEqual(offsetsOf(await log.latest(select("a/2", "a/*"))), [2, 3, 5]);
-    assert.deepEqual(await log.latest(select("unknown")), []);
+    assert.deepEqual(offsetsOf(await log.latestByKey(select("a/1"))), [2, 5]);
+    assert.deepEqual(offsetsOf(await log.latestByKey(select("a/*"))), [2, 3, 5]);
+    assert.deepEqual(offsetsOf(await log.latestByKey(select("a/2", "a/*"))), [2, 3, 5]);
+    assert.deepEqual(await log.latestByKey(select("unknown")), []);
   });
 
   scenario("key: last does not count superseded entries", {}, async ({ log }) => {
@@ -62,13 +62,13 @@ export function testKeys(scenario: Scenario): void {
     await log.append([keyed("a", "x1"), keyed("a", "x2"), entry("a", "plain"), keyed("a", "y1")]);
     await log.append(range(1, 8).map(() => entry("noise")));
     await eventually(async () => assert.equal((await log.head()).trimmed, 8));
-    assert.deepEqual(dataOf(await log.latest(select("a"))), ["x2", "y1"]);
+    assert.deepEqual(dataOf(await log.latestByKey(select("a"))), ["x2", "y1"]);
     assert.deepEqual(dataOf((await log.read(0, 10, select("a"))).entries), ["x2", "y1"]);
     assert.deepEqual(dataOf((await log.read(2, 10, select("a"))).entries), ["y1"]);
     assert.deepEqual(dataOf(await log.last(1, select("a"))), ["y1"]);
 
     await log.append([keyed("a", "x3")]);
-    assert.deepEqual(dataOf(await log.latest(select("a"))), ["y1", "x3"]);
+    assert.deepEqual(dataOf(await log.latestByKey(select("a"))), ["y1", "x3"]);
     const page = await log.read(0, 10, select("a"));
     assert.deepEqual([dataOf(page.entries), page.conflated], [["y1", "x3"], 0]);
   });

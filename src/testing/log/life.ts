@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import type { Log } from "../../logs/log.ts";
-import { dataOf, entry, hasCode, offsetsOf, pause, range, type Scenario, select } from "./scenario.ts";
+import type { Log } from "../../log/log.ts";
+import { dataOf, entry, hasCode, offsetsOf, pause, range, select, type TestScenario } from "./scenario.ts";
 
 /** Closing, opening again, several at a time. */
-export function testLife(scenario: Scenario, { persistent, shared }: { persistent: boolean; shared: boolean }): void {
+export function testLife(
+  scenario: TestScenario,
+  { persistent, shared }: { persistent: boolean; shared: boolean },
+): void {
   scenario("close: ends tails, settles appends, and refuses what comes after", {}, async ({ log, follow }) => {
     const follower = follow(0);
     await log.append([entry("a")]);
@@ -21,7 +24,7 @@ export function testLife(scenario: Scenario, { persistent, shared }: { persisten
     await assert.rejects(log.read(0, 1), closed);
     await assert.rejects(log.witness(1), closed);
     await assert.rejects(log.last(1, select("a")), closed);
-    await assert.rejects(log.latest(select("a")), closed);
+    await assert.rejects(log.latestByKey(select("a")), closed);
     assert.throws(() => follow(0), closed);
     await pause(20);
     assert.equal(follower.entries.length, length);
@@ -100,7 +103,7 @@ async function stateOf(log: Log) {
     head: await log.head(),
     quiet: await log.head(select("b")),
     read: await log.read(0, 100),
-    latest: await log.latest(select("state")),
+    latest: await log.latestByKey(select("state")),
   };
 }
 

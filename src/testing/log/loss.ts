@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import {
-  type Context,
   dataOf,
   entry,
-  type Follower,
   hasCode,
   offsetsOf,
   range,
-  type Scenario,
   select,
+  type TailRecorder,
+  type TestContext,
+  type TestScenario,
 } from "./scenario.ts";
 
 /** Losing the newest entries, as a log does whose machine is replaced by a copy that lagged, and going on. */
-export function testLoss(scenario: Scenario): void {
+export function testLoss(scenario: TestScenario): void {
   scenario("loss: what is left is the log", {}, async ({ log, lose, eventually }) => {
     const { epoch } = await log.head();
     await log.append([entry("a", "1", { key: "k" }), entry("a", "2", { key: "k" }), entry("b", "3")]);
@@ -21,7 +21,7 @@ export function testLoss(scenario: Scenario): void {
     assert.equal((await log.head()).epoch, epoch);
     assert.equal(await log.witness(2), undefined);
     assert.deepEqual(dataOf((await log.read(0, 10)).entries), ["1"]);
-    assert.deepEqual(dataOf(await log.latest(select("a"))), ["1"]);
+    assert.deepEqual(dataOf(await log.latestByKey(select("a"))), ["1"]);
     assert.deepEqual(offsetsOf(await log.append([entry("b")])), [2]);
   });
 
@@ -71,14 +71,19 @@ export function testLoss(scenario: Scenario): void {
 }
 
 /** What came behind the first `had` entries begins in the place of one of those, or of the position at which it began. */
-function assertGoesOn({ entries }: Follower, had: number): void {
+function assertGoesOn({ entries }: TailRecorder, had: number): void {
   const last = entries[had - 1]?.offset ?? 5;
   const next = entries[had]?.offset ?? Number.POSITIVE_INFINITY;
   assert.ok(next <= last, `The tail went on at ${next}, behind what was lost up to ${last}`);
 }
 
 /** It has gone on with what the log has now, without a hole, up to `top`. */
-async function assertIsAt({ log, eventually }: Context, follower: Follower, had: number, top: number): Promise<void> {
+async function assertIsAt(
+  { log, eventually }: TestContext,
+  follower: TailRecorder,
+  had: number,
+  top: number,
+): Promise<void> {
   await eventually(async () => assert.equal(follower.offsets.at(-1), top));
   assertGoesOn(follower, had);
   const rest = follower.entries.slice(had);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { Log, LogEntry, Selection } from "../../logs/log.ts";
-import { dataOf, entry, offsetsOf, range, type Scenario, select } from "./scenario.ts";
+import type { ChannelSelection, Log, LogEntry } from "../../log/log.ts";
+import { dataOf, entry, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
 
 /** Pages, selections, the last few. */
-export function testRead(scenario: Scenario): void {
+export function testRead(scenario: TestScenario): void {
   scenario("read: pages follow each other without hole or repetition", {}, async ({ log }) => {
     await log.append(range(1, 25).map((i) => entry(i % 3 === 0 ? "a" : "b", `${i}`)));
     for (const limit of [1, 2, 7, 25, 100]) {
@@ -83,7 +83,12 @@ export function testRead(scenario: Scenario): void {
 }
 
 /** Reads page after page to the head. */
-export async function readOn(log: Log, after: number, limit: number, selection?: Selection): Promise<LogEntry[]> {
+export async function readOn(
+  log: Log,
+  after: number,
+  limit: number,
+  selection?: ChannelSelection,
+): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
   const { top } = await log.head();
   for (let position = after; position < top; ) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { entry, hasCode, offsetsOf, range, type Scenario, select } from "./scenario.ts";
+import { entry, hasCode, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
 
 /** What is kept, and that what is not kept is declared. */
-export function testRetention(scenario: Scenario, bySelection: boolean): void {
+export function testRetention(scenario: TestScenario, bySelection: boolean): void {
   scenario("retention: maxEvents trims from the beginning", { maxEvents: 5 }, async ({ log, eventually }) => {
     await log.append([entry("a"), entry("a")]);
     assert.equal((await log.head()).trimmed, 0);

@@ -1,7 +1,7 @@
-import type { Log, LogEntry, NewEntry, Retention, Selection, TailBatch } from "../../logs/log.ts";
+import type { ChannelSelection, Log, LogEntry, NewEntry, Retention, TailBatch } from "../../log/log.ts";
 
 /** What every test of a log needs. */
-export interface Setting {
+export interface LogSuiteSetting {
   /** The `test` of Vitest, of `node:test`, of Bun, or of any other framework of that form. */
   test: (name: string, run: () => Promise<void>) => unknown;
   /** Makes a new, empty storage for logs that keep what `retention` says. */
@@ -20,36 +20,36 @@ export interface LogStorage {
 }
 
 /** Defines one test of the suite: a name, what the log is to keep, and what is to hold. */
-export type Scenario = (name: string, retention: Retention, body: (context: Context) => Promise<void>) => void;
+export type TestScenario = (name: string, retention: Retention, body: (context: TestContext) => Promise<void>) => void;
 
 /** What a test works with. Whatever it opens is closed behind it. */
-export interface Context {
+export interface TestContext {
   readonly log: Log;
   /** Opens the same storage once more. */
   open(): Promise<Log>;
   /** Follows a log, this one unless another is given. */
-  follow(after: number, log?: Log): Follower;
+  follow(after: number, log?: Log): TailRecorder;
   /** Takes so many of the newest entries away. */
   lose(count: number): Promise<void>;
   /** Tries until the check holds: what a log does in the background, or in another process, takes its time. */
   eventually(check: () => Promise<void>): Promise<void>;
 }
 
-export function scenarioOf(setting: Setting): Scenario {
+export function createScenario(setting: LogSuiteSetting): TestScenario {
   return (name, retention, body) => {
     setting.test(name, () => within(setting.deadline ?? 10_000, (signal) => run(setting, retention, body, signal)));
   };
 }
 
 async function run(
-  setting: Setting,
+  setting: LogSuiteSetting,
   retention: Retention,
-  body: (context: Context) => Promise<void>,
+  body: (context: TestContext) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const storage = await setting.storage(retention);
   const logs: Log[] = [];
-  const followers: Follower[] = [];
+  const followers: TailRecorder[] = [];
   const open = async () => {
     const log = await storage.open();
     logs.push(log);
@@ -61,7 +61,7 @@ async function run(
       log,
       open,
       follow(after, followed = log) {
-        const follower = new Follower(followed, after);
+        const follower = new TailRecorder(followed, after);
         followers.push(follower);
         return follower;
       },
@@ -88,7 +88,7 @@ async function run(
 }
 
 /** Collects what a tail hands over. */
-export class Follower {
+export class TailRecorder {
   readonly entries: LogEntry[] = [];
   readonly batches: TailBatch[] = [];
   /** What the tail reported; a test that expects some takes them out. */
@@ -131,7 +131,7 @@ export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}
 }
 
 /** Selects channels by name, and by prefix where the name ends with `*`. */
-export function select(...names: string[]): Selection {
+export function select(...names: string[]): ChannelSelection {
   return {
     channels: names.filter((name) => !name.endsWith("*")),
     prefixes: names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1)),

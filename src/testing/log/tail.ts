@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { dataOf, entry, pause, range, type Scenario } from "./scenario.ts";
+import { dataOf, entry, pause, range, type TestScenario } from "./scenario.ts";
 
 /** Following the log. */
-export function testTail(scenario: Scenario): void {
+export function testTail(scenario: TestScenario): void {
   scenario("tail: hands over what is there behind a position, then what comes", {}, async ({ log, follow }) => {
     await log.append(range(1, 30).map(() => entry("a")));
     const [all, some, none] = [follow(0), follow(20), follow(30)];

@@ -1,6 +1,6 @@
 import Database from "better-sqlite3";
 import { test } from "vitest";
-import { sqliteLog } from "../../../src/logs/sqlite.ts";
+import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
 import { testLog } from "../../../src/testing/index.ts";
 import { temporaryFile } from "../../support/temporary.ts";
 

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import BetterDatabase from "better-sqlite3";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { type SQLiteLike, type SqliteLogOptions, sqliteLog } from "../../../src/logs/sqlite.ts";
+import { type SQLiteLike, type SqliteLogOptions, sqliteLog } from "../../../src/logs/sqlite/index.ts";
 import { entry, file, open, openLog, readAll, track } from "../../support/sqlite.ts";
 
 afterEach(() => {

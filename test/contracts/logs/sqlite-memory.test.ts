@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { test } from "vitest";
-import { sqliteLog } from "../../../src/logs/sqlite.ts";
+import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
 import { testLog } from "../../../src/testing/index.ts";
 
 testLog({

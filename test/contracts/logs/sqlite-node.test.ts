@@ -1,5 +1,5 @@
 import { test } from "vitest";
-import { sqliteLog } from "../../../src/logs/sqlite.ts";
+import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
 import { testLog } from "../../../src/testing/index.ts";
 import { temporaryFile } from "../../support/temporary.ts";
 

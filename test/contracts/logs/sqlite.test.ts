@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import BetterDatabase from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
-import { weightOf } from "../../../src/logs/log.ts";
-import { sqliteLog } from "../../../src/logs/sqlite.ts";
+import { weightOf } from "../../../src/log/log.ts";
+import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
 import { entry, file, open, openLog, readAll, recording, selecting, track } from "../../support/sqlite.ts";
 
 test("what one tick appends is one transaction", async () => {
@@ -70,7 +70,7 @@ describe("a quiet channel", () => {
       await log.head(selection);
       await log.read(0, 10, selection);
       await log.last(10, selection);
-      await log.latest(selection);
+      await log.latestByKey(selection);
       await log.append([entry("a", "", { key: "k", after: 1_000, idempotencyKey: "i" })]);
       const statements = [...new Set(runs)].filter((sql) => sql.includes("sse_"));
       expect(statements.length).toBeGreaterThan(8);
@@ -96,7 +96,7 @@ test("prefix: more channels than are read one by one", async () => {
   expect(found).toHaveLength(3_002 - 150);
   expect((await log.read(0, 10_000, users)).conflated).toBe(150);
   expect((await log.last(3, users)).map(({ offset }) => offset)).toEqual([3_000, 3_001, 3_002]);
-  expect(await log.latest(users)).toHaveLength(150);
+  expect(await log.latestByKey(users)).toHaveLength(150);
 });
 
 test("what is remembered of channels is bounded, and what is forgotten is declared for all of them", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Appended, Log, TailBatch } from "../../../src/logs/log.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import type { Appended, Log, TailBatch } from "../../../src/log/log.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { type LogSuite, testLog } from "../../../src/testing/index.ts";
 import { plainStorage } from "../../support/plain-log.ts";
 
@@ -82,9 +82,9 @@ const broken: Record<string, [subject: RegExp, Break]> = {
   "forgets the newest of a key": [
     /^key: the newest outlives retention/,
     (log) => ({
-      latest: async (selection) => {
+      latestByKey: async (selection) => {
         const { trimmed } = await log.head();
-        return (await log.latest(selection)).filter(({ offset }) => offset > trimmed);
+        return (await log.latestByKey(selection)).filter(({ offset }) => offset > trimmed);
       },
     }),
   ],

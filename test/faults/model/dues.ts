@@ -1,19 +1,19 @@
-import { selectionOf } from "../../../src/hub/selection.ts";
-import { type Selection, selects } from "../../../src/logs/log.ts";
+import { parseSelection } from "../../../src/hub/selection.ts";
+import { type ChannelSelection, selects } from "../../../src/log/log.ts";
 import type { ClientPlan } from "./history.ts";
 import type { Accepted } from "./record.ts";
 import type { Rights } from "./rights.ts";
 
 /** What one client is to get, and what it may not. */
 export class Dues {
-  readonly selection: Selection;
+  readonly selection: ChannelSelection;
   readonly #plan: ClientPlan;
   readonly #rights: Rights;
 
   constructor(plan: ClientPlan, rights: Rights) {
     this.#plan = plan;
     this.#rights = rights;
-    this.selection = selectionOf(plan.channels);
+    this.selection = parseSelection(plan.channels);
   }
 
   selects(channel: string): boolean {

@@ -1,4 +1,4 @@
-import { type Cursor, parseCursor } from "../../../src/hub/cursor.ts";
+import { type Cursor, parseCursor } from "../../../src/wire/cursor.ts";
 import type { ParsedEvent } from "../../support/parser.ts";
 import type { Dues } from "./dues.ts";
 import type { Accepted, Record } from "./record.ts";

@@ -1,14 +1,14 @@
 import type {
   Appended,
+  ChannelSelection,
   Head,
   Log,
   LogEntry,
   NewEntry,
   Page,
-  Selection,
   Tail,
   TailBatch,
-} from "../../../src/logs/log.ts";
+} from "../../../src/log/log.ts";
 import { clock } from "./clock.ts";
 import type { Setup } from "./history.ts";
 import { Violation } from "./judge.ts";
@@ -41,7 +41,7 @@ export class ProcessLog implements Log {
     return this.#answer(() => this.#storage.log.append(entries));
   }
 
-  head(selection?: Selection): Promise<Head> {
+  head(selection?: ChannelSelection): Promise<Head> {
     return this.#answer(() => this.#storage.log.head(selection));
   }
 
@@ -49,16 +49,16 @@ export class ProcessLog implements Log {
     return this.#answer(() => this.#storage.log.witness(offset));
   }
 
-  read(after: number, limit: number, selection?: Selection): Promise<Page> {
+  read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
     return this.#answer(() => this.#storage.log.read(after, Math.min(limit, this.#setup.page), selection));
   }
 
-  last(count: number, selection: Selection): Promise<LogEntry[]> {
+  last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     return this.#answer(() => this.#storage.log.last(count, selection));
   }
 
-  latest(selection: Selection): Promise<LogEntry[]> {
-    return this.#answer(() => this.#storage.log.latest(selection));
+  latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
+    return this.#answer(() => this.#storage.log.latestByKey(selection));
   }
 
   tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {

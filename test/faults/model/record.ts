@@ -1,5 +1,5 @@
-import { type Cursor, formatCursor } from "../../../src/hub/cursor.ts";
-import { type LogEntry, type RetentionLimits, weightOf } from "../../../src/logs/log.ts";
+import { type LogEntry, type RetentionLimits, weightOf } from "../../../src/log/log.ts";
+import { type Cursor, formatCursor } from "../../../src/wire/cursor.ts";
 
 /** An entry that the log has accepted at some time. */
 export interface Accepted extends LogEntry {

@@ -1,6 +1,6 @@
-import type { Frame } from "../../../src/frame.ts";
-import type { Answer } from "../../../src/refusal.ts";
+import type { EarlyResponse } from "../../../src/http/early-response.ts";
 import { Sink, type SinkOwner } from "../../../src/sinks/sink.ts";
+import type { Frame } from "../../../src/wire/frame.ts";
 
 /** The client's end of a connection: bytes come when it takes them, as many as it takes. */
 export interface Wire {
@@ -42,7 +42,7 @@ export class Socket extends Sink implements Wire {
     this.#push(opening.bytes);
   }
 
-  refuse(answer: Answer): void {
+  refuse(answer: EarlyResponse): void {
     this.status = answer.status;
     if (answer.body !== null) this.#push(answer.body);
     this.#over = true;

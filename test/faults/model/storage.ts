@@ -1,5 +1,5 @@
-import { type Log, retentionLimits, type TailBatch } from "../../../src/logs/log.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { type Log, retentionLimits, type TailBatch } from "../../../src/log/log.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { PlainLog } from "../../support/plain-log.ts";
 import type { Setup } from "./history.ts";
 import { Record } from "./record.ts";

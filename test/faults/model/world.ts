@@ -1,8 +1,8 @@
 import "./clock.ts";
-import { Connection } from "../../../src/connection.ts";
 import { createHub, type Hub, openSubscription } from "../../../src/hub/hub.ts";
 import type { Snapshot, SubscribeOptions } from "../../../src/hub/options.ts";
 import type { PublishedEvent } from "../../../src/hub/publish.ts";
+import { Exchange } from "../../../src/sinks/exchange.ts";
 import { Client } from "./client.ts";
 import { clock } from "./clock.ts";
 import { isLeftOut } from "./dues.ts";
@@ -176,7 +176,7 @@ class World {
     const opened =
       wire instanceof Body
         ? hub.response(request, options).then((response) => wire.open(response))
-        : openSubscription(hub as Hub<never>, new Connection(request, wire), options);
+        : openSubscription(hub as Hub<never>, new Exchange(request, wire), options);
     // A request that fails has its connection closed.
     const hangUp = (error: unknown): never => {
       if (client.wire === wire) client.disconnect();
@@ -217,10 +217,15 @@ class World {
     const { ring, heartbeat, replay, stall, lifetime, connections, authorize, snapshot } = this.#setup;
     const hub: Hub = createHub({
       log: new ProcessLog(this.#storage, this.#setup, this.#random),
-      shutdown: false,
-      heartbeat,
+      closeOnSignal: false,
+      keepAlive: heartbeat,
       ring: { maxEvents: ring },
-      limits: { replay, stall, connections, ...(lifetime !== undefined && { lifetime }) },
+      limits: {
+        maxReplay: replay,
+        stallTimeout: stall,
+        connections,
+        ...(lifetime !== undefined && { maxLifetime: lifetime }),
+      },
       ...(authorize && { authorize: (question) => this.#authorize(question) }),
       ...(snapshot && { snapshot: () => takeSnapshot(hub) }),
       onError: (error) => this.#note(error),

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { Topics } from "../../../src/hub/feed/topics.ts";
+import { ChannelIndex } from "../../../src/hub/feed/channel-index.ts";
 import { SourcecastTypeError } from "../../../src/index.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 
@@ -101,7 +101,7 @@ describe("a prefix", () => {
 
 describe("the index of followers", () => {
   test("visits those of a channel, by name and by prefix, and nobody who has left", () => {
-    const topics = new Topics<string>();
+    const topics = new ChannelIndex<string>();
     topics.add("name", { channels: ["a/b"], prefixes: [] });
     topics.add("prefix", { channels: [], prefixes: ["a/"] });
     topics.add("all", { channels: [], prefixes: [""] });
@@ -124,7 +124,7 @@ describe("the index of followers", () => {
   });
 
   test("a prefix that two follow stays when one leaves, and one of equal length is not taken for it", () => {
-    const topics = new Topics<number>();
+    const topics = new ChannelIndex<number>();
     const selection = { channels: [], prefixes: ["ab"] };
     topics.add(1, selection);
     topics.add(2, selection);
@@ -136,7 +136,7 @@ describe("the index of followers", () => {
   });
 
   test("looks nobody up who is not concerned: 100,000 followers of other channels cost nothing", () => {
-    const topics = new Topics<{ visits: number }>();
+    const topics = new ChannelIndex<{ visits: number }>();
     const followers = Array.from({ length: 100_000 }, () => ({ visits: 0 }));
     const selections = followers.map((_, n) => ({
       channels: [`channel ${n}`],

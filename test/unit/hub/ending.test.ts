@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createHub } from "../../../src/index.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { follow, type HubClient, joined, openHub } from "../../support/hub.ts";
 import { request, tick } from "../../support/web.ts";
 
@@ -31,7 +31,7 @@ describe("limits.lifetime", () => {
   fakeTime();
 
   test("ends a connection after it, less a random tenth; its client comes back and misses nothing", async () => {
-    const { hub } = openHub({ limits: { lifetime: "100s" } });
+    const { hub } = openHub({ limits: { maxLifetime: "100s" } });
     const clients: HubClient[] = [];
     for (const random of [0, 0.5, 0.999]) {
       vi.spyOn(Math, "random").mockReturnValue(random);
@@ -49,7 +49,7 @@ describe("limits.lifetime", () => {
   });
 
   test("without one a connection stays", async () => {
-    const { hub } = openHub({ heartbeat: false });
+    const { hub } = openHub({ keepAlive: false });
     const client = await joined(hub, "a");
     await vi.advanceTimersByTimeAsync(3_600_000);
     expect(client.ended).toBe(false);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { HubOptions } from "../../../src/index.ts";
-import type { Log, Tail, TailBatch } from "../../../src/logs/log.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import type { Log, Tail, TailBatch } from "../../../src/log/log.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { expectConsole } from "../../support/console.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 
-type Method = "append" | "head" | "witness" | "read" | "last" | "latest";
+type Method = "append" | "head" | "witness" | "read" | "last" | "latestByKey";
 
 /** A log of which methods fail when told to, and that can be replaced by another one, as after a loss. */
 function fragileLog() {
@@ -27,7 +27,7 @@ function fragileLog() {
     witness: guarded("witness"),
     read: guarded("read"),
     last: guarded("last"),
-    latest: guarded("latest"),
+    latestByKey: guarded("latestByKey"),
     tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
       if (broken.has("tail")) throw failure("tail");
       tellTail = onError;
@@ -93,9 +93,9 @@ describe("a log that fails", () => {
     ["witness", "a cursor", {}, "second"],
     ["read", "a cursor", {}, "second"],
     ["head", "a foreign cursor", {}, "foreign.1.1"],
-    ["latest", "a foreign cursor", {}, "foreign.1.1"],
+    ["latestByKey", "a foreign cursor", {}, "foreign.1.1"],
     ["last", "a rewind", { rewind: 3 }, ""],
-    ["latest", "no cursor", {}, ""],
+    ["latestByKey", "no cursor", {}, ""],
     ["last", "no cursor", {}, ""],
   ])(
     "in %s for a client with %s: the stream ends, never with an error status, and nothing is lost",
@@ -150,7 +150,7 @@ describe("a log that fails", () => {
   test("without an onError it is said on the console", async () => {
     const lines = expectConsole(/failure in the background \(replay\).*No latest/);
     const { hub, broken } = fragileHub({ onError: undefined as never });
-    broken.add("latest");
+    broken.add("latestByKey");
     await (await follow(hub, "a")).end();
     expect(lines).toHaveLength(1);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 
@@ -116,7 +116,7 @@ describe("a channel that ends", () => {
 
   test.each([
     ["trimmed", { log: memoryLog({ maxEvents: 2 }) }],
-    ["limit", { limits: { replay: 1 } }],
+    ["limit", { limits: { maxReplay: 1 } }],
   ])("is heard behind a gap (%s) that it lies in, or that it follows", async (reason, options) => {
     const { hub } = openHub(options);
     const before = await hub.cursor();
@@ -233,7 +233,7 @@ describe("a pipe into a channel", () => {
   test("refuses what cannot be piped, and leaves no timer behind", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const { hub } = openHub();
-    const refused = hub.channel("a").pipe(42 as never, { stopWhenUnheard: "1m" });
+    const refused = hub.channel("a").pipe(42 as never, { stopWithoutSubscribers: "1m" });
     await expect(refused).rejects.toMatchObject({ code: "ERR_SSE_PIPE" });
     expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
@@ -244,7 +244,7 @@ describe("a pipe into a channel", () => {
     try {
       const { hub } = openHub();
       const { pieces, stopped, push } = producer();
-      const result = hub.channel("a/1").pipe(pieces, { stopWhenUnheard: "10s" });
+      const result = hub.channel("a/1").pipe(pieces, { stopWithoutSubscribers: "10s" });
       vi.advanceTimersByTime(9_000);
       const client = await joined(hub, "a/*");
       vi.advanceTimersByTime(60_000);
@@ -256,7 +256,7 @@ describe("a pipe into a channel", () => {
       expect(stopped).not.toHaveBeenCalled();
       await again.leave();
       vi.advanceTimersByTime(11_000);
-      expect(await result).toEqual({ ended: "closed", events: 1, reason: "unheard" });
+      expect(await result).toEqual({ ended: "closed", events: 1, reason: "unsubscribed" });
       expect(stopped).toHaveBeenCalledOnce();
       expect(vi.getTimerCount()).toBe(0);
     } finally {

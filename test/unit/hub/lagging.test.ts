@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 
@@ -130,7 +130,7 @@ describe("one that stops reading", () => {
   afterEach(() => void vi.useRealTimers());
 
   test("is closed with the reason stalled after limits.stall, and loses nothing when it comes back", async () => {
-    const { hub } = openHub({ limits: { stall: "10s" } });
+    const { hub } = openHub({ limits: { stallTimeout: "10s" } });
     const slow = await joined(hub, "a");
     const quick = await joined(hub, "a");
     slow.pause();
@@ -152,7 +152,7 @@ describe("one that stops reading", () => {
   });
 
   test("is not closed while nothing waits for it, nor while it gets on", async () => {
-    const { hub } = openHub({ limits: { stall: "10s" } });
+    const { hub } = openHub({ limits: { stallTimeout: "10s" } });
     const idle = await joined(hub, "quiet");
     idle.pause();
     const slow = await joined(hub, "a");
@@ -172,7 +172,7 @@ describe("one that stops reading", () => {
   });
 
   test("while it is given the state of its channels is closed like any other", async () => {
-    const { hub } = openHub({ limits: { stall: "10s" } });
+    const { hub } = openHub({ limits: { stallTimeout: "10s" } });
     for (let n = 0; n < 400; n++) await hub.channel("a").dispatch("n", kilobyte, { key: `k${n}` });
     const { body } = await hub.channel("a").response(new Request("http://localhost"));
     const reader = body?.getReader();
@@ -192,7 +192,7 @@ describe("the limit of a replay", () => {
     ["the ring", undefined],
     ["the log", { maxEvents: 2 }],
   ])("gives so many from %s, declares the rest as a gap, once, and goes on", async (_, ring) => {
-    const { hub } = openHub({ limits: { replay: 4 }, ...(ring === undefined ? {} : { ring }) });
+    const { hub } = openHub({ limits: { maxReplay: 4 }, ...(ring === undefined ? {} : { ring }) });
     const before = await hub.cursor();
     await publish(hub, 1, 10);
     const client = await joined(hub, "a", { lastEventId: before });
@@ -203,7 +203,7 @@ describe("the limit of a replay", () => {
   });
 
   test("declares nothing when what is left is not for this client", async () => {
-    const { hub } = openHub({ limits: { replay: 4 } });
+    const { hub } = openHub({ limits: { maxReplay: 4 } });
     const before = await hub.cursor();
     await publish(hub, 1, 4);
     await publish(hub, 1, 4, "other");
@@ -216,7 +216,7 @@ describe("the limit of a replay", () => {
   });
 
   test("is not for one who was there and reads slowly", async () => {
-    const { hub } = openHub({ limits: { replay: 4 } });
+    const { hub } = openHub({ limits: { maxReplay: 4 } });
     const slow = await joined(hub, "a");
     slow.pause();
     for (let n = 0; n < 30; n++) {
@@ -229,7 +229,7 @@ describe("the limit of a replay", () => {
   });
 
   test("leaves out no present value", async () => {
-    const { hub } = openHub({ limits: { replay: 1 } });
+    const { hub } = openHub({ limits: { maxReplay: 1 } });
     const before = await hub.cursor();
     await publish(hub, 1, 2);
     await hub.channel("a").dispatch("n", "10", { key: "k" });

@@ -72,10 +72,10 @@ describe("over a limit", () => {
     { connections: 1.5 },
     { connectionsPerKey: Number.NaN },
     { channels: "3" },
-    { replay: -1 },
+    { maxReplay: -1 },
     { eventSize: "1 lightyear" },
-    { lifetime: "soon" },
-    { stall: -5 },
+    { maxLifetime: "soon" },
+    { stallTimeout: -5 },
   ])("%j is refused as limits", (limits) => {
     expect(() => createHub({ limits: limits as never })).toThrow(
       expect.objectContaining({ code: "ERR_SSE_OPTION", message: expect.stringContaining("limits.") }),
@@ -86,7 +86,7 @@ describe("over a limit", () => {
     { ring: { maxEvents: 0 } },
     { ring: { maxEvents: Number.NaN } },
     { ring: { maxBytes: "x" } },
-    { heartbeat: 0 },
+    { keepAlive: 0 },
     { retry: -1 },
     { reauthorize: "never" },
   ])("%j is refused", (options) => {

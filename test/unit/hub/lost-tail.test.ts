@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { retentionLimits } from "../../../src/logs/log.ts";
+import { retentionLimits } from "../../../src/log/log.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { PlainLog } from "../../support/plain-log.ts";
 
@@ -60,7 +60,7 @@ test("an end in the place of what a client had is not the end that it heard", as
 });
 
 test("what a limited replay leaves out ends at an entry that a later loss shows", async () => {
-  const { log, hub, news } = open(1_000, { limits: { replay: 1 } });
+  const { log, hub, news } = open(1_000, { limits: { maxReplay: 1 } });
   const start = await hub.cursor();
   for (const n of [1, 2, 3]) await news.dispatch("n", n);
   const client = await joined(hub, "news", { lastEventId: start });

@@ -6,7 +6,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createHub, type Hub, type HubOptions, type MeterLike } from "../../../src/index.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { BodyReader, tick } from "../../support/web.ts";
 
 const closing: (() => Promise<void>)[] = [];

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { presenceChannel } from "../../../src/hub/presence/roster.ts";
 import {
   createHub,
   type Hub,
@@ -7,8 +6,9 @@ import {
   type PresenceOptions,
   type SubscribeOptions,
 } from "../../../src/index.ts";
-import type { Log } from "../../../src/logs/log.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import type { Log } from "../../../src/log/log.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { presenceChannel } from "../../../src/presence/state.ts";
 import { Machine } from "../../support/machine.ts";
 import { BodyReader, tick } from "../../support/web.ts";
 
@@ -76,7 +76,7 @@ async function told(log: Log, channel = "room"): Promise<string[]> {
 }
 
 async function cells(log: Log): Promise<unknown[]> {
-  return (await log.latest({ channels: [presenceChannel], prefixes: [] })).map(({ data }) => JSON.parse(data));
+  return (await log.latestByKey({ channels: [presenceChannel], prefixes: [] })).map(({ data }) => JSON.parse(data));
 }
 
 const idsOf = async (hub: Hub, channel = "room") => (await hub.channel(channel).members()).map(({ id }) => id);
@@ -200,7 +200,7 @@ describe("every way of leaving counts", () => {
     ["the client goes away", {}, (_, client) => client.leave(), grace],
     ["the user is revoked: at once", {}, (hub) => hub.revoke("user"), 0],
     ["the hub is drained", {}, (hub) => drain(hub), grace],
-    ["the lifetime is over", { limits: { lifetime: 20_000 } }, () => pass(21_000), grace],
+    ["the lifetime is over", { limits: { maxLifetime: 20_000 } }, () => pass(21_000), grace],
     ["the permission is gone: at once", { authorize: onlyOnce(), reauthorize: 4_000 }, () => pass(5_000), 0],
     ["the channel has ended", {}, (hub) => hub.channel("room").end(), 0],
   ])("%s", async (_, options, end, wait) => {
@@ -217,7 +217,7 @@ describe("every way of leaving counts", () => {
   });
 
   test("a client that does not read", async () => {
-    const { hub, log } = openOne({ limits: { stall: 10_000 } });
+    const { hub, log } = openOne({ limits: { stallTimeout: 10_000 } });
     const response = await hub.response(new Request("http://localhost/"), {
       channels: ["room", "hall"],
       member: { id: "ada" },

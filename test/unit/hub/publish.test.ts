@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { defineEvents } from "../../../src/contract.ts";
-import { parseCursor } from "../../../src/hub/cursor.ts";
 import { createHub, SourcecastError } from "../../../src/index.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { defineEvents } from "../../../src/wire/contract.ts";
+import { parseCursor } from "../../../src/wire/cursor.ts";
 import { joined, openHub } from "../../support/hub.ts";
 
 describe("dispatch", () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { parseCursor } from "../../../src/hub/cursor.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { parseCursor } from "../../../src/wire/cursor.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 
 /** Publishes numbers, and gives the cursors of all. */
@@ -204,7 +204,7 @@ describe("the position of a client", () => {
   });
 
   test("a quiet one hears of it with the heartbeat when it moved, and only then", async () => {
-    const { hub } = openHub({ heartbeat: "10s", log: memoryLog({ maxEvents: 2 }) });
+    const { hub } = openHub({ keepAlive: "10s", log: memoryLog({ maxEvents: 2 }) });
     const [first = ""] = await publish(hub.channel("quiet"), 1, 1);
     const client = await joined(hub, "quiet", { lastEventId: first });
     vi.advanceTimersByTime(11_000);
@@ -225,7 +225,7 @@ describe("the position of a client", () => {
   });
 
   test("one whose filter left everything out hears of it, and misses nothing after it", async () => {
-    const { hub } = openHub({ heartbeat: "10s" });
+    const { hub } = openHub({ keepAlive: "10s" });
     const news = hub.channel("news");
     const client = await joined(
       hub,

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Cursor, formatCursor, parseCursor } from "../../../src/hub/cursor.ts";
 import { decideResume } from "../../../src/hub/subscription/resume.ts";
-import type { Head } from "../../../src/logs/log.ts";
+import type { Head } from "../../../src/log/log.ts";
+import { type Cursor, formatCursor, parseCursor } from "../../../src/wire/cursor.ts";
 
 const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const witness = fc.integer({ min: 1, max: 0xffff_ffff });

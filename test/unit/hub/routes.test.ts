@@ -6,7 +6,7 @@ const origin = { origin: "https://example.com" };
 
 describe("a route of a hub", () => {
   test("answers with the headers of an event stream, and those that were added", async () => {
-    const { hub } = openHub({ heartbeat: "20s", retry: [1_000, 1_001] });
+    const { hub } = openHub({ keepAlive: "20s", retry: [1_000, 1_001] });
     const client = await joined(hub, { channels: ["a"], headers: { "X-Extra": 1, "cache-control": null } });
     const headers = Object.fromEntries(client.response.headers);
     expect(headers).toEqual({
@@ -71,7 +71,7 @@ describe("a route of a hub", () => {
     async (wrong) => {
       const { hub } = openHub();
       await expect(hub.response(wrong as never, { channels: ["a"] })).rejects.toMatchObject({
-        code: "ERR_SSE_REQUEST",
+        code: "ERR_SSE_ARGUMENT",
       });
     },
   );

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import type { HubOptions } from "../../../src/index.ts";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 
@@ -148,12 +148,12 @@ function withCursor(snapshot: unknown, cursor: string): unknown {
   return { cursor, ...snapshot };
 }
 
-describe("onGap", () => {
+describe("onLoss", () => {
   test("is told of each gap and reset with the request and the channels", async () => {
     const told: unknown[] = [];
     const { hub } = openHub({
       log: memoryLog({ maxEvents: 1 }),
-      onGap: ({ request, ...loss }) => told.push([request.headers.get("authorization"), loss]),
+      onLoss: ({ request, ...loss }) => told.push([request.headers.get("authorization"), loss]),
     });
     const first = await hub.channel("a").dispatch("n", 1);
     for (const n of [2, 3]) await hub.channel("a").dispatch("n", n);
@@ -168,10 +168,10 @@ describe("onGap", () => {
   });
 
   test("that throws keeps nothing from the client", async () => {
-    const onGap = vi.fn(() => {
+    const onLoss = vi.fn(() => {
       throw new Error("No listener");
     });
-    const { hub, errors } = openHub({ onGap });
+    const { hub, errors } = openHub({ onLoss });
     const client = await joined(hub, "a", { lastEventId: "nonsense" });
     expect([client.types, client.ended]).toEqual([["sse:reset"], false]);
     expect(errors.splice(0)).toEqual([["gap", "No listener"]]);

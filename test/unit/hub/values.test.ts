@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { memoryLog } from "../../../src/logs/memory.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 

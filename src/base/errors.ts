@@ -1,0 +1,112 @@
+/**
+ * Every code that an error of this package can carry, with what it is about. Codes are stable: a program may branch on
+ * them, messages are for people and may change.
+ */
+export const errorCodes = {
+  ERR_SSE_TYPE: "An event type that cannot be written or is reserved",
+  ERR_SSE_DATA: "Data that cannot be serialised or written",
+  ERR_SSE_ID: "An event id with characters or a length that browsers do not send back",
+  ERR_SSE_RETRY: "A reconnection time that is no non-negative integer, or zero without being asked for",
+  ERR_SSE_COMMENT: "A comment that cannot be written",
+  ERR_SSE_OPTION: "An option with a value that is not allowed",
+  ERR_SSE_ARGUMENT: "Something other than the request, response or source that was expected",
+  ERR_SSE_RENDER: "A render function that did not return a string",
+  ERR_SSE_RESPONSE_USED: "A response that was asked for twice, or that already belongs to somebody else",
+  ERR_SSE_PIPE: "Something that cannot be piped into a source",
+  ERR_SSE_CHANNEL: "A channel name that is not allowed",
+  ERR_SSE_CONTRACT: "An event that the contract does not know, or data that its schema refuses",
+  ERR_SSE_CURSOR: "A text that is no cursor of this log",
+  ERR_SSE_LIMIT: "An event, or a subscription, over one of the limits",
+  ERR_SSE_CONFLICT: "Something else was published behind the position that a publisher expected",
+  ERR_SSE_LOG: "A log that cannot store or read",
+  ERR_SSE_CLOSED: "A hub or log that was used after it was closed",
+} as const;
+
+/** One of the keys of {@link errorCodes}. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** Shared by every copy of the package in a process, so that `instanceof` holds across copies. */
+const brand: symbol = Symbol.for("sourcecast.error");
+
+/**
+ * The one family of errors of this package: each has a stable `code`, and a message that says what was found, what is
+ * allowed and what to do.
+ *
+ * @example
+ * ```ts
+ * import { EventSource, SourcecastError } from "sourcecast";
+ *
+ * const source = new EventSource(new Request("http://localhost/events"));
+ * try {
+ *   source.dispatch("price\nupdate", 1);
+ * } catch (error) {
+ *   if (error instanceof SourcecastError) console.log(error.code); // ERR_SSE_TYPE
+ * }
+ * await source.close();
+ * ```
+ */
+export class SourcecastError extends Error {
+  readonly code: ErrorCode;
+
+  static {
+    Object.defineProperty(SourcecastError.prototype, brand, { value: true });
+  }
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SourcecastError";
+    this.code = code;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== SourcecastError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === "object" && value !== null && brand in value;
+  }
+}
+
+/**
+ * There are too many connections already. It is thrown before anything was sent; whoever answers in its place should not
+ * answer with an error status, which stops a native `EventSource` for good.
+ */
+export class OverloadError extends SourcecastError {
+  constructor(message: string) {
+    super("ERR_SSE_LIMIT", message);
+    this.name = "OverloadError";
+  }
+}
+
+/** A member of the family for bad arguments: a `TypeError` as well as a {@link SourcecastError}. */
+export class SourcecastTypeError extends TypeError {
+  readonly code: ErrorCode;
+
+  static {
+    Object.defineProperty(SourcecastTypeError.prototype, brand, { value: true });
+  }
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "SourcecastTypeError";
+    this.code = code;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== SourcecastTypeError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return value instanceof TypeError && brand in value;
+  }
+}
+
+/** The value as a message quotes it: short, on one line, with control characters made visible. */
+export function quote(value: unknown): string {
+  if (typeof value === "object") return describeObject(value);
+  if (typeof value === "function") return "a function";
+  const isString = typeof value === "string";
+  const text = isString ? JSON.stringify(value) : String(value);
+  return text.length <= 80 ? text : `${text.slice(0, 76)}…${isString ? '"' : ""} (${text.length} characters)`;
+}
+
+function describeObject(value: object | null): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  const name = Object.getPrototypeOf(value)?.constructor?.name;
+  return name && name !== "Object" ? `an instance of ${name}` : "an object";
+}

@@ -1,0 +1,100 @@
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+
+/**
+ * Header fields by name. `null`, `undefined` or `false` removes a default. Names are compared without regard to case.
+ */
+export type HeaderOverrides =
+  | Readonly<Record<string, string | number | readonly string[] | null | undefined | false>>
+  | Iterable<readonly [string, string]>
+  | { forEach(callback: (value: string, name: string) => void): void };
+
+/**
+ * The header of every event stream. `no-transform` keeps compressing middleware and proxies from holding events back,
+ * `x-accel-buffering` does the same for nginx. `connection` and `transfer-encoding` are the server's business: on HTTP/2
+ * they are errors.
+ */
+const defaults: Readonly<Record<string, string>> = {
+  "content-type": "text/event-stream",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+  "x-content-type-options": "nosniff",
+};
+
+/** Header fields by their names in lower case. Only `set-cookie` has several values. */
+export type HeaderFields = ReadonlyMap<string, string | readonly string[]>;
+
+/** The default header with `overrides` on top, later ones winning. The objects passed in are only read. */
+export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]): HeaderFields {
+  return overrides.every((override) => override === undefined) ? defaultHeaders : mergeHeaders(defaults, ...overrides);
+}
+
+const defaultHeaders: HeaderFields = new Map(Object.entries(defaults));
+
+/** Headers on top of each other, later ones winning. A stream has no length, whoever says so. */
+export function mergeHeaders(...layers: (HeaderOverrides | HeaderFields | undefined)[]): HeaderFields {
+  const headers = new Map<string, string | readonly string[]>();
+  for (const layer of layers) {
+    if (layer === undefined || layer === null) continue;
+    for (const [name, value] of headerEntries(layer)) {
+      const key = checkedName(name);
+      if (value === null || value === undefined || value === false) headers.delete(key);
+      else headers.set(key, combine(key, headers.get(key), value));
+    }
+  }
+  headers.delete("content-length");
+  return headers;
+}
+
+/** The header as a list of names and values, a name for each value. */
+export function* headerLines(headers: HeaderFields): Generator<[name: string, value: string]> {
+  for (const [name, value] of headers) {
+    if (typeof value === "string") yield [name, value];
+    else for (const one of value) yield [name, one];
+  }
+}
+
+/** Cookies and what an answer varies by add up, whoever sets them; anything else is replaced. */
+function combine(
+  name: string,
+  before: string | readonly string[] | undefined,
+  value: unknown,
+): string | readonly string[] {
+  const values = (Array.isArray(value) ? value : [value]).map((one) => checkedValue(name, String(one)));
+  if (name === "set-cookie") return [...(before ?? []), ...values];
+  if (name !== "vary" || before === undefined) return values.join(", ");
+  // Names of header fields are compared without regard to case; the first way of writing one stays.
+  const fields = new Map<string, string>();
+  for (const field of `${before}, ${values.join(", ")}`.split(/\s*,\s*/)) {
+    if (!fields.has(field.toLowerCase())) fields.set(field.toLowerCase(), field);
+  }
+  return [...fields.values()].join(", ");
+}
+
+function headerEntries(headers: HeaderOverrides | HeaderFields): Iterable<readonly [string, unknown]> {
+  if (typeof headers !== "object") throw headerError(quote(headers), "pass an object or a Headers");
+  if (Symbol.iterator in headers) return headers as Iterable<readonly [string, unknown]>;
+  if (typeof headers.forEach !== "function") return Object.entries(headers);
+  const entries: [string, string][] = [];
+  headers.forEach((value, name) => {
+    entries.push([name, value]);
+  });
+  return entries;
+}
+
+function checkedName(name: string): string {
+  if (/^[\w!#$%&'*+\-.^`|~]+$/.test(name)) return name.toLowerCase();
+  throw headerError(`for the name ${quote(name)}`, "a name is made of letters, digits and !#$%&'*+-.^_`|~");
+}
+
+// One character a byte: neither a web Response nor node:http takes others.
+function checkedValue(name: string, value: string): string {
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) return value;
+  throw headerError(
+    `${quote(value)} for ${name}`,
+    "a value has no control characters, and characters beyond latin1 have to be encoded",
+  );
+}
+
+function headerError(found: string, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_OPTION", `The option headers is ${found}; ${allowed}`);
+}

@@ -1,0 +1,74 @@
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+
+/** What is needed of a request, in the form of the fetch standard. Every web `Request` fits. */
+export interface RequestLike {
+  readonly url: string;
+  readonly method?: string;
+  readonly headers: { get(name: string): string | null };
+  readonly signal?: AbortSignal | null;
+}
+
+/** @throws {SourcecastTypeError} for anything that is no web request, with the way that fits it. */
+export function assertRequest(request: unknown): asserts request is RequestLike {
+  const { headers, url } = (request ?? {}) as { headers?: { get?: unknown }; url?: unknown };
+  if (typeof headers?.get === "function" && typeof url === "string") return;
+  throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The request is ${found(request as object, headers, url)}`);
+}
+
+function found(request: object, headers: unknown, url: unknown): string {
+  if (typeof headers !== "object" || typeof url !== "string") {
+    return `${quote(request)}; pass the web Request that your route was called with`;
+  }
+  return "raw" in request
+    ? "one of Fastify; use openEventSource(request, reply) from sourcecast/fastify"
+    : "one of node:http; use openEventSource(req, res) from sourcecast/node";
+}
+
+/**
+ * The id of the last event that the client got, or `""`. The header wins: a client that reconnects by itself keeps the
+ * query that it began with.
+ */
+export function readLastEventId(request: RequestLike): string {
+  const header = request.headers.get("last-event-id");
+  if (header !== null) return decodeHeader(header);
+  const [address = ""] = request.url.split("#", 1);
+  const query = address.indexOf("?");
+  return query === -1 ? "" : (new URLSearchParams(address.slice(query)).get("lastEventId") ?? "");
+}
+
+/**
+ * Whether the client keeps an `id` that comes without data, as the standard has it (section 9.2.6: the last event ID is set
+ * before an event without data is dropped). Firefox does not.
+ */
+export function keepsBareId(request: RequestLike): boolean {
+  return !request.headers.get("user-agent")?.includes("Firefox/");
+}
+
+/** True unless the client says by `Accept` that it does not take event streams. */
+export function acceptsEventStream(request: RequestLike): boolean {
+  const accept = request.headers.get("accept");
+  if (accept === null || accept.trim() === "") return true;
+  const ranges = accept.split(",").map((range) => range.split(";").map((part) => part.trim().toLowerCase()));
+  // The most specific range decides, wherever it stands (RFC 9110, section 12.5.1).
+  for (const type of ["text/event-stream", "text/*", "*/*"]) {
+    const range = ranges.find(([name]) => name === type);
+    if (range !== undefined) return !range.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  }
+  return false;
+}
+
+// Clients send the id as UTF-8, servers hand header bytes over as latin1, one character a byte.
+function decodeHeader(value: string): string {
+  if (/^[\x20-\x7e]*$/.test(value)) return value;
+  const bytes = new Uint8Array(value.length);
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code > 0xff) return value; // The runtime has decoded it already.
+    bytes[index] = code;
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,57 @@
+import { bytes, milliseconds, wholeNumber } from "../../base/units.ts";
+import type { Limits } from "../options.ts";
+
+/** {@link Limits} checked and with their defaults, times in milliseconds and sizes in bytes. */
+export type ResolvedLimits = { readonly [name in keyof Limits]-?: number };
+
+export function resolveLimits(limits: Limits = {}): ResolvedLimits {
+  return {
+    connections: wholeNumber(limits.connections ?? Number.POSITIVE_INFINITY, "limits.connections"),
+    connectionsPerKey: wholeNumber(limits.connectionsPerKey ?? Number.POSITIVE_INFINITY, "limits.connectionsPerKey"),
+    channels: wholeNumber(limits.channels ?? 100, "limits.channels"),
+    eventSize: bytes(limits.eventSize ?? "1mb", "limits.eventSize"),
+    maxReplay: wholeNumber(limits.maxReplay ?? 100_000, "limits.maxReplay"),
+    maxLifetime:
+      limits.maxLifetime === undefined
+        ? Number.POSITIVE_INFINITY
+        : milliseconds(limits.maxLifetime, "limits.maxLifetime"),
+    stallTimeout: milliseconds(limits.stallTimeout ?? "30s", "limits.stallTimeout"),
+  };
+}
+
+/** Counts connections, in total and by key. A place that is taken is given back exactly once. */
+export class ConnectionSlots {
+  readonly #limits: ResolvedLimits;
+  readonly #byKey = new Map<string, number>();
+  #total = 0;
+
+  constructor(limits: ResolvedLimits) {
+    this.#limits = limits;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Takes a place and returns what gives it back, or the name of the limit that was met. */
+  acquire(key: string | undefined): (() => void) | "connections" | "connectionsPerKey" {
+    if (this.#total >= this.#limits.connections) return "connections";
+    const ofKey = key === undefined ? 0 : (this.#byKey.get(key) ?? 0);
+    if (ofKey >= this.#limits.connectionsPerKey) return "connectionsPerKey";
+    this.#total++;
+    if (key !== undefined) this.#byKey.set(key, ofKey + 1);
+    let taken = true;
+    return () => {
+      if (taken) this.#release(key);
+      taken = false;
+    };
+  }
+
+  #release(key: string | undefined): void {
+    this.#total--;
+    if (key === undefined) return;
+    const rest = (this.#byKey.get(key) ?? 1) - 1;
+    if (rest === 0) this.#byKey.delete(key);
+    else this.#byKey.set(key, rest);
+  }
+}

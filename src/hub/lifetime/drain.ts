@@ -1,0 +1,31 @@
+import { encodeEvent } from "../../wire/encode.ts";
+import { Frame } from "../../wire/frame.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+
+/**
+ * Ends the streams at random moments of a window, each with a reconnection time of its own, so that the clients do not
+ * arrive elsewhere all at once. Resolves when all have ended, which is earlier where they leave by themselves.
+ */
+export async function drainAll(
+  subscriptions: Iterable<Subscription>,
+  window: number,
+  drawRetry: () => number,
+): Promise<void> {
+  const ends = Array.from(subscriptions, async (subscription) => {
+    await closedOrAfter(subscription, Math.random() * window);
+    subscription.sendControl(Frame.of(encodeEvent({ retry: drawRetry() })));
+    await subscription.source.close("drained");
+  });
+  await Promise.all(ends);
+}
+
+/** Resolves after a time, or when the stream has ended before. */
+function closedOrAfter({ source }: Subscription, time: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, time);
+    source.addEventListener("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,47 @@
+import { bytes, milliseconds, wholeNumber } from "../base/units.ts";
+import { type ResolvedPresence, resolvePresence } from "../presence/options.ts";
+import { defaultKeepAlive, type ResolvedOptions, resolveContract, resolveOptions } from "../source/options.ts";
+import type { AnyContract } from "../wire/contract.ts";
+import type { EventMap } from "../wire/event-types.ts";
+import { defaultRetry } from "../wire/retry.ts";
+import { type ResolvedLimits, resolveLimits } from "./admission/slots.ts";
+import { reportError, safely } from "./lifetime/report.ts";
+import type { Authorize, HubOptions, OnError, SnapshotFunction } from "./options.ts";
+
+/** {@link HubOptions} checked and with their defaults, times in milliseconds and sizes in bytes; all but the log. */
+export interface ResolvedHubOptions {
+  readonly name: string;
+  readonly contract: AnyContract | undefined;
+  readonly authorize: Authorize | undefined;
+  readonly onError: OnError;
+  readonly onLoss: HubOptions["onLoss"];
+  readonly snapshot: SnapshotFunction | undefined;
+  readonly limits: ResolvedLimits;
+  readonly presence: ResolvedPresence;
+  readonly reauthorize: number;
+  readonly ring: { readonly maxEvents: number; readonly maxBytes: number };
+  /** Of every stream, under what the request's own options say. */
+  readonly sourceOptions: ResolvedOptions;
+}
+
+/** @throws {SourcecastTypeError} for values that are not allowed. */
+export function resolveHubOptions<E extends EventMap>(options: HubOptions<E>): ResolvedHubOptions {
+  const { keepAlive = defaultKeepAlive, retry = defaultRetry, closeOnSignal = true } = options;
+  const { authorize, reauthorize, onLoss, snapshot, ring, presence } = options;
+  return {
+    name: options.name ?? "default",
+    contract: resolveContract(options.events as AnyContract | undefined),
+    authorize,
+    onError: safely(options.onError ?? reportError),
+    onLoss,
+    snapshot,
+    limits: resolveLimits(options.limits),
+    presence: resolvePresence(presence),
+    reauthorize: reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(reauthorize, "reauthorize"),
+    ring: {
+      maxEvents: wholeNumber(ring?.maxEvents ?? 4_096, "ring.maxEvents", 1),
+      maxBytes: bytes(ring?.maxBytes ?? "16mb", "ring.maxBytes"),
+    },
+    sourceOptions: resolveOptions({ keepAlive, retry, closeOnSignal }),
+  };
+}

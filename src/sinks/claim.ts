@@ -1,0 +1,13 @@
+/**
+ * Marks a response that a source is to be written to, also before its header has left. Shared by every copy of the package
+ * in a process.
+ */
+const claimed: symbol = Symbol.for("sourcecast.taken");
+
+export function claimResponse(response: object): void {
+  Object.defineProperty(response, claimed, { value: true });
+}
+
+export function isClaimed(response: object): boolean {
+  return claimed in response;
+}

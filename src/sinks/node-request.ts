@@ -1,0 +1,103 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest } from "node:http2";
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { retryLater } from "../http/early-response.ts";
+import type { RequestLike } from "../http/request.ts";
+import { resolveOptions } from "../source/options.ts";
+import { claimResponse, isClaimed } from "./claim.ts";
+import { Exchange } from "./exchange.ts";
+import { type NodeResponse, NodeSink } from "./node.ts";
+
+/** The request of `node:http`, of `node:http2`, or of a framework that extends one of them. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+
+/**
+ * A request of Node and its response, as the core takes them. `caller` names the function in the errors.
+ *
+ * @throws {SourcecastTypeError} for a web request, and for a response that has been sent already.
+ */
+export function nodeExchange(caller: string, req: NodeRequest, res: NodeResponse, direct = true): Exchange {
+  assertExchange(caller, req, res);
+  claimResponse(res);
+  return new Exchange(new NodeRequestView(req), new NodeSink(res, direct));
+}
+
+/** Answers that there is no place now, so that the client comes again later. */
+export function respondRetryLater(req: NodeRequest, res: NodeResponse): void {
+  new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), resolveOptions(undefined), "connections"));
+}
+
+function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
+  if (isWeb(req)) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `${caller}() was given a web Request; use new EventSource(request) and return its response()`,
+    );
+  }
+  if (typeof res?.writeHead !== "function") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `${caller}() takes the response of node:http, but got ${quote(res)}${hint(req, res)}`,
+    );
+  }
+  if (typeof req?.headers !== "object") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `${caller}() takes the request of node:http before its response, but got ${quote(req)}`,
+    );
+  }
+  if (res.headersSent || res.writableEnded || isClaimed(res)) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_RESPONSE_USED",
+      "The response has been sent already; open the event source before anything writes to it, and return nothing after it",
+    );
+  }
+}
+
+/** What those are to pass who have something else of their framework. */
+function hint(req: unknown, res: unknown): string {
+  if (isWeb(res)) return "; a web Response is for routes that return one";
+  if (has(res, "raw")) return "; for a reply of Fastify use sourcecast/fastify";
+  if (has(req, "req") && has(req, "res")) return "; from a context of Koa pass ctx.req and ctx.res";
+  return "";
+}
+
+/** A request or response of the web has a `Headers`, one of Node a plain object. */
+function isWeb(exchanged: unknown): boolean {
+  return typeof (exchanged as { headers?: { get?: unknown } } | null)?.headers?.get === "function";
+}
+
+function has(value: unknown, name: string): boolean {
+  return typeof value === "object" && value !== null && name in value;
+}
+
+/** What a source asks of a request, in the form of the fetch standard; read when it is asked for. */
+class NodeRequestView implements RequestLike {
+  readonly #req: NodeRequest;
+
+  constructor(req: NodeRequest) {
+    this.#req = req;
+  }
+
+  get url(): string {
+    const req = this.#req;
+    // Express and Connect shorten `url` to the part behind the mount point.
+    const path = (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/";
+    const scheme = (req.socket as { encrypted?: boolean } | null)?.encrypted ? "https" : "http";
+    const authority = req.headers[":authority"] ?? req.headers.host ?? "localhost";
+    return path.startsWith("/") ? `${scheme}://${authority}${path}` : path;
+  }
+
+  get method(): string {
+    return this.#req.method ?? "GET";
+  }
+
+  get headers(): this {
+    return this;
+  }
+
+  get(name: string): string | null {
+    const value = this.#req.headers[name];
+    return value === undefined ? null : String(value);
+  }
+}

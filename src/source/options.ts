@@ -1,0 +1,149 @@
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
+import type { CorsOptions } from "../http/cors.ts";
+import type { HeaderOverrides } from "../http/headers.ts";
+import type { AnyContract, EventContract } from "../wire/contract.ts";
+import type { EventMap } from "../wire/event-types.ts";
+import { defaultRetry, type Retry, resolveRetry } from "../wire/retry.ts";
+import type { Render } from "./event.ts";
+
+/** What a function given as `onOverflow` is told. */
+export interface Overflow {
+  /** Bytes that wait for this client, without the frame that does not fit. */
+  bufferedAmount: number;
+  /** Length of the frame that does not fit, in bytes. */
+  byteLength: number;
+  /** Events that were dropped on this source so far. */
+  dropped: number;
+}
+
+/** `"close"`: end the stream with the reason `overflow`. `"drop"`: leave this event out. `"keep"`: buffer it all the same. */
+export type OverflowDecision = "close" | "drop" | "keep";
+
+/** The options of an event source. */
+export interface SourceOptions {
+  /**
+   * Silence after which a comment is sent so that proxies keep the connection; `false` for never.
+   * @default "30s", on Bun "8s"
+   */
+  keepAlive?: Duration | false;
+  /** Reconnection time that the client is told at the start: fixed, or drawn from a range. @default ["2s", "6s"] */
+  retry?: Retry;
+  /** Added to the header of the response, over its defaults; `null` removes a default. */
+  headers?: HeaderOverrides;
+  /** Turns what is dispatched into markup; strings stay as they are. */
+  render?: Render;
+  /**
+   * Most bytes that may wait for a client that reads slowly. One event that is larger is sent all the same when nothing
+   * waits. At the limit `onOverflow` decides; a `pipe` waits for the client instead. @default "1mb"
+   */
+  maxBufferedBytes?: Size;
+  /**
+   * What happens to a frame that does not fit. `"drop"` counts it in `dropped` and declares the loss to the client as
+   * `sse:gap` before the next event that is sent. A function decides each time; without an answer it drops.
+   * @default "close"
+   */
+  onOverflow?: "close" | "drop" | ((overflow: Overflow) => OverflowDecision | undefined | void);
+  /** Allows pages of other origins to read the stream, and answers their `OPTIONS`. @default none */
+  cors?: CorsOptions;
+  /** Answers 406 where the `Accept` of the request leaves event streams out. @default false */
+  negotiate?: boolean;
+  /** Ends the stream when the process gets SIGTERM or SIGHUP. @default true */
+  closeOnSignal?: boolean;
+}
+
+/** The contract of the events `E`; there is none for those of any type. */
+export type ContractFor<E extends EventMap> = E extends boolean ? never : EventContract<E>;
+
+/** The option that decides the type of a source or set. Apart from the others, which are the same for all types. */
+export interface ContractOptions<E extends EventMap = false> {
+  /**
+   * The events that may be dispatched, from `defineEvents()` of `sourcecast/contract`. Their data is checked before
+   * anything is written, and what the schema makes of it is what is written. The contract of a set stands for all its
+   * members; one without asks those of its members. @default any
+   */
+  events?: ContractFor<E>;
+}
+
+/** The second argument of an event source in its three forms: the keep-alive in ms, the render function, or options. */
+export type SourceArgument<E extends EventMap = false> = Duration | Render | (SourceOptions & ContractOptions<E>);
+
+/** {@link SourceOptions} checked and with their defaults. */
+export interface ResolvedOptions {
+  readonly events: AnyContract | undefined;
+  readonly keepAlive: number;
+  readonly retry: () => number;
+  readonly headers: HeaderOverrides | undefined;
+  readonly render: Render | undefined;
+  readonly maxBufferedBytes: number;
+  readonly onOverflow: NonNullable<SourceOptions["onOverflow"]>;
+  readonly cors: CorsOptions | undefined;
+  readonly negotiate: boolean;
+  readonly closeOnSignal: boolean;
+  /** Who is turned away is told so by the status. */
+  readonly rejectOverload: boolean;
+}
+
+/** Bun's server closes a connection that was silent for ten seconds, unless it is told otherwise. */
+export const defaultKeepAlive: number = "Bun" in globalThis ? 8_000 : 30_000;
+
+const defaults: ResolvedOptions = {
+  events: undefined,
+  keepAlive: defaultKeepAlive,
+  retry: resolveRetry(defaultRetry),
+  headers: undefined,
+  render: undefined,
+  maxBufferedBytes: 1024 ** 2,
+  onOverflow: "close",
+  cors: undefined,
+  negotiate: false,
+  closeOnSignal: true,
+  rejectOverload: false,
+};
+
+export function resolveOptions<E extends EventMap>(options: SourceArgument<E> | undefined): ResolvedOptions {
+  if (options === undefined) return defaults;
+  if (typeof options === "function") return { ...defaults, render: options };
+  if (typeof options !== "object") return { ...defaults, keepAlive: resolveKeepAlive(options) };
+  if (options === null)
+    throw optionError("options", options, "an object, a number of milliseconds or a render function");
+  const { headers, render, cors } = options;
+  const onOverflow = options.onOverflow ?? defaults.onOverflow;
+  if (render !== undefined && typeof render !== "function") throw optionError("render", render, "a function");
+  if (typeof onOverflow !== "function" && onOverflow !== "close" && onOverflow !== "drop") {
+    throw optionError("onOverflow", onOverflow, '"close", "drop" or a function');
+  }
+  return {
+    events: resolveContract(options.events),
+    keepAlive: options.keepAlive === undefined ? defaults.keepAlive : resolveKeepAlive(options.keepAlive),
+    retry: options.retry === undefined ? defaults.retry : resolveRetry(options.retry),
+    headers,
+    render,
+    maxBufferedBytes:
+      options.maxBufferedBytes === undefined
+        ? defaults.maxBufferedBytes
+        : bytes(options.maxBufferedBytes, "maxBufferedBytes"),
+    onOverflow,
+    cors,
+    negotiate: options.negotiate ?? defaults.negotiate,
+    closeOnSignal: options.closeOnSignal ?? defaults.closeOnSignal,
+    rejectOverload: defaults.rejectOverload,
+  };
+}
+
+/** Checks the option `events`, by structure: the contract may come from another copy of the package. */
+export function resolveContract(events: AnyContract | undefined): AnyContract | undefined {
+  if (events === undefined || typeof events?.validateSync === "function") return events;
+  throw optionError("events", events, "what defineEvents() of sourcecast/contract returns");
+}
+
+function resolveKeepAlive(keepAlive: Duration | false): number {
+  if (keepAlive === false) return Number.POSITIVE_INFINITY;
+  const time = milliseconds(keepAlive, "keepAlive");
+  if (time >= 1) return time;
+  throw optionError("keepAlive", keepAlive, 'a duration of 1 ms or more such as 30000 or "30s", or false for none');
+}
+
+function optionError(option: string, value: unknown, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${option} is ${quote(value)}; it takes ${allowed}`);
+}

@@ -1,0 +1,79 @@
+import { now } from "../base/clock.ts";
+import type { Sink } from "../sinks/sink.ts";
+import { controlFrame } from "../wire/control.ts";
+import type { Frame } from "../wire/frame.ts";
+import { SourceErrorEvent, SourceOverflowEvent } from "./lifecycle.ts";
+import type { OverflowDecision, ResolvedOptions } from "./options.ts";
+
+/**
+ * What a source does about a client that reads too slowly: one for each source, made when a frame may first not fit.
+ * Dropped events are declared to the client before the next one that it gets.
+ */
+export class OverflowPolicy {
+  dropped = 0;
+  readonly #sink: Sink;
+  readonly #options: ResolvedOptions;
+  readonly #tell: (event: SourceOverflowEvent | SourceErrorEvent) => void;
+  /** Of those dropped, the ones that the client has not been told of. */
+  #undeclared = 0;
+  /** True from the first frame that did not fit until the client has caught up. */
+  #overflowing = false;
+
+  constructor(sink: Sink, options: ResolvedOptions, tell: (event: SourceOverflowEvent | SourceErrorEvent) => void) {
+    this.#sink = sink;
+    this.#options = options;
+    this.#tell = tell;
+  }
+
+  /** Makes room for a frame, or says what is to become of it. */
+  admit(frame: Frame): OverflowDecision {
+    // What this tick has gathered may just not have been offered yet.
+    if (!this.#fits(frame)) this.#sink.flush(now());
+    const decision = this.#fits(frame) ? "keep" : this.#decide(frame);
+    if (decision === "keep") this.declareDropped();
+    return decision;
+  }
+
+  /** The client has caught up. */
+  onDrain(): void {
+    this.#overflowing = false;
+    this.declareDropped();
+  }
+
+  declareDropped(): void {
+    if (this.#undeclared === 0) return;
+    const missed = this.#undeclared;
+    this.#undeclared = 0;
+    this.#sink.write(controlFrame("sse:gap", { missed, reason: "overflow", exact: true }));
+  }
+
+  #fits(frame: Frame): boolean {
+    const { bufferedAmount } = this.#sink;
+    return bufferedAmount === 0 || bufferedAmount + frame.byteLength <= this.#options.maxBufferedBytes;
+  }
+
+  #decide(frame: Frame): OverflowDecision {
+    const { bufferedAmount } = this.#sink;
+    if (!this.#overflowing) {
+      this.#overflowing = true;
+      this.#tell(new SourceOverflowEvent(bufferedAmount, this.dropped));
+    }
+    const decision = this.#ask(bufferedAmount, frame.byteLength);
+    if (decision === "drop") {
+      this.dropped++;
+      this.#undeclared++;
+    }
+    return decision;
+  }
+
+  #ask(bufferedAmount: number, byteLength: number): OverflowDecision {
+    const { onOverflow } = this.#options;
+    if (typeof onOverflow !== "function") return onOverflow;
+    try {
+      return onOverflow({ bufferedAmount, byteLength, dropped: this.dropped }) ?? "drop";
+    } catch (error) {
+      this.#tell(new SourceErrorEvent(error));
+      return "close";
+    }
+  }
+}

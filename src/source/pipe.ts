@@ -1,0 +1,207 @@
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+
+/** Anything that yields one piece after the other: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
+export type Pipeable<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
+
+/** The options of `pipe`. */
+export interface PipeOptions<T = unknown, Type extends string = string> {
+  /** Type of the event that each piece becomes. @default "message" */
+  type?: Type;
+  /** What of a piece is the data of its event. Bytes are decoded as UTF-8 unless this is given. @default the piece itself */
+  map?: (piece: T) => unknown;
+  /** Sent after the last piece: an event type, with empty data, or a type and data. @default nothing */
+  end?: Type | { type: Type; data?: unknown };
+  /** Stops piping; the source stays open. */
+  signal?: AbortSignal;
+}
+
+/**
+ * How a `pipe` ended: `"done"` with the last piece, `"closed"` because the source was closed or the client left, with its
+ * `reason`, `"aborted"` by the signal, `"failed"` because the producer threw `error`. `events` were sent.
+ */
+export type PipeResult =
+  | { ended: "done"; events: number }
+  | { ended: "closed"; events: number; reason: string }
+  | { ended: "aborted"; events: number; reason: unknown }
+  | { ended: "failed"; events: number; error: unknown };
+
+/** What pieces are piped into. */
+export interface PipeTarget {
+  dispatch(type: string, data: unknown): boolean | Promise<boolean>;
+  /** Resolves when the reader has room; at once when it has. */
+  ready(): Promise<void> | undefined;
+  readonly signal: AbortSignal;
+  readonly closeReason: string | null;
+}
+
+/** Stands for the end that came from this side while the producer was waited for. */
+const interrupted = Symbol("interrupted");
+
+/**
+ * Sends the pieces of `pieces` one by one, and asks for the next only when the reader has room. The producer is stopped as
+ * soon as nobody reads any more, also while it is being waited for. Never rejects for what happens on the way.
+ */
+export async function pipe<T>(
+  pieces: Pipeable<T>,
+  target: PipeTarget,
+  options: PipeOptions<T> = {},
+): Promise<PipeResult> {
+  const producer = openProducer(pieces);
+  const { type = "message", map, end, signal } = options;
+  const toText = map ?? textOf();
+  const interruption = new Interruption(target.signal, signal);
+  let events = 0;
+  try {
+    for (;;) {
+      const full = target.ready();
+      if (full !== undefined) await interruption.wait(full);
+      const result = interruption.fired ? interrupted : await interruption.wait(producer.next());
+      if (result === interrupted) return interruptedResult(target, signal, events);
+      if (result.done) break;
+      if (!(await send(type, toText(result.value)))) return interruptedResult(target, signal, events);
+    }
+    const rest = map === undefined ? (toText as TextOf).rest() : "";
+    if (rest !== "") await send(type, rest);
+    if (typeof end === "string") await target.dispatch(end, "");
+    else if (end !== undefined) await target.dispatch(end.type, end.data);
+    producer.finished();
+    return { ended: "done", events };
+  } catch (error) {
+    return { ended: "failed", events, error };
+  } finally {
+    interruption.release();
+    producer.stop();
+  }
+
+  async function send(eventType: string, data: unknown): Promise<boolean> {
+    if (data === withheld) return true;
+    if (await target.dispatch(eventType, data)) events++;
+    return target.closeReason === null;
+  }
+}
+
+function interruptedResult(target: PipeTarget, signal: AbortSignal | undefined, events: number): PipeResult {
+  if (target.closeReason !== null) return { ended: "closed", events, reason: target.closeReason };
+  return { ended: "aborted", events, reason: signal?.reason };
+}
+
+/**
+ * Lets an abort end a wait. One slot for the wait under way, since racing every wait against one lasting promise would
+ * keep a reaction for each piece.
+ */
+class Interruption {
+  fired = false;
+  readonly #signals: readonly (AbortSignal | undefined)[];
+  #endWait: (() => void) | null = null;
+
+  constructor(...signals: (AbortSignal | undefined)[]) {
+    this.#signals = signals;
+    for (const signal of signals) {
+      if (signal?.aborted) this.fired = true;
+      else signal?.addEventListener("abort", this);
+    }
+  }
+
+  handleEvent(): void {
+    this.fired = true;
+    this.#endWait?.();
+  }
+
+  wait<T>(promise: Promise<T>): Promise<T | typeof interrupted> {
+    return new Promise((resolve, reject) => {
+      if (this.fired) resolve(interrupted);
+      this.#endWait = () => resolve(interrupted);
+      promise.then(resolve, reject);
+    });
+  }
+
+  release(): void {
+    for (const signal of this.#signals) signal?.removeEventListener("abort", this);
+  }
+}
+
+interface Producer<T> {
+  next(): Promise<IteratorResult<T>>;
+  /** It has ended by itself: there is nothing to stop. */
+  finished(): void;
+  stop(): void;
+}
+
+function openProducer<T>(pieces: Pipeable<T>): Producer<T> {
+  const source = pieces as
+    | Partial<AsyncIterable<T> & Iterable<T> & ReadableStream<T> & { destroy(): unknown }>
+    | null
+    | undefined;
+  let ended = false;
+  const finished = (): void => {
+    ended = true;
+  };
+  // A web stream first: not every runtime makes it iterable, and only a reader can cancel while a read is under way.
+  if (typeof source?.getReader === "function") {
+    const reader = source.getReader();
+    return {
+      next: () => reader.read() as Promise<IteratorResult<T>>,
+      finished,
+      stop: () => void (ended ? reader.releaseLock() : reader.cancel().catch(ignore)),
+    };
+  }
+  const iterator =
+    typeof source === "string" ? undefined : (source?.[Symbol.asyncIterator]?.() ?? source?.[Symbol.iterator]?.());
+  if (iterator === undefined) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_PIPE",
+      `Piping takes an async iterable, a ReadableStream, a Readable or an iterable of pieces, but got ${quote(pieces)}`,
+    );
+  }
+  return {
+    next: async () => iterator.next(),
+    finished,
+    stop() {
+      if (ended) return;
+      // A generator that waits for its producer returns only after that; a Node Readable can be stopped right away.
+      if (typeof source?.destroy === "function") source.destroy();
+      // What a producer throws on being stopped is of no use to anybody any more.
+      void (async () => iterator.return?.())().catch(ignore);
+    },
+  };
+}
+
+/** A piece of which nothing can be sent yet. */
+const withheld = Symbol("withheld");
+
+interface TextOf {
+  (piece: unknown): unknown;
+  /** What was withheld, when no more pieces come. */
+  rest(): string;
+}
+
+/** Bytes become text across the borders of pieces, and half a surrogate pair waits for its other half. */
+function textOf(): TextOf {
+  let decoder: TextDecoder | undefined;
+  let hasBegun = false;
+  let half = "";
+  const toText = (piece: unknown): unknown => {
+    if (piece instanceof Uint8Array) {
+      // A byte order mark is none of the text at its very beginning alone. Left to itself, Deno's decoder takes it from the
+      // beginning of a later piece.
+      decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
+      const decoded = decoder.decode(piece, { stream: true });
+      const text = hasBegun ? decoded : decoded.replace(/^\uFEFF/, "");
+      hasBegun ||= decoded !== "";
+      return text === "" && piece.length > 0 ? withheld : text;
+    }
+    if (typeof piece !== "string") return piece;
+    let text = half + piece;
+    half = "";
+    const last = text.charCodeAt(text.length - 1);
+    if (last >= 0xd800 && last <= 0xdbff) {
+      half = text.slice(-1);
+      text = text.slice(0, -1);
+      if (text === "") return withheld;
+    }
+    return text;
+  };
+  return Object.assign(toText, { rest: () => (half === "" ? (decoder?.decode() ?? "") : half.toWellFormed()) });
+}
+
+function ignore(): void {}

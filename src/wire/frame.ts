@@ -1,0 +1,124 @@
+const encoder = new TextEncoder();
+
+/** Room before the bytes for the head of an HTTP/1.1 chunk: eight hexadecimal digits and CRLF. */
+const chunkHeadBytes = 10;
+const chunkTailBytes = 2;
+const cr = 13;
+const lf = 10;
+
+/**
+ * The bytes of one event, or of several that follow each other, made once and shared by every connection that sends
+ * them. One buffer holds the bytes with the head and tail of an HTTP/1.1 chunk around them, so that both forms are
+ * views of the same memory.
+ */
+export class Frame {
+  readonly byteLength: number;
+  #buffer: Uint8Array | null;
+  /** The two views, made once: a view for each connection would cost as much as sending it. */
+  #bytes: Uint8Array | null = null;
+  #chunk: Uint8Array | null = null;
+  /** A joined frame is made of `#before` and then `#last`, until somebody asks for its bytes. */
+  #before: Frame | null = null;
+  #last: Frame | null = null;
+  /** The frame that was last joined to this one and the result: the connections of one tick all ask for the same. */
+  #next: Frame | null = null;
+  #joined: Frame | null = null;
+
+  private constructor(buffer: Uint8Array | null, byteLength: number) {
+    this.#buffer = buffer;
+    this.byteLength = byteLength;
+  }
+
+  /** The frame of a text that {@link encodeEvent} or {@link encodeComment} made. */
+  static of(text: string): Frame {
+    const room = new Uint8Array(chunkHeadBytes + text.length + chunkTailBytes);
+    // Text of one byte a character, the usual case, fits exactly; the room behind it is for the tail.
+    const { read, written } = encoder.encodeInto(text, room.subarray(chunkHeadBytes, chunkHeadBytes + text.length));
+    if (read === text.length) return new Frame(room, written);
+    return Frame.from(encoder.encode(text));
+  }
+
+  /** The frame of bytes that are whole events already, as a log stores them. The bytes are copied. */
+  static from(bytes: Uint8Array): Frame {
+    const buffer = new Uint8Array(chunkHeadBytes + bytes.length + chunkTailBytes);
+    buffer.set(bytes, chunkHeadBytes);
+    return new Frame(buffer, bytes.length);
+  }
+
+  /** The events as they are. Shared: must not be written to. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= this.#materialize().subarray(chunkHeadBytes, chunkHeadBytes + this.byteLength);
+    return this.#bytes;
+  }
+
+  /**
+   * The events as one chunk of HTTP/1.1 (RFC 9112, section 7.1), in the form that a platform writes without a conversion.
+   * Shared: must not be written to.
+   */
+  chunk<T extends Uint8Array>(convert: (chunk: Uint8Array) => T): T {
+    if (this.#chunk === null) {
+      const buffer = this.#materialize();
+      const chunk = buffer.subarray(
+        frameChunk(buffer, this.byteLength),
+        chunkHeadBytes + this.byteLength + chunkTailBytes,
+      );
+      this.#chunk = convert(chunk);
+    }
+    return this.#chunk as T;
+  }
+
+  /** This frame with `next` behind it. All who join the same two within a tick get the same frame. */
+  join(next: Frame): Frame {
+    if (this.#next === next && this.#joined !== null) return this.#joined;
+    const joined = new Frame(null, this.byteLength + next.byteLength);
+    joined.#before = this;
+    joined.#last = next;
+    if (this.#next === null) joinedFrames.push(this);
+    this.#next = next;
+    this.#joined = joined;
+    return joined;
+  }
+
+  /** Ends the sharing of joined frames: at the end of a tick nobody asks for them again. */
+  static forgetJoined(): void {
+    for (const frame of joinedFrames) {
+      frame.#next = null;
+      frame.#joined = null;
+    }
+    joinedFrames.length = 0;
+  }
+
+  #materialize(): Uint8Array {
+    if (this.#buffer !== null) return this.#buffer;
+    const buffer = new Uint8Array(chunkHeadBytes + this.byteLength + chunkTailBytes);
+    let end = chunkHeadBytes + this.byteLength;
+    let frame: Frame = this;
+    while (frame.#buffer === null) {
+      const last = frame.#last as Frame;
+      end -= last.byteLength;
+      buffer.set(last.bytes, end);
+      frame = frame.#before as Frame;
+    }
+    buffer.set(frame.bytes, chunkHeadBytes);
+    this.#buffer = buffer;
+    this.#before = null;
+    this.#last = null;
+    return buffer;
+  }
+}
+
+const joinedFrames: Frame[] = [];
+
+/** Writes the head and tail of the chunk around the bytes and returns where the head begins. */
+function frameChunk(buffer: Uint8Array, byteLength: number): number {
+  buffer[chunkHeadBytes - 2] = cr;
+  buffer[chunkHeadBytes - 1] = lf;
+  buffer[chunkHeadBytes + byteLength] = cr;
+  buffer[chunkHeadBytes + byteLength + 1] = lf;
+  let head = chunkHeadBytes - 2;
+  for (let rest = byteLength; rest > 0; rest >>>= 4) {
+    const digit = rest & 15;
+    buffer[--head] = digit < 10 ? 48 + digit : 87 + digit;
+  }
+  return head;
+}
