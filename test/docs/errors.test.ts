@@ -20,7 +20,7 @@ test("each section says more than its first sentence", () => {
 });
 
 test("the type ErrorCode has the same codes in what is published", () => {
-  const declared = read("dist/errors.d.ts").matchAll(/^ +readonly (ERR_\w+): /gm);
+  const declared = read("dist/base/errors.d.ts").matchAll(/^ +readonly (ERR_\w+): /gm);
   expect(Array.from(declared, ([, code]) => code)).toEqual(codes);
 });
 
@@ -47,16 +47,16 @@ function mentioned(files: readonly string[]): Set<string> {
   return new Set(files.flatMap((file) => read(file).match(/\bERR_SSE_[A-Z_]+\b/g) ?? []));
 }
 
-test("each notice of the console has its section, which begins with its words", () => {
-  const sources = globSync("src/**/*.ts", { cwd: root }).filter((file) => /noticeOnce\(/.test(read(file)));
+test("each console warning has its section, which quotes its first words", () => {
+  const sources = globSync("src/**/*.ts", { cwd: root }).filter((file) => /warnOnce\(/.test(read(file)));
   const said = sources
     .map(read)
     .join("\n")
     .replace(/\$\{[^}]*\}/g, "…");
-  const sections = read("docs/errors.md").split("## Said once on the console")[1]?.split("\n### ").slice(1) ?? [];
+  const sections = read("docs/errors.md").split("## Console warnings")[1]?.split("\n### ").slice(1) ?? [];
   const words = sections.map((section) => /^\*(.+?)\*/m.exec(section)?.[1] ?? section);
   const inCode = words.map((text) => text.replace("/events", "…").replace("10 s", "… s").replace(/\.$/, "").slice(1));
   expect(inCode.filter((text) => !said.includes(text))).toEqual([]);
-  const calls = said.match(/^ +noticeOnce\(/gm) ?? [];
+  const calls = said.match(/^ +warnOnce\(/gm) ?? [];
   expect(sections).toHaveLength(calls.length);
 });

@@ -22,9 +22,9 @@ async function paste(page: string, name: string): Promise<Example> {
 }
 
 test.each([
-  ["docs/styles/express.md", "express", "server.js", "/events/ann"],
-  ["docs/styles/express.md", "ts-rest", "server.ts", "/events?user=ann"],
-  ["docs/styles/oak.md", "oak", "server.ts", "/sse"],
+  ["docs/frameworks/express.md", "express", "server.js", "/events/ann"],
+  ["docs/frameworks/express.md", "ts-rest", "server.ts", "/events?user=ann"],
+  ["docs/frameworks/oak.md", "oak", "server.ts", "/sse"],
 ])("%s is enough for the application of %s", async (page, name, program, path) => {
   const example = await paste(page, name);
   if (program.endsWith(".ts")) expect(await example.typeErrors()).toBe("");
@@ -36,8 +36,8 @@ test.each([
 
 // Their applications have to be built, and are more than these files: what the pages have of them is whole.
 test.each([
-  ["docs/styles/sveltekit.md", /src\/.*\.ts$/],
-  ["docs/styles/htmx-router.md", /events\/.*\.tsx$/],
+  ["docs/frameworks/sveltekit.md", /src\/.*\.ts$/],
+  ["docs/frameworks/htmx-router.md", /events\/.*\.tsx$/],
 ])("%s has its modules whole", (page, whole) => {
   const blocks = blocksOfDocuments().filter(({ file, path }) => file === page && whole.test(path));
   expect(blocks.length).toBeGreaterThan(2);
