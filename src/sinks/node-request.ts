@@ -7,6 +7,7 @@ import { resolveOptions } from "../source/options.ts";
 import { claimResponse, isClaimed } from "./claim.ts";
 import { Exchange } from "./exchange.ts";
 import { type NodeResponse, NodeSink } from "./node.ts";
+import { NodeHeaders } from "./node-headers.ts";
 
 /** The request of `node:http`, of `node:http2`, or of a framework that extends one of them. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
@@ -74,6 +75,7 @@ function has(value: unknown, name: string): boolean {
 /** What a source asks of a request, in the form of the fetch standard; read when it is asked for. */
 class NodeRequestView implements RequestLike {
   readonly #req: NodeRequest;
+  #headers: NodeHeaders | undefined;
 
   constructor(req: NodeRequest) {
     this.#req = req;
@@ -92,12 +94,8 @@ class NodeRequestView implements RequestLike {
     return this.#req.method ?? "GET";
   }
 
-  get headers(): this {
-    return this;
-  }
-
-  get(name: string): string | null {
-    const value = this.#req.headers[name];
-    return value === undefined ? null : String(value);
+  get headers(): NodeHeaders {
+    this.#headers ??= new NodeHeaders(this.#req);
+    return this.#headers;
   }
 }
