@@ -33,7 +33,6 @@ export type {
   TailBatch,
 } from "./log/log.ts";
 export type { MeterLike, ObservableResultLike } from "./opentelemetry.ts";
-export type { Member, PresenceOptions } from "./presence/options.ts";
 export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./source/event.ts";
 export {
   type CloseReason,

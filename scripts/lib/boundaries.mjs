@@ -64,11 +64,7 @@ const frameworks = /** @type {Record<string, RegExp>} */ ({
  */
 export const exceptions = [
   "http/early-response.ts -> source/options.ts",
-  "hub/channel.ts -> presence/options.ts",
   "hub/hub.ts -> opentelemetry.ts",
-  "hub/hub.ts -> presence/index.ts",
-  "hub/options.ts -> presence/options.ts",
-  "hub/resolve-options.ts -> presence/options.ts",
   "logs/sqlite/driver.ts -> logs/sqlite/database.ts",
   "logs/sqlite/schema.ts -> logs/sqlite/connection.ts",
   "sinks/exchange.ts -> source/options.ts",

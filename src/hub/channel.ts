@@ -1,10 +1,10 @@
 import type { Duration } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
-import type { Member } from "../presence/options.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "../source/pipe.ts";
 import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/event-types.ts";
 import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
 import type { PublishOptions, SubscribeOptions } from "./options.ts";
+import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
 import { assertChannelName } from "./selection.ts";
 
@@ -122,14 +122,16 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Who is present, on every machine: those of subscriptions with a `member`, whatever number of connections each has. Those
-   * who came first are at the beginning. The channel hears of changes by the events `join` and `leave`.
+   * The users who are present, on every machine: the members of subscriptions, each once, in the order in which they came.
+   * The events `join` and `leave` report changes on the channel.
    *
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` on a hub without the option `presence`.
    * @example
    * ```ts
    * import { createHub } from "sourcecast";
+   * import { presence } from "sourcecast/presence";
    *
-   * const hub = createHub();
+   * const hub = createHub({ presence: presence() });
    * const room = hub.channel("room");
    * const response = await room.response(new Request("http://localhost/room"), { member: { id: "ada" } });
    * console.log(await room.members()); // [ { id: 'ada', since: … } ]

@@ -4,7 +4,6 @@ import { assertRequest, type RequestLike } from "../http/request.ts";
 import type { Log } from "../log/log.ts";
 import { memoryLog } from "../logs/memory/index.ts";
 import { type MeterLike, Meters } from "../opentelemetry.ts";
-import { Presence } from "../presence/index.ts";
 import { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
 import type { EventSource } from "../source/source.ts";
@@ -18,6 +17,7 @@ import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { endStream, Sweep } from "./lifetime/sweep.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
+import { type HubPresence, noPresence, type PresenceContext } from "./presence.ts";
 import { Publisher } from "./publish.ts";
 import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
 import { parseSelection } from "./selection.ts";
@@ -66,7 +66,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #audience: Subscribers<Subscription>;
   readonly #admission: Admission;
   readonly #housekeeping: Sweep;
-  readonly #presence: Presence;
+  readonly #presence: HubPresence;
   readonly #meters: Meters;
   /** What every subscription gets of the hub. */
   readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions">;
@@ -99,7 +99,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#context = context;
     this.#admission = new Admission(context);
     this.#housekeeping = new Sweep(context);
-    this.#presence = new Presence(context);
+    this.#presence = settings.presence?.open(presenceContext(context)) ?? noPresence;
     this.#meters = new Meters(this, settings.onError);
     const publisher = new Publisher(context);
     this.#channelContext = {
@@ -211,18 +211,19 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   async #open(connection: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
     const selection = parseSelection(options?.channels);
     wholeNumber(options.rewind ?? 0, "rewind");
-    this.#presence.check(options.member);
-    return this.#admission.open(connection, selection, options);
+    const { member } = options;
+    const checked = member === undefined ? options : { ...options, member: this.#presence.check(member) };
+    return this.#admission.open(connection, selection, checked);
   }
 
   #subscribe(admitted: Admitted): void {
     const subscription = new Subscription(admitted, this.#context);
     subscription.expires = this.#housekeeping.expiry();
-    const leavePresence = this.#presence.enter(subscription);
-    const { leave } = admitted;
+    const { leave, source, options } = admitted;
+    const leaveChannels = options.member && this.#presence.enter(options.member, options.channels);
     subscription.onLeave = () => {
       leave();
-      leavePresence();
+      leaveChannels?.(source.closeReason ?? "closed");
     };
     this.#housekeeping.schedule();
     subscription.start(new Pump(subscription));
@@ -232,4 +233,26 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     if (this.#isOpen) return;
     throw new SourcecastError("ERR_SSE_CLOSED", "The hub was used after close(); make a new one");
   }
+}
+
+/** What presence may know of a hub. */
+function presenceContext({
+  feed,
+  counters,
+  limits,
+  onError,
+}: Pick<SubscriptionContext, "feed" | "counters" | "limits" | "onError">): PresenceContext {
+  return {
+    log: feed.log,
+    maxDataSize: limits.eventSize,
+    get top() {
+      return feed.ring.top;
+    },
+    start: () => feed.start(),
+    observe: (observer) => void feed.observers.add(observer),
+    countPublished(events) {
+      counters.published += events;
+    },
+    onError: (error) => onError(error, { stage: "presence" }),
+  };
 }

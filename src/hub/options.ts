@@ -3,10 +3,10 @@ import type { CorsOptions } from "../http/cors.ts";
 import type { HeaderOverrides } from "../http/headers.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Log } from "../log/log.ts";
-import type { PresenceOptions } from "../presence/options.ts";
 import type { ContractFor } from "../source/options.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import type { Retry } from "../wire/retry.ts";
+import type { PresencePlugin } from "./presence.ts";
 
 /** Where a background failure came from. */
 export type FailureStage =
@@ -91,8 +91,8 @@ export interface HubOptions<E extends EventMap = false> {
   onError?: OnError;
   /** What is kept in memory for those who lag, beside the log. @default 4096 events, "16mb" */
   ring?: { maxEvents?: number; maxBytes?: Size };
-  /** How it is kept account of who is present, for subscriptions with a `member`. */
-  presence?: PresenceOptions;
+  /** `presence()` of `sourcecast/presence`, for subscriptions with a `member` and `channel.members()`. @default none */
+  presence?: PresencePlugin;
   /** Ends the streams when the process gets SIGTERM or SIGHUP. @default true */
   closeOnSignal?: boolean;
 }
@@ -132,8 +132,8 @@ export interface SubscribeOptions {
   /** Whose connection this is, for `limits.connectionsPerKey` and `hub.revoke`: a user, an address. */
   key?: string;
   /**
-   * Who is present on the channels while this connection lasts, on those that are named in full; see `channel.members()`.
-   * Connections with the same `id` are one member.
+   * The user who is present on the channels while this connection lasts, except on prefixes; see `channel.members()`.
+   * Connections with the same `id` are one member. Needs a hub with the option `presence`.
    */
   member?: { id: string; data?: unknown };
   /** Added to the header of the response. */

@@ -1,5 +1,4 @@
 import { bytes, milliseconds, wholeNumber } from "../base/units.ts";
-import { type ResolvedPresence, resolvePresence } from "../presence/options.ts";
 import { defaultKeepAlive, type ResolvedOptions, resolveContract, resolveOptions } from "../source/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import type { EventMap } from "../wire/event-types.ts";
@@ -7,6 +6,7 @@ import { defaultRetry } from "../wire/retry.ts";
 import { type ResolvedLimits, resolveLimits } from "./admission/slots.ts";
 import { reportError, safely } from "./lifetime/report.ts";
 import type { Authorize, HubOptions, OnError, SnapshotFunction } from "./options.ts";
+import { assertPresence, type PresencePlugin } from "./presence.ts";
 
 /** {@link HubOptions} checked and with their defaults, times in milliseconds and sizes in bytes; all but the log. */
 export interface ResolvedHubOptions {
@@ -17,7 +17,7 @@ export interface ResolvedHubOptions {
   readonly onLoss: HubOptions["onLoss"];
   readonly snapshot: SnapshotFunction | undefined;
   readonly limits: ResolvedLimits;
-  readonly presence: ResolvedPresence;
+  readonly presence: PresencePlugin | undefined;
   readonly reauthorize: number;
   readonly ring: { readonly maxEvents: number; readonly maxBytes: number };
   /** Of every stream, under what the request's own options say. */
@@ -36,7 +36,7 @@ export function resolveHubOptions<E extends EventMap>(options: HubOptions<E>): R
     onLoss,
     snapshot,
     limits: resolveLimits(options.limits),
-    presence: resolvePresence(presence),
+    presence: assertPresence(presence),
     reauthorize: reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(reauthorize, "reauthorize"),
     ring: {
       maxEvents: wholeNumber(ring?.maxEvents ?? 4_096, "ring.maxEvents", 1),

@@ -1,5 +1,5 @@
 import { now } from "../base/clock.ts";
-import type { Member } from "./options.ts";
+import type { CheckedMember } from "./options.ts";
 import { memberKey } from "./state.ts";
 
 /** A member on a channel, as the connections of this process say. */
@@ -46,7 +46,7 @@ export class LocalMembers {
   }
 
   /** One connection more. */
-  enter(channel: string, { id, data }: Omit<Member, "since">): LocalMember {
+  enter(channel: string, { id, data }: CheckedMember): LocalMember {
     const place = memberKey(channel, id);
     const attendee = this.#attendees.get(place) ?? { channel, id, since: Date.now(), data, connections: 0, until: 0 };
     attendee.data = data;

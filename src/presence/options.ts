@@ -2,16 +2,13 @@ import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
 
-/** Who is present on a channel, whatever the number of connections. */
-export interface Member {
+/** A member without the time when it came: a copy of what a subscription brought. */
+export interface CheckedMember {
   readonly id: string;
-  /** What came with the newest connection. */
   readonly data?: unknown;
-  /** When the member came, in milliseconds of Unix time. */
-  readonly since: number;
 }
 
-/** How a hub keeps account of members. The same for all hubs of a log. */
+/** The options of {@link presence}. The same for all hubs of a log. */
 export interface PresenceOptions {
   /**
    * How long a member whose last connection has gone still counts as present: longer than a reload takes, and than the time
@@ -60,7 +57,7 @@ export function resolvePresence({ grace = "10s", lease = "30s", events = {} }: P
  *
  * @throws {SourcecastError} for a member without an id, and for data that is no JSON or longer than `maxSize`.
  */
-export function readMember(member: { id: string; data?: unknown }, maxSize: number): Omit<Member, "since"> {
+export function readMember(member: CheckedMember, maxSize: number): CheckedMember {
   const { id, data } = member;
   if (typeof id !== "string" || id === "" || !id.isWellFormed()) {
     throw new SourcecastTypeError(

@@ -1,8 +1,7 @@
 import { now, unrefTimeout } from "../base/clock.ts";
 import { SourcecastError } from "../base/errors.ts";
-import type { Feed, FeedObserver } from "../hub/feed/feed.ts";
-import type { RingEntry } from "../hub/feed/frame-ring.ts";
-import type { NewEntry } from "../log/log.ts";
+import type { PresenceContext, TailObserver } from "../hub/presence.ts";
+import type { LogEntry, NewEntry } from "../log/log.ts";
 import { type PresenceRecord, PresenceState, presenceChannel } from "./state.ts";
 import type { PresenceUpdate } from "./update.ts";
 
@@ -10,8 +9,8 @@ import type { PresenceUpdate } from "./update.ts";
 const maxNewsWaitMs = 1_000;
 
 /** The roster in the log: read once, kept up to date from then on, and changed in one way. */
-export class PresenceLog implements FeedObserver {
-  readonly #feed: Feed;
+export class PresenceLog implements TailObserver {
+  readonly #context: PresenceContext;
   readonly #process: string;
   readonly #lease: number;
   readonly #onChange: (replaced: PresenceRecord) => void;
@@ -25,8 +24,8 @@ export class PresenceLog implements FeedObserver {
   #onNews: () => void = () => {};
 
   /** @param onChange Told of the cell, or the free place, that another process has written over. */
-  constructor(feed: Feed, process: string, lease: number, onChange: (replaced: PresenceRecord) => void) {
-    this.#feed = feed;
+  constructor(context: PresenceContext, process: string, lease: number, onChange: (replaced: PresenceRecord) => void) {
+    this.#context = context;
     this.#process = process;
     this.#lease = lease;
     this.#onChange = onChange;
@@ -38,7 +37,7 @@ export class PresenceLog implements FeedObserver {
 
   /** Every cell up to this offset is in the roster. */
   get through(): number {
-    return Math.max(this.#feed.ring.top, this.#written);
+    return Math.max(this.#context.top, this.#written);
   }
 
   async load(): Promise<PresenceState> {
@@ -55,7 +54,7 @@ export class PresenceLog implements FeedObserver {
   async write(change: PresenceUpdate, events: readonly NewEntry[]): Promise<boolean> {
     const cells = change.entries(this.#process);
     try {
-      const appended = await this.#feed.log.append([...cells, ...events]);
+      const appended = await this.#context.log.append([...cells, ...events]);
       if (change.roster !== this.#roster) return true;
       for (const [index, { key, data }] of cells.entries()) {
         const { offset } = appended[index] as { offset: number };
@@ -69,7 +68,7 @@ export class PresenceLog implements FeedObserver {
     }
   }
 
-  onEntry({ entry }: RingEntry): void {
+  onEntry({ entry }: { readonly entry: LogEntry }): void {
     if (entry.channel !== presenceChannel || this.#incoming === null) return;
     const replaced = this.#incoming.apply(entry, now());
     this.release();
@@ -102,11 +101,11 @@ export class PresenceLog implements FeedObserver {
   }
 
   async #read(): Promise<void> {
-    await this.#feed.start();
-    this.#feed.observers.add(this);
+    await this.#context.start();
+    this.#context.observe(this);
     const roster = new PresenceState(this.#lease);
     this.#incoming = roster;
-    const cells = await this.#feed.log.latestByKey({ channels: [presenceChannel], prefixes: [] });
+    const cells = await this.#context.log.latestByKey({ channels: [presenceChannel], prefixes: [] });
     for (const cell of cells) roster.apply(cell, now());
     if (this.#incoming === roster) this.#roster = roster;
   }

@@ -1,5 +1,5 @@
+import type { Member } from "../hub/presence.ts";
 import type { LogEntry } from "../log/log.ts";
-import type { Member } from "./options.ts";
 
 /** The hub's own channel in the log. Applications cannot name it. */
 export const presenceChannel = "\u0001presence";

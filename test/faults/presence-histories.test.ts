@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createHub, type Hub } from "../../src/index.ts";
 import type { Log } from "../../src/log/log.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
+import { presence } from "../../src/presence/index.ts";
 import { Machine } from "../support/machine.ts";
 import { BodyReader, tick } from "../support/web.ts";
 
@@ -70,7 +71,7 @@ function openSite(log: Log, random: () => number): Site {
     return milliseconds < 10 ? undefined : new Promise((resolve) => setTimeout(resolve, milliseconds));
   };
   machine.loses = () => random() < 0.1;
-  const hub = createHub({ log: machine, presence: { grace, lease }, onError: () => {} });
+  const hub = createHub({ log: machine, presence: presence({ grace, lease }), onError: () => {} });
   return { machine, hub, clients: [], go: null };
 }
 

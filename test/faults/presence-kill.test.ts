@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { createHub } from "../../src/index.ts";
+import { presence } from "../../src/presence/index.ts";
 import { file, openLog, readAll, selecting } from "../support/sqlite.ts";
 import { eventually, within } from "../support/within.ts";
 
 const holder = join(import.meta.dirname, "fixtures/presence-holder.ts");
 /** A lease that a busy machine does not miss. */
-const presence = { grace: "500ms", lease: "3s" } as const;
+const options = { grace: "500ms", lease: "3s" } as const;
 const children: ChildProcess[] = [];
 
 afterEach(async () => {
@@ -23,7 +24,7 @@ test("processes that share a file know who is there, and tell once of those whos
   expect([first.said, second.said, third.said]).toEqual(["ada,bob", "ada,bob,carl", "ada,bob,carl,dora"]);
 
   const log = openLog({ path });
-  await using hub = createHub({ log, presence });
+  await using hub = createHub({ log, presence: presence(options) });
   const members = async () => (await hub.channel("room").members()).map(({ id }) => id).sort();
   expect(await members()).toEqual(["ada", "bob", "carl", "dora"]);
 
@@ -42,7 +43,7 @@ test("processes that share a file know who is there, and tell once of those whos
 });
 
 async function hold(path: string, ...ids: string[]): Promise<{ child: ChildProcess; said: string }> {
-  const args = [holder, path, JSON.stringify(presence), ...ids];
+  const args = [holder, path, JSON.stringify(options), ...ids];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   const [said] = await within(20_000, "a process that says who is there", once(child.stdout, "data"));

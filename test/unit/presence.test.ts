@@ -1,16 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import {
-  createHub,
-  type Hub,
-  type HubOptions,
-  type PresenceOptions,
-  type SubscribeOptions,
-} from "../../../src/index.ts";
-import type { Log } from "../../../src/log/log.ts";
-import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { presenceChannel } from "../../../src/presence/state.ts";
-import { Machine } from "../../support/machine.ts";
-import { BodyReader, tick } from "../../support/web.ts";
+import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
+import type { Log } from "../../src/log/log.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
+import { type PresenceOptions, presence } from "../../src/presence/index.ts";
+import { presenceChannel } from "../../src/presence/state.ts";
+import { Machine } from "../support/machine.ts";
+import { BodyReader, tick } from "../support/web.ts";
 
 const grace = 5_000;
 const lease = 30_000;
@@ -27,23 +22,27 @@ afterEach(async () => {
   vi.useRealTimers();
 });
 
+type Options = Omit<HubOptions, "presence"> & { presence?: PresenceOptions };
+
 /** A hub on a machine of its own. */
-function openMachine(log: Log, options: HubOptions = {}): { machine: Machine; hub: Hub; errors: unknown[] } {
+function openMachine(
+  log: Log,
+  { presence: changes, ...options }: Options = {},
+): { machine: Machine; hub: Hub; errors: unknown[] } {
   const machine = new Machine(log);
   const errors: unknown[] = [];
-  const presence: PresenceOptions = { grace, lease, ...options.presence };
   const onError = (error: unknown, { stage }: { stage: string }) => void errors.push([stage, error]);
-  const hub = createHub({ onError, ...options, log: machine, presence });
+  const hub = createHub({ onError, ...options, log: machine, presence: presence({ grace, lease, ...changes }) });
   closing.push(() => hub.close());
   return { machine, hub, errors };
 }
 
-function openMachines(count: number, options?: HubOptions) {
+function openMachines(count: number, options?: Options) {
   const log = memoryLog();
   return { log, machines: Array.from({ length: count }, () => openMachine(log, options)) };
 }
 
-function openOne(options?: HubOptions) {
+function openOne(options?: Options) {
   const { log, machines } = openMachines(1, options);
   return { log, ...(machines[0] as ReturnType<typeof openMachine>) };
 }
@@ -196,7 +195,7 @@ describe("a member", () => {
 });
 
 describe("every way of leaving counts", () => {
-  test.each<[string, HubOptions, (hub: Hub, client: BodyReader) => unknown, number]>([
+  test.each<[string, Options, (hub: Hub, client: BodyReader) => unknown, number]>([
     ["the client goes away", {}, (_, client) => client.leave(), grace],
     ["the user is revoked: at once", {}, (hub) => hub.revoke("user"), 0],
     ["the hub is drained", {}, (hub) => drain(hub), grace],
@@ -281,7 +280,7 @@ describe("the events", () => {
       validate: () => Promise.reject(new Error("unexpected")),
       validateSync: () => undefined as never,
     };
-    const options = { events, presence: { events: { join: "came", leave: "went" } } } as unknown as HubOptions;
+    const options = { events, presence: { events: { join: "came", leave: "went" } } } as unknown as Options;
     const { hub, log } = openOne(options);
     await (await connect(hub, "ada")).leave();
     await pass(grace);
@@ -307,9 +306,58 @@ describe("the events", () => {
     [{ events: { leave: "two\nlines" } }, "ERR_SSE_TYPE"],
     [{ grace: -1 }, "ERR_SSE_OPTION"],
     [{ lease: 99 }, "ERR_SSE_OPTION"],
-  ])("options that are not allowed are refused: %j", (presence, code) => {
-    expect(() => createHub({ presence })).toThrow(expect.objectContaining({ code }));
+  ])("options that are not allowed are refused: %j", (options, code) => {
+    expect(() => presence(options)).toThrow(expect.objectContaining({ code }));
   });
+});
+
+describe("a hub without presence", () => {
+  const missing = { code: "ERR_SSE_OPTION", message: expect.stringContaining('from "sourcecast/presence"') };
+
+  test("rejects a subscription with a member, and opens no stream", async () => {
+    const hub = createHub();
+    closing.push(() => hub.close());
+    const request = new Request("http://localhost/");
+    const response = hub.response(request, { channels: ["room"], member: { id: "ada" } });
+    await expect(response).rejects.toMatchObject(missing);
+    expect(hub.stats().connections).toBe(0);
+  });
+
+  test("rejects a question for members", async () => {
+    const hub = createHub();
+    closing.push(() => hub.close());
+    await expect(hub.channel("room").members()).rejects.toMatchObject(missing);
+  });
+
+  test.each<[string, unknown]>([
+    ["its options", { grace: "1s" }],
+    ["the function itself", presence],
+    ["a switch", true],
+    ["null", null],
+  ])("does not take %s for presence", (_, plugin) => {
+    expect(() => createHub({ presence: plugin as never })).toThrow(expect.objectContaining({ code: "ERR_SSE_OPTION" }));
+  });
+});
+
+test("a member is copied when it subscribes: what the application changes later is not seen", async () => {
+  let answer: (allowed: boolean) => void = () => {};
+  const authorize = () => new Promise<boolean>((resolve) => (answer = resolve));
+  const { hub } = openOne({ authorize });
+  const member = { id: "ada", data: { name: "Ada" } };
+  const response = hub.response(new Request("http://localhost/"), { channels: ["room"], member });
+  member.id = "";
+  member.data.name = "Bob";
+  answer(true);
+  await (await response).body?.cancel();
+  expect(await hub.channel("room").members()).toMatchObject([{ id: "ada", data: { name: "Ada" } }]);
+});
+
+test("one presence() serves several hubs", async () => {
+  const plugin = presence({ grace, lease });
+  const hubs = [createHub({ presence: plugin }), createHub({ presence: plugin })] as const;
+  for (const hub of hubs) closing.push(() => hub.close());
+  await connect(hubs[0], "ada");
+  expect([await idsOf(hubs[0]), await idsOf(hubs[1])]).toEqual([["ada"], []]);
 });
 
 describe("what clients see of the bookkeeping", () => {

@@ -1,0 +1,92 @@
+// The interface between a hub and presence. A hub has no presence unless its option `presence` brings it, so that
+// applications without it do not load it: nothing here imports `src/presence`.
+
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import type { Log, LogEntry } from "../log/log.ts";
+
+/** A user who is present on a channel, however many connections the user has. */
+export interface Member {
+  readonly id: string;
+  /** What the newest connection brought. */
+  readonly data?: unknown;
+  /** When the member came, in milliseconds of Unix time. */
+  readonly since: number;
+}
+
+/** The option `presence` of a hub: what `presence()` of `sourcecast/presence` returns. */
+export interface PresencePlugin {
+  /** Called once for each hub. */
+  open(context: PresenceContext): HubPresence;
+}
+
+/** What a hub asks of presence. */
+export interface HubPresence {
+  /**
+   * A copy of a subscription's member, which the application can no longer change.
+   *
+   * @throws {SourcecastError} for a member that {@link enter} could not take.
+   */
+  check(member: { id: string; data?: unknown }): { id: string; data?: unknown };
+  /**
+   * A connection of a member has opened.
+   *
+   * @param member What {@link check} returned.
+   * @param channels Names and prefixes; a member is present on the names.
+   * @returns Called once, when the connection has closed, with its reason.
+   */
+  enter(member: { id: string; data?: unknown }, channels: readonly string[]): (closeReason: string) => void;
+  members(channel: string): Promise<Member[]>;
+  /** Called after all streams of the hub have closed, and before its log does. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** A hub without the option `presence`. */
+export const noPresence: HubPresence = {
+  check: () => {
+    throw absent("The option member");
+  },
+  enter: () => () => {},
+  members: () => Promise.reject(absent("The method channel.members()")),
+  close: () => Promise.resolve(),
+};
+
+/** @throws {SourcecastTypeError} for anything that `presence()` did not return. */
+export function assertPresence(plugin: PresencePlugin | undefined): PresencePlugin | undefined {
+  if (plugin === undefined || typeof plugin?.open === "function") return plugin;
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option presence is ${quote(plugin)}; it takes what presence() of sourcecast/presence returns, ` +
+      'as in createHub({ presence: presence({ grace: "10s" }) })',
+  );
+}
+
+function absent(what: string): SourcecastTypeError {
+  return new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `${what} was used on a hub without presence; pass createHub({ presence: presence() }), ` +
+      'with import { presence } from "sourcecast/presence"',
+  );
+}
+
+/** What presence needs of its hub. */
+export interface PresenceContext {
+  readonly log: Log;
+  /** The limit `eventSize` of the hub. */
+  readonly maxDataSize: number;
+  /** Offset of the newest entry that the tail has delivered to this process. */
+  readonly top: number;
+  /** Resolves when the tail is running. After a failure, the next call tries again. */
+  start(): Promise<void>;
+  /** Adds an observer of the tail. */
+  observe(observer: TailObserver): void;
+  /** Counts events that presence has published. */
+  countPublished(events: number): void;
+  onError(error: unknown): void;
+}
+
+/** Called with what the tail of the log delivers to this process. */
+export interface TailObserver {
+  onEntry(item: { readonly entry: LogEntry }): void;
+  /** The next entry does not follow the previous one: some were trimmed or lost, or the log was replaced. */
+  onDiscontinuity(): void;
+}
