@@ -1,7 +1,7 @@
 import { OverloadError } from "../base/errors.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { Channel } from "../hub/channel.ts";
-import { createHub, type Hub, openSubscription } from "../hub/hub.ts";
+import { createHub, type Hub } from "../hub/hub.ts";
 import { reportError } from "../hub/lifetime/report.ts";
 import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
 import type { Exchange } from "../sinks/exchange.ts";
@@ -143,7 +143,7 @@ export class SSE<E extends EventMap = false> {
     exchange: Exchange,
     options: SubscribeOptions,
   ): Promise<EventSource | null> {
-    const source = await openSubscription(this.hub as unknown as Hub<never>, exchange, options);
+    const source = await this.hub.open(exchange, options);
     // Its client may have left, and close() may have been called, before the stream was open.
     if (!this.#connections.has(connection)) source?.close();
     if (source === null || source.closeReason !== null) this.#connections.delete(connection);

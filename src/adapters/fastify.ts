@@ -1,6 +1,6 @@
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { Duration } from "../base/units.ts";
-import { type Hub, openSubscription } from "../hub/hub.ts";
+import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import type { NodeResponse } from "../sinks/node.ts";
@@ -72,7 +72,7 @@ export async function respond<E extends EventMap>(
   reply: FastifyReplyLike,
   options: SubscribeOptions,
 ): Promise<EventSource | null> {
-  const source = await openSubscription(hub as Hub<never>, fastifyConnection("respond", request, reply), options);
+  const source = await hub.open(fastifyConnection("respond", request, reply), options);
   reply.hijack();
   return source;
 }

@@ -1,5 +1,5 @@
 import type { Duration } from "../base/units.ts";
-import { type Hub, openSubscription } from "../hub/hub.ts";
+import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import type { NodeResponse } from "../sinks/node.ts";
 import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
@@ -68,7 +68,7 @@ export async function respond<E extends EventMap>(
   options: SubscribeOptions & { direct?: boolean },
 ): Promise<EventSource | null> {
   const connection = nodeExchange("respond", req, res, options?.direct !== false);
-  return openSubscription(hub as Hub<never>, connection, options);
+  return hub.open(connection, options);
 }
 
 /**

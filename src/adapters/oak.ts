@@ -1,11 +1,9 @@
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import { streamHeaders } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
-import { type Hub, openSubscription } from "../hub/hub.ts";
+import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
-import { type ContractOptions, resolveOptions, type SourceOptions } from "../source/options.ts";
+import type { ContractOptions, SourceOptions } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import type { OakApplication, OakContext, OakRequest } from "./oak/context.ts";
@@ -42,17 +40,11 @@ export function sendEvents<E extends EventMap = false>(
   const before = sources.get(ctx);
   if (before !== undefined) return before as unknown as EventSource<E>;
   const request = requestOf(ctx);
-  const resolved = resolveOptions<E>(
-    keepAlive === undefined || keepAlive === true ? options : { ...options, keepAlive },
-  );
   const sink = sinkFor(ctx, request);
-  const source = new EventSource<E>(new Exchange(request, sink, resolved));
+  const ownKeepAlive = keepAlive === undefined || keepAlive === true ? {} : { keepAlive };
+  const source = new EventSource<E>({ request, sink }, { ...options, ...ownKeepAlive });
   sources.set(ctx, source as unknown as EventSource);
-  answer(
-    ctx,
-    sink.response(streamHeaders(request, resolved, ctx.response.headers), {}),
-    source as unknown as EventSource,
-  );
+  answer(ctx, sink.response(), source as unknown as EventSource);
   return source;
 }
 
@@ -68,10 +60,8 @@ export async function respond<E extends EventMap>(
 ): Promise<EventSource | null> {
   const request = requestOf(ctx);
   const sink = sinkFor(ctx, request);
-  const source = await openSubscription(hub as Hub<never>, new Exchange(request, sink), options);
-  const { headers, cors } = options;
-  const resolved = resolveOptions({ ...(headers && { headers }), ...(cors && { cors }) });
-  answer(ctx, sink.response(streamHeaders(request, resolved, ctx.response.headers), {}), source);
+  const source = await hub.open({ request, sink }, options);
+  answer(ctx, sink.response(), source);
   return source;
 }
 
@@ -103,7 +93,8 @@ function requestOf(ctx: OakContext): RequestLike {
 }
 
 function sinkFor(ctx: OakContext, { signal }: RequestLike): WebSink {
-  return ctx.request.source === undefined ? new ProbingSink(null) : new WebSink(signal);
+  const { headers } = ctx.response;
+  return ctx.request.source === undefined ? new ProbingSink(null, headers) : new WebSink(signal, headers);
 }
 
 /** Sends the response now and not when the handlers are done, and ends its source with the application. */

@@ -34,9 +34,9 @@ export function earlyResponse(request: RequestLike, options: ResolvedOptions): E
       reason: "not acceptable",
     };
   }
-  // Made for every request, so that headers which cannot be sent are refused before anything is; the default ones cost nothing.
-  const headers = streamHeaders(request, options);
-  if (request.method === "HEAD") return { status: 200, headers, body: null, reason: "head" };
+  if (request.method === "HEAD") {
+    return { status: 200, headers: streamHeaders(request, options), body: null, reason: "head" };
+  }
   if (options.closeOnSignal && isStopping()) return retryLater(request, options, "shutdown");
   return null;
 }

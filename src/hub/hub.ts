@@ -4,9 +4,10 @@ import { assertRequest, type RequestLike } from "../http/request.ts";
 import type { Log } from "../log/log.ts";
 import { memoryLog } from "../logs/memory/index.ts";
 import { type MeterLike, Meters } from "../opentelemetry.ts";
-import { Exchange } from "../sinks/exchange.ts";
+import type { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
-import type { EventSource } from "../source/source.ts";
+import { type EventSource, sourceOf } from "../source/source.ts";
+import type { Stream } from "../source/stream.ts";
 import { headCursor } from "../wire/cursor.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
@@ -25,13 +26,6 @@ import { Counters, type HubStats, readStats } from "./stats.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
 import { Pump } from "./subscription/pump.ts";
 import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
-
-/** Opens a subscription on a sink of an adapter's. `null` where the request was answered with something else. */
-export let openSubscription: (
-  hub: Hub<never>,
-  connection: Exchange,
-  options: SubscribeOptions,
-) => Promise<EventSource | null>;
 
 /**
  * Makes a hub: topics for an application, over a log.
@@ -73,10 +67,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
-
-  static {
-    openSubscription = (hub, connection, options) => hub.#open(connection, options);
-  }
 
   constructor(options: HubOptions<E>) {
     const settings = resolveHubOptions(options);
@@ -136,8 +126,19 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   async response(request: RequestLike, options: SubscribeOptions): Promise<Response> {
     assertRequest(request);
     const sink = new WebSink(request.signal);
-    const source = await this.#open(new Exchange(request, sink), options);
-    return source === null ? sink.response(new Map(), {}) : source.response();
+    await this.#open({ request, sink }, options);
+    return sink.response();
+  }
+
+  /**
+   * Opens a stream of channels on an exchange: what {@link response} and the `respond` of each adapter are made of.
+   *
+   * @returns The source, or `null` where the request got another response.
+   * @throws {SourcecastTypeError} for channel names and options that are not allowed, with nothing sent.
+   */
+  async open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
+    const stream = await this.#open(exchange, options);
+    return stream === null ? null : sourceOf(stream);
   }
 
   /** The position behind everything published so far: for a page whose stream is to start exactly where its state ends. */
@@ -199,7 +200,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#admission.close();
-    await Promise.all(Array.from(this.#audience.all, ({ source }) => source.close()));
+    await Promise.all(Array.from(this.#audience.all, ({ stream }) => stream.close("closed")));
     this.#housekeeping.stop();
     await this.#presence.close();
     this.#meters.close();
@@ -208,22 +209,22 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     await this.#log.close();
   }
 
-  async #open(connection: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
+  async #open(exchange: Exchange, options: SubscribeOptions): Promise<Stream | null> {
     const selection = parseSelection(options?.channels);
     wholeNumber(options.rewind ?? 0, "rewind");
     const { member } = options;
     const checked = member === undefined ? options : { ...options, member: this.#presence.check(member) };
-    return this.#admission.open(connection, selection, checked);
+    return this.#admission.open(exchange, selection, checked);
   }
 
   #subscribe(admitted: Admitted): void {
     const subscription = new Subscription(admitted, this.#context);
     subscription.expires = this.#housekeeping.expiry();
-    const { leave, source, options } = admitted;
+    const { leave, stream, options } = admitted;
     const leaveChannels = options.member && this.#presence.enter(options.member, options.channels);
     subscription.onLeave = () => {
       leave();
-      leaveChannels?.(source.closeReason ?? "closed");
+      leaveChannels?.(stream.closeReason ?? "closed");
     };
     this.#housekeeping.schedule();
     subscription.start(new Pump(subscription));

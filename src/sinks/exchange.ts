@@ -1,17 +1,9 @@
+// A request and the way to respond to it (RFC 9110, section 3.9: an exchange).
 import type { RequestLike } from "../http/request.ts";
-import type { ResolvedOptions } from "../source/options.ts";
 import type { Sink } from "./sink.ts";
 
-/** A request with a sink of its own: how an adapter opens a source on something other than a web `Response`. */
-export class Exchange {
+/** What an adapter opens a stream on: the request, and a sink that writes to its response. */
+export interface Exchange {
   readonly request: RequestLike;
   readonly sink: Sink;
-  /** Options that were checked before, by a hub for all of its connections. */
-  readonly options: ResolvedOptions | undefined;
-
-  constructor(request: RequestLike, sink: Sink, options?: ResolvedOptions) {
-    this.request = request;
-    this.sink = sink;
-    this.options = options;
-  }
 }

@@ -3,9 +3,8 @@ import type { Http2ServerRequest } from "node:http2";
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { retryLater } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
-import { resolveOptions } from "../source/options.ts";
 import { claimResponse, isClaimed } from "./claim.ts";
-import { Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { type NodeResponse, NodeSink } from "./node.ts";
 import { NodeHeaders } from "./node-headers.ts";
 
@@ -20,12 +19,16 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export function nodeExchange(caller: string, req: NodeRequest, res: NodeResponse, direct = true): Exchange {
   assertExchange(caller, req, res);
   claimResponse(res);
-  return new Exchange(new NodeRequestView(req), new NodeSink(res, direct));
+  return { request: new NodeRequestView(req), sink: new NodeSink(res, direct) };
 }
 
-/** Answers that there is no place now, so that the client comes again later. */
-export function respondRetryLater(req: NodeRequest, res: NodeResponse): void {
-  new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), resolveOptions(undefined), "connections"));
+/** Responds that there is no room at present, so that the client retries later. */
+export function respondRetryLater(
+  req: NodeRequest,
+  res: NodeResponse,
+  options: Parameters<typeof retryLater>[1],
+): void {
+  new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), options, "connections"));
 }
 
 function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {

@@ -1,8 +1,14 @@
 import { SourcecastTypeError } from "../base/errors.ts";
 import type { EarlyResponse } from "../http/early-response.ts";
-import { type HeaderFields, type HeaderOverrides, headerLines, mergeHeaders } from "../http/headers.ts";
+import {
+  eventStreamHeaders,
+  type HeaderFields,
+  type HeaderOverrides,
+  headerLines,
+  mergeHeaders,
+} from "../http/headers.ts";
 import type { Frame } from "../wire/frame.ts";
-import { highWaterMark, Sink, type SinkOwner } from "./sink.ts";
+import { type HeaderSource, highWaterMark, Sink, type SinkOwner } from "./sink.ts";
 import { UnreadBodyCheck } from "./web-unread.ts";
 
 /** Bytes out through the body of a web `Response`. */
@@ -15,11 +21,16 @@ export class WebSink extends Sink {
   #unchecked = 0;
   #wasRead = false;
   #unreadCheck: UnreadBodyCheck | null = null;
+  readonly #preset: HeaderOverrides | undefined;
+  #headers: HeaderFields | null = null;
   #earlyResponse: EarlyResponse | null = null;
+  #responded = false;
 
-  constructor(signal: AbortSignal | null | undefined) {
+  /** @param preset Headers that a framework has collected for its response, under those of the options. */
+  constructor(signal: AbortSignal | null | undefined, preset?: HeaderOverrides) {
     super();
     this.#signal = signal ?? null;
+    this.#preset = preset;
     this.#body = new ReadableStream(this.#bodySource, queuingStrategy);
   }
 
@@ -27,7 +38,8 @@ export class WebSink extends Sink {
     return this.#signal?.aborted === true;
   }
 
-  start(owner: SinkOwner, opening: Frame): void {
+  start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
+    this.#headers = headers(this.#preset);
     this.owner = owner;
     this.write(opening);
     this.#signal?.addEventListener("abort", this);
@@ -45,12 +57,27 @@ export class WebSink extends Sink {
     this.abort();
   }
 
-  /** The response whose body this is, or the answer in its place. */
-  response(headers: HeaderFields, init: { headers?: HeaderOverrides; status?: number; statusText?: string }): Response {
-    const { status, body } = this.#earlyResponse ?? { status: init.status ?? 200, body: this.#body };
-    const { statusText = "" } = init;
-    const merged = this.#earlyResponse?.headers ?? mergeHeaders(headers, init.headers);
-    const response = new Response(body as BodyInit | null, { status, statusText, headers: [...headerLines(merged)] });
+  /**
+   * The response whose body this is, or the early response in its place.
+   *
+   * @throws {SourcecastTypeError} when called twice.
+   */
+  response(init: { headers?: HeaderOverrides; status?: number; statusText?: string } = {}): Response {
+    if (this.#responded) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_RESPONSE_USED",
+        "The method response() was called twice; make one EventSource for each request",
+      );
+    }
+    this.#responded = true;
+    const { status = 200, statusText = "" } = init;
+    const early = this.#earlyResponse;
+    const headers = early?.headers ?? this.#mergedHeaders(init.headers);
+    const response = new Response((early === null ? this.#body : early.body) as BodyInit | null, {
+      status: early?.status ?? status,
+      statusText,
+      headers: [...headerLines(headers)],
+    });
     return Object.defineProperty(response, "toJSON", { value: refuseJson });
   }
 
@@ -89,6 +116,11 @@ export class WebSink extends Sink {
   onCancel(): void {
     this.pending = null;
     this.owner?.onGone();
+  }
+
+  #mergedHeaders(overrides: HeaderOverrides | undefined): HeaderFields {
+    const headers = this.#headers ?? eventStreamHeaders();
+    return overrides === undefined ? headers : mergeHeaders(headers, overrides);
   }
 
   protected get queued(): number {

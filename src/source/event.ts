@@ -21,9 +21,6 @@ export interface ServerSentEventInit extends EventOptions {
   cancelable?: boolean;
 }
 
-/** The frame of a {@link ServerSentEvent}, made once, or what a contract makes of the data that it was given. */
-export let frameOf: (event: ServerSentEvent, events?: AnyContract) => Frame;
-
 /**
  * One server-sent event. Its data is serialised, and all of it checked, when it is made; listeners of a source hear it
  * before it is written.
@@ -46,17 +43,6 @@ export class ServerSentEvent extends Event {
   /** Reconnection time in milliseconds that comes with the event, if any. */
   readonly retry: number | undefined;
   readonly #text: string;
-  readonly #given: unknown;
-  readonly #init: ServerSentEventInit;
-  #frame: Frame | undefined;
-
-  static {
-    frameOf = (event, events) => {
-      if (events !== undefined) return encodeFrame(event.type, event.#given, event.#init, undefined, events);
-      event.#frame ??= Frame.of(event.#text);
-      return event.#frame;
-    };
-  }
 
   constructor(type: string, data?: unknown, init: ServerSentEventInit = {}) {
     super(type, { cancelable: init.cancelable === true });
@@ -64,14 +50,27 @@ export class ServerSentEvent extends Event {
     this.#text = encodeEvent({ ...init, type, data: this.data });
     this.id = init.id === undefined ? undefined : String(init.id);
     this.retry = init.retry;
-    this.#given = data;
-    this.#init = init;
+    made.set(this, { data, init });
   }
 
   /** The event as it is written, with the blank line that ends it. */
   override toString(): string {
     return this.#text;
   }
+}
+
+/** What an event was made from, and its frame once it has one. */
+const made = new WeakMap<
+  ServerSentEvent,
+  { readonly data: unknown; readonly init: ServerSentEventInit; frame?: Frame }
+>();
+
+/** The frame of an event, encoded once; under a contract, of what its schema makes of the data. */
+export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
+  const from = made.get(event) as NonNullable<ReturnType<(typeof made)["get"]>>;
+  if (events !== undefined) return encodeFrame(event.type, from.data, from.init, undefined, events);
+  from.frame ??= Frame.of(event.toString());
+  return from.frame;
 }
 
 /**

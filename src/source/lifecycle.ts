@@ -1,3 +1,4 @@
+// What happens to a source itself: open, close, error, overflow, drain. Heard on the server, never written.
 import type { ServerSentEvent } from "./event.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { ServerSentEvent } from "./event.ts";
  */
 export type CloseReason = "closed" | "disconnected" | "overflow" | "stalled" | "unread" | "shutdown" | (string & {});
 
-/** Heard once by the listeners of a source, whatever ended it. */
+/** Fired once on a source, whatever closed it. */
 export class SourceCloseEvent extends Event {
   readonly reason: CloseReason;
 
@@ -17,7 +18,7 @@ export class SourceCloseEvent extends Event {
   }
 }
 
-/** Something failed in the background of a source, such as the producer of a `pipe`. A client that left is no error. */
+/** Something failed in the background of a source, such as the producer of a `pipe`. A disconnect is not an error. */
 export class SourceErrorEvent extends Event {
   readonly error: unknown;
 
@@ -29,9 +30,9 @@ export class SourceErrorEvent extends Event {
 
 /** The client reads too slowly: the next frame would exceed `maxBufferedBytes`. */
 export class SourceOverflowEvent extends Event {
-  /** Bytes that wait for the client, without the frame that did not fit. */
+  /** Bytes waiting for the client, without the frame that did not fit. */
   readonly bufferedAmount: number;
-  /** Events that were dropped on this source so far. */
+  /** Events dropped on this source so far. */
   readonly dropped: number;
 
   constructor(bufferedAmount: number, dropped: number) {
@@ -41,7 +42,7 @@ export class SourceOverflowEvent extends Event {
   }
 }
 
-/** The events of a source's own life. They are heard by listeners on the server and never written. */
+/** The lifecycle events of a source. Listeners on the server receive them; they are never written. */
 export interface SourceEventMap {
   open: Event;
   close: SourceCloseEvent;
@@ -53,58 +54,54 @@ export interface SourceEventMap {
 /** As in the DOM standard, for programs without its types. */
 export type ListenerOptions = boolean | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal };
 
+/** A listener for one lifecycle event or one wire event. */
+export type SourceListener<This, E> = ((this: This, event: E) => void) | { handleEvent(event: E): void } | null;
+
 const lifecycleEvents: ReadonlySet<string> = new Set(["open", "close", "error", "overflow", "drain"]);
 
-/** A wire event of such a type is written but not heard locally: the two are never mixed up. */
+/** A wire event with such a type is written but not dispatched locally, so that the two are never confused. */
 export function isLifecycleEvent(type: string): type is keyof SourceEventMap {
   return lifecycleEvents.has(type);
 }
 
-/** Has a life event heard. It is made only where somebody listens. */
-export let emit: (target: LifecycleTarget, type: keyof SourceEventMap, make: () => Event) => void;
-
-/** Keeps what happens while the target is made, when nobody can listen yet, for the first who does; `null` when it is over. */
-export let holdForFirstListener: (target: LifecycleTarget, happened: HeldEvent | null) => void;
-
-interface HeldEvent {
-  readonly type: keyof SourceEventMap;
-  make(): Event;
-}
-
-/** An `EventTarget` that knows to which types anybody listens. */
-export class LifecycleTarget extends EventTarget {
+/** Dispatches lifecycle events on a target, creating an event only if there is a listener for its type. */
+export class LifecycleEvents {
+  #target: EventTarget | null = null;
   #listenedTypes: Set<string> | null = null;
   #held: HeldEvent | null = null;
 
-  static {
-    emit = (target, type, make) => {
-      // Not through the method of a class above, which may write what it is given.
-      if (target.#listenedTypes?.has(type)) EventTarget.prototype.dispatchEvent.call(target, make());
-    };
-    holdForFirstListener = (target, happened) => {
-      target.#held = happened;
-    };
+  /** The target that listeners are added to. There is none until the application holds a handle. */
+  protected setTarget(target: EventTarget): void {
+    this.#target = target;
   }
 
-  override addEventListener<K extends keyof SourceEventMap>(
-    type: K,
-    listener: ((this: this, event: SourceEventMap[K]) => void) | { handleEvent(event: SourceEventMap[K]): void } | null,
-    options?: ListenerOptions,
-  ): void;
-  override addEventListener(
-    type: string,
-    listener: ((this: this, event: ServerSentEvent) => void) | { handleEvent(event: ServerSentEvent): void } | null,
-    options?: ListenerOptions,
-  ): void;
-  override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
-    super.addEventListener(type, listener as (event: Event) => void, options);
+  /** Records that a listener for `type` was added. The first one receives an event that fired before it. */
+  listensTo(type: string): void {
     this.#listenedTypes ??= new Set();
     if (this.#listenedTypes.has(type)) return;
     this.#listenedTypes.add(type);
     if (type === this.#held?.type) queueMicrotask(() => this.#fireHeld());
   }
 
+  fire(type: keyof SourceEventMap, make: () => Event): void {
+    // Not through a method of the handle, which may write what it is given.
+    if (this.#listenedTypes?.has(type)) EventTarget.prototype.dispatchEvent.call(this.#target, make());
+  }
+
+  /** Holds an event that fired during construction until the first listener is added; `null` discards it. */
+  protected hold(held: HeldEvent | null): void {
+    this.#held = held;
+  }
+
   #fireHeld(): void {
-    if (this.#held !== null) emit(this, this.#held.type, this.#held.make);
+    if (this.#held !== null) this.fire(this.#held.type, this.#held.make);
   }
 }
+
+export interface HeldEvent {
+  readonly type: keyof SourceEventMap;
+  make(): Event;
+}
+
+/** The listener type of a wire event. */
+export type WireEventListener<This> = SourceListener<This, ServerSentEvent>;

@@ -1,31 +1,40 @@
-import { now } from "../base/clock.ts";
+// The application's handle on one open stream.
 import { SourcecastTypeError } from "../base/errors.ts";
-import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
-import { earlyResponse, streamHeaders } from "../http/early-response.ts";
 import type { HeaderOverrides } from "../http/headers.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "../http/request.ts";
-import { Exchange } from "../sinks/exchange.ts";
-import { unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
-import { highWaterMark, type Sink } from "../sinks/sink.ts";
+import type { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
 import { assertNotReserved, encodeComment } from "../wire/encode.ts";
 import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
 import { Frame } from "../wire/frame.ts";
-import { preambleFrame } from "../wire/preamble.ts";
 import { type EventOptions, encodeFrame, frameOf, ServerSentEvent } from "./event.ts";
-import { friend, Line, type StreamObserver } from "./friend.ts";
 import {
   type CloseReason,
-  emit,
-  holdForFirstListener,
   isLifecycleEvent,
-  LifecycleTarget,
-  SourceCloseEvent,
+  type ListenerOptions,
   SourceErrorEvent,
+  type SourceEventMap,
+  type SourceListener,
+  type WireEventListener,
 } from "./lifecycle.ts";
-import { type ResolvedOptions, resolveOptions, type SourceArgument } from "./options.ts";
-import { OverflowPolicy } from "./overflow.ts";
+import { resolveOptions, type SourceArgument } from "./options.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "./pipe.ts";
+import { Stream } from "./stream.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: a source of any contract
+export type AnySource = EventSource<any>;
+
+let readStream: (source: AnySource) => Stream;
+
+/** The engine of a source: for the library, out of reach for applications. */
+export function streamOf(source: AnySource): Stream {
+  return readStream(source);
+}
+
+/** A handle on a stream that is already open. */
+export function sourceOf(stream: Stream): EventSource {
+  return new EventSource(stream as never);
+}
 
 /**
  * The server's end of one event stream: what is dispatched here, a browser's `EventSource` hears.
@@ -45,7 +54,7 @@ import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe
  * ```
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
-export class EventSource<E extends EventMap = false> extends LifecycleTarget implements Closable, AsyncDisposable {
+export class EventSource<E extends EventMap = false> extends EventTarget implements AsyncDisposable {
   static readonly CONNECTING = 0;
   static readonly OPEN = 1;
   static readonly CLOSED = 2;
@@ -53,43 +62,10 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
   /** When it was made, in milliseconds of Unix time. */
   readonly createdAt: number = Date.now();
 
-  readonly #request: RequestLike;
-  readonly #sink: Sink;
-  readonly #options: ResolvedOptions;
-  readonly #line: Line;
-  #closeReason: CloseReason | null = null;
-  #ended: Promise<void> | undefined;
-  #controller: AbortController | undefined;
-  #followers: StreamObserver[] | null = null;
-  #backlog: OverflowPolicy | null = null;
-  #waiting: (() => void)[] | null = null;
-  #responded = false;
+  readonly #stream: Stream;
 
   static {
-    friend.deliver = (source, frame) => source.#deliver(frame);
-    friend.write = (source, frame) => {
-      if (source.#closeReason === null) source.#sink.write(frame);
-    };
-    friend.isFull = (source) => source.#sink.full;
-    friend.follow = (source, follower) => {
-      source.#followers ??= [];
-      source.#followers.push(follower);
-    };
-    friend.unfollow = (source, follower) => {
-      const index = source.#followers?.indexOf(follower) ?? -1;
-      if (index !== -1) source.#followers?.splice(index, 1);
-    };
-    friend.heartbeat = (source) => {
-      for (const follower of source.#followers ?? []) {
-        const frame = follower.onIdle?.(source) ?? null;
-        if (frame !== null) return frame;
-      }
-      return null;
-    };
-    friend.render = (source) => source.#options.render;
-    friend.contract = (source) => source.#options.events;
-    friend.gone = (source) => source.#gone();
-    friend.drained = (source) => source.#drained();
+    readStream = (source) => source.#stream;
   }
 
   /**
@@ -99,13 +75,8 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
    */
   constructor(request: RequestLike | Exchange, options?: SourceArgument<E>) {
     super();
-    const isConnection = request instanceof Exchange;
-    if (!isConnection) assertRequest(request);
-    this.#options = (isConnection ? request.options : undefined) ?? resolveOptions(options);
-    this.#request = isConnection ? request.request : request;
-    this.#sink = isConnection ? request.sink : new WebSink(request.signal);
-    this.#line = new Line(this, this.#sink, this.#options.keepAlive);
-    this.#open();
+    this.#stream = openStream(request, options);
+    this.#stream.handle = this;
   }
 
   get CONNECTING(): 0 {
@@ -122,47 +93,54 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
 
   /** The address that was asked for. */
   get url(): string {
-    return this.#request.url;
+    return this.#stream.request.url;
   }
 
   /** True when the request carried cookies or authorization. */
   get withCredentials(): boolean {
-    const { headers } = this.#request;
+    const { headers } = this.#stream.request;
     return headers.get("cookie") !== null || headers.get("authorization") !== null;
   }
 
   /** Id of the last event that the client got before: from its header, or the query parameter `lastEventId`; else `""`. */
   get lastEventId(): string {
-    return readLastEventId(this.#request);
+    return readLastEventId(this.#stream.request);
   }
 
   /** `OPEN` (1), then `CLOSED` (2). */
   get readyState(): 1 | 2 {
-    return this.#closeReason === null ? EventSource.OPEN : EventSource.CLOSED;
+    return this.closeReason === null ? EventSource.OPEN : EventSource.CLOSED;
   }
 
   /** Why it is closed, or `null` while it is open. */
   get closeReason(): CloseReason | null {
-    return this.#closeReason;
+    return this.#stream.closeReason;
   }
 
   /** Bytes that were dispatched and that neither the operating system nor the reader of the body has taken. */
   get bufferedAmount(): number {
-    return this.#sink.bufferedAmount;
+    return this.#stream.sink.bufferedAmount;
   }
 
   /** Events that were left out because the client read too slowly (`onOverflow: "drop"`). */
   get dropped(): number {
-    return this.#backlog?.dropped ?? 0;
+    return this.#stream.dropped;
   }
 
   /** Aborted when the source closes, with a `SourceCloseEvent`'s reason as its own. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#closeReason !== null) this.#controller.abort(this.#closeReason);
-    }
-    return this.#controller.signal;
+    return this.#stream.signal;
+  }
+
+  override addEventListener<K extends keyof SourceEventMap>(
+    type: K,
+    listener: SourceListener<this, SourceEventMap[K]>,
+    options?: ListenerOptions,
+  ): void;
+  override addEventListener(type: string, listener: WireEventListener<this>, options?: ListenerOptions): void;
+  override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
+    super.addEventListener(type, listener as (event: Event) => void, options);
+    this.#stream.listensTo(type);
   }
 
   /**
@@ -174,8 +152,10 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, EventOptions>): boolean;
   dispatch(type: string, data?: unknown, options?: EventOptions): boolean {
-    if (this.#closeReason !== null) return false;
-    return this.#deliver(encodeFrame(type, data, options, this.#options.render, this.#options.events));
+    const stream = this.#stream;
+    if (stream.closeReason !== null) return false;
+    const { render, events } = stream.options;
+    return stream.deliver(encodeFrame(type, data, options, render, events));
   }
 
   /** Sends data under the type that clients hear as `message`. */
@@ -186,8 +166,8 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
 
   /** Sends a comment: clients ignore it, people who debug see it. */
   dispatchComment(comment = ""): boolean {
-    if (this.#closeReason !== null) return false;
-    return this.#deliver(Frame.of(encodeComment(comment)));
+    if (this.#stream.closeReason !== null) return false;
+    return this.#stream.deliver(Frame.of(encodeComment(comment)));
   }
 
   /**
@@ -199,12 +179,12 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
   override dispatchEvent(event: Event): boolean {
     if (!(event instanceof ServerSentEvent)) return super.dispatchEvent(event);
     assertNotReserved(event.type);
-    if (this.#closeReason !== null) return false;
-    const frame = frameOf(event, this.#options.events);
+    if (this.#stream.closeReason !== null) return false;
+    const frame = frameOf(event, this.#stream.options.events);
     const isCancelled = !isLifecycleEvent(event.type) && !super.dispatchEvent(event);
     // Workers say so of an event that cannot be cancelled, too.
     if (isCancelled && event.cancelable) return false;
-    return this.#deliver(frame);
+    return this.#stream.deliver(frame);
   }
 
   /**
@@ -223,18 +203,17 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
    * ```
    */
   async pipe<T>(pieces: Pipeable<T>, options?: PipeOptions<T, EventType<E>>): Promise<PipeResult> {
-    const source = this;
+    const stream = this.#stream;
     const target: PipeTarget = {
-      // A pipe waits for its reader by itself, so what it sends does not overflow.
-      dispatch: (type, data) => this.#send(type, data),
-      ready: () => this.ready(),
-      signal: this.signal,
+      dispatch: (type, data) => this.#dispatchPaced(type, data),
+      ready: () => stream.ready(),
+      signal: stream.signal,
       get closeReason() {
-        return source.closeReason;
+        return stream.closeReason;
       },
     };
     const result = await pipe(pieces, target, options);
-    if (result.ended === "failed") emit(this, "error", () => new SourceErrorEvent(result.error));
+    if (result.ended === "failed") stream.fire("error", () => new SourceErrorEvent(result.error));
     return result;
   }
 
@@ -244,20 +223,12 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
    * @param init Headers over those of the source's options, or another status.
    */
   response(init: { headers?: HeaderOverrides; status?: number; statusText?: string } = {}): Response {
-    if (!(this.#sink instanceof WebSink)) {
-      throw new SourcecastTypeError(
-        "ERR_SSE_RESPONSE_USED",
-        "This source writes to a response of node:http already; response() belongs to a source made from a web Request",
-      );
-    }
-    if (this.#responded) {
-      throw new SourcecastTypeError(
-        "ERR_SSE_RESPONSE_USED",
-        "The method response() was called twice; make one EventSource for each request",
-      );
-    }
-    this.#responded = true;
-    return this.#sink.response(streamHeaders(this.#request, this.#options), init);
+    const { sink } = this.#stream;
+    if (sink instanceof WebSink) return sink.response(init);
+    throw new SourcecastTypeError(
+      "ERR_SSE_RESPONSE_USED",
+      "This source writes to a response of node:http; response() belongs to a source made from a web Request",
+    );
   }
 
   /**
@@ -266,106 +237,37 @@ export class EventSource<E extends EventMap = false> extends LifecycleTarget imp
    * @returns A promise that never rejects, resolved when the end has left or cannot.
    */
   close(reason: CloseReason = "closed"): Promise<void> {
-    if (this.#closeReason === null) {
-      this.#backlog?.declareDropped();
-      this.#close(reason, () => this.#sink.end());
-    }
-    return this.#ended as Promise<void>;
+    return this.#stream.close(reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** Resolves when the client takes more; at once (`undefined`) when it does now. */
+  /** Resolves when the client takes more; `undefined` when it does now. */
   ready(): Promise<void> | undefined {
-    if (this.#closeReason !== null || !this.#sink.full) return undefined;
-    return new Promise((resolve) => {
-      this.#waiting ??= [];
-      this.#waiting.push(resolve);
-    });
+    return this.#stream.ready();
   }
 
-  #gone(): void {
-    this.#close("disconnected", () => {
-      this.#sink.abort();
-      return Promise.resolve();
-    });
-  }
-
-  #drained(): void {
-    this.#backlog?.onDrain();
-    this.#wake();
-    for (const follower of this.#followers ?? []) follower.onDrain?.(this);
-    emit(this, "drain", () => new Event("drain"));
-  }
-
-  #deliver(frame: Frame): boolean {
-    if (this.#closeReason !== null) return false;
-    const mayNotFit = this.#sink.full || this.#backlog !== null || this.#options.maxBufferedBytes < highWaterMark;
-    if (mayNotFit && !this.#makeRoom(frame)) return false;
-    this.#sink.write(frame);
+  /** For a producer that waits for its reader: its events do not overflow. */
+  #dispatchPaced(type: string, data: unknown): boolean {
+    const stream = this.#stream;
+    if (stream.closeReason !== null) return false;
+    const frame = encodeFrame(type, data, undefined, stream.options.render, stream.options.events);
+    stream.declareDropped();
+    stream.write(frame);
     return true;
-  }
-
-  /** Sends an event whatever waits already. */
-  #send(type: string, data: unknown): boolean {
-    if (this.#closeReason !== null) return false;
-    const frame = encodeFrame(type, data, undefined, this.#options.render, this.#options.events);
-    this.#backlog?.declareDropped();
-    this.#sink.write(frame);
-    return true;
-  }
-
-  #open(): void {
-    const refusal = earlyResponse(this.#request, this.#options);
-    if (refusal !== null || this.#sink.gone) {
-      const reason = this.#sink.gone || refusal === null ? "disconnected" : refusal.reason;
-      this.#closeReason = reason;
-      this.#ended = Promise.resolve();
-      holdForFirstListener(this, { type: "close", make: () => new SourceCloseEvent(reason) });
-      if (refusal === null) this.#sink.abort();
-      else this.#sink.refuse(refusal);
-      return;
-    }
-    holdForFirstListener(this, opened);
-    this.#sink.lastSent = now();
-    this.#sink.start(this.#line, preambleFrame(this.#options.retry(), this.#options.keepAlive), (preset) =>
-      streamHeaders(this.#request, this.#options, preset),
-    );
-    watchIdle(this.#line);
-    if (this.#options.closeOnSignal) closeOnSignal(this);
-  }
-
-  #close(reason: CloseReason, release: () => Promise<void>): void {
-    if (this.#closeReason !== null) return;
-    this.#closeReason = reason;
-    holdForFirstListener(this, null);
-    unwatchIdle(this.#line);
-    cancelCloseOnSignal(this, reason === "disconnected");
-    const followers = this.#followers;
-    this.#followers = null;
-    for (const follower of followers ?? []) follower.onClose(this, reason);
-    this.#ended = release();
-    this.#controller?.abort(reason);
-    this.#wake();
-    emit(this, "close", () => new SourceCloseEvent(reason));
-  }
-
-  #makeRoom(frame: Frame): boolean {
-    this.#backlog ??= new OverflowPolicy(this.#sink, this.#options, (event) =>
-      emit(this, event.type as "error", () => event),
-    );
-    const decision = this.#backlog.admit(frame);
-    if (decision === "close") this.close("overflow");
-    return decision === "keep" && this.#closeReason === null;
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    for (const resolve of waiting ?? []) resolve();
   }
 }
 
-const opened = { type: "open", make: () => new Event("open") } as const;
+function openStream<E extends EventMap>(request: RequestLike | Exchange | Stream, options?: SourceArgument<E>): Stream {
+  if (request instanceof Stream) return request;
+  if (isExchange(request)) return new Stream(request, resolveOptions(options));
+  assertRequest(request);
+  const resolved = resolveOptions(options);
+  return new Stream({ request, sink: new WebSink(request.signal) }, resolved);
+}
+
+function isExchange(request: RequestLike | Exchange): request is Exchange {
+  return typeof request === "object" && request !== null && "sink" in request;
+}

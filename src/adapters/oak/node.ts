@@ -1,5 +1,5 @@
 import { unrefTimeout } from "../../base/clock.ts";
-import type { SinkOwner } from "../../sinks/sink.ts";
+import type { HeaderSource, SinkOwner } from "../../sinks/sink.ts";
 import { WebSink } from "../../sinks/web.ts";
 import type { EventSource } from "../../source/source.ts";
 import { Frame } from "../../wire/frame.ts";
@@ -29,8 +29,8 @@ export function sendOnNode({ originalRequest }: OakRequest, response: Response, 
 export class ProbingSink extends WebSink {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  override start(owner: SinkOwner, opening: Frame): void {
-    super.start(owner, opening);
+  override start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
+    super.start(owner, opening, headers);
     this.#beat();
   }
 

@@ -1,10 +1,10 @@
-import { type EarlyResponse, earlyResponse, giveUp, retryLater, streamHeaders } from "../../http/early-response.ts";
+import { type EarlyResponse, earlyResponse, giveUp, retryLater } from "../../http/early-response.ts";
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { ChannelSelection, Log } from "../../log/log.ts";
-import { Exchange } from "../../sinks/exchange.ts";
+import type { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
-import { EventSource } from "../../source/source.ts";
+import { Stream } from "../../source/stream.ts";
 import { parseCursor } from "../../wire/cursor.ts";
 import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
@@ -24,7 +24,7 @@ export interface AdmissionContext
 
 /** A request that has got its stream. */
 export interface Admitted {
-  readonly source: EventSource;
+  readonly stream: Stream;
   readonly request: RequestLike;
   readonly selection: ChannelSelection;
   readonly options: SubscribeOptions;
@@ -73,13 +73,10 @@ export class Admission {
    *
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
-  async open(
-    { request, sink }: Exchange,
-    selection: ChannelSelection,
-    options: SubscribeOptions,
-  ): Promise<EventSource | null> {
+  async open(exchange: Exchange, selection: ChannelSelection, options: SubscribeOptions): Promise<Stream | null> {
     const { authorize, onError, subscribe } = this.#context;
-    const sourceOptions = this.#optionsFor(request, options);
+    const { request, sink } = exchange;
+    const sourceOptions = this.#optionsFor(options);
     const permissions = new Permissions(authorize, request, onError);
     const candidate = { request, sink, selection, options, permissions, sourceOptions, revoked: false };
     const place = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(candidate);
@@ -93,10 +90,10 @@ export class Admission {
       // What was asked may have taken its time, and not know yet what has happened meanwhile.
       const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal;
       if (answer !== null) sink.refuse(answer);
-      const source = answer === null ? new EventSource(new Exchange(request, sink, sourceOptions)) : null;
-      if (source === null || source.closeReason !== null) place();
-      else subscribe({ source, request, selection, options, permissions, leave: place });
-      return source;
+      const stream = answer === null ? new Stream(exchange, sourceOptions) : null;
+      if (stream === null || stream.closeReason !== null) place();
+      else subscribe({ stream, request, selection, options, permissions, leave: place });
+      return stream;
     } catch (error) {
       place();
       throw error;
@@ -146,13 +143,10 @@ export class Admission {
     return revoked ? retryLater(request, sourceOptions, "revoked") : null;
   }
 
-  #optionsFor(request: RequestLike, options: SubscribeOptions): ResolvedOptions {
+  #optionsFor(options: SubscribeOptions): ResolvedOptions {
     const { sourceOptions } = this.#context;
     const { headers, cors, rejectOverload = false } = options;
     if (headers === undefined && cors === undefined && !rejectOverload) return sourceOptions;
-    const changed = { ...sourceOptions, headers, cors, rejectOverload };
-    // What cannot be sent is refused before anybody is connected.
-    streamHeaders(request, changed);
-    return changed;
+    return { ...sourceOptions, headers, cors, rejectOverload };
   }
 }

@@ -1,5 +1,5 @@
 import type { ChannelSelection } from "../../log/log.ts";
-import type { EventSource } from "../../source/source.ts";
+import type { Stream } from "../../source/stream.ts";
 import type { Cursor } from "../../wire/cursor.ts";
 import { ChannelIndex } from "./channel-index.ts";
 import type { Discontinuity, FeedObserver } from "./feed.ts";
@@ -7,7 +7,7 @@ import type { FrameRing, RingEntry } from "./frame-ring.ts";
 
 /** One of the audience, as it is seen from where entries come in. */
 export interface Subscriber {
-  readonly source: EventSource;
+  readonly stream: Stream;
   readonly selection: ChannelSelection;
   /** Whose connection it is. */
   readonly key: string | undefined;
@@ -66,10 +66,10 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   verifyCursor(subscriber: S, position: Cursor): void {
     const ring = this.#ring;
     this.#unverified.delete(subscriber);
-    if (position.witness === 0 || subscriber.source.closeReason !== null) return;
+    if (position.witness === 0 || subscriber.stream.closeReason !== null) return;
     if (position.epoch !== ring.epoch || position.offset > ring.top) this.#unverified.set(subscriber, position);
     else if ((ring.witnessAt(position.offset) ?? position.witness) !== position.witness) {
-      subscriber.source.close("reset");
+      subscriber.stream.close("reset");
     }
   }
 
@@ -85,7 +85,7 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
       else if (how === "epoch") subscriber.restart();
       // As of a log whose machine was replaced by a copy that lagged. Who is connected may have what was lost: their clients
       // come back, and their cursors tell.
-      else subscriber.source.close("reset");
+      else subscriber.stream.close("reset");
     }
   }
 
@@ -93,7 +93,7 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
     for (const [subscriber, expected] of this.#unverified) {
       if (expected.epoch !== this.#ring.epoch || offset < expected.offset) continue;
       this.#unverified.delete(subscriber);
-      if (offset === expected.offset && witness !== expected.witness) subscriber.source.close("reset");
+      if (offset === expected.offset && witness !== expected.witness) subscriber.stream.close("reset");
     }
   }
 }

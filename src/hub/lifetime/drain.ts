@@ -14,18 +14,20 @@ export async function drainAll(
   const ends = Array.from(subscriptions, async (subscription) => {
     await closedOrAfter(subscription, Math.random() * window);
     subscription.sendControl(Frame.of(encodeEvent({ retry: drawRetry() })));
-    await subscription.source.close("drained");
+    await subscription.stream.close("drained");
   });
   await Promise.all(ends);
 }
 
-/** Resolves after a time, or when the stream has ended before. */
-function closedOrAfter({ source }: Subscription, time: number): Promise<void> {
+/** Resolves after a time, or when the stream has closed before. */
+function closedOrAfter({ stream }: Subscription, time: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, time);
-    source.addEventListener("close", () => {
-      clearTimeout(timer);
-      resolve();
+    stream.observe({
+      onClose() {
+        clearTimeout(timer);
+        resolve();
+      },
     });
   });
 }

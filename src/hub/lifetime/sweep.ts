@@ -1,7 +1,6 @@
 import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import { isWorkers } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
-import { friend } from "../../source/friend.ts";
 import { controlFrame } from "../../wire/control.ts";
 import type { Subscribers } from "../feed/subscribers.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
@@ -65,14 +64,13 @@ export class Sweep {
   }
 
   #checkStalled(subscription: Subscription, time: number): void {
-    if (time - subscription.lastProgress < this.#context.limits.stallTimeout || !friend.isFull(subscription.source))
-      return;
+    if (time - subscription.lastProgress < this.#context.limits.stallTimeout || !subscription.stream.full) return;
     this.#context.counters.stalled++;
-    subscription.source.close("stalled");
+    subscription.stream.close("stalled");
   }
 
   #checkAge(subscription: Subscription, time: number): void {
-    if (time >= subscription.expires) subscription.source.close("expired");
+    if (time >= subscription.expires) subscription.stream.close("expired");
     else if (time - subscription.lastAsked >= this.#context.reauthorize) this.#reauthorize(subscription, time);
   }
 
@@ -81,7 +79,7 @@ export class Sweep {
     const allowed = await subscription.permissions.reauthorize(subscription.options.channels);
     if (allowed === false) endStream(subscription, "revoked");
     // Nobody could say: it does not go on, and may come again.
-    if (allowed === null) subscription.source.close("error");
+    if (allowed === null) subscription.stream.close("error");
   }
 }
 
@@ -93,5 +91,5 @@ const sharedByRequests =
 export function endStream(subscription: Subscription, reason: string): void {
   if (subscription.closed) return;
   subscription.sendControl(controlFrame("sse:end", { reason }));
-  subscription.source.close(reason);
+  subscription.stream.close(reason);
 }

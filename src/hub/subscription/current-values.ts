@@ -12,7 +12,7 @@ export async function latestValues(subscription: Subscription, after: number, up
   const frames: Frame[] = [];
   for (const entry of await context.feed.log.latestByKey(selection)) {
     if (entry.offset <= after || entry.offset > upTo) continue;
-    if (!(await permissions.check(entry.channel))) subscription.source.close("error");
+    if (!(await permissions.check(entry.channel))) subscription.stream.close("error");
     if (subscription.closed) return [];
     if (permissions.cached(entry.channel) === true && subscription.wants(entry)) frames.push(stateFrameOfEntry(entry));
   }
@@ -32,7 +32,7 @@ export async function endMarkers(
   const last = subscription.allEnded ? unheard.at(-1) : undefined;
   // In another log than this position's, to which the tail has not come, the end has another cursor.
   if (last !== undefined && (await subscription.context.feed.log.head()).epoch !== epoch) {
-    subscription.source.close("reset");
+    subscription.stream.close("reset");
   }
   return unheard.map((end) => (end === last ? frameOfEntry(epoch, end) : stateFrameOfEntry(end)));
 }
@@ -40,7 +40,7 @@ export async function endMarkers(
 /** Sends frames no faster than the client reads. */
 export async function sendPaced(subscription: Subscription, frames: readonly Frame[]): Promise<void> {
   for (const frame of frames) {
-    await subscription.source.ready();
+    await subscription.stream.ready();
     subscription.sendControl(frame);
   }
 }

@@ -1,5 +1,5 @@
+import { readLastEventId } from "../../http/request.ts";
 import { type LogEntry, selects } from "../../log/log.ts";
-import { friend } from "../../source/friend.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { start } from "./start.ts";
@@ -43,8 +43,8 @@ export class Pump implements CatchUp {
   }
 
   #canGoOn(): boolean {
-    const { live, closed, source, epoch, context } = this.#subscription;
-    if (live || closed || friend.isFull(source)) return false;
+    const { live, closed, stream, epoch, context } = this.#subscription;
+    if (live || closed || stream.full) return false;
     // A position in a log that the tail has not come to yet waits for the tail.
     return !this.#begun || epoch === context.feed.ring.epoch || context.feed.isPastEpoch(epoch);
   }
@@ -55,7 +55,7 @@ export class Pump implements CatchUp {
     const { ring } = subscription.context.feed;
     if (!this.#begun) {
       this.#begun = true;
-      return start(subscription, subscription.source.lastEventId);
+      return start(subscription, readLastEventId(subscription.request));
     }
     if (subscription.epoch !== ring.epoch) return this.#reset();
     return subscription.position < ring.floor ? this.#readLog() : this.#readRing();
@@ -88,13 +88,13 @@ export class Pump implements CatchUp {
     const page = await feed.log.read(subscription.position, pageEntries, subscription.selection);
     // What the log has written over a lost tail does not follow on what the tail has brought so far.
     const present = await feed.log.witness(top);
-    if (present !== undefined && witness !== 0 && present !== witness) subscription.source.close("reset");
+    if (present !== undefined && witness !== 0 && present !== witness) subscription.stream.close("reset");
     // In another log than that of the ring there is no head to get to: the next step finds out.
     if (subscription.closed || subscription.epoch !== feed.ring.epoch) return;
     if (page.epoch !== subscription.epoch) return this.#reset();
     if (page.trimmed > subscription.position) return this.#gap(page.trimmed, "trimmed");
     // The ring has what the log has lost: asked again, it would say the same.
-    if (page.through <= subscription.position) return void subscription.source.close("reset");
+    if (page.through <= subscription.position) return void subscription.stream.close("reset");
     for (const entry of page.entries) {
       // What the tail has not come to it brings itself.
       if (entry.offset > feed.ring.top) break;
@@ -114,7 +114,7 @@ export class Pump implements CatchUp {
   /** Sends an entry that the client missed, if it is one for this client; or says what is in the way. */
   #trySend(entry: LogEntry, frame?: RingEntry["frame"]): Blocker | null {
     const subscription = this.#subscription;
-    if (subscription.closed || friend.isFull(subscription.source)) return "full";
+    if (subscription.closed || subscription.stream.full) return "full";
     const allowed = subscription.permissions.cached(entry.channel);
     if (allowed === undefined) return "unknown";
     if (!allowed) return null;
@@ -134,8 +134,8 @@ export class Pump implements CatchUp {
 
   /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */
   async #checkPermission(channel: string): Promise<void> {
-    const { permissions, source } = this.#subscription;
-    if (!(await permissions.check(channel))) source.close("error");
+    const { permissions, stream } = this.#subscription;
+    if (!(await permissions.check(channel))) stream.close("error");
   }
 
   #gap(to: number, reason: string, witness = 0): Promise<void> {

@@ -1,8 +1,7 @@
 import { now } from "../../base/clock.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { ChannelSelection, LogEntry } from "../../log/log.ts";
-import { friend, type StreamObserver } from "../../source/friend.ts";
-import type { EventSource } from "../../source/source.ts";
+import type { Stream, StreamObserver } from "../../source/stream.ts";
 import type { Cursor } from "../../wire/cursor.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { Admitted } from "../admission/admission.ts";
@@ -34,7 +33,7 @@ export interface CatchUp {
  * what comes; behind, it has a position from which a {@link Pump} brings it to the head.
  */
 export class Subscription implements Subscriber, StreamObserver, Newcomer {
-  readonly source: EventSource;
+  readonly stream: Stream;
   readonly request: RequestLike;
   readonly selection: ChannelSelection;
   readonly options: SubscribeOptions;
@@ -59,8 +58,8 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
   #catchUp: CatchUp | null = null;
   readonly #ended = new Set<string>();
 
-  constructor({ source, request, selection, options, permissions }: Admitted, context: SubscriptionContext) {
-    this.source = source;
+  constructor({ stream, request, selection, options, permissions }: Admitted, context: SubscriptionContext) {
+    this.stream = stream;
     this.request = request;
     this.selection = selection;
     this.options = options;
@@ -73,7 +72,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
   }
 
   get closed(): boolean {
-    return this.source.closeReason !== null;
+    return this.stream.closeReason !== null;
   }
 
   /** True when all its channels have ended. Of a prefix that is never known. */
@@ -88,14 +87,14 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     this.#catchUp = catchUp;
     this.position = feed.ring.top;
     audience.join(this);
-    friend.follow(this.source, this);
+    this.stream.observe(this);
     catchUp.run();
   }
 
   deliver({ entry, frame }: RingEntry): void {
     if (!this.live || entry.offset <= this.position) return;
     const allowed = this.permissions.cached(entry.channel);
-    if (allowed === undefined || friend.isFull(this.source)) {
+    if (allowed === undefined || this.stream.full) {
       this.fallBehind(entry.offset - 1);
       return;
     }
@@ -112,7 +111,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     const { feed } = this.context;
     const waits = this.epoch !== "" && this.epoch !== feed.ring.epoch && !feed.isPastEpoch(this.epoch);
     // The tail may have left out what it waits for, an epoch in which nothing was. Its client comes back and finds out.
-    if (waits) this.source.close("reset");
+    if (waits) this.stream.close("reset");
     else this.#lag(this.position);
   }
 
@@ -131,7 +130,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
 
   /** Sends an entry. Its frame is made here where there is none yet: of what is not sent none is needed. */
   sendEntry(entry: LogEntry, frame: Frame = frameOfEntry(this.epoch, entry)): void {
-    friend.write(this.source, frame);
+    this.stream.write(frame);
     this.announcedOffset = entry.offset;
     this.context.counters.deliveries++;
     this.context.counters.bytes += frame.byteLength;
@@ -142,7 +141,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
 
   /** Sends a frame that is no entry; `position` is the one that it tells the client, if it does. */
   sendControl(frame: Frame, position?: number): void {
-    friend.write(this.source, frame);
+    this.stream.write(frame);
     if (position !== undefined) this.announcedOffset = position;
   }
 
@@ -166,13 +165,13 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
 
   /** When every channel has ended there is nothing more to come. */
   closeIfEnded(): void {
-    if (this.allEnded) this.source.close("ended");
+    if (this.allEnded) this.stream.close("ended");
   }
 
   /** Ends the stream because something failed. The client comes back with its cursor, and nothing is lost. */
   fail(error: unknown, stage: FailureStage): void {
     this.context.onError(error, { stage });
-    this.source.close("error");
+    this.stream.close("error");
   }
 
   onDrain(): void {

@@ -1,8 +1,7 @@
 import "./clock.ts";
-import { createHub, type Hub, openSubscription } from "../../../src/hub/hub.ts";
+import { createHub, type Hub } from "../../../src/hub/hub.ts";
 import type { Snapshot, SubscribeOptions } from "../../../src/hub/options.ts";
 import type { PublishedEvent } from "../../../src/hub/publish.ts";
-import { Exchange } from "../../../src/sinks/exchange.ts";
 import { Client } from "./client.ts";
 import { clock } from "./clock.ts";
 import { isLeftOut } from "./dues.ts";
@@ -176,7 +175,7 @@ class World {
     const opened =
       wire instanceof Body
         ? hub.response(request, options).then((response) => wire.open(response))
-        : openSubscription(hub as Hub<never>, new Exchange(request, wire), options);
+        : hub.open({ request, sink: wire }, options);
     // A request that fails has its connection closed.
     const hangUp = (error: unknown): never => {
       if (client.wire === wire) client.disconnect();

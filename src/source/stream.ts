@@ -1,0 +1,238 @@
+// One open stream: the engine that handles, sets, hubs and adapters drive.
+import { now } from "../base/clock.ts";
+import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
+import { earlyResponse, streamHeaders } from "../http/early-response.ts";
+import type { RequestLike } from "../http/request.ts";
+import type { Exchange } from "../sinks/exchange.ts";
+import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
+import { highWaterMark, type Sink, type SinkOwner } from "../sinks/sink.ts";
+import { Frame } from "../wire/frame.ts";
+import { preambleFrame } from "../wire/preamble.ts";
+import { type CloseReason, LifecycleEvents, SourceCloseEvent } from "./lifecycle.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { OverflowPolicy } from "./overflow.ts";
+
+const emptyComment = Frame.of(":\n\n");
+
+/**
+ * One response that is an event stream, from its opening to its end. It knows frames, not events: whoever drives it encodes.
+ * Nothing that the client or the network does makes a method throw.
+ */
+export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Closable {
+  readonly request: RequestLike;
+  readonly sink: Sink;
+  readonly options: ResolvedOptions;
+  /** Why it is closed, or `null` while it is open. */
+  closeReason: CloseReason | null = null;
+  #handle: EventTarget | null = null;
+  #ended: Promise<void> | undefined;
+  #controller: AbortController | undefined;
+  #observers: StreamObserver[] | null = null;
+  #overflow: OverflowPolicy | null = null;
+  #waiting: (() => void)[] | null = null;
+
+  /**
+   * Opens the stream, or responds in its place: see `earlyResponse`. Closed from the start if the client has already left.
+   *
+   * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
+   */
+  constructor({ request, sink }: Exchange, options: ResolvedOptions) {
+    super();
+    this.request = request;
+    this.sink = sink;
+    this.options = options;
+    const early = earlyResponse(request, options);
+    if (early !== null) {
+      this.#closeAtStart(early.reason);
+      sink.refuse(early);
+    } else if (sink.gone) {
+      this.#closeAtStart("disconnected");
+      sink.abort();
+    } else {
+      this.#open();
+    }
+  }
+
+  /** The application's handle, if there is one. */
+  get handle(): EventTarget | null {
+    return this.#handle;
+  }
+
+  set handle(handle: EventTarget) {
+    this.#handle = handle;
+    this.setTarget(handle);
+  }
+
+  /** True while the client takes less than it is sent. */
+  get full(): boolean {
+    return this.sink.full;
+  }
+
+  /** Events left out because the client read too slowly. */
+  get dropped(): number {
+    return this.#overflow?.dropped ?? 0;
+  }
+
+  /** Aborted when the stream closes, with its reason. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.closeReason !== null) this.#controller.abort(this.closeReason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Sends a frame within the limits of the overflow policy. False once closed, or if the frame was dropped. */
+  deliver(frame: Frame): boolean {
+    if (this.closeReason !== null) return false;
+    const mayNotFit = this.sink.full || this.#overflow !== null || this.options.maxBufferedBytes < highWaterMark;
+    if (mayNotFit && !this.#makeRoom(frame)) return false;
+    this.sink.write(frame);
+    return true;
+  }
+
+  /** Sends a frame whatever is waiting: for callers that watch `full` themselves. */
+  write(frame: Frame): void {
+    if (this.closeReason === null) this.sink.write(frame);
+  }
+
+  /** Declares what was dropped: for a caller that is about to `write` past the overflow policy. */
+  declareDropped(): void {
+    this.#overflow?.declareDropped();
+  }
+
+  /** Resolves when the client takes more; `undefined` when it does now. */
+  ready(): Promise<void> | undefined {
+    if (this.closeReason !== null || !this.sink.full) return undefined;
+    return new Promise((resolve) => {
+      this.#waiting ??= [];
+      this.#waiting.push(resolve);
+    });
+  }
+
+  observe(observer: StreamObserver): void {
+    this.#observers ??= [];
+    this.#observers.push(observer);
+  }
+
+  unobserve(observer: StreamObserver): void {
+    const index = this.#observers?.indexOf(observer) ?? -1;
+    if (index !== -1) this.#observers?.splice(index, 1);
+  }
+
+  /** Ends the stream after everything that was written. Resolves, never rejects, when the end has left or cannot. */
+  close(reason: CloseReason): Promise<void> {
+    if (this.closeReason === null) {
+      this.#overflow?.declareDropped();
+      this.#close(reason, () => this.sink.end());
+    }
+    return this.#ended as Promise<void>;
+  }
+
+  // --- SinkOwner ---
+
+  /** The path without the query, which may carry a client's secrets. */
+  get path(): string {
+    return this.request.url.replace(/^[a-z]+:\/\/[^/?#]*|[?#].*$/gs, "");
+  }
+
+  onGone(): void {
+    this.#close("disconnected", () => {
+      this.sink.abort();
+      return Promise.resolve();
+    });
+  }
+
+  onDrain(): void {
+    this.#overflow?.onDrain();
+    this.#wake();
+    for (const observer of this.#observers ?? []) observer.onDrain?.(this);
+    this.fire("drain", () => new Event("drain"));
+  }
+
+  onUnread(): void {
+    this.close("unread");
+  }
+
+  // --- IdleTarget ---
+
+  get idleAfter(): number {
+    return this.options.keepAlive;
+  }
+
+  get lastSent(): number {
+    return this.sink.lastSent;
+  }
+
+  onIdle(time: number): void {
+    // A client that has bytes to read needs no keep-alive.
+    if (this.sink.bufferedAmount === 0) this.sink.write(this.#idleFrame() ?? emptyComment);
+    this.sink.lastSent = time;
+  }
+
+  #open(): void {
+    const { request, sink, options } = this;
+    this.hold(opened);
+    sink.lastSent = now();
+    sink.start(this, preambleFrame(options.retry(), options.keepAlive), (preset) =>
+      streamHeaders(request, options, preset),
+    );
+    watchIdle(this);
+    if (options.closeOnSignal) closeOnSignal(this);
+  }
+
+  #closeAtStart(reason: CloseReason): void {
+    this.closeReason = reason;
+    this.#ended = Promise.resolve();
+    this.hold({ type: "close", make: () => new SourceCloseEvent(reason) });
+  }
+
+  #close(reason: CloseReason, release: () => Promise<void>): void {
+    if (this.closeReason !== null) return;
+    this.closeReason = reason;
+    this.hold(null);
+    unwatchIdle(this);
+    cancelCloseOnSignal(this, reason === "disconnected");
+    const observers = this.#observers;
+    this.#observers = null;
+    for (const observer of observers ?? []) observer.onClose(this, reason);
+    this.#ended = release();
+    this.#controller?.abort(reason);
+    this.#wake();
+    this.fire("close", () => new SourceCloseEvent(reason));
+  }
+
+  #makeRoom(frame: Frame): boolean {
+    this.#overflow ??= new OverflowPolicy(this.sink, this.options, (event) =>
+      this.fire(event.type as "overflow" | "error", () => event),
+    );
+    const decision = this.#overflow.admit(frame);
+    if (decision === "close") this.close("overflow");
+    return decision === "keep" && this.closeReason === null;
+  }
+
+  #idleFrame(): Frame | null {
+    for (const observer of this.#observers ?? []) {
+      const frame = observer.onIdle?.(this) ?? null;
+      if (frame !== null) return frame;
+    }
+    return null;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    for (const resolve of waiting ?? []) resolve();
+  }
+}
+
+const opened = { type: "open", make: () => new Event("open") } as const;
+
+/** A set or a subscription that sends through a stream, and is told what happens to it. */
+export interface StreamObserver {
+  onClose(stream: Stream, reason: CloseReason): void;
+  /** A stream whose reader lagged has room again. */
+  onDrain?(stream: Stream): void;
+  /** What to send after an idle time in place of the empty comment. */
+  onIdle?(stream: Stream): Frame | null;
+}
