@@ -15,14 +15,14 @@ export type {
   OnError,
   PublishOptions,
   Snapshot,
-  SnapshotFunction as TakeSnapshot,
+  SnapshotFunction,
   SubscribeOptions,
 } from "./hub/options.ts";
 export type { PublishedEvent } from "./hub/publish.ts";
 export type { HubStats } from "./hub/stats.ts";
 export type {
   Appended,
-  ChannelSelection as Selection,
+  ChannelSelection,
   Head,
   Log,
   LogEntry,
@@ -48,5 +48,5 @@ export { EventSource } from "./source/source.ts";
 export type { EventContract, EventsOf, OutputEventsOf } from "./wire/contract.ts";
 export type { Gap } from "./wire/control.ts";
 export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./wire/encode.ts";
-export type { EventData as DataOf, EventMap as Events, EventType as TypeOf } from "./wire/event-types.ts";
+export type { EventData, EventMap, EventType } from "./wire/event-types.ts";
 export type { Retry } from "./wire/retry.ts";

@@ -1,2 +1,2 @@
 export type { LogStorage } from "./log/scenario.ts";
-export { type LogSuiteOptions as LogSuite, testLog } from "./log-suite.ts";
+export { type LogSuiteOptions, testLog } from "./log-suite.ts";
