@@ -67,9 +67,6 @@ export const exceptions = [
   "hub/hub.ts -> opentelemetry.ts",
   "logs/sqlite/driver.ts -> logs/sqlite/database.ts",
   "logs/sqlite/schema.ts -> logs/sqlite/connection.ts",
-  "sinks/exchange.ts -> source/options.ts",
-  "sinks/node-request.ts -> source/options.ts",
-  "source/source.ts -> source/friend.ts",
 ];
 
 /** @param {string} root @returns {string[]} one line for each broken rule */

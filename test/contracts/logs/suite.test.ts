@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Appended, Log, TailBatch } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { type LogSuite, testLog } from "../../../src/testing/index.ts";
+import { type LogSuiteOptions, testLog } from "../../../src/testing/index.ts";
 import { plainStorage } from "../../support/plain-log.ts";
 
 /** What a broken log does in place of the one that works. */
@@ -207,7 +207,7 @@ test("the suite finds nothing in a log that works", async () => {
 const sound = "append: an empty log has an epoch and nothing else";
 
 /** Names of the tests of the suite that fail. */
-async function failures(storage: LogSuite["storage"], lossy = false): Promise<string[]> {
+async function failures(storage: LogSuiteOptions["storage"], lossy = false): Promise<string[]> {
   const tests: [name: string, run: () => Promise<void>][] = [];
   testLog({ test: (name, run) => tests.push([name, run]), storage, lossy, deadline: 500 });
   const results = await Promise.allSettled(tests.map(([, run]) => run()));
