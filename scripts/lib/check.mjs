@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { boundaryViolations } from "./boundaries.mjs";
 import { build } from "./build.mjs";
+import { englishViolations } from "./english.mjs";
 import { packageFile, root } from "./paths.mjs";
 import { runNode } from "./run.mjs";
 
@@ -29,6 +30,7 @@ export async function check({ fix = false } = {}) {
         ...(fix ? ["--write"] : []),
       )) === 0,
     "import boundaries": async () => report(boundaryViolations(root)),
+    English: async () => report(englishViolations(root)),
   };
   let passed = true;
   for (const [name, step] of Object.entries(steps)) {

@@ -1,0 +1,249 @@
+// The English that this project does not write, and what it writes instead. Each rule is a pattern over the prose of the
+// repository (prose.mjs); its exceptions are part of the pattern, never a file. test/docs/fixtures/english/samples.json
+// has, for each rule, sentences that it must find and sentences that it must leave alone.
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { passagesOf, proseFiles } from "./prose.mjs";
+
+/** @typedef {import("./prose.mjs").Passage} Passage */
+/** @typedef {{ name: string, find: RegExp, why: string, write: string, kinds?: Passage["kind"][] }} Rule */
+/** @typedef {{ rule: Rule, file: string, line: number, excerpt: string }} Finding */
+
+/** @type {readonly Rule[]} */
+export const rules = [
+  {
+    name: "behind",
+    // Fine: behind a proxy, falls behind, behind the head, leaves nothing behind.
+    find: /(?<!\b(?:fall|falls|fell|fallen|falling|lag|lags|lagged|lagging|left|leave|leaves|leaving)(?: [\w…]+){0,3} )\bbehind\b(?! (?:the head\b|(?:\w+ ){0,3}(?:prox(?:y|ies)|middleware|load balancer|nginx|HAProxy|Caddy|CDN)\b))/gi,
+    why: "Behind offset 10 are the entries that have not reached it: the older ones",
+    write: "after or past the offset; behind only for lag",
+  },
+  {
+    name: "is no X",
+    find: /(?<!\b(?:there|it) )(?<!\bthere (?:can|could|may|must|will|would) )\b(?:is|are|was|were|be|been) no(?! (?:longer|more than|less than|fewer than|different|better|worse|later than|earlier than|need)\b)(?!ne\b) \w/gi,
+    why: "A negated noun as predicate is archaic",
+    write: "is not a valid X, is an invalid X",
+  },
+  {
+    name: "is none",
+    find: /(?<!\bthere )\b(?:is|are|was|were) none\b/gi,
+    why: "The reader has to find out what there is none of",
+    write: "is not one; does not have one",
+  },
+  {
+    name: "those who",
+    find: /\bthose who\b/gi,
+    why: "The subject is a client or a subscription, not a person",
+    write: "clients that, subscriptions that",
+  },
+  {
+    name: "nobody",
+    find: /\b(?:nobody|somebody|everybody|anybody)\b/gi,
+    why: "The subject is a client, a reader or a listener, not a person",
+    write: "no client, no listener, each subscriber",
+  },
+  {
+    name: "who without a person",
+    find: /\b(?:for|of|by|to|from|with|at|than|tells|what) who\b(?! (?:is|are) you\b)|(?:^|[.:;,] )Who(?:ever)?\b(?![^.]*\?)/g,
+    why: "The clause has no noun, and the code has no persons",
+    write: "the client that, a subscription that",
+  },
+  {
+    name: "headless what",
+    find: /(?:(?:^|[.:;] )What|^what) (?!if\b)[^?]*?(?:[.;:](?: |$)|$)/g,
+    why: 'The reader must guess which object "what" is, and who acts',
+    write: "name the object, then say what it does",
+    kinds: ["comment", "text", "string"],
+  },
+  {
+    name: "hears",
+    find: /\b(?:hears?|heard|unheard|hearing)\b/gi,
+    why: "Clients receive events; listeners are called",
+    write: "receives, is called, is notified",
+  },
+  { name: "newcomer", find: /\bnewcomers?\b/gi, why: "Clients are not persons", write: "a new client" },
+  {
+    name: "for ever",
+    find: /\bfor ever\b|\bever after\b|\bas ever\b|\bever since\b/gi,
+    why: "Period flavor",
+    write: "forever, always, from then on",
+  },
+  {
+    name: "meanwhile",
+    find: /\bmeanwhile\b/gi,
+    why: "It hides while what",
+    write: "while authorize() is pending, in the meantime",
+  },
+  {
+    name: "by itself",
+    find: /\bby (?:itself|themselves)\b/gi,
+    why: "Not the field's word",
+    write: "automatically, on its own",
+  },
+  {
+    name: "come again",
+    find: /\b(?:come|comes|coming|came) again\b/gi,
+    why: "Users search for the field's word",
+    write: "retry, reconnect",
+  },
+  {
+    name: "turned away",
+    find: /\bturn(?:s|ed|ing)? (?:\w+ )?away\b/gi,
+    why: "Users search for the field's word",
+    write: "rejected",
+  },
+  {
+    name: "holds back",
+    find: /\b(?:hold|holds|held|holding) (?:\w+ )?back\b/gi,
+    why: "Users search for the field's word",
+    write: "buffers, delays",
+  },
+  {
+    name: "wiring",
+    find: /\b(?:mis)?wir(?:ing|ed)\b/gi,
+    why: "Private vocabulary",
+    write: "misconfiguration, setup",
+  },
+  {
+    name: "unless told otherwise",
+    find: /\bunless (?:\w+ )?(?:is |are )?told\b/gi,
+    why: "Not the field's word",
+    write: "by default",
+  },
+  {
+    name: "generated text",
+    find: /\bgenerated text\b/gi,
+    why: "Users search for the field's word",
+    write: "streaming LLM output",
+  },
+  {
+    name: "silence",
+    // Fine: to silence a warning.
+    find: /\bsilence\b(?! (?:the|a|an|this|that|its|their|these) (?:\w+ )?(?:warning|error|log|message)s?\b)/gi,
+    why: "Users search for the field's word",
+    write: "idle time, idle timeout",
+  },
+  {
+    name: "is said",
+    find: /\b(?:is|are|was|were|be) said\b|\bsaid once\b|\bsays once\b/gi,
+    why: "Impersonal: no noun acts, and code does not speak",
+    write: "warns once, logs, reports",
+  },
+  {
+    name: "is looked",
+    find: /\b(?:is|are|was|were|be) (?:\w+ )?(?:looked|looked after)\b(?! up\b)|\bit is (?:looked|kept account|asked whether)\b/gi,
+    why: "Impersonal: no noun acts",
+    write: "X checks, X tracks",
+  },
+  {
+    name: "asked again",
+    find: /\b(?:is|are|was|were|be|been) asked (?:for )?(?:again|anew|whether|what|how|no more)\b/gi,
+    why: "Impersonal: no noun acts",
+    write: "authorize() runs again; X checks whether",
+  },
+  { name: "anew", find: /\banew\b/gi, why: "Period flavor", write: "again, from the start" },
+  { name: "in vain", find: /\bin vain\b/gi, why: "Period flavor", write: "timed out waiting for" },
+  {
+    name: "no more",
+    find: /\bno more\b(?! (?:than|of|\w+s\b|data\b|work\b|room\b))/gi,
+    why: 'Means "no longer" only in old texts',
+    write: "no longer",
+  },
+  {
+    name: "a text",
+    find: /\ba text\b(?!-| (?:file|field|node|frame))/gi,
+    why: "A value of type string is a string",
+    write: "a string; text",
+  },
+  {
+    name: "otherwise than",
+    find: /\botherwise than\b|\bsees? to it\b|\bin the place of\b|\bshout(?:s|ed)?\b|\binsist(?:s|ed)? with\b|\bother than that\b/gi,
+    why: "Not the field's words",
+    write: "differs from; ensures; instead of; warns; force",
+  },
+  {
+    name: "mend",
+    find: /\bmend(?:s|ed|ing)?\b/gi,
+    why: "Code is not mended",
+    write: "fix, repair",
+  },
+  {
+    name: "beside",
+    find: /\bbeside\b/gi,
+    why: "Stands for three other words",
+    write: "next to, compared with, in addition to (besides)",
+  },
+  {
+    name: "measures",
+    find: /\b(?:the|of|as|its|their|and|our|these|all|with|for|no) measures\b|^Measures\b/gi,
+    why: "Users search for the field's word",
+    write: "metrics, measurements, benchmarks",
+  },
+  {
+    name: "documents",
+    // Fine: an HTML document, the standard's `document`, "the code documents itself".
+    find: /(?<!\bHTML )\bdocuments\b(?= (?:that|are|is|were|say|of|in|and|run)\b|[.,:;]|$)/gi,
+    why: "Users search for the field's word",
+    write: "docs, pages",
+  },
+];
+
+/** @param {string} root @returns {Finding[]} every place where a rule is broken */
+export function englishFindings(root) {
+  return proseFiles(root).flatMap((file) => passagesOf(root, file).flatMap(findingsIn));
+}
+
+/** @param {Passage} passage @returns {Finding[]} */
+export function findingsIn(passage) {
+  const text = passage.lines.map((line) => line.text).join(" ");
+  return rules.flatMap((rule) =>
+    rule.kinds && !rule.kinds.includes(passage.kind)
+      ? []
+      : [...text.matchAll(rule.find)].map(({ index, 0: { length } }) => ({
+          rule,
+          file: passage.file,
+          line: lineOf(passage, index + (text[index] === " " || /^[.:;,] /.test(text.slice(index)) ? 2 : 0)),
+          excerpt: `${index > 30 ? "… " : ""}${text.slice(Math.max(0, index - 30), index + Math.min(length, 60) + 30)}`,
+        })),
+  );
+}
+
+/**
+ * The findings that exceed what english-ceilings.json still allows. The texts are being rewritten: a ceiling is today's
+ * count of a rule, and only goes down.
+ *
+ * @param {string} root
+ * @returns {string[]} one message for each rule, with its reason, its replacement and up to 25 places, newest file first
+ */
+export function englishViolations(root) {
+  const ceilings = readCeilings(root);
+  const findings = englishFindings(root);
+  return rules.flatMap((rule) => {
+    const found = findings.filter((finding) => finding.rule === rule);
+    const ceiling = ceilings[rule.name] ?? 0;
+    if (found.length <= ceiling) return [];
+    const changed = (/** @type {Finding} */ { file }) => statSync(join(root, file)).mtimeMs;
+    const newest = found.toSorted((a, b) => changed(b) - changed(a)).slice(0, 25);
+    const places = newest.map(({ file, line, excerpt }) => `  ${file}:${line}  ${excerpt}`);
+    const count = ceiling === 0 ? "" : ` (found ${found.length} times, ${ceiling} at most; lower it, never raise it)`;
+    return [`English: "${rule.name}"${count}. ${rule.why}. Write: ${rule.write}\n${places.join("\n")}`];
+  });
+}
+
+/** @param {string} root @returns {Record<string, number>} */
+export function readCeilings(root) {
+  return JSON.parse(readFileSync(ceilingsFile(root), "utf8"));
+}
+
+/** @param {string} root */
+export const ceilingsFile = (root) => join(root, "scripts/lib/english-ceilings.json");
+
+/** @param {Passage} passage @param {number} index into the joined text */
+function lineOf(passage, index) {
+  let end = 0;
+  for (const { line, text } of passage.lines) {
+    end += text.length + 1;
+    if (index < end) return line;
+  }
+  return passage.lines.at(-1)?.line ?? 0;
+}
