@@ -32,7 +32,6 @@ export type {
   Tail,
   TailBatch,
 } from "./log/log.ts";
-export type { MeterLike, ObservableResultLike } from "./opentelemetry.ts";
 export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./source/event.ts";
 export {
   type CloseReason,

@@ -1,8 +1,10 @@
+// The statistics of a hub as OpenTelemetry metrics: the subpath `sourcecast/opentelemetry`. It needs only the name and
+// the stats() of a hub, and any object with the methods of a meter.
+
 import { quote, SourcecastTypeError } from "./base/errors.ts";
-import type { OnError } from "./hub/options.ts";
 import type { HubStats } from "./hub/stats.ts";
 
-/** A meter of OpenTelemetry (`@opentelemetry/api`), as far as it is used here. */
+/** A `Meter` of `@opentelemetry/api`, typed by structure. */
 export interface MeterLike {
   createObservableCounter(name: string, options?: { description?: string; unit?: string }): object;
   createObservableUpDownCounter(name: string, options?: { description?: string; unit?: string }): object;
@@ -11,34 +13,32 @@ export interface MeterLike {
   removeBatchObservableCallback(callback: (result: ObservableResultLike) => void, observables: object[]): void;
 }
 
-/** What a {@link MeterLike} passes to its callback. */
+/** The result that a {@link MeterLike} passes to its callback. */
 export interface ObservableResultLike {
   observe(observable: object, value: number, attributes?: Record<string, string>): void;
 }
 
-/** One instrument and what it is told. */
-interface Measure {
+/** One instrument and its values. */
+interface Metric {
   readonly name: string;
   readonly create: "createObservableCounter" | "createObservableUpDownCounter" | "createObservableGauge";
-  /** In the notation of UCUM. */
+  /** In UCUM notation. */
   readonly unit: string;
   readonly description: string;
-  /** Each value with what distinguishes it from the others of the same instrument. */
+  /** Each value, with the attributes that tell it from the others of the same instrument. */
   observe(stats: HubStats): Iterable<readonly [value: number, attributes?: Record<string, string>]>;
 }
 
 /**
- * The numbers of {@link HubStats}, each in one place. Names are those of OpenTelemetry's conventions for messaging where they
- * mean the same, and are in a namespace of their own where they have no word for it.
- *
- * @see https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/
+ * One metric for each number of {@link HubStats}. Names follow OpenTelemetry's messaging conventions where these have a name
+ * of the same meaning, and have the prefix `sourcecast.` elsewhere.
  */
-const measures: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging">]: Measure } = {
+const metrics: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging" | "closed">]: Metric } = {
   connections: {
     name: "sourcecast.connections",
     create: "createObservableUpDownCounter",
     unit: "{connection}",
-    description: "Open connections: at the head of the log, behind it, or not yet at a position",
+    description: "Open connections: at the head of the log, behind it, or still opening",
     observe: ({ connections, live, lagging }) => [
       [live, { "sourcecast.connection.state": "live" }],
       [lagging, { "sourcecast.connection.state": "lagging" }],
@@ -49,146 +49,168 @@ const measures: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging">]
     name: "sourcecast.channels",
     create: "createObservableUpDownCounter",
     unit: "{channel}",
-    description: "Channels and prefixes that are followed",
+    description: "Channels and prefixes with a subscription",
     observe: ({ channels }) => [[channels]],
   },
   head: {
     name: "sourcecast.log.head",
     create: "createObservableGauge",
     unit: "{entry}",
-    description: "Offset of the newest entry of the log that has come in",
+    description: "Offset of the newest entry received from the log",
     observe: ({ head }) => [[head]],
   },
   oldestLag: {
     name: "sourcecast.lag.max",
     create: "createObservableGauge",
     unit: "{entry}",
-    description: "How far the slowest connection is behind the head of the log",
+    description: "Distance of the slowest connection from the head of the log",
     observe: ({ oldestLag }) => [[oldestLag]],
   },
   published: {
     name: "messaging.client.sent.messages",
     create: "createObservableCounter",
     unit: "{message}",
-    description: "Events that the log has accepted",
+    description: "Events accepted by the log",
     observe: ({ published }) => [[published, messaging("publish")]],
   },
   deliveries: {
     name: "messaging.client.consumed.messages",
     create: "createObservableCounter",
     unit: "{message}",
-    description: "Events that were written, one for each connection",
+    description: "Events written, counted once per connection",
     observe: ({ deliveries }) => [[deliveries, messaging("deliver")]],
   },
   bytes: {
     name: "sourcecast.delivery.io",
     create: "createObservableCounter",
     unit: "By",
-    description: "Bytes of the events that were written",
+    description: "Bytes of the events written",
     observe: ({ bytes }) => [[bytes, { "network.io.direction": "transmit" }]],
   },
   gaps: {
     name: "sourcecast.gaps",
     create: "createObservableCounter",
     unit: "{gap}",
-    description: "Losses that were declared to clients, by their reason",
+    description: "Losses declared to clients, by reason",
     observe: ({ gaps }) => byName(gaps, "sourcecast.gap.reason"),
   },
   resets: {
     name: "sourcecast.resets",
     create: "createObservableCounter",
     unit: "{reset}",
-    description: "Clients whose position meant nothing in this log",
+    description: "Clients whose position does not belong to this log",
     observe: ({ resets }) => [[resets]],
   },
   conflated: {
     name: "sourcecast.conflated.messages",
     create: "createObservableCounter",
     unit: "{message}",
-    description: "Events left out for a reader that lagged because a newer one superseded them",
+    description: "Events skipped for lagging readers because a newer event of the same key superseded them",
     observe: ({ conflated }) => [[conflated]],
   },
   refused: {
     name: "sourcecast.refused.requests",
     create: "createObservableCounter",
     unit: "{request}",
-    description: "Requests turned away, by the limit that they met",
+    description: "Requests rejected, by limit",
     observe: ({ refused }) => byName(refused, "sourcecast.limit"),
   },
   stalled: {
     name: "sourcecast.stalled.connections",
     create: "createObservableCounter",
     unit: "{connection}",
-    description: "Connections closed because they did not read",
+    description: "Connections closed because they did not read in time",
     observe: ({ stalled }) => [[stalled]],
   },
   ringBytes: {
     name: "sourcecast.ring.usage",
     create: "createObservableUpDownCounter",
     unit: "By",
-    description: "Encoded events that are kept in memory for those who lag",
+    description: "Encoded events held in memory for lagging readers",
     observe: ({ ringBytes }) => [[ringBytes]],
   },
 };
 
-/** The meters that have the numbers of a hub whenever they collect. */
-export class Meters {
-  readonly #hub: Measured;
-  readonly #onError: OnError;
-  readonly #stops = new Map<MeterLike, () => void>();
-
-  constructor(hub: Measured, onError: OnError) {
-    this.#hub = hub;
-    this.#onError = onError;
-  }
-
-  /** Returns what takes the meter away again. One that is there already is not added: it would count everything twice. */
-  add(meter: MeterLike): () => void {
-    const stop = this.#stops.get(meter) ?? instrument(this.#hub, meter, this.#onError);
-    this.#stops.set(meter, stop);
-    return () => {
-      if (this.#stops.delete(meter)) stop();
-    };
-  }
-
-  close(): void {
-    for (const stop of this.#stops.values()) stop();
-    this.#stops.clear();
-  }
-}
-
-/** What a meter sees of a hub. */
-interface Measured {
+/** The hub as a meter sees it. */
+export interface InstrumentedHub {
   readonly name: string;
   stats(): HubStats;
 }
 
-function instrument(hub: Measured, meter: MeterLike, onError: OnError): () => void {
-  if (typeof meter?.addBatchObservableCallback !== "function") {
-    throw new SourcecastTypeError(
-      "ERR_SSE_OPTION",
-      `hub.instrument() takes a meter of OpenTelemetry, but got ${quote(meter)}; pass metrics.getMeter("sourcecast")`,
-    );
-  }
-  const instruments = Object.values(measures).map((measure) => {
-    const { name, create, unit, description } = measure;
-    return { measure, observable: meter[create](name, { unit, description }) };
-  });
-  const report = (result: ObservableResultLike) => {
-    try {
-      const stats = hub.stats();
-      for (const { measure, observable } of instruments) {
-        for (const [value, attributes] of measure.observe(stats)) {
-          result.observe(observable, value, { "sourcecast.hub.name": hub.name, ...attributes });
-        }
-      }
-    } catch (error) {
-      onError(error, { stage: "meter" });
-    }
+/** Which meters report which hub: a second registration would count everything twice. */
+const registrations = new WeakMap<InstrumentedHub, WeakMap<MeterLike, () => void>>();
+
+/**
+ * Reports {@link HubStats} to an OpenTelemetry meter at each of its collections, until the hub is closed. Calling it again
+ * with the same hub and meter changes nothing.
+ *
+ * @returns A function that ends the reports.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a hub or a meter without the methods that are needed.
+ * @example
+ * ```ts
+ * import { metrics } from "@opentelemetry/api";
+ * import { createHub } from "sourcecast";
+ * import { instrument } from "sourcecast/opentelemetry";
+ *
+ * const hub = createHub({ name: "news" });
+ * const stop = instrument(hub, metrics.getMeter("sourcecast"));
+ * stop();
+ * await hub.close();
+ * ```
+ * @see https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/
+ */
+export function instrument(hub: InstrumentedHub, meter: MeterLike): () => void {
+  assertArguments(hub, meter);
+  const meters = registrations.get(hub) ?? new WeakMap<MeterLike, () => void>();
+  registrations.set(hub, meters);
+  const registered = meters.get(meter);
+  if (registered !== undefined) return registered;
+  const remove = register(hub, meter);
+  const stop = (): void => {
+    // After a stop, the same hub and meter may have been registered again.
+    if (meters.get(meter) !== stop) return;
+    meters.delete(meter);
+    remove();
   };
+  meters.set(meter, stop);
+  return stop;
+}
+
+/** Adds the callback of one hub to one meter, and returns what removes it. */
+function register(hub: InstrumentedHub, meter: MeterLike): () => void {
+  const instruments = Object.values(metrics).map((metric) => {
+    const { name, create, unit, description } = metric;
+    return { metric, observable: meter[create](name, { unit, description }) };
+  });
   const observables = instruments.map(({ observable }) => observable);
+  const report = (result: ObservableResultLike): void => {
+    const stats = hub.stats();
+    for (const { metric, observable } of instruments) {
+      for (const [value, attributes] of metric.observe(stats)) {
+        result.observe(observable, value, { "sourcecast.hub.name": hub.name, ...attributes });
+      }
+    }
+    // This was the closed hub's final report. The SDK walks its array of callbacks right now, and removing one from that
+    // array would make it skip the next (ObservableRegistry of @opentelemetry/sdk-metrics 3.1.1).
+    if (stats.closed) queueMicrotask(() => registrations.get(hub)?.get(meter)?.());
+  };
   meter.addBatchObservableCallback(report, observables);
   return () => meter.removeBatchObservableCallback(report, observables);
+}
+
+function assertArguments(hub: InstrumentedHub, meter: MeterLike): void {
+  if (typeof hub?.stats !== "function") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `The first argument of instrument() is ${quote(hub)}; pass a hub that createHub() returned`,
+    );
+  }
+  if (typeof meter?.addBatchObservableCallback !== "function") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `The second argument of instrument() is ${quote(meter)}; pass a meter of OpenTelemetry, metrics.getMeter("sourcecast")`,
+    );
+  }
 }
 
 function messaging(operation: string): Record<string, string> {

@@ -64,7 +64,6 @@ const frameworks = /** @type {Record<string, RegExp>} */ ({
  */
 export const exceptions = [
   "http/early-response.ts -> source/options.ts",
-  "hub/hub.ts -> opentelemetry.ts",
   "logs/sqlite/driver.ts -> logs/sqlite/database.ts",
   "logs/sqlite/schema.ts -> logs/sqlite/connection.ts",
 ];

@@ -3,7 +3,6 @@ import { type Duration, milliseconds, wholeNumber } from "../base/units.ts";
 import { assertRequest, type RequestLike } from "../http/request.ts";
 import type { Log } from "../log/log.ts";
 import { memoryLog } from "../logs/memory/index.ts";
-import { type MeterLike, Meters } from "../opentelemetry.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
 import { type EventSource, sourceOf } from "../source/source.ts";
@@ -61,7 +60,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #housekeeping: Sweep;
   readonly #presence: HubPresence;
-  readonly #meters: Meters;
   /** What every subscription gets of the hub. */
   readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions">;
   readonly #channelContext: ChannelContext;
@@ -90,7 +88,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#admission = new Admission(context);
     this.#housekeeping = new Sweep(context);
     this.#presence = settings.presence?.open(presenceContext(context)) ?? noPresence;
-    this.#meters = new Meters(this, settings.onError);
     const publisher = new Publisher(context);
     this.#channelContext = {
       response: (request, subscribe) => this.response(request, subscribe),
@@ -161,18 +158,8 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   /** What was counted, and how it stands. */
   stats(): HubStats {
-    return readStats(this.#context.counters, this.#feed.ring, this.#audience, this.#admission.connections);
-  }
-
-  /**
-   * Lets a meter of OpenTelemetry have what {@link stats} says, whenever it collects, until the hub is closed.
-   *
-   * @returns What takes the meter away before that.
-   * @throws {SourcecastTypeError} for something that is no meter.
-   */
-  instrument(meter: MeterLike): () => void {
-    this.#assertOpen();
-    return this.#meters.add(meter);
+    const { connections } = this.#admission;
+    return readStats(this.#context.counters, this.#feed.ring, this.#audience, connections, !this.#isOpen);
   }
 
   /**
@@ -203,7 +190,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     await Promise.all(Array.from(this.#audience.all, ({ stream }) => stream.close("closed")));
     this.#housekeeping.stop();
     await this.#presence.close();
-    this.#meters.close();
     this.#context.checkpoints.close();
     this.#feed.close();
     await this.#log.close();

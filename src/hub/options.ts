@@ -18,8 +18,7 @@ export type FailureStage =
   | "authorize"
   | "gap"
   | "snapshot"
-  | "presence"
-  | "meter";
+  | "presence";
 
 /** Told of failures that happen where no caller waits. Nothing is thrown in their place. */
 export type OnError = (error: unknown, context: { stage: FailureStage }) => void;

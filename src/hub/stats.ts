@@ -32,6 +32,8 @@ export interface HubStats {
   stalled: number;
   /** Bytes of encoded events that are kept for those who lag. */
   ringBytes: number;
+  /** True after `hub.close()`. */
+  closed: boolean;
 }
 
 /** The counting part of {@link HubStats}. */
@@ -60,6 +62,7 @@ export function readStats(
   ring: FrameRing,
   { all, lagging, channels: topics }: Subscribers<Subscriber & { readonly position: number }>,
   connections: number,
+  closed: boolean,
 ): HubStats {
   let oldestLag = 0;
   for (const { position } of lagging) oldestLag = Math.max(oldestLag, ring.top - position);
@@ -72,6 +75,7 @@ export function readStats(
     head: ring.top,
     oldestLag,
     ringBytes: ring.byteLength,
+    closed,
     ...counts,
     gaps: { ...gaps },
     refused: { ...refused },

@@ -5,9 +5,10 @@ import {
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { createHub, type Hub, type HubOptions, type MeterLike } from "../../../src/index.ts";
-import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { BodyReader, tick } from "../../support/web.ts";
+import { createHub, type Hub, type HubOptions } from "../../src/index.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
+import { instrument, type MeterLike, type ObservableResultLike } from "../../src/opentelemetry.ts";
+import { BodyReader, tick } from "../support/web.ts";
 
 const closing: (() => Promise<void>)[] = [];
 
@@ -67,7 +68,7 @@ describe("a meter", () => {
   test("has every number of hub.stats(), under names, units and kinds that do not change by accident", async () => {
     const { meter, collect } = openMeter();
     const hub = openHub({ log: memoryLog({ maxEvents: 3 }), limits: { connectionsPerKey: 1 } });
-    hub.instrument(meter);
+    instrument(hub, meter);
     const before = await hub.cursor();
     const first = await connect(hub, {}, "ada");
     await connect(hub, {}, "ada");
@@ -120,7 +121,7 @@ describe("a meter", () => {
   test("has what is so at the time of each collection", async () => {
     const { meter, collect } = openMeter();
     const hub = openHub();
-    hub.instrument(meter);
+    instrument(hub, meter);
     const live = async () =>
       (await collect()).get("sourcecast.connections")?.points.get("sourcecast.connection.state=live");
     expect(await live()).toBe(0);
@@ -130,49 +131,63 @@ describe("a meter", () => {
     expect(await live()).toBe(0);
   });
 
-  test("is let go when the hub is closed, or before", async () => {
+  test("gets one final report of a closed hub, and none of one that was removed", async () => {
     const { meter, collect } = openMeter();
-    const [closed, other] = [openHub(), openHub()];
-    closed.instrument(meter);
-    const stop = other.instrument(meter);
-    const asked = [vi.spyOn(closed, "stats"), vi.spyOn(other, "stats")];
+    const [closed, other, last] = [openHub(), openHub(), openHub()];
+    instrument(closed, meter);
+    const stop = instrument(other, meter);
+    instrument(last, meter);
+    const asked = [closed, other, last].map((hub) => vi.spyOn(hub, "stats"));
     const counts = () => asked.map((stats) => stats.mock.calls.length);
     await collect();
-    expect(counts()).toEqual([1, 1]);
+    expect(counts()).toEqual([1, 1, 1]);
     await closed.close();
     stop();
     stop();
+    // The removal of the closed hub must not make the SDK skip the callback after it.
     await collect();
-    expect(counts()).toEqual([1, 1]);
-    expect(() => closed.instrument(meter)).toThrow(expect.objectContaining({ code: "ERR_SSE_CLOSED" }));
+    expect(counts()).toEqual([2, 1, 2]);
+    await collect();
+    expect(counts()).toEqual([2, 1, 3]);
   });
 
-  test("that is given twice is asked once", () => {
+  test("reports a hub once that it was given twice, and again after it was removed", () => {
     const hub = openHub();
     const { meter, callbacks } = fakeMeter();
-    const stops = [hub.instrument(meter), hub.instrument(meter)];
+    const stops = [instrument(hub, meter), instrument(hub, meter)];
     expect(callbacks.size).toBe(1);
     for (const stop of stops) stop();
     expect(callbacks.size).toBe(0);
-    hub.instrument(meter);
+    const again = instrument(hub, meter);
+    for (const stop of stops) stop();
     expect(callbacks.size).toBe(1);
+    again();
+    expect(callbacks.size).toBe(0);
   });
 
-  test("that fails is told of, and nobody else is", () => {
-    const errors: unknown[] = [];
-    const hub = openHub({ onError: (error, { stage }) => errors.push([stage, error]) });
+  test("of each of two providers reports the same hub", () => {
+    const hub = openHub();
+    const [one, two] = [fakeMeter(), fakeMeter()];
+    instrument(hub, one.meter);
+    instrument(hub, two.meter)();
+    expect([one.callbacks.size, two.callbacks.size]).toEqual([1, 0]);
+  });
+
+  test("needs no more of a hub than its name and its stats()", () => {
     const { meter, callbacks } = fakeMeter();
-    hub.instrument(meter);
-    const failure = new Error("the exporter is full");
-    const observe = () => {
-      throw failure;
-    };
+    const stats = openHub().stats();
+    instrument({ name: "a copy", stats: () => stats }, meter);
+    const names = new Set<unknown>();
+    const observe: ObservableResultLike["observe"] = (_, __, attributes) =>
+      names.add(attributes?.["sourcecast.hub.name"]);
     for (const callback of callbacks) callback({ observe });
-    expect(errors).toEqual([["meter", failure]]);
+    expect([...names]).toEqual(["a copy"]);
   });
 
   test.each([undefined, null, {}, "meter"])("has to be one: %j is not", (meter) => {
-    expect(() => openHub().instrument(meter as never)).toThrow(expect.objectContaining({ code: "ERR_SSE_OPTION" }));
+    const refused = expect.objectContaining({ code: "ERR_SSE_ARGUMENT" });
+    expect(() => instrument(openHub(), meter as never)).toThrow(refused);
+    expect(() => instrument(meter as never, fakeMeter().meter)).toThrow(refused);
   });
 });
 
