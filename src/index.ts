@@ -1,6 +1,6 @@
 export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
 export type { Duration, Size } from "./base/units.ts";
-export type { CorsOptions } from "./http/cors.ts";
+export type { CorsDetails, CorsOptions } from "./http/cors.ts";
 export type { HeaderOverrides } from "./http/headers.ts";
 export { acceptsEventStream, type RequestLike } from "./http/request.ts";
 export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";

@@ -63,7 +63,6 @@ const frameworks = /** @type {Record<string, RegExp>} */ ({
  * an error too, so the list only gets shorter.
  */
 export const exceptions = [
-  "http/early-response.ts -> source/options.ts",
   "logs/sqlite/driver.ts -> logs/sqlite/database.ts",
   "logs/sqlite/schema.ts -> logs/sqlite/connection.ts",
 ];

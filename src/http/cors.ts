@@ -1,28 +1,44 @@
+/** Which pages of other origins may read a stream (https://fetch.spec.whatwg.org/#http-cors-protocol). */
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import type { HeaderOverrides } from "./headers.ts";
 import type { RequestLike } from "./request.ts";
 
 /**
- * Which pages of other origins may read the stream. `true` or `"*"`: all, without cookies. A string or a list: those origins.
- * With `credentials`, cookies are allowed and the origin is named in the answer, as browsers demand.
+ * Pages of other origins that may read the stream. `true` and `"*"` allow every origin, without cookies. A string or a list
+ * allows those origins. An object says more: see {@link CorsDetails}.
  */
-export type CorsOptions =
-  | true
-  | string
-  | readonly string[]
-  | { origin: true | string | readonly string[]; credentials?: boolean; maxAge?: number };
+export type CorsOptions = true | string | readonly string[] | CorsDetails;
 
-/** What clients of event streams send beyond the headers that need no permission. */
-const allowedHeaders = "Last-Event-ID, Authorization, Cache-Control, Content-Type";
-const allowedMethods = "GET, POST, OPTIONS";
+/** {@link CorsOptions} in full. */
+export interface CorsDetails {
+  /** `true` or `"*"` for every origin, an origin such as `"https://example.com"`, or a list of them. */
+  origin: true | string | readonly string[];
+  /**
+   * Allows requests with cookies. The response then names the origin, as browsers demand; sandboxed pages, whose origin is
+   * `null`, are allowed only if a list names `"null"`. @default false
+   */
+  credentials?: boolean;
+  /**
+   * Request headers that pages may send, apart from `Last-Event-ID`, `Authorization`, `Cache-Control` and `Content-Type`,
+   * which they always may. @default whichever the preflight asks for
+   */
+  headers?: readonly string[];
+  /** How long a browser may remember a preflight, in seconds. @default 86_400 */
+  maxAge?: number;
+}
 
-/** The headers that let the page that sent `request` read the answer; none where its origin is not allowed. */
-export function corsHeaders(cors: CorsOptions, request: RequestLike): Record<string, string> {
+/** Request headers that clients of event streams send and that need permission. */
+const streamRequestHeaders = ["Last-Event-ID", "Authorization", "Cache-Control", "Content-Type"] as const;
+
+const requestedHeadersName = "Access-Control-Request-Headers";
+
+/** The headers that let the page that sent `request` read the response; none if its origin is not allowed. */
+export function corsHeaders(cors: CorsOptions, request: RequestLike): PermissionHeaders {
   const { origin: allowed, credentials } = resolveCors(cors);
-  const origin = request.headers.get("origin");
   if (allowed === true && !credentials) return { "access-control-allow-origin": "*" };
-  if (origin === null) return { vary: "Origin" };
-  if (allowed !== true && !(typeof allowed === "string" ? [allowed] : allowed).includes(origin))
-    return { vary: "Origin" };
+  const origin = request.headers.get("origin");
+  // Caches must not give the response to another origin, whatever it says about this one.
+  if (origin === null || !allows(allowed, origin)) return { vary: "Origin" };
   return {
     "access-control-allow-origin": origin,
     vary: "Origin",
@@ -30,26 +46,53 @@ export function corsHeaders(cors: CorsOptions, request: RequestLike): Record<str
   };
 }
 
-/** The headers of the answer to the `OPTIONS` request with which a browser asks first. */
-export function preflightHeaders(cors: CorsOptions, request: RequestLike): Record<string, string> {
+/** The headers of the response to a preflight, the `OPTIONS` request with which a browser asks for permission. */
+export function preflightHeaders(cors: CorsOptions, request: RequestLike, methods: string): HeaderOverrides {
+  const permission = corsHeaders(cors, request);
+  if (!("access-control-allow-origin" in permission)) return permission;
+  const { headers, maxAge = 86_400 } = resolveCors(cors);
   return {
-    ...corsHeaders(cors, request),
-    "access-control-allow-methods": allowedMethods,
-    "access-control-allow-headers": allowedHeaders,
-    "access-control-max-age": String(resolveCors(cors).maxAge ?? 86_400),
+    ...permission,
+    ...(headers === undefined ? { vary: [permission.vary, requestedHeadersName].filter(Boolean).join(", ") } : {}),
+    "access-control-allow-methods": methods,
+    "access-control-allow-headers": allowedHeaders(headers ?? requestedHeaders(request)),
+    "access-control-max-age": String(maxAge),
   };
 }
 
-function resolveCors(cors: CorsOptions): {
-  origin: true | string | readonly string[];
-  credentials?: boolean;
-  maxAge?: number;
-} {
-  const options = typeof cors === "object" && cors !== null && "origin" in cors ? cors : { origin: cors };
+/** Without `access-control-allow-origin`, nothing is permitted. */
+type PermissionHeaders = {
+  readonly "access-control-allow-origin"?: string;
+  readonly "access-control-allow-credentials"?: string;
+  readonly vary?: string;
+};
+
+function allows(allowed: CorsDetails["origin"], origin: string): boolean {
+  // Any sandboxed or local page has the origin "null". It is not one site that could be trusted with cookies.
+  if (allowed === true) return /^[a-z][a-z0-9+.-]*:\/\/[^\s,/]+$/i.test(origin);
+  return typeof allowed === "string" ? allowed === origin : allowed.includes(origin);
+}
+
+/** The standard headers and `more`, without repetition: names are compared without regard to case. */
+function allowedHeaders(more: readonly string[]): string {
+  const names = new Map<string, string>();
+  for (const name of [...streamRequestHeaders, ...more]) {
+    if (!names.has(name.toLowerCase())) names.set(name.toLowerCase(), name);
+  }
+  return [...names.values()].join(", ");
+}
+
+function requestedHeaders(request: RequestLike): string[] {
+  const names = request.headers.get(requestedHeadersName)?.split(",") ?? [];
+  return names.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+\-.^`|~]+$/.test(name));
+}
+
+function resolveCors(cors: CorsOptions): CorsDetails {
+  const options: CorsDetails = typeof cors === "object" && cors !== null && "origin" in cors ? cors : { origin: cors };
   const { origin } = options;
   if (origin === "*") return { ...options, origin: true };
-  if (origin === true || typeof origin === "string") return { ...options, origin };
-  if (Array.isArray(origin) && origin.every((one) => typeof one === "string")) return { ...options, origin };
+  if (origin === true || typeof origin === "string") return options;
+  if (Array.isArray(origin) && origin.every((one) => typeof one === "string")) return options;
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
     `The option cors names ${quote(origin)} as its origin; it takes true, an origin such as "https://example.com" or a list of them`,

@@ -1,72 +1,115 @@
+/** The responses that a request can get in place of a stream. */
 import { isStopping } from "../base/shutdown.ts";
-import type { ResolvedOptions } from "../source/options.ts";
 import { retryLaterFrame } from "../wire/preamble.ts";
 import { drawOverloadRetry } from "../wire/retry.ts";
-import { corsHeaders, preflightHeaders } from "./cors.ts";
+import { type CorsOptions, corsHeaders, preflightHeaders } from "./cors.ts";
 import { eventStreamHeaders, type HeaderFields, type HeaderOverrides, mergeHeaders } from "./headers.ts";
-import { acceptsEventStream, type RequestLike } from "./request.ts";
+import { acceptsEventStream, type RequestLike, streamMethods } from "./request.ts";
 
-/** A whole answer in place of a stream. */
+/** A complete response in place of a stream. */
 export interface EarlyResponse {
   readonly status: number;
   readonly headers: HeaderFields;
   readonly body: Uint8Array | null;
-  /** The reason with which the source is closed from its start. */
+  /** The `closeReason` of a source that is answered this way. */
   readonly reason: string;
 }
 
-/** The answer to a request that gets no stream, or `null` for one that gets it. */
-export function earlyResponse(request: RequestLike, options: ResolvedOptions): EarlyResponse | null {
-  if (request.method === "OPTIONS" && options.cors !== undefined) {
-    return {
-      status: 204,
-      headers: new Map(Object.entries(preflightHeaders(options.cors, request))),
-      body: null,
-      reason: "preflight",
-    };
-  }
-  if (options.negotiate && !acceptsEventStream(request)) {
-    const body = new TextEncoder().encode("This resource is an event stream: accept text/event-stream\n");
-    return {
-      status: 406,
-      headers: new Map([["content-type", "text/plain; charset=utf-8"]]),
-      body,
-      reason: "not acceptable",
-    };
-  }
-  if (request.method === "HEAD") {
-    return { status: 200, headers: streamHeaders(request, options), body: null, reason: "head" };
-  }
-  if (options.closeOnSignal && isStopping()) return retryLater(request, options, "shutdown");
-  return null;
+/** The options of a stream that its response depends on. */
+export interface ResponseOptions {
+  readonly headers?: HeaderOverrides | undefined;
+  readonly cors?: CorsOptions | undefined;
+  /** Answers 406 to clients that do not accept event streams. */
+  readonly negotiate?: boolean | undefined;
+  /** Answers 503 under overload. */
+  readonly rejectOverload?: boolean | undefined;
+  /** Rejects requests while the process is stopping. */
+  readonly closeOnSignal?: boolean | undefined;
 }
 
 /**
- * Come again later. The only answer that keeps a native client trying is a stream that ends, with a time to wait; other
- * clients may be told by the status.
+ * The response to a request that cannot get a stream, or `null` if it may get one. `HEAD` is left to the caller, since its
+ * answer is that of `GET`: ask for {@link headResponse} when nothing else stands in the way.
+ *
+ * @throws {SourcecastTypeError} for headers that cannot be sent, before anything is.
  */
-export function retryLater(request: RequestLike, options: ResolvedOptions, reason: string): EarlyResponse {
-  if (options.rejectOverload) {
-    const retryAfter: HeaderFields = new Map([["retry-after", String(Math.ceil(drawOverloadRetry() / 1_000))]]);
-    const cors = options.cors === undefined ? undefined : corsHeaders(options.cors, request);
-    return { status: 503, headers: mergeHeaders(cors, retryAfter), body: null, reason };
+export function earlyResponse(request: RequestLike, options: ResponseOptions): EarlyResponse | null {
+  const { method = "GET" } = request;
+  if (method === "OPTIONS") return optionsResponse(request, options.cors);
+  if (!streamMethods.includes(method)) {
+    const text = `This resource is an event stream: it takes ${allowedMethods}, not ${method}\n`;
+    return textResponse(request, options, 405, "method not allowed", text, { allow: allowedMethods });
   }
-  return { status: 200, headers: streamHeaders(request, options), body: retryLaterFrame().bytes, reason };
+  if (options.negotiate && !acceptsEventStream(request)) {
+    const text = "This resource is an event stream: accept text/event-stream\n";
+    return textResponse(request, options, 406, "not acceptable", text);
+  }
+  // Merged for every request, so that headers which cannot be sent throw before anything is sent.
+  streamHeaders(request, options);
+  return options.closeOnSignal && isStopping() ? retryLater(request, options, "shutdown") : null;
 }
 
-/** Do not come again: what makes a native client stop for good. */
+/** The response to a `HEAD` that would get a stream if it were a `GET`; `null` for any other method. */
+export function headResponse(request: RequestLike, options: ResponseOptions): EarlyResponse | null {
+  if (request.method !== "HEAD") return null;
+  return { status: 200, headers: streamHeaders(request, options), body: null, reason: "head" };
+}
+
+/**
+ * Tells the client to retry later. A native client keeps trying only if it gets a stream that ends, with a time to wait;
+ * other clients may be told by the status.
+ */
+export function retryLater(request: RequestLike, options: ResponseOptions, reason: string): EarlyResponse {
+  if (options.rejectOverload) {
+    const retryAfter: HeaderFields = new Map([["retry-after", String(Math.ceil(drawOverloadRetry() / 1_000))]]);
+    return { status: 503, headers: mergeHeaders(cors(request, options), retryAfter), body: null, reason };
+  }
+  const body = request.method === "HEAD" ? null : retryLaterFrame().bytes;
+  return { status: 200, headers: streamHeaders(request, options), body, reason };
+}
+
+/** Tells the client not to come back: a native client stops for good. */
 export function giveUp(
   request: RequestLike,
-  options: ResolvedOptions,
+  options: ResponseOptions,
   status: 204 | 403,
   reason: string,
 ): EarlyResponse {
-  const cors = options.cors === undefined ? {} : corsHeaders(options.cors, request);
-  return { status, headers: new Map(Object.entries(cors)), body: null, reason };
+  return { status, headers: mergeHeaders(cors(request, options)), body: null, reason };
 }
 
-/** The header of the stream itself. */
-export function streamHeaders(request: RequestLike, options: ResolvedOptions, preset?: HeaderOverrides): HeaderFields {
-  const cors = options.cors === undefined ? undefined : corsHeaders(options.cors, request);
-  return eventStreamHeaders(preset, cors, options.headers);
+/** Tells the client that its request is at fault. A native client stops for good. */
+export function badRequest(request: RequestLike, options: ResponseOptions, message: string): EarlyResponse {
+  return textResponse(request, options, 400, "bad request", `${message}\n`);
+}
+
+/** The headers of the stream itself. */
+export function streamHeaders(request: RequestLike, options: ResponseOptions, preset?: HeaderOverrides): HeaderFields {
+  return eventStreamHeaders(preset, cors(request, options), options.headers);
+}
+
+const allowedMethods: string = [...streamMethods, "OPTIONS"].join(", ");
+
+/** Answers `OPTIONS`, with or without permission for pages of other origins (RFC 9110, section 9.3.7). */
+function optionsResponse(request: RequestLike, allowed: CorsOptions | undefined): EarlyResponse {
+  const permission = allowed === undefined ? undefined : preflightHeaders(allowed, request, allowedMethods);
+  const headers = mergeHeaders({ allow: allowedMethods }, permission);
+  return { status: 204, headers, body: null, reason: "preflight" };
+}
+
+function textResponse(
+  request: RequestLike,
+  options: ResponseOptions,
+  status: number,
+  reason: string,
+  text: string,
+  own: HeaderOverrides = {},
+): EarlyResponse {
+  const headers = mergeHeaders(cors(request, options), own, { "content-type": "text/plain; charset=utf-8" });
+  const body = request.method === "HEAD" ? null : new TextEncoder().encode(text);
+  return { status, headers, body, reason };
+}
+
+function cors(request: RequestLike, options: ResponseOptions): HeaderOverrides | undefined {
+  return options.cors === undefined ? undefined : corsHeaders(options.cors, request);
 }

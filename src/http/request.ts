@@ -1,6 +1,7 @@
+/** The part of a request that the core reads, and how it is read. */
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
-/** What is needed of a request, in the form of the fetch standard. Every web `Request` fits. */
+/** The part of a request that the core reads, in the form of the fetch standard. Every web `Request` fits. */
 export interface RequestLike {
   readonly url: string;
   readonly method?: string;
@@ -8,7 +9,7 @@ export interface RequestLike {
   readonly signal?: AbortSignal | null;
 }
 
-/** @throws {SourcecastTypeError} for anything that is no web request, with the way that fits it. */
+/** @throws {SourcecastTypeError} for anything but a web request; the message names the function to use instead. */
 export function assertRequest(request: unknown): asserts request is RequestLike {
   const { headers, url } = (request ?? {}) as { headers?: { get?: unknown }; url?: unknown };
   if (typeof headers?.get === "function" && typeof url === "string") return;
@@ -24,20 +25,23 @@ function found(request: object, headers: unknown, url: unknown): string {
     : "one of node:http; use openEventSource(req, res) from sourcecast/node";
 }
 
+/** The methods that open a stream, and `HEAD`. `QUERY` is a `GET` with a body. */
+export const streamMethods: readonly string[] = ["GET", "HEAD", "POST", "QUERY"];
+
 /**
- * The id of the last event that the client got, or `""`. The header wins: a client that reconnects by itself keeps the
- * query that it began with.
+ * The id of the last event that the client received, or `""`. The header wins, because a client that reconnects on its own
+ * keeps the query that it started with. Of several parameters the last one counts: a client appends its own to an address.
  */
 export function readLastEventId(request: RequestLike): string {
   const header = request.headers.get("last-event-id");
-  if (header !== null) return decodeHeader(header);
+  if (header) return decodeHeader(header);
   const [address = ""] = request.url.split("#", 1);
   const query = address.indexOf("?");
-  return query === -1 ? "" : (new URLSearchParams(address.slice(query)).get("lastEventId") ?? "");
+  return query === -1 ? "" : (new URLSearchParams(address.slice(query)).getAll("lastEventId").at(-1) ?? "");
 }
 
 /**
- * Whether the client keeps an `id` that comes without data, as the standard has it (section 9.2.6: the last event ID is set
+ * Whether the client stores an `id` that comes without data, as the standard says (section 9.2.6: the last event ID is set
  * before an event without data is dropped). Firefox does not.
  */
 export function keepsBareId(request: RequestLike): boolean {
@@ -57,7 +61,7 @@ export function acceptsEventStream(request: RequestLike): boolean {
   return false;
 }
 
-// Clients send the id as UTF-8, servers hand header bytes over as latin1, one character a byte.
+// Clients send the id as UTF-8; servers pass header bytes on as latin1, one character per byte.
 function decodeHeader(value: string): string {
   if (/^[\x20-\x7e]*$/.test(value)) return value;
   const bytes = new Uint8Array(value.length);

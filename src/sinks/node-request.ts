@@ -23,12 +23,8 @@ export function nodeExchange(caller: string, req: NodeRequest, res: NodeResponse
 }
 
 /** Responds that there is no room at present, so that the client retries later. */
-export function respondRetryLater(
-  req: NodeRequest,
-  res: NodeResponse,
-  options: Parameters<typeof retryLater>[1],
-): void {
-  new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), options, "connections"));
+export function respondRetryLater(req: NodeRequest, res: NodeResponse): void {
+  new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), {}, "connections"));
 }
 
 function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {

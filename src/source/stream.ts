@@ -1,7 +1,7 @@
 // One open stream: the engine that handles, sets, hubs and adapters drive.
 import { now } from "../base/clock.ts";
 import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
-import { earlyResponse, streamHeaders } from "../http/early-response.ts";
+import { earlyResponse, headResponse, streamHeaders } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
@@ -41,7 +41,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     this.request = request;
     this.sink = sink;
     this.options = options;
-    const early = earlyResponse(request, options);
+    const early = earlyResponse(request, options) ?? headResponse(request, options);
     if (early !== null) {
       this.#closeAtStart(early.reason);
       sink.refuse(early);

@@ -254,6 +254,13 @@ export function sinkContract(sink: Sink): void {
       expect(client.body).toHaveLength(0);
     });
 
+    test.each(["PUT", "DELETE", "OPTIONS"])("%s opens no stream and is told the methods that do", async (method) => {
+      const { client, source } = await exchange({ method });
+      await client.until(() => client.status !== 0);
+      expect([client.status, source.readyState]).toEqual([method === "OPTIONS" ? 204 : 405, 2]);
+      expect(client.headers.allow).toBe("GET, HEAD, POST, QUERY, OPTIONS");
+    });
+
     test("url has the scheme, the host and the path that were asked for", async () => {
       const { source } = await open({}, { path: "/a/b?c=d" });
       expect(source.url).toMatch(/^http:\/\/127\.0\.0\.1(:\d+)?\/a\/b\?c=d$/);

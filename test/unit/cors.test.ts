@@ -5,11 +5,9 @@ import { openWeb } from "../support/web.ts";
 const a = "https://a.example";
 const b = "https://b.example";
 
-function headersFor(cors: CorsOptions | undefined, origin: string | null, method = "GET"): Response {
-  const { source, response } = openWeb(cors === undefined ? {} : { cors }, {
-    method,
-    headers: origin === null ? {} : { origin },
-  });
+function headersFor(cors: CorsOptions | undefined, origin: string | null, method = "GET", more = {}): Response {
+  const headers: Record<string, string> = origin === null ? more : { origin, ...more };
+  const { source, response } = openWeb(cors === undefined ? {} : { cors }, { method, headers });
   void source.close();
   return response;
 }
@@ -29,6 +27,13 @@ describe("rule 22: pages of other origins may read the stream where the option c
     [{ origin: [a] }, a, a],
     [{ origin: true, credentials: true }, a, a],
     [{ origin: a, credentials: true }, b, null],
+    // Every sandboxed page has the origin "null", so it gets no cookies unless a list names it.
+    [{ origin: true, credentials: true }, "null", null],
+    [{ origin: "*", credentials: true }, "null", null],
+    [{ origin: true, credentials: true }, `${a}, ${b}`, null],
+    [{ origin: true, credentials: true }, "", null],
+    [{ origin: ["null"], credentials: true }, "null", "null"],
+    [true, "null", "*"],
   ])("%j for %s", (cors, origin, allowed) => {
     expect(headersFor(cors, origin).headers.get("access-control-allow-origin")).toBe(allowed);
   });
@@ -41,6 +46,42 @@ describe("rule 22: pages of other origins may read the stream where the option c
 
   test.each([a, b, null])("caches are told that the answer depends on the origin, for %s", (origin) => {
     expect(headersFor([a], origin).headers.get("vary")).toBe("Origin");
+  });
+
+  const asked = "x-api-key, traceparent,baggage , X-Requested-With, mcp-protocol-version, last-event-id";
+  const askedFor = (cors: CorsOptions, from: string) =>
+    headersFor(cors, from, "OPTIONS", { "access-control-request-headers": asked }).headers;
+  const standard = "Last-Event-ID, Authorization, Cache-Control, Content-Type";
+
+  test.each<CorsOptions>([true, a, [a], { origin: [a], credentials: true }])(
+    "a preflight from an allowed origin is allowed the headers that it asks for: %j",
+    (cors) => {
+      const headers = askedFor(cors, a);
+      expect(headers.get("access-control-allow-headers")).toBe(
+        `${standard}, x-api-key, traceparent, baggage, X-Requested-With, mcp-protocol-version`,
+      );
+      const origins = cors === true ? [] : ["Origin"];
+      expect(headers.get("vary")?.split(", ")).toEqual([...origins, "Access-Control-Request-Headers"]);
+    },
+  );
+
+  test("cors.headers names the headers that are allowed in addition to the standard ones", () => {
+    const headers = askedFor({ origin: a, headers: ["X-Api-Key", "content-type", "x-mine"] }, a);
+    expect(headers.get("access-control-allow-headers")).toBe(`${standard}, X-Api-Key, x-mine`);
+    expect(headers.get("vary")).toBe("Origin");
+    expect(askedFor({ origin: true, headers: [] }, a).get("vary")).toBeNull();
+  });
+
+  test("a preflight from another origin is allowed nothing", () => {
+    expect([...askedFor([a], b)]).toEqual([
+      ["allow", "GET, HEAD, POST, QUERY, OPTIONS"],
+      ["vary", "Origin"],
+    ]);
+  });
+
+  test("what a preflight asks for cannot put anything else into the response", () => {
+    const headers = headersFor(true, a, "OPTIONS", { "access-control-request-headers": "x-a, b c, (d), \xe9, , x-e" });
+    expect(headers.headers.get("access-control-allow-headers")).toBe(`${standard}, x-a, x-e`);
   });
 
   test("OPTIONS is answered 204 with all that clients of event streams send", () => {

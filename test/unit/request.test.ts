@@ -43,9 +43,15 @@ describe("rule 13: the query parameter lastEventId is accepted too", () => {
     ["http://localhost/?lastEventId=7#part", "7"],
     ["http://localhost/?lasteventid=7", ""],
     ["http://localhost/#?lastEventId=7", ""],
+    ["/events?lastEventId=7&channel=a&lastEventId=8", "8"],
+    ["/events?lastEventId=7&lastEventId=", ""],
     ["http://localhost/", ""],
   ])("%s", async (url, id) => {
     expect(await lastEventIdOf(requestLike(url))).toBe(id);
+  });
+
+  test("an empty header counts as absent", async () => {
+    expect(await lastEventIdOf(request({ query: "?lastEventId=1", headers: { "last-event-id": "" } }))).toBe("1");
   });
 
   test("the header wins, since a client that reconnects keeps the query it began with", async () => {

@@ -1,7 +1,6 @@
 import { OverloadError } from "../../base/errors.ts";
 import type { NodeResponse } from "../../sinks/node.ts";
 import { type NodeRequest, respondRetryLater } from "../../sinks/node-request.ts";
-import { resolveOptions } from "../../source/options.ts";
 
 /**
  * Error handling for Express, after the routes: answers an {@link OverloadError} with a stream that ends at once and tells
@@ -13,6 +12,6 @@ export function overloadHandler(
   res: NodeResponse,
   next: (error: unknown) => void,
 ): void {
-  if (error instanceof OverloadError && !res.headersSent) respondRetryLater(req, res, resolveOptions(undefined));
+  if (error instanceof OverloadError && !res.headersSent) respondRetryLater(req, res);
   else next(error);
 }

@@ -1,4 +1,4 @@
-import { type EarlyResponse, earlyResponse, giveUp, retryLater } from "../../http/early-response.ts";
+import { type EarlyResponse, earlyResponse, giveUp, headResponse, retryLater } from "../../http/early-response.ts";
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { ChannelSelection, Log } from "../../log/log.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
@@ -84,11 +84,13 @@ export class Admission {
       sink.refuse(place);
       return null;
     }
+    // HEAD is answered as GET would be, and opens nothing that would keep the slot.
+    if (request.method === "HEAD") place();
     this.#candidates.add(candidate);
     try {
       const refusal = await this.#refusal(candidate);
       // What was asked may have taken its time, and not know yet what has happened meanwhile.
-      const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal;
+      const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal ?? headResponse(request, sourceOptions);
       if (answer !== null) sink.refuse(answer);
       const stream = answer === null ? new Stream(exchange, sourceOptions) : null;
       if (stream === null || stream.closeReason !== null) place();
