@@ -1,13 +1,17 @@
-// What an application pays for what it imports: everything reachable from it, minified, compressed.
+// The sizes of bundles: everything reachable from an import, minified and compressed.
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./paths.mjs";
 
-/** What is measured: all of the core, and the part of it that an application without a hub uses. */
+/** Measured: all of the core, the part of it that an application without a hub uses, and what a client's parser adds. */
 export const parts = {
   core: 'export * from "./index.js";',
+  parser: 'export { EventStreamParser } from "./wire/parse.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
 };
+
+/** Bytes with gzip that a part may never exceed, however the budget is written. @type {Record<string, number>} */
+export const ceilings = { parser: 1_400 };
 
 /** @param {keyof typeof parts} part @returns {Promise<{ minified: number, gzip: number }>} bytes */
 export async function sizeOf(part) {

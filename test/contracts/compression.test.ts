@@ -9,7 +9,7 @@ import { EventSource } from "../../src/index.ts";
 import { Http1Client } from "../support/client.ts";
 import { Decompressing } from "../support/decompressing.ts";
 import { openBehind } from "../support/express-stream.ts";
-import { EventStreamParser } from "../support/parser.ts";
+import { StreamRecorder } from "../support/recorder.ts";
 
 let client: Http1Client;
 
@@ -72,7 +72,7 @@ describe("rule 23: behind the compression middleware of Express", () => {
     await source.close();
     expect(await client.rest()).toBe("end");
     const gunzip = createGunzip();
-    const parser = new EventStreamParser();
+    const parser = new StreamRecorder();
     gunzip.on("data", (bytes: Buffer) => parser.push(bytes));
     gunzip.end(client.body);
     await once(gunzip, "end");

@@ -133,7 +133,7 @@ export function sinkContract(sink: Sink): void {
 
     test("rule 17: the opening tells the silence", async () => {
       const { client } = await open({ keepAlive: "12s" });
-      expect(client.parser.comments).toEqual([" keep-alive 12000"]);
+      expect(client.parser.comments).toEqual(["keep-alive 12000"]);
     });
 
     test("rule 18: the default headers, each of which can be overridden or removed", async () => {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { EventStreamParser, type ParsedEvent } from "./parser.ts";
+import { type RecordedEvent, StreamRecorder } from "./recorder.ts";
 
 export interface ClientRequest {
   method?: string;
@@ -15,7 +15,7 @@ export interface ClientRequest {
 
 /** What comes back of one request, with bytes and pieces left as they were on the wire. */
 export abstract class Client {
-  readonly parser: EventStreamParser = new EventStreamParser();
+  readonly parser: StreamRecorder = new StreamRecorder();
   /** Pieces of the body, as the protocol frames them: chunks of HTTP/1.1, DATA of HTTP/2. */
   readonly pieces: Buffer[] = [];
   status = 0;
@@ -44,7 +44,7 @@ export abstract class Client {
   }
 
   /** The next event that was not returned yet. */
-  async next(): Promise<ParsedEvent> {
+  async next(): Promise<RecordedEvent> {
     await this.until(() => this.parser.events.length > this.#heard || this.ended !== null);
     const event = this.parser.events[this.#heard++];
     if (event === undefined) throw new Error(`The stream ended (${this.ended}): ${this.body.toString().slice(-500)}`);
@@ -52,7 +52,7 @@ export abstract class Client {
   }
 
   /** The next event that the application published: a hub may tell the position in between. */
-  async nextPublished(): Promise<ParsedEvent> {
+  async nextPublished(): Promise<RecordedEvent> {
     for (;;) {
       const event = await this.next();
       if (!event.type.startsWith("sse:")) return event;

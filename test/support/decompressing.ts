@@ -1,13 +1,13 @@
 import { PassThrough } from "node:stream";
 import { createBrotliDecompress, createGunzip } from "node:zlib";
 import type { Client } from "./client.ts";
-import { EventStreamParser } from "./parser.ts";
+import { StreamRecorder } from "./recorder.ts";
 
 const decompressors = { gzip: createGunzip, br: createBrotliDecompress };
 
 /** What a client reads that decompresses as it goes, from the first byte on, by the encoding that its answer says. */
 export class Decompressing implements Disposable {
-  readonly parser: EventStreamParser = new EventStreamParser();
+  readonly parser: StreamRecorder = new StreamRecorder();
   readonly #client: Client;
   readonly #decompress: PassThrough | ReturnType<typeof createGunzip>;
   #fed = 0;

@@ -1,6 +1,6 @@
 import { afterEach, expect } from "vitest";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
-import { EventStreamParser, type ParsedEvent } from "./parser.ts";
+import { type RecordedEvent, StreamRecorder } from "./recorder.ts";
 import { request, tick } from "./web.ts";
 
 type Init = Parameters<typeof request>[0] & { lastEventId?: string | undefined };
@@ -51,7 +51,7 @@ export async function joined(...[hub, channels, init]: Parameters<typeof follow>
 export class HubClient {
   readonly response: Response;
   readonly status: number;
-  readonly parser: EventStreamParser = new EventStreamParser();
+  readonly parser: StreamRecorder = new StreamRecorder();
   /** The chunks as they came. */
   readonly chunks: string[] = [];
   ended = false;
@@ -77,7 +77,7 @@ export class HubClient {
   }
 
   /** Everything that was heard. */
-  get events(): readonly ParsedEvent[] {
+  get events(): readonly RecordedEvent[] {
     return this.parser.events;
   }
 
@@ -109,9 +109,9 @@ export class HubClient {
     return this;
   }
 
-  async next(): Promise<ParsedEvent> {
+  async next(): Promise<RecordedEvent> {
     await this.until(() => this.events.length > this.#heard);
-    return this.events[this.#heard++] as ParsedEvent;
+    return this.events[this.#heard++] as RecordedEvent;
   }
 
   async end(): Promise<this> {

@@ -1,6 +1,6 @@
 import { afterEach } from "vitest";
 import { EventSource, type SourceOptions } from "../../src/index.ts";
-import { EventStreamParser, type ParsedEvent } from "./parser.ts";
+import { type RecordedEvent, StreamRecorder } from "./recorder.ts";
 
 export const url = "http://localhost/events";
 
@@ -35,7 +35,7 @@ afterEach(() => Promise.all(sources.splice(0).map((source) => source.close())));
 
 /** The client of a response that did not come over a network: one read takes one chunk of the body. */
 export class BodyReader {
-  readonly parser: EventStreamParser = new EventStreamParser();
+  readonly parser: StreamRecorder = new StreamRecorder();
   /** The chunks so far, as they came. */
   readonly chunks: string[] = [];
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -59,15 +59,15 @@ export class BodyReader {
   }
 
   /** The next event that was not returned yet. */
-  async next(): Promise<ParsedEvent> {
+  async next(): Promise<RecordedEvent> {
     while (this.parser.events.length === this.#heard) {
       if (!(await this.read())) throw new Error(`The stream ended; it said ${JSON.stringify(this.text)}`);
     }
-    return this.parser.events[this.#heard++] as ParsedEvent;
+    return this.parser.events[this.#heard++] as RecordedEvent;
   }
 
   /** All events, when the body has ended. */
-  async rest(): Promise<readonly ParsedEvent[]> {
+  async rest(): Promise<readonly RecordedEvent[]> {
     while (await this.read());
     return this.parser.events;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { encodeComment, encodeEvent } from "../../src/index.ts";
 import { controlFrame } from "../../src/wire/control.ts";
-import { parse } from "../support/parser.ts";
+import { parse } from "../support/recorder.ts";
 
 const codeOf = (make: () => unknown): unknown => {
   try {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EventSource, ServerSentEvent, SourcecastError } from "../../src/index.ts";
-import { parse } from "../support/parser.ts";
+import { parse } from "../support/recorder.ts";
 import { openWeb, request } from "../support/web.ts";
 
 /** The error that is thrown at once, by the event and by dispatch alike. */

@@ -170,7 +170,7 @@ test("our time goes on where a test puts a clock of its own in place, and where 
 test("rule 17: the opening tells the silence, so that a client's watchdog need not guess", async () => {
   const { client } = openWeb({ keepAlive: "15s" });
   await client.read();
-  expect(client.parser.comments).toEqual([" keep-alive 15000"]);
+  expect(client.parser.comments).toEqual(["keep-alive 15000"]);
 });
 
 test("an open source does not hold the process, nor does an import", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { EventSource } from "../../src/index.ts";
-import { EventStreamParser } from "../support/parser.ts";
+import { StreamRecorder } from "../support/recorder.ts";
 import { BodyReader, openSource, openWeb, request, tick } from "../support/web.ts";
 
 describe("rule 15: the reconnection time differs from connection to connection", () => {
@@ -194,7 +194,7 @@ test("a body that is passed on through other streams stays whole", async () => {
   const source = openSource();
   const response = source.response();
   const through = response.body?.pipeThrough(new TransformStream()) as ReadableStream<Uint8Array>;
-  const parser = new EventStreamParser();
+  const parser = new StreamRecorder();
   const reader = through.getReader();
   for (let n = 0; n < 20; n++) source.dispatch("t", n);
   void source.close();

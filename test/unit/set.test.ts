@@ -65,7 +65,7 @@ describe("dispatch", () => {
       expect(await client.next()).toEqual({ type: "a", data: '{"n":1}', lastEventId: "7" });
       expect(await client.next()).toEqual({ type: "message", data: "b", lastEventId: "7" });
       await tick();
-      expect(client.parser.comments.at(-1)).toBe(" c");
+      expect(client.parser.comments.at(-1)).toBe("c");
     }
   });
 

@@ -61,7 +61,7 @@ describe("dispatch", () => {
     expect(source.dispatchComment()).toBe(true);
     void source.close();
     expect(await client.rest()).toEqual([]);
-    expect(client.parser.comments.slice(-3)).toEqual([" a", " data: b", " "]);
+    expect(client.parser.comments.slice(-3)).toEqual(["a", "data: b", ""]);
   });
 
   test("what is refused leaves no byte behind, neither before nor after", async () => {

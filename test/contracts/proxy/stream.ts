@@ -2,9 +2,9 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ClientRequest, Http1Client } from "../../support/client.ts";
 import { Decompressing } from "../../support/decompressing.ts";
-import type { EventStreamParser } from "../../support/parser.ts";
 import { type NewsServer, startNewsServers } from "../../support/proxies/news-server.ts";
 import { type ProxyKind, ProxyProcess, type Variant } from "../../support/proxies/proxy.ts";
+import type { StreamRecorder } from "../../support/recorder.ts";
 import { eventually, within } from "../../support/within.ts";
 
 export interface StreamOptions {
@@ -83,6 +83,6 @@ export async function start(
 
 const numbers = Array.from({ length: 10 }, (_, index) => String(index));
 
-function heard({ parser }: { parser: EventStreamParser }, data: string): boolean {
+function heard({ parser }: { parser: StreamRecorder }, data: string): boolean {
   return parser.events.some((event) => event.type === "message" && event.data === data);
 }

@@ -1,7 +1,7 @@
 import { type ClientRequest, get, type IncomingMessage } from "node:http";
 import { EventSource } from "eventsource";
 import type { Browser, Page } from "playwright-core";
-import { EventStreamParser } from "../../support/parser.ts";
+import { StreamRecorder } from "../../support/recorder.ts";
 import { eventually } from "../../support/within.ts";
 
 /** An event as a client heard it. */
@@ -64,7 +64,7 @@ export function rawClient(origin: string): NewsClient {
   let closed = false;
 
   const connect = (): void => {
-    const parser = new EventStreamParser(lastEventId);
+    const parser = new StreamRecorder(lastEventId);
     const read = (response: IncomingMessage): void => {
       response.on("error", () => {});
       response.on("data", (bytes: Buffer) => {

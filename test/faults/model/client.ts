@@ -1,4 +1,4 @@
-import { EventStreamParser } from "../../support/parser.ts";
+import { StreamRecorder } from "../../support/recorder.ts";
 import { Dues } from "./dues.ts";
 import type { ClientPlan, CursorKind } from "./history.ts";
 import { Judge } from "./judge.ts";
@@ -24,7 +24,7 @@ export class Client {
   /** Its request is under way, and so far there is no connection. */
   asking = false;
   readonly #judge: Judge;
-  #parser = new EventStreamParser();
+  #parser = new StreamRecorder();
   /** Every id that it ever had. */
   readonly #ids: string[] = [];
 
@@ -61,7 +61,7 @@ export class Client {
     this.stopped = false;
     this.wire = wire;
     this.lastEventId = lastEventId;
-    this.#parser = new EventStreamParser(lastEventId);
+    this.#parser = new StreamRecorder(lastEventId);
     this.#judge.connect(lastEventId);
   }
 

@@ -1,5 +1,5 @@
 import { type Cursor, parseCursor } from "../../../src/wire/cursor.ts";
-import type { ParsedEvent } from "../../support/parser.ts";
+import type { RecordedEvent } from "../../support/recorder.ts";
 import type { Dues } from "./dues.ts";
 import type { Accepted, Record } from "./record.ts";
 
@@ -48,7 +48,7 @@ export class Judge {
     this.#since = nothingSince(lastEventId === "" ? 0 : -1);
   }
 
-  hear(event: ParsedEvent): void {
+  hear(event: RecordedEvent): void {
     const { type, data, lastEventId } = event;
     const isMoved = lastEventId !== this.#lastEventId;
     const moving = isMoved ? this.#record.byCursor(lastEventId) : undefined;
@@ -112,7 +112,7 @@ export class Judge {
     this.#wasRight = position !== null && position.epoch === epoch && this.#record.isOn(position, tip);
   }
 
-  #hearEntry({ type, data, lastEventId }: ParsedEvent, moving: Accepted | undefined): void {
+  #hearEntry({ type, data, lastEventId }: RecordedEvent, moving: Accepted | undefined): void {
     const entry = this.#record.byData(data);
     if (entry?.type !== type) throw new Violation(`An event that was never published: ${type} ${data.slice(0, 80)}`);
     if (this.#dues.isForbidden(entry)) throw new Violation(`Not for this client: ${describe([entry])}`);

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Http1Client } from "../../support/client.ts";
-import type { ParsedEvent } from "../../support/parser.ts";
+import type { RecordedEvent } from "../../support/recorder.ts";
 import type { ServerProcess } from "../../support/server-process.ts";
 import { temporaryFile } from "../../support/temporary.ts";
 import { eventually } from "../../support/within.ts";
@@ -144,7 +144,7 @@ async function state(): Promise<State> {
 }
 
 /** The next event but those that only tell a position. */
-async function news(client: Http1Client): Promise<ParsedEvent> {
+async function news(client: Http1Client): Promise<RecordedEvent> {
   for (;;) {
     const event = await client.next();
     if (event.type !== "sse:checkpoint") return event;

@@ -209,7 +209,7 @@ describe("the position of a client", () => {
     const client = await joined(hub, "quiet", { lastEventId: first });
     vi.advanceTimersByTime(11_000);
     await client.settle();
-    expect(client.parser.comments).toEqual([" keep-alive 10000", ""]);
+    expect(client.parser.comments).toEqual(["keep-alive 10000", ""]);
     expect(client.events).toEqual([]);
     const [, second] = await publish(hub.channel("loud"), 1, 2);
     vi.advanceTimersByTime(11_000);
@@ -218,7 +218,7 @@ describe("the position of a client", () => {
     vi.advanceTimersByTime(11_000);
     await client.settle();
     expect(client.events).toHaveLength(1);
-    expect(client.parser.comments).toEqual([" keep-alive 10000", "", ""]);
+    expect(client.parser.comments).toEqual(["keep-alive 10000", "", ""]);
     await publish(hub.channel("loud"), 3, 9);
     const back = await client.reconnect();
     expect(back.events).toEqual([]);

@@ -15,7 +15,7 @@ describe("a route of a hub", () => {
       "x-content-type-options": "nosniff",
       "x-extra": "1",
     });
-    expect(client.parser.comments).toEqual([" keep-alive 20000"]);
+    expect(client.parser.comments).toEqual(["keep-alive 20000"]);
     expect([1_000, 1_001]).toContain(client.parser.retry);
     expect(Object.keys(Object.fromEntries((await joined(hub, "a")).response.headers))).toContain("cache-control");
   });
