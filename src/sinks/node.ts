@@ -1,9 +1,9 @@
-import { ServerResponse } from "node:http";
+import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 import { unrefTimeout } from "../base/clock.ts";
 import type { EarlyResponse } from "../http/early-response.ts";
-import { type HeaderFields, type HeaderOverrides, headerLines } from "../http/headers.ts";
+import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
 import type { Frame } from "../wire/frame.ts";
 import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.ts";
 import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
@@ -76,7 +76,8 @@ export class NodeSink extends Sink {
 
   refuse(answer: EarlyResponse): void {
     writeHead(this.#response, answer.status, answer.headers);
-    this.#response.end(answer.body ?? "");
+    if (answer.body === null) this.#response.end();
+    else this.#response.end(answer.body);
   }
 
   end(): Promise<void> {
@@ -176,8 +177,10 @@ const http1OnlyHeaders = ["connection", "keep-alive", "transfer-encoding"];
 function writeHead(response: NodeResponse, status: number, headers: HeaderFields): void {
   const isHttp2 = !(response instanceof ServerResponse);
   if (!isHttp2 && response.getHeaderNames().length === 0) {
-    // Nothing to merge with: the response need not keep the header, which would take half a kilobyte for each connection.
-    response.writeHead(status, [...headerLines(headers)].flat());
+    // With nothing to merge, the response does not keep the header, which would take half a kilobyte per connection. An
+    // object, because middleware that wraps writeHead() does not always know the flat array (on-headers before 1.1 sends
+    // the first two letters of each name as a header).
+    response.writeHead(status, Object.fromEntries(headers) as OutgoingHttpHeaders);
     return;
   }
   // A middleware that expects a body of known length may have set it.
