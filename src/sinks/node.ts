@@ -7,6 +7,7 @@ import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
 import type { Frame } from "../wire/frame.ts";
 import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.ts";
 import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
+import { flushNodeAtEndOfTick, type PrefetchableSink } from "./node-flush.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
 /** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
@@ -19,7 +20,7 @@ const closeLingerMs = 10_000;
  * Bytes out through a response of Node. Where nothing stands between the response and its socket, frames go to the socket
  * as prepared chunks, without a copy or a call in between; everywhere else through `write()`.
  */
-export class NodeSink extends Sink {
+export class NodeSink extends Sink implements PrefetchableSink {
   readonly #response: NodeResponse;
   /** The response is of HTTP/1.1 in chunks, and the application lets us pass by it. */
   #fastWrite: boolean;
@@ -112,9 +113,14 @@ export class NodeSink extends Sink {
     if (!response.destroyed && !response.writableEnded) response.destroy();
   }
 
-  override prefetch(): number {
+  /** See {@link PrefetchableSink}. */
+  prefetch(): number {
     const socket = this.#directSocket();
     return socket === null ? 0 : freeDescriptor(socket);
+  }
+
+  protected override schedule(): void {
+    flushNodeAtEndOfTick(this);
   }
 
   protected get queued(): number {

@@ -56,7 +56,7 @@ export abstract class Sink {
     this.pending = this.pending === null ? frame : this.pending.join(frame);
     if (!this.#scheduled) {
       this.#scheduled = true;
-      flushAtEndOfTick(this);
+      this.schedule();
     }
   }
 
@@ -66,15 +66,16 @@ export abstract class Sink {
     if (this.pending !== null) this.#forward(this.pending, time, this.pending.byteLength >= highWaterMark);
   }
 
-  prefetch(): number {
-    return this.pending?.byteLength ?? 0;
-  }
-
   /** Sends what is pending, then ends the response. Resolves when it has left this process or never will. */
   abstract end(): Promise<void>;
 
   /** Drops what is pending and lets the client go. */
   abstract abort(): void;
+
+  /** Has `flush` called at the end of this tick. */
+  protected schedule(): void {
+    flushAtEndOfTick(this);
+  }
 
   /** What lies below has room again. */
   protected resume(): void {

@@ -52,10 +52,10 @@ const withoutFlush: RequestHandler = (_req, res, next) => {
   next();
 };
 
-describe("a middleware that holds back what is written is noticed and named:", () => {
-  test("one that collects the body, by the line of its function", async () => {
+describe("a middleware that buffers what is written is noticed and described:", () => {
+  test("one that collects the body, by the name and the beginning of its function", async () => {
     const lines = expectConsole(
-      /a middleware holds back what is written to \/events: .*express-interceptor\/index\.js:\d+\. Mount it for other routes/,
+      /a middleware buffers what is written to \/events: .*by (the function "\w*"|a function without a name), which begins with .{10,60}\. Mount it on other routes/,
     );
     const source = await open(interceptor(() => true));
     source.dispatch("t", 1);
@@ -72,17 +72,18 @@ describe("a middleware that holds back what is written is noticed and named:", (
   });
 
   test("one that compresses and does not flush", async () => {
-    const lines = expectConsole(/compression\/index\.js:\d+/);
+    const lines = expectConsole(/the function "write", which begins with function write \(chunk, encoding\)/);
     await open(compression(), withoutFlush);
     await aWhile();
     expect(lines).toHaveLength(1);
   });
 
   test("one whose function was bound", async () => {
-    const lines = expectConsole(/middleware\.test\.ts/);
+    const lines = expectConsole(
+      /the function "bound hold", which begins with function \(\) \{ \[native code\] \}\. Mount/,
+    );
     const pieces: unknown[] = [];
     await open((_req, res, next) => {
-      res.write = Array.prototype.push.bind(pieces) as never;
       res.write = function hold(this: unknown[], piece: unknown) {
         return this.push(piece) > 0;
       }.bind(pieces);
@@ -91,16 +92,6 @@ describe("a middleware that holds back what is written is noticed and named:", (
     await aWhile();
     expect(lines).toHaveLength(1);
   });
-});
-
-test("one whose function is at no place is named by how it begins", async () => {
-  const lines = expectConsole(/it has put a function that begins with function push\(\) \{ \[native code\] \}\. Mount/);
-  await open((_req, res, next) => {
-    res.write = Array.prototype.push as never;
-    next();
-  });
-  await aWhile();
-  expect(lines).toHaveLength(1);
 });
 
 describe("nothing is said of", () => {
@@ -138,7 +129,7 @@ describe("nothing is said of", () => {
     await aWhile();
   });
 
-  test("one that holds back a stream which ends before it was looked at", async () => {
+  test("one that buffers a stream which ends before it was looked at", async () => {
     const pieces: Uint8Array[] = [];
     const source = await open((_req, res, next) => {
       const { end } = res;

@@ -156,7 +156,7 @@ describe("Node's own way is taken", () => {
 });
 
 test("nothing is written behind the end that an application has put to the response itself", async () => {
-  expectConsole(/was ended by somebody else/);
+  expectConsole(/was ended by a caller other than its EventSource/);
   const { client, source, res } = await open();
   const received: Buffer[] = [];
   client.stream.on("data", (bytes) => received.push(bytes));

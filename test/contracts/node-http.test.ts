@@ -351,7 +351,9 @@ describe("ways in which a client leaves", () => {
   });
 
   test("the application ends the response behind the source's back", async () => {
-    expectConsole(/the response for \/ was ended by somebody else.*in Koa set ctx\.respond = false.*close\(\)/);
+    expectConsole(
+      /the response for \/ was ended by a caller other than its EventSource.*in Koa set ctx\.respond = false.*close\(\)/,
+    );
     const { client, source, res } = await open();
     res.end();
     expect(await client.rest()).toBe("end");
