@@ -33,7 +33,10 @@ export default defineConfig({
       project("package", { timeout: 120_000, globalSetup: ["test/support/packed.ts"] }),
       project("contracts"),
       project("faults", { timeout: 120_000, globalSetup: ["test/support/with-browser.ts"] }),
-      project("docs", { timeout: 60_000, globalSetup: ["test/support/built.ts"] }),
+      project("docs", {
+        timeout: 60_000,
+        globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
+      }),
       project("frameworks", {
         timeout: 300_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],

@@ -1,4 +1,4 @@
-// The README's table of frameworks, made from what the suite in test/contracts/serve.ts recorded when it passed.
+// The table in docs/frameworks.md, generated from what the suite in test/contracts/serve.ts recorded when it passed.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.mjs";
@@ -8,7 +8,7 @@ import { root } from "./paths.mjs";
 const results = join(root, "test/frameworks/results");
 const [begin, end] = ["<!-- frameworks: npm run frameworks -->", "<!-- /frameworks -->"];
 
-/** The package whose version is told, where it does not have the name of the example; by row or by example. @type {Record<string, string>} */
+/** The package whose version is shown, if it is not named like the example; by row or by example. @type {Record<string, string>} */
 const mainPackage = {
   "Hono on Workers, Durable Object": "hono",
   "nest-fastify": "@nestjs/core",
@@ -19,11 +19,11 @@ const mainPackage = {
   workers: "wrangler",
 };
 
-/** The README with its table as it has to be. @param {string} readme */
-export function withTable(readme) {
-  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`README.md has no place for the table: ${begin} … ${end}`);
-  return `${readme.slice(0, from + begin.length)}\n${table()}\n${readme.slice(to)}`;
+/** The page with its table brought up to date. @param {string} page */
+export function withTable(page) {
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`The page lacks the marks around the table: ${begin} … ${end}`);
+  return `${page.slice(0, from + begin.length)}\n${table()}\n${page.slice(to)}`;
 }
 
 function table() {
@@ -34,7 +34,7 @@ function table() {
 /** @param {Result} result */
 function row({ name, example, packages, except }) {
   const version = packages[mainPackage[name] ?? mainPackage[example] ?? example] ?? "";
-  const cells = [`[${name}](examples/${example})`, version, how(example), outcome(except)];
+  const cells = [`[${name}](../examples/${example})`, version, how(example), outcome(except)];
   return `| ${cells.join(" | ")} |`;
 }
 
@@ -47,7 +47,7 @@ function outcome(except) {
   return reasons.length === 0 ? "all" : `all but ${reasons.join("; ")}`;
 }
 
-/** The adapters that the example and the suite's application import. @param {string} example */
+/** The subpaths that the example and the application of the suite import. @param {string} example */
 function how(example) {
   const text = ["examples", "test/frameworks/fixtures"]
     .map((parent) => sourceBelow(join(root, parent, example)))

@@ -4,12 +4,12 @@ import { expect, test } from "vitest";
 import { withTable } from "../../scripts/lib/frameworks.mjs";
 import { root } from "../support/package.ts";
 
-test("the README's table of frameworks is what their tests recorded (npm run frameworks)", () => {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  expect(readme).toBe(withTable(readme));
+test("the table in docs/frameworks.md is what the tests of frameworks recorded (npm run frameworks)", () => {
+  const page = readFileSync(join(root, "docs/frameworks.md"), "utf8");
+  expect(page).toBe(withTable(page));
 });
 
-test("each example but the demo is in that table, with the versions that it has", () => {
+test("each example but the demo is in that table, with the versions that it uses", () => {
   const folder = join(root, "test/frameworks/results");
   const results = readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")));
   for (const example of readdirSync(join(root, "examples")).filter((name) => name !== "demo")) {
