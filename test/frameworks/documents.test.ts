@@ -23,7 +23,7 @@ async function paste(page: string, name: string): Promise<Example> {
 
 test.each([
   ["docs/frameworks/express.md", "express", "server.js", "/events/ann"],
-  ["docs/frameworks/express.md", "ts-rest", "server.ts", "/events?user=ann"],
+  ["docs/frameworks/ts-rest.md", "ts-rest", "server.ts", "/events?user=ann"],
   ["docs/frameworks/oak.md", "oak", "server.ts", "/sse"],
 ])("%s is enough for the application of %s", async (page, name, program, path) => {
   const example = await paste(page, name);
