@@ -39,7 +39,8 @@ describe.each([
   test("serves a page on which an event appears, and continues after a kill -9 if its log lasts", async () => {
     expect(text).toContain(`\`${program}\``);
     writeFileSync(join(folder, program), block?.code ?? "");
-    for (const [, html = ""] of text.matchAll(/^```html\n(.*?)^```$/gms)) writeFileSync(join(folder, "page.html"), html);
+    for (const [, html = ""] of text.matchAll(/^```html\n(.*?)^```$/gms))
+      writeFileSync(join(folder, "page.html"), html);
     let server = await start(program);
     try {
       const page = await browser.newPage();
