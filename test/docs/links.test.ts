@@ -29,14 +29,18 @@ function leadsSomewhere(from: string, link: string): boolean {
   return anchor === undefined || anchorsOf(file).includes(anchor);
 }
 
-/** As GitHub makes them of headings. */
+/** As GitHub makes them of headings; it counts those that are the same. */
 function anchorsOf(file: string): string[] {
-  return Array.from(prose(file).matchAll(/^#+ (.+)$/gm), ([, heading = ""]) =>
+  const anchors = Array.from(prose(file).matchAll(/^#+ (.+)$/gm), ([, heading = ""]) =>
     heading
       .toLowerCase()
       .replace(/[^\p{L}\p{N}\s_-]/gu, "")
       .replaceAll(" ", "-"),
   );
+  return anchors.map((anchor, index) => {
+    const before = anchors.slice(0, index).filter((other) => other === anchor).length;
+    return before === 0 ? anchor : `${anchor}-${before}`;
+  });
 }
 
 /** Without the code blocks. */

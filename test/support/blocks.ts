@@ -26,8 +26,13 @@ export interface Block {
   readonly prints: readonly string[];
 }
 
-/** Those of the Markdown files that users read. */
-export const documents: readonly string[] = ["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()];
+/** The Markdown files with code of their own: the examples of docs/reference are those of the docstrings. */
+export const documents: readonly string[] = [
+  "README.md",
+  ...globSync("docs/**/*.md", { cwd: root })
+    .filter((file) => !file.startsWith("docs/reference/"))
+    .sort(),
+];
 
 export function blocksOfDocuments(): Block[] {
   return documents.flatMap((file) => blocksOf(file, read(file).split("\n")));
