@@ -1,6 +1,6 @@
 /** The responses that a request can get in place of a stream. */
 import { isStopping } from "../base/shutdown.ts";
-import { retryLaterFrame } from "../wire/preamble.ts";
+import { encodeLater, type LaterReason } from "../wire/control.ts";
 import { drawOverloadRetry } from "../wire/retry.ts";
 import { type CorsOptions, corsHeaders, preflightHeaders } from "./cors.ts";
 import { eventStreamHeaders, type HeaderFields, type HeaderOverrides, mergeHeaders } from "./headers.ts";
@@ -56,15 +56,16 @@ export function headResponse(request: RequestLike, options: ResponseOptions): Ea
 }
 
 /**
- * Tells the client to retry later. A native client keeps trying only if it gets a stream that ends, with a time to wait;
- * other clients may be told by the status.
+ * Tells the client to retry later. A native client keeps trying only if it gets a stream that ends, with a time to wait in
+ * an event; other clients may be told by the status.
  */
-export function retryLater(request: RequestLike, options: ResponseOptions, reason: string): EarlyResponse {
+export function retryLater(request: RequestLike, options: ResponseOptions, reason: LaterReason): EarlyResponse {
+  const retryAfter = drawOverloadRetry();
   if (options.rejectOverload) {
-    const retryAfter: HeaderFields = new Map([["retry-after", String(Math.ceil(drawOverloadRetry() / 1_000))]]);
-    return { status: 503, headers: mergeHeaders(cors(request, options), retryAfter), body: null, reason };
+    const seconds: HeaderFields = new Map([["retry-after", String(Math.ceil(retryAfter / 1_000))]]);
+    return { status: 503, headers: mergeHeaders(cors(request, options), seconds), body: null, reason };
   }
-  const body = request.method === "HEAD" ? null : retryLaterFrame().bytes;
+  const body = request.method === "HEAD" ? null : new TextEncoder().encode(encodeLater(reason, retryAfter));
   return { status: 200, headers: streamHeaders(request, options), body, reason };
 }
 

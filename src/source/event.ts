@@ -4,7 +4,7 @@ import { assertNotReserved, type EventFields, encodeEvent, type Replacer, serial
 import { Frame } from "../wire/frame.ts";
 
 /** What may accompany the data of an event. */
-export interface EventOptions extends Pick<EventFields, "id" | "retry" | "allowZeroRetry"> {
+export interface EventOptions extends Pick<EventFields, "id" | "retry"> {
   /** As in `JSON.stringify`. */
   replacer?: Replacer;
   /** As in `JSON.stringify`. */

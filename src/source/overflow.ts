@@ -1,7 +1,7 @@
 import { now } from "../base/clock.ts";
 import type { Sink } from "../sinks/sink.ts";
-import { controlFrame } from "../wire/control.ts";
-import type { Frame } from "../wire/frame.ts";
+import { encodeControl } from "../wire/control.ts";
+import { Frame } from "../wire/frame.ts";
 import { SourceErrorEvent, SourceOverflowEvent } from "./lifecycle.ts";
 import type { OverflowDecision, ResolvedOptions } from "./options.ts";
 
@@ -44,7 +44,7 @@ export class OverflowPolicy {
     if (this.#undeclared === 0) return;
     const missed = this.#undeclared;
     this.#undeclared = 0;
-    this.#sink.write(controlFrame("sse:gap", { missed, reason: "overflow", exact: true }));
+    this.#sink.write(Frame.of(encodeControl("sse:gap", { missed, reason: "overflow", exact: true })));
   }
 
   #fits(frame: Frame): boolean {

@@ -7,12 +7,12 @@ import type { Exchange } from "../sinks/exchange.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
 import { highWaterMark, type Sink, type SinkOwner } from "../sinks/sink.ts";
 import { Frame } from "../wire/frame.ts";
-import { preambleFrame } from "../wire/preamble.ts";
+import { encodePreamble } from "../wire/preamble.ts";
 import { type CloseReason, LifecycleEvents, SourceCloseEvent } from "./lifecycle.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { OverflowPolicy } from "./overflow.ts";
 
-const emptyComment = Frame.of(":\n\n");
+const emptyComment = Frame.of(":\n");
 
 /**
  * One response that is an event stream, from its opening to its end. It knows frames, not events: whoever drives it encodes.
@@ -174,9 +174,8 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     const { request, sink, options } = this;
     this.hold(opened);
     sink.lastSent = now();
-    sink.start(this, preambleFrame(options.retry(), options.keepAlive), (preset) =>
-      streamHeaders(request, options, preset),
-    );
+    const opening = Frame.of(encodePreamble(options.retry(), options.keepAlive));
+    sink.start(this, opening, (preset) => streamHeaders(request, options, preset));
     watchIdle(this);
     if (options.closeOnSignal) closeOnSignal(this);
   }

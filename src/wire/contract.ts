@@ -1,5 +1,5 @@
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import { assertNotReserved, encodeEvent } from "./encode.ts";
+import { assertEvent, assertNotReserved } from "./encode.ts";
 import type { EventData, EventMap, EventType } from "./event-types.ts";
 import type { InferInput, InferOutput, StandardIssue, StandardResult, StandardSchemaV1 } from "./standard-schema.ts";
 
@@ -93,7 +93,7 @@ export function defineEvents<S extends EventSchemas>(
   const known = new Map(Object.entries(schemas));
   for (const [type, schema] of known) {
     assertNotReserved(type);
-    encodeEvent({ type });
+    assertEvent(type);
     assertSchema(type, schema);
   }
   return freeze(known) as ReturnType<typeof defineEvents<S>>;

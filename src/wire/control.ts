@@ -1,22 +1,102 @@
+// The events in which a stream reports its own state: their names, their data, their reasons. Applications cannot send them.
 import { encodeEvent } from "./encode.ts";
-import { Frame } from "./frame.ts";
 
-/** What a stream says of itself. The names are refused to applications. */
-export type ControlType = "sse:gap" | "sse:reset" | "sse:checkpoint" | "sse:stale" | "sse:end";
-
-/** The data of `sse:gap`: events that this client does not get. */
+/** Events were lost, and this is how many. A stream continues after it. */
 export interface Gap {
-  /** How many are missing; an upper bound when `exact` is false. */
-  missed: number;
-  /** Offsets of the first and the last missing entry of the log, where there is a log. */
-  from?: number;
-  to?: number;
-  /** `"trimmed"`: the log keeps them no longer. `"overflow"`: this client read too slowly. */
-  reason: string;
-  exact: boolean;
+  /** The number of entries missed; an upper bound if `exact` is false. */
+  readonly missed: number;
+  /** Offset of the first missing entry of the log, where there is a log. */
+  readonly from?: number;
+  /** Offset of the last missing entry. */
+  readonly to?: number;
+  readonly reason: GapReason;
+  readonly exact: boolean;
+  /** The channels concerned, where they are known. */
+  readonly channels?: readonly string[];
 }
 
-/** A control event. It always has data, since clients dispatch nothing without. */
-export function controlFrame(type: ControlType, data: unknown, id?: string): Frame {
-  return Frame.of(encodeEvent({ type, data: JSON.stringify(data), id }));
+/**
+ * Why entries are missing:
+ *
+ * - `"trimmed"`: the log does not keep them any more.
+ * - `"unverified"`: the client was away for so long that its position can be neither confirmed nor refuted.
+ * - `"missing"`: the log has a hole.
+ * - `"limit"`: the client has more to catch up with than the limit `maxReplay` allows.
+ * - `"overflow"`: the client read too slowly, and a source dropped them.
+ */
+export type GapReason = "trimmed" | "unverified" | "missing" | "limit" | "overflow";
+
+/** The client's position does not belong to this log: the application has to load its state again. */
+export interface Reset {
+  readonly reason: ResetReason;
+  /** The channels concerned, where they are known. */
+  readonly channels?: readonly string[];
+}
+
+/**
+ * Why a stream cannot be continued:
+ *
+ * - `"epoch"`: the log was lost, flushed or recreated.
+ * - `"ahead"`: the log lost its newest entries, the client's among them.
+ * - `"diverged"`: the log lost its newest entries and has others in their place.
+ * - `"unknown"`: the client's position cannot be read.
+ */
+export type ResetReason = "epoch" | "ahead" | "diverged" | "unknown";
+
+/** The client's position has moved without an event for it. The `id` carries it. */
+export type Checkpoint = Readonly<Record<string, never>>;
+
+/** The stream ends for now: the client should reconnect after a while. */
+export interface Later {
+  readonly reason: LaterReason;
+  /** Milliseconds. The same time is in the `retry` field of the event. */
+  readonly retryAfter: number;
+}
+
+/**
+ * Why a stream ends for now:
+ *
+ * - `"connections"`, `"connectionsPerKey"`, `"channels"`: a limit is reached.
+ * - `"draining"`: the server hands its clients over to another one.
+ * - `"shutdown"`: the process is stopping.
+ * - `"revoked"`: the connection was revoked while it was being opened.
+ * - `"error"`: something failed on the server.
+ */
+export type LaterReason =
+  | "connections"
+  | "connectionsPerKey"
+  | "channels"
+  | "draining"
+  | "shutdown"
+  | "revoked"
+  | "error";
+
+/** Nothing follows: on one channel, or on the stream if no channel is named. */
+export interface End {
+  readonly channel?: string;
+  /** Given if the client may not read on. A channel that has simply ended has no reason. */
+  readonly reason?: "revoked" | "forbidden";
+}
+
+/** The control events with their data. */
+export interface ControlEvents {
+  "sse:gap": Gap;
+  "sse:reset": Reset;
+  "sse:checkpoint": Checkpoint;
+  "sse:later": Later;
+  "sse:end": End;
+}
+
+/** The name of a control event. */
+export type ControlType = keyof ControlEvents;
+
+/** The text of a control event. It always has data, since clients dispatch nothing without. */
+export function encodeControl<T extends ControlType>(type: T, data: ControlEvents[T], id?: string): string {
+  return encodeEvent({ type, data: JSON.stringify(data), id });
+}
+
+/** The text of `sse:later`. Some clients honor a reconnection time only if an event comes with it. */
+export function encodeLater(reason: LaterReason, retryAfter: number): string {
+  const data: Later = { reason, retryAfter };
+  return encodeEvent({ type: "sse:later", retry: retryAfter, data: JSON.stringify(data) });
 }

@@ -1,37 +1,65 @@
+// Events and comments to text: the one place where the fields of an event stream are written.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
 /** The fields of one event, as the HTML standard names them. `data` is text by now: see {@link serialize}. */
 export interface EventFields {
   /** @default "message" */
   type?: string | undefined;
-  /** The payload. Without it the block sets `id` and `retry` but no client hears an event. */
+  /** The payload. It is always written, since clients dispatch no event without it. @default "" */
   data?: string | undefined;
-  /** What the client sends back as `Last-Event-ID`. Up to 128 of `A-Z a-z 0-9 - _ . ~`, or a number. Empty resets. */
+  /** The id that the client sends back as `Last-Event-ID`: up to 128 of `A-Z a-z 0-9 - _ . ~`, or a number. `""` resets it. */
   id?: string | number | undefined;
-  /** Reconnection time for the client, in whole milliseconds. Zero is refused, see `allowZeroRetry`. */
+  /** Reconnection time for the client, in whole milliseconds from 1 on: see {@link encodeRetry}. */
   retry?: number | undefined;
-  /** Lets `retry: 0` through, with which Chromium reconnects in a few milliseconds, for ever. @default false */
-  allowZeroRetry?: boolean | undefined;
 }
 
 /**
- * The text of one event on the wire: whole, ending in the blank line that dispatches it. Pure, and the one home of the
- * rules for writing fields.
+ * The text of one event on the wire: whole, ending in the blank line that dispatches it. Pure.
  *
  * @throws {SourcecastTypeError} when a field cannot be written so that every client reads back the same.
+ * @example
+ * ```ts
+ * import { encodeEvent } from "sourcecast/wire";
+ *
+ * console.log(encodeEvent({ type: "note", id: 7, data: "two\nlines" }).split("\n"));
+ * // [ 'event: note', 'id: 7', 'data: two', 'data: lines', '', '' ]
+ * ```
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export function encodeEvent(event: EventFields): string {
   let text = "";
   if (event.type !== undefined) text += encodeType(event.type);
   if (event.id !== undefined) text += encodeId(event.id);
-  if (event.retry !== undefined) text += encodeRetry(event.retry, event.allowZeroRetry === true);
-  if (event.data !== undefined) text += encodeLines("data: ", event.data, "ERR_SSE_DATA");
-  return `${text}\n`;
+  if (event.retry !== undefined) text += encodeRetry(event.retry);
+  return `${text}${encodeLines("data: ", event.data ?? "", "ERR_SSE_DATA")}\n`;
 }
 
 /**
- * Refuses what {@link encodeEvent} could not write, without writing it: for an event that is encoded later.
+ * The text of a comment, which clients ignore: one line for each line of `comment`. No blank line follows, because some
+ * clients report a block without data as an event.
+ *
+ * @throws {SourcecastTypeError} for a comment that is not well-formed text.
+ */
+export function encodeComment(comment: string): string {
+  return encodeLines(": ", comment, "ERR_SSE_COMMENT");
+}
+
+/**
+ * The line that sets the client's reconnection time. Like a comment it needs no blank line: it takes effect at once.
+ *
+ * @param retry Whole milliseconds from 1 on. Zero would make Chromium reconnect in 6 ms, forever.
+ * @throws {SourcecastTypeError} for any other value.
+ */
+export function encodeRetry(retry: number): string {
+  if (Number.isSafeInteger(retry) && retry > 0) return `retry: ${retry}\n`;
+  throw new SourcecastTypeError(
+    "ERR_SSE_RETRY",
+    `The retry ${quote(retry)} is not a reconnection time; use a whole number of milliseconds, one or more`,
+  );
+}
+
+/**
+ * Rejects an event that {@link encodeEvent} could not write, without writing it: for an event that is encoded later.
  *
  * @throws {SourcecastTypeError} as `encodeEvent` does.
  */
@@ -40,7 +68,7 @@ export function assertEvent(type: string, data = ""): void {
   assertText(data, "ERR_SSE_DATA");
 }
 
-/** Types that begin with `sse:` are those in which a stream speaks of itself: gaps, resets, checkpoints, its end. */
+/** A stream reports its own state in types that begin with `sse:`: losses, its position, its end. */
 export function assertNotReserved(type: string): void {
   if (typeof type !== "string" || !type.startsWith("sse:")) return;
   throw new SourcecastTypeError(
@@ -49,19 +77,19 @@ export function assertNotReserved(type: string): void {
   );
 }
 
-/** The text of a comment, which clients ignore; one line for each line of `comment`. */
-export function encodeComment(comment: string): string {
-  return `${encodeLines(": ", comment, "ERR_SSE_COMMENT")}\n`;
-}
-
 /**
- * What `data` is on the wire: a string as it is, `undefined` as empty data, anything else as JSON.
+ * The text of `data` on the wire: a string as it is, `undefined` as empty data, anything else as JSON.
  *
- * @throws {SourcecastTypeError} for what JSON has no form for: a cycle, a `bigint`, a function, a symbol, a promise.
+ * @throws {SourcecastTypeError} for data that JSON has no form for: a cycle, a `bigint`, a function, a symbol, a promise.
  */
 export function serialize(data: unknown, replacer?: Replacer, space?: string | number): string {
   if (typeof data === "string") return data;
   if (data === undefined) return "";
+  return serializeJson(data, replacer, space);
+}
+
+/** {@link serialize} without an exception for strings. `undefined` has no JSON. */
+export function serializeJson(data: unknown, replacer?: Replacer, space?: string | number): string {
   if (isThenable(data)) throw dataError("is a promise", "await it before it is dispatched");
   let text: string | undefined;
   try {
@@ -81,14 +109,14 @@ export function serialize(data: unknown, replacer?: Replacer, space?: string | n
 /** The second parameter of `JSON.stringify`. */
 export type Replacer = ((this: unknown, key: string, value: unknown) => unknown) | (string | number)[] | null;
 
-// A type of "message" is what clients assume without the field.
+// A type of "message" is the one that clients assume without the field.
 function encodeType(type: string): string {
   if (type === "message") return "";
   assertType(type);
   return `event: ${type}\n`;
 }
 
-// An empty one would become "message" on the other side.
+// Clients would take an empty type for "message".
 function assertType(type: string): void {
   if (typeof type !== "string" || type === "") throw typeError(type, "is not a name", "pass a non-empty string");
   if (hasLineBreak(type))
@@ -109,23 +137,7 @@ function encodeId(id: string | number): string {
   );
 }
 
-function encodeRetry(retry: number, allowZero: boolean): string {
-  if (!Number.isSafeInteger(retry) || retry < 0) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_RETRY",
-      `The retry ${quote(retry)} is no reconnection time; use a whole number of milliseconds, zero or more`,
-    );
-  }
-  if (retry === 0 && !allowZero) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_RETRY",
-      "A retry of 0 makes browsers reconnect without a pause; use 1 or more, or insist with allowZeroRetry: true",
-    );
-  }
-  return `retry: ${retry}\n`;
-}
-
-/** One line of `prefix` for each line of `text`; CRLF, LF and a lone CR all end a line for a client, so all split here. */
+/** One line of `prefix` for each line of `text`. Clients end a line at CRLF, LF and a lone CR, so text is split at all three. */
 function encodeLines(prefix: string, text: string, code: "ERR_SSE_DATA" | "ERR_SSE_COMMENT"): string {
   assertText(text, code);
   if (!hasLineBreak(text)) return `${prefix}${text}\n`;
@@ -144,7 +156,7 @@ function assertText(text: string, code: "ERR_SSE_DATA" | "ERR_SSE_COMMENT"): voi
   }
 }
 
-// Two searches for one character each are vectorised by the engines; a regular expression here costs 4 times as much on 3 kB.
+// Engines vectorise the search for one character; a regular expression here costs 4 times as much on 3 kB.
 function hasLineBreak(text: string): boolean {
   return text.indexOf("\n") !== -1 || text.indexOf("\r") !== -1;
 }

@@ -1,17 +1,22 @@
-import { encodeEvent } from "./encode.ts";
-import { Frame } from "./frame.ts";
-import { drawOverloadRetry } from "./retry.ts";
+// The first bytes of every stream, and how a client reads them. Browsers fire `open` only when a byte of the body arrives.
+import { encodeComment, encodeRetry } from "./encode.ts";
 
 /**
- * The first bytes of every stream: browsers report `open` only when a byte of the body has come. They carry the
- * reconnection time and, in a comment, the silence after which a keep-alive comes, for a client's watchdog.
+ * The opening of a stream: lines that no blank line follows, so that events can come right after them.
+ *
+ * @param retry The client's reconnection time in milliseconds.
+ * @param keepAlive The idle time in milliseconds after which a keep-alive is sent; `Infinity` if none is sent.
  */
-export function preambleFrame(retry: number, keepAlive: number): Frame {
-  const comment = Number.isFinite(keepAlive) ? `: keep-alive ${keepAlive}\n` : ": open\n";
-  return Frame.of(comment + encodeEvent({ retry }));
+export function encodePreamble(retry: number, keepAlive: number): string {
+  return encodeComment(Number.isFinite(keepAlive) ? `keep-alive ${keepAlive}` : "open") + encodeRetry(retry);
 }
 
-/** All that a client hears that is turned away for now: any other status than 200 would stop a native one for good. */
-export function retryLaterFrame(): Frame {
-  return Frame.of(encodeEvent({ retry: drawOverloadRetry() }));
+/**
+ * Reads the announced keep-alive from a comment, for a client's watchdog.
+ *
+ * @returns Milliseconds, or `null` for any other comment.
+ */
+export function readKeepAlive(comment: string): number | null {
+  const time = /^keep-alive (\d{1,12}(?:\.\d+)?)$/.exec(comment)?.[1];
+  return time === undefined ? null : Number(time);
 }

@@ -104,8 +104,8 @@ describe("a manager of connections", () => {
     expect(await second.rest()).toBe("end");
     expect(second.status).toBe(200);
     expect(second.headers["content-type"]).toBe("text/event-stream");
-    expect(second.parser.retry).toBeGreaterThanOrEqual(5_000);
-    expect(second.parser.events).toEqual([]);
+    expect(second.parser.later?.reason).toBe("connections");
+    expect(second.parser.later?.retry).toBeGreaterThanOrEqual(5_000);
     await sse.send("message", "still here");
     expect((await first.nextPublished()).data).toBe("still here");
     first.leave();

@@ -64,7 +64,7 @@ async function passesBy({ client, source, socket }: Opened): Promise<boolean> {
   return socket.bytesWritten === before;
 }
 
-const opening = ": keep-alive 30000\nretry: 1000\n\n";
+const opening = ": keep-alive 30000\nretry: 1000\n";
 
 describe("bytes go to the system at once", () => {
   test("on TCP, each event in a chunk of its own", async () => {

@@ -74,7 +74,7 @@ export function sinkContract(sink: Sink): void {
       const text = client.body.toString();
       expect(text).not.toContain("\r");
       expect(text).not.toContain("\n\n\n");
-      expect(text).toMatch(/\n\nevent: a\ndata: 1\ndata: 2\ndata: 3\n\n: b\n: c\n\nevent: d\ndata: \n\n$/);
+      expect(text).toMatch(/retry: \d+\nevent: a\ndata: 1\ndata: 2\ndata: 3\n\n: b\n: c\nevent: d\ndata: \n\n$/);
     });
 
     test("rule 4: what is refused is refused before anything is written", async () => {
@@ -83,7 +83,7 @@ export function sinkContract(sink: Sink): void {
       expect(() => source.dispatch("a", "1", { id: "7\n\ndata: b" })).toThrow(/id/);
       source.dispatch("end");
       expect((await client.next()).type).toBe("end");
-      expect(client.body.toString()).toMatch(/\n\nevent: end\ndata: \n\n$/);
+      expect(client.body.toString()).toMatch(/retry: \d+\nevent: end\ndata: \n\n$/);
     });
 
     test("rule 6: the stream does not begin with a byte order mark, and one in the data survives", async () => {

@@ -91,8 +91,13 @@ export class HubClient {
   }
 
   /** The data of control events, parsed. */
-  control(type: "gap" | "reset" | "checkpoint" | "end"): Record<string, unknown>[] {
+  control(type: "gap" | "reset" | "checkpoint" | "later" | "end"): Record<string, unknown>[] {
     return this.events.filter((event) => event.type === `sse:${type}`).map(({ data }) => JSON.parse(data));
+  }
+
+  /** Why it is to reconnect later, if the stream ends by saying so; with the time that browsers honor. */
+  get later(): { reason: string; retry: number | undefined } | undefined {
+    return this.status === 200 ? this.parser.later : undefined;
   }
 
   /** What a browser would send: what it sent before, until it hears of another. */

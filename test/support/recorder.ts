@@ -49,6 +49,14 @@ export class StreamRecorder {
     return this.#parser.complete;
   }
 
+  /** Why the client is to reconnect later, if the stream ends by saying so; with the time that browsers honor. */
+  get later(): { reason: string; retry: number | undefined } | undefined {
+    const last = this.events.at(-1);
+    if (last?.type !== "sse:later") return undefined;
+    const { reason, retryAfter } = JSON.parse(last.data);
+    return retryAfter === this.retry ? { reason, retry: this.retry } : undefined;
+  }
+
   /** Takes the next bytes and returns the events that they completed. */
   push(bytes: Uint8Array | string): RecordedEvent[] {
     const before = this.events.length;

@@ -118,7 +118,7 @@ describe.each(Object.entries(kinds))("%s", (_name, open) => {
     await open();
     const untouched = new Wire();
     untouched.res.writeHead(200);
-    untouched.res.write(":\n\n");
+    untouched.res.write(":\n");
     for (const wire of wires) if (wire !== untouched) expect(wire.listeners - untouched.listeners).toBe(2);
   });
 

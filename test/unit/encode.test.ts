@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { encodeComment, encodeEvent } from "../../src/index.ts";
-import { controlFrame } from "../../src/wire/control.ts";
+import { encodeControl, encodeLater } from "../../src/wire/control.ts";
+import { encodeComment, encodeEvent, encodeRetry } from "../../src/wire/encode.ts";
+import { encodePreamble } from "../../src/wire/preamble.ts";
 import { parse } from "../support/recorder.ts";
 
 const codeOf = (make: () => unknown): unknown => {
@@ -38,7 +39,7 @@ describe("rule 4:", () => {
   });
 
   test("comments are split the same way", () => {
-    expect(encodeComment("a\r\nb\rdata: c\n")).toBe(": a\n: b\n: data: c\n: \n\n");
+    expect(encodeComment("a\r\nb\rdata: c\n")).toBe(": a\n: b\n: data: c\n: \n");
   });
 
   test.each(["\n", "\r", "\r\n", "\0"])("an id with %j is refused", (character) => {
@@ -74,23 +75,39 @@ describe("rule 8:", () => {
     (retry) => expect(codeOf(() => encodeEvent({ retry: retry as number }))).toBe("ERR_SSE_RETRY"),
   );
 
-  test("retry 0 is refused unless the caller insists", () => {
-    expect(codeOf(() => encodeEvent({ retry: 0 }))).toBe("ERR_SSE_RETRY");
-    expect(encodeEvent({ retry: 0, allowZeroRetry: true })).toBe("retry: 0\n\n");
+  test.each([0, -0])("retry %s, with which browsers would not pause at all, is refused", (retry) => {
+    expect(() => encodeEvent({ retry })).toThrow(/one or more/);
+    expect(() => encodeRetry(retry)).toThrow(/one or more/);
   });
 
   test("falsy values and long times are not lost", () => {
     expect(encodeEvent({ id: 0, data: "" })).toBe("id: 0\ndata: \n\n");
     expect(encodeEvent({ id: "", data: "" })).toBe("id: \ndata: \n\n");
     expect(encodeEvent({ id: "0", data: "0" })).toBe("id: 0\ndata: 0\n\n");
-    expect(encodeEvent({ retry: 31_536_000_000 })).toBe("retry: 31536000000\n\n");
+    expect(encodeEvent({ retry: 31_536_000_000 })).toBe("retry: 31536000000\ndata: \n\n");
+    expect(encodeRetry(1)).toBe("retry: 1\n");
     expect(parse(encodeEvent({ retry: Number.MAX_SAFE_INTEGER })).retry).toBe(Number.MAX_SAFE_INTEGER);
   });
 });
 
 test("rule 9: a control event has a name and a data line, so that every browser takes its id", () => {
-  const parser = parse(controlFrame("sse:checkpoint", {}, "e-9").bytes);
+  const parser = parse(encodeControl("sse:checkpoint", {}, "e-9"));
   expect(parser.events).toEqual([{ type: "sse:checkpoint", data: "{}", lastEventId: "e-9" }]);
+});
+
+test("rule 9: no block is without data, and no blank line follows comments and retries", () => {
+  for (const fields of [{}, { id: "7" }, { retry: 9 }, { type: "t", id: 7, retry: 9 }, { data: "" }]) {
+    expect(parse(encodeEvent(fields)).events, JSON.stringify(fields)).toHaveLength(1);
+  }
+  for (const lines of [encodeComment("a\nb"), encodeComment(""), encodeRetry(7), encodePreamble(7, 9)]) {
+    expect(lines).toMatch(/^(.+\n)+$/);
+  }
+});
+
+test("rule 25: sse:later carries the time to wait in its data and in its retry", () => {
+  expect(encodeLater("draining", 7_000)).toBe(
+    'event: sse:later\nretry: 7000\ndata: {"reason":"draining","retryAfter":7000}\n\n',
+  );
 });
 
 test("rule 10: an event without an id has no id field and inherits the last one", () => {

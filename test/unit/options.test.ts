@@ -75,7 +75,7 @@ describe("the forms of the constructor:", () => {
   };
 
   test("(request) keeps alive every 30 s, on Bun every 8 s", async () => {
-    expect(await opening()).toMatch(/^: keep-alive (30|8)000\nretry: \d+\n\nevent: t\ndata: {"tag":"b"}\n\n$/);
+    expect(await opening()).toMatch(/^: keep-alive (30|8)000\nretry: \d+\nevent: t\ndata: {"tag":"b"}\n\n$/);
   });
 
   test("(request, keepAliveMs)", async () => {
@@ -85,14 +85,14 @@ describe("the forms of the constructor:", () => {
 
   test("(request, render)", async () => {
     expect(await opening((element) => `<${element.tag}>`)).toMatch(
-      /^: keep-alive \d+\nretry: \d+\n\nevent: t\ndata: <b>\n\n$/,
+      /^: keep-alive \d+\nretry: \d+\nevent: t\ndata: <b>\n\n$/,
     );
   });
 
   test("(request, options)", async () => {
     const render = (element: { tag: string }) => `<i>${element.tag}</i>`;
     expect(await opening({ keepAlive: false, retry: 77, render })).toBe(
-      ": open\nretry: 77\n\nevent: t\ndata: <i>b</i>\n\n",
+      ": open\nretry: 77\nevent: t\ndata: <i>b</i>\n\n",
     );
   });
 });

@@ -86,7 +86,7 @@ describe("response()", () => {
     expect(response).toBeInstanceOf(Response);
     expect(response.status).toBe(200);
     expect(await client.read()).toBe(true);
-    expect(client.text).toMatch(/^: keep-alive \d+\nretry: \d+\n\n$/);
+    expect(client.text).toMatch(/^: keep-alive \d+\nretry: \d+\n$/);
   });
 
   test("a second call is an error that says what to do", () => {

@@ -75,7 +75,7 @@ describe("dispatch", () => {
     source.dispatch("c", "3");
     void source.close();
     expect((await client.rest()).map((event) => event.type)).toEqual(["a", "c"]);
-    expect(client.text).toMatch(/\n\nevent: a\ndata: 1\n\nevent: c\ndata: 3\n\n$/);
+    expect(client.text).toMatch(/retry: \d+\nevent: a\ndata: 1\n\nevent: c\ndata: 3\n\n$/);
   });
 
   test("after close it returns false, for good events and bad ones, and nothing is sent", async () => {

@@ -47,13 +47,21 @@ async function read() {
     const response = await fetch(`/wire?window=${body.dataset.window}`, { signal });
     if (!response.ok) return;
     list.append(beginning(response.headers.get("x-last-event-id")));
-    let rest = "";
+    let line = "";
+    let block = "";
     const decoder = new TextDecoder();
     for await (const chunk of chunks(response.body)) {
       bytes += chunk.byteLength;
-      // A blank line ends a frame; what comes behind it is the beginning of the next.
-      const pieces = (rest + decoder.decode(chunk, { stream: true })).split("\n\n");
-      rest = pieces.pop();
+      const lines = (line + decoder.decode(chunk, { stream: true })).split("\n");
+      line = lines.pop();
+      const pieces = [];
+      for (const text of lines) {
+        // A blank line ends an event. Between events, comments and reconnection times are lines of their own.
+        if (text !== "") block += block === "" ? text : `\n${text}`;
+        if (text !== "" && !/^(:|retry:)/.test(block)) continue;
+        if (block !== "") pieces.push(block);
+        block = "";
+      }
       frames += pieces.length;
       if (!paused) show(pieces);
     }

@@ -1,4 +1,4 @@
-import { encodeEvent } from "../../wire/encode.ts";
+import { encodeLater } from "../../wire/control.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 
@@ -13,7 +13,7 @@ export async function drainAll(
 ): Promise<void> {
   const ends = Array.from(subscriptions, async (subscription) => {
     await closedOrAfter(subscription, Math.random() * window);
-    subscription.sendControl(Frame.of(encodeEvent({ retry: drawRetry() })));
+    subscription.sendControl(Frame.of(encodeLater("draining", drawRetry())));
     await subscription.stream.close("drained");
   });
   await Promise.all(ends);

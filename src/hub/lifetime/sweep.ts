@@ -1,7 +1,8 @@
 import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import { isWorkers } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
-import { controlFrame } from "../../wire/control.ts";
+import { encodeControl } from "../../wire/control.ts";
+import { Frame } from "../../wire/frame.ts";
 import type { Subscribers } from "../feed/subscribers.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
@@ -88,8 +89,8 @@ const sharedByRequests =
   "Make it in a Durable Object, where all of its requests arrive.";
 
 /** Ends a stream for good, as far as this side can say so: the client is told why, and a reconnect is asked for again. */
-export function endStream(subscription: Subscription, reason: string): void {
+export function endStream(subscription: Subscription, reason: "revoked"): void {
   if (subscription.closed) return;
-  subscription.sendControl(controlFrame("sse:end", { reason }));
+  subscription.sendControl(Frame.of(encodeControl("sse:end", { reason })));
   subscription.stream.close(reason);
 }

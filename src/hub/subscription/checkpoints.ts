@@ -1,7 +1,6 @@
 import { unrefTimeout } from "../../base/clock.ts";
-import { controlFrame } from "../../wire/control.ts";
+import { encodeControl } from "../../wire/control.ts";
 import { headCursor } from "../../wire/cursor.ts";
-import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { FrameRing } from "../feed/frame-ring.ts";
 
@@ -54,10 +53,10 @@ export class Checkpoints {
 
 /** Gives the client a position without anything having happened for it. */
 export function checkpointFrame(cursor: string): Frame {
-  return controlFrame("sse:checkpoint", {}, cursor);
+  return Frame.of(encodeControl("sse:checkpoint", {}, cursor));
 }
 
 /** A position that goes unheard: enough for clients that follow the standard to the letter, and some do not. */
 export function silentPositionFrame(cursor: string): Frame {
-  return Frame.of(encodeEvent({ id: cursor }));
+  return Frame.of(`id: ${cursor}\n\n`);
 }

@@ -1,12 +1,11 @@
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import { encodeFrame } from "../../source/event.ts";
-import { type ControlType, controlFrame, type Gap } from "../../wire/control.ts";
+import { type ControlEvents, encodeControl, type Gap, type GapReason, type ResetReason } from "../../wire/control.ts";
 import { type Cursor, formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
-import type { Frame } from "../../wire/frame.ts";
+import { Frame } from "../../wire/frame.ts";
 import type { Loss } from "../options.ts";
 import { checkpointFrame } from "./checkpoints.ts";
 import { endMarkers, latestValues, sendPaced } from "./current-values.ts";
-import type { ResetReason } from "./resume.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -14,7 +13,12 @@ import type { Subscription } from "./subscription.ts";
  *
  * @param witness Of the entry at `to`, where it is not gone with the others.
  */
-export async function declareGap(subscription: Subscription, to: number, reason: string, witness = 0): Promise<void> {
+export async function declareGap(
+  subscription: Subscription,
+  to: number,
+  reason: GapReason,
+  witness = 0,
+): Promise<void> {
   const { context, epoch, position, request, options } = subscription;
   const from = position + 1;
   const missed = to - position;
@@ -45,10 +49,10 @@ export async function declareReset(subscription: Subscription, reason: ResetReas
  *
  * @param known The client has heard of everything up to here.
  */
-async function answer(
+async function answer<T extends "sse:gap" | "sse:reset">(
   subscription: Subscription,
-  type: ControlType,
-  data: unknown,
+  type: T,
+  data: ControlEvents[T],
   present: Cursor,
   known: number,
 ): Promise<void> {
@@ -58,9 +62,9 @@ async function answer(
   const values = snapshot?.frames ?? (await latestValues(subscription, known, offset));
   const frames = [...values, ...(await endMarkers(subscription, epoch, known, offset))];
   const cursor = formatCursor(epoch, offset, witness);
-  if (frames.length === 0) subscription.sendControl(controlFrame(type, data, cursor), offset);
+  if (frames.length === 0) subscription.sendControl(Frame.of(encodeControl(type, data, cursor)), offset);
   else {
-    subscription.sendControl(controlFrame(type, data));
+    subscription.sendControl(Frame.of(encodeControl(type, data)));
     await sendPaced(subscription, frames);
     if (!subscription.allEnded) subscription.sendControl(checkpointFrame(cursor), offset);
   }

@@ -1,5 +1,6 @@
 import { readLastEventId } from "../../http/request.ts";
 import { type LogEntry, selects } from "../../log/log.ts";
+import type { GapReason } from "../../wire/control.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { start } from "./start.ts";
@@ -138,7 +139,7 @@ export class Pump implements CatchUp {
     if (!(await permissions.check(channel))) stream.close("error");
   }
 
-  #gap(to: number, reason: string, witness = 0): Promise<void> {
+  #gap(to: number, reason: GapReason, witness = 0): Promise<void> {
     this.#replayed = 0;
     return declareGap(this.#subscription, to, reason, witness);
   }

@@ -1,8 +1,6 @@
 import type { Head } from "../../log/log.ts";
+import type { ResetReason } from "../../wire/control.ts";
 import type { Cursor } from "../../wire/cursor.ts";
-
-/** Why a stream cannot be continued: the application has to load its state anew. */
-export type ResetReason = "epoch" | "ahead" | "diverged" | "unknown";
 
 /** How a subscription begins. */
 export type Resumption =
