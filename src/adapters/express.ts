@@ -1,3 +1,4 @@
+// sourcecast/express: a manager of event streams, by the ids of the users that opened them. It is built on a hub.
 import { OverloadError } from "../base/errors.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { Channel } from "../hub/channel.ts";
@@ -16,23 +17,23 @@ import { overloadHandler } from "./express/overload.ts";
 export type { NodeRequest, NodeResponse };
 export { OverloadError, overloadHandler };
 
-/** The options of {@link createSSE}: those of a hub, and these. */
+/** The options of {@link createSSE}, in addition to those of a hub. */
 export interface SSEOptions<E extends EventMap = false> extends Omit<HubOptions<E>, "limits"> {
-  /** Most connections at a time. At the limit `attach` throws; those who are there stay. @default no limit */
+  /** Most connections at a time. At the limit, `attach` throws; open connections stay. @default no limit */
   connections?: number;
-  /** How long a connection may last, less a random tenth. Its client reconnects and misses nothing. @default no limit */
+  /** How long a connection may last, less up to a tenth at random. Its client reconnects and misses nothing. @default no limit */
   connectionTimeout?: Duration;
-  /** How long a connection may be without an event, as `connectionTimeout`. @default no limit */
+  /** How long a connection may go without an event before it is closed with the reason `idle`. @default no limit */
   idleTimeout?: Duration;
 }
 
-/** The options of one {@link SSE.attach}. */
+/** The options of {@link SSE.attach}. */
 export type AttachOptions = Omit<SubscribeOptions, "channels" | "key">;
 
 /**
- * Makes a manager of event streams for Express and everything that passes on the response of `node:http`.
+ * Creates a manager of event streams for Express, and for every framework that hands Node's response to a route.
  *
- * @throws {SourcecastTypeError} for options with values that are not allowed.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example
  * ```ts
  * import express from "express";
@@ -53,16 +54,17 @@ export function createSSE<E extends EventMap = false>(options: SSEOptions<E> = {
 }
 
 /**
- * Streams by the ids of those who opened them. A user may have many at a time: each tab is one. It stands on a hub, so every
- * event has an id, and a client that reconnects gets what it missed.
+ * Event streams by the id of the user that opened them. A user may have several at a time, one for each tab. Every event
+ * has an id, so a client that reconnects receives the events that it missed.
  */
 export class SSE<E extends EventMap = false> {
-  /** What it stands on: for `drain()`, `stats()`, `close()`. */
+  /** The hub that the streams are subscriptions of: for `drain()`, `stats()`, `close()`. */
   readonly hub: Hub<E>;
   readonly #connections: ManagedConnections;
   readonly #most: number;
   readonly #onError: OnError;
 
+  /** @internal Use {@link createSSE}. */
   constructor({ connections, connectionTimeout, idleTimeout, ...options }: SSEOptions<E>) {
     this.#most = connections ?? Number.POSITIVE_INFINITY;
     const idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
@@ -73,12 +75,12 @@ export class SSE<E extends EventMap = false> {
     this.hub = createHub<E>({ ...options, limits });
   }
 
-  /** How many connections there are. */
+  /** The number of connections. */
   get size(): number {
     return this.#connections.size;
   }
 
-  /** Whether somebody with this id is connected. */
+  /** Whether the id has a connection. */
   has(id: string): boolean {
     return this.#connections.of(id).length > 0;
   }

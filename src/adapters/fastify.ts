@@ -1,3 +1,4 @@
+// sourcecast/fastify: event sources and subscriptions of a hub on the request and reply of Fastify.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { Duration } from "../base/units.ts";
 import type { Hub } from "../hub/hub.ts";
@@ -9,12 +10,12 @@ import type { ContractOptions, SourceOptions } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
 import type { EventMap } from "../wire/event-types.ts";
 
-/** What is needed of Fastify's request. */
+/** The part of Fastify's request that this package uses. */
 export interface FastifyRequestLike {
   readonly raw: NodeRequest;
 }
 
-/** What is needed of Fastify's reply. */
+/** The part of Fastify's reply that this package uses. */
 export interface FastifyReplyLike {
   readonly raw: NodeResponse;
   readonly sent: boolean;
@@ -23,10 +24,12 @@ export interface FastifyReplyLike {
 }
 
 /**
- * Opens an event source on a reply of Fastify, with the headers that its hooks and plugins have set so far. The handler
- * returns nothing after it. Hooks that run when a reply is sent do not see it; those for `onResponse` run at its end.
+ * Opens an event source on a reply, with the headers that hooks and plugins have set so far. The handler returns nothing
+ * afterwards. `onSend` hooks do not run for the stream; `onResponse` hooks run when it ends.
  *
- * @throws {SourcecastTypeError} for the request and response of Node, and for a reply that has been sent already.
+ * @param options Options of the source, or its keep-alive alone.
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for Node's own request and response, `ERR_SSE_RESPONSE_USED` for a reply
+ * that was sent already, `ERR_SSE_OPTION` for an invalid option; nothing has been sent then.
  * @example
  * ```ts excerpt examples/fastify/server.js
  * import fastify from "fastify";
@@ -46,16 +49,17 @@ export function openEventSource<E extends EventMap = false>(
   options?: (SourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
   const source = new EventSource<E>(fastifyConnection("openEventSource", request, reply), options);
-  // Only now: an error before the stream is Fastify's own to answer.
+  // Not earlier: Fastify must still be able to answer an error that is thrown before the stream is open.
   reply.hijack();
   return source;
 }
 
 /**
- * Answers a request with a stream of a hub's channels, as `hub.response()` does. The handler returns or awaits its promise.
+ * Answers a request with a stream of a hub's channels, as `hub.response()` does. The handler returns or awaits the promise.
  *
- * @returns The source, or `null` where the request was answered with something else.
- * @throws {SourcecastTypeError} for channel names and options that are not allowed, with nothing sent.
+ * @returns The source, or `null` if the request got another response, such as 204 or 403.
+ * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option;
+ * nothing has been sent then.
  * @example
  * ```ts excerpt examples/fastify/server.js
  * import { createHub, EventSourceSet } from "sourcecast";
@@ -92,7 +96,7 @@ function fastifyConnection(caller: string, request: FastifyRequestLike, reply: F
     );
   }
   const connection = nodeExchange(caller, request.raw, reply.raw);
-  // Fastify keeps headers to itself until it sends, which it will not do.
+  // Fastify buffers headers until it sends a reply, which it does not do for a hijacked one.
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);
   }

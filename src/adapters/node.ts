@@ -1,3 +1,4 @@
+// sourcecast/node: event sources and subscriptions of a hub on the request and response of `node:http` and `node:http2`.
 import type { Duration } from "../base/units.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
@@ -12,18 +13,20 @@ export type { NodeRequest, NodeResponse };
 /** The options of {@link openEventSource}. */
 export interface NodeSourceOptions extends SourceOptions {
   /**
-   * Lets frames pass by `response.write()`, to the socket and from there to the system, wherever that makes no difference
-   * to the bytes: not through middleware, on HTTP/1.0, HTTP/2 or TLS, nor while bytes wait. It saves most of the time that a
-   * delivery takes here. What passes by so is not in `socket.bytesWritten`. @default true
+   * Writes frames to the socket directly instead of through `response.write()`, which saves most of the time of a
+   * delivery. Used only where the bytes are the same: not through middleware that replaces a method of the response, on
+   * HTTP/1.0, HTTP/2 or TLS, or while earlier bytes wait. `socket.bytesWritten` does not count these bytes. @default true
    */
   fastWrite?: boolean;
 }
 
 /**
- * Opens an event source on a response of Node: Express, Koa (`ctx.req`, `ctx.res` with `ctx.respond = false`), Connect, Nest,
- * Fastify (`reply.raw` after `reply.hijack()`), `node:http`, `node:http2`. Header and first byte leave at once.
+ * Opens an event source on Node's request and response, for `node:http`, `node:http2`, Express, Connect, Nest and Koa
+ * (`ctx.req` and `ctx.res`, with `ctx.respond = false`). The headers and the first byte leave immediately.
  *
- * @throws {SourcecastTypeError} for a web request, and for a response that has been sent already.
+ * @param options Options of the source, or its keep-alive alone.
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for a web request, `ERR_SSE_RESPONSE_USED` for a response that was sent
+ * already, `ERR_SSE_OPTION` for an invalid option; nothing has been sent then.
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -45,11 +48,11 @@ export function openEventSource<E extends EventMap = false>(
 }
 
 /**
- * Answers a request of Node with a stream of a hub's channels: as `hub.response()` does, with no stream between the log and
- * the socket.
+ * Answers a request with a stream of a hub's channels, as `hub.response()` does for web requests.
  *
- * @returns The source, or `null` where the request was answered with something else.
- * @throws {SourcecastTypeError} for channel names and options that are not allowed, with nothing sent.
+ * @returns The source, or `null` if the request got another response, such as 204 or 403.
+ * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option;
+ * nothing has been sent then.
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -72,7 +75,7 @@ export async function respond<E extends EventMap>(
 }
 
 /**
- * Settings for `http2.createSecureServer({ settings: http2Settings })`: room for more streams on one connection than the
- * hundred at which browsers stop otherwise.
+ * Settings for `http2.createSecureServer({ settings: http2Settings })`. They allow 4096 streams on one connection; with the
+ * default, Chromium stops at 100 and queues every further request.
  */
 export const http2Settings: { readonly maxConcurrentStreams: number } = { maxConcurrentStreams: 4096 };

@@ -1,3 +1,4 @@
+// sourcecast/oak: Oak's `ctx.sendEvents()` and subscriptions of a hub, on Node, Bun and Deno.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Hub } from "../hub/hub.ts";
@@ -13,15 +14,16 @@ export type { OakApplication, OakContext, OakRequest };
 
 /** The options of {@link sendEvents}. */
 export interface OakSourceOptions extends Omit<SourceOptions, "keepAlive"> {
-  /** As on any source; `true` for its default. */
+  /** As on any source. `true` stands for the default. @default "30s", on Bun "8s" */
   keepAlive?: SourceOptions["keepAlive"] | true;
 }
 
 /**
- * Answers with a stream of events, at once: what Oak documents as `ctx.sendEvents()`. Headers of `ctx.response` are sent,
- * those of the options over them. Called again it gives the same source.
+ * Opens an event source on a context, as Oak documents `ctx.sendEvents()`, and sends the response immediately. The headers
+ * of `ctx.response` are sent; those of the options override them. A second call returns the same source.
  *
- * @throws {SourcecastTypeError} for anything that is no context of Oak, and for options with values that are not allowed.
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for a value that is not a context of Oak, `ERR_SSE_OPTION` for an invalid
+ * option.
  * @example
  * ```ts excerpt examples/oak/server.ts
  * import { sendEvents, withSendEvents } from "sourcecast/oak";
@@ -49,9 +51,11 @@ export function sendEvents<E extends EventMap = false>(
 }
 
 /**
- * Answers with a stream of a hub's channels, as `hub.response()` does.
+ * Answers a request with a stream of a hub's channels, as `hub.response()` does.
  *
- * @returns The source, or `null` where the request was answered with something else.
+ * @returns The source, or `null` if the request got another response, such as 204 or 403.
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for a value that is not a context of Oak, `ERR_SSE_CHANNEL` for an invalid
+ * channel name, `ERR_SSE_OPTION` for an invalid option.
  */
 export async function respond<E extends EventMap>(
   hub: Hub<E>,
@@ -66,9 +70,9 @@ export async function respond<E extends EventMap>(
 }
 
 /**
- * Middleware that puts {@link sendEvents} in the place of Oak's own `ctx.sendEvents()`. With `await` or without, both fine.
+ * Middleware that replaces Oak's own `ctx.sendEvents()` with {@link sendEvents}. Routes may call it with or without `await`.
  *
- * @param defaults Options for every source, under those of the call.
+ * @param defaults Options for every source; those of a call override them.
  */
 export function withSendEvents(
   defaults: OakSourceOptions = {},
@@ -97,7 +101,7 @@ function sinkFor(ctx: OakContext, { signal }: RequestLike): WebSink {
   return ctx.request.source === undefined ? new ProbingSink(null, headers) : new WebSink(signal, headers);
 }
 
-/** Sends the response now and not when the handlers are done, and ends its source with the application. */
+/** Sends the response before the handlers have returned, and closes its source when the application closes. */
 function answer(ctx: OakContext, response: Response, source: EventSource | null): void {
   const { app, request } = ctx;
   if (source !== null && source.closeReason === null) {
@@ -110,7 +114,7 @@ function answer(ctx: OakContext, response: Response, source: EventSource | null)
     sendOnNode(request, response, source);
     return;
   }
-  // `app.fetch()` takes the response from the context, `app.listen()` what the request was answered with.
+  // `app.fetch()` returns the response of the context; `app.listen()` sends the one that the request was answered with.
   ctx.response.with(response.body, { status: response.status, headers: [...response.headers] });
   request.originalRequest.respond(response);
 }

@@ -1,3 +1,4 @@
+// sourcecast/ts-rest: event routes in a ts-rest contract, their controllers, and a typed client.
 import { SourcecastTypeError } from "../base/errors.ts";
 import { isClaimed } from "../sinks/claim.ts";
 import type { AnyContract } from "../wire/contract.ts";
@@ -14,26 +15,32 @@ import {
 export type { EventSourceConstructor, EventSourceLike, EventStream, OpenEventsOptions, ParamsOf, WireEvent };
 export { openEvents };
 
-/** The route of a ts-rest contract that answers with events. */
+/** A route of a ts-rest contract that answers with events, as {@link eventRoute} takes it. */
 export interface EventRouteInit {
+  /** The path of the route, with parameters as ts-rest writes them. */
   readonly path: string;
-  /** From `defineEvents()` of `sourcecast/contract`. */
+  /** The contract of the events, from `defineEvents()` of `sourcecast/contract`. */
   readonly events: AnyContract;
-  /** What may come in place of the stream, by status. */
+  /** Schemas of the responses that the route may send instead of a stream, by status. @default none */
   readonly responses?: object;
+  /** Metadata of the route. @default none */
   readonly metadata?: object;
 }
 
-/** What {@link eventRoute} adds to that. There is no body that ts-rest could check. */
+/** A route as ts-rest knows it. The stream is the response 200, with no body that ts-rest could check. */
 export interface EventRoute<Path extends string, Contract, Responses, Metadata> {
+  /** Streams are requested by `GET`. */
   readonly method: "GET";
+  /** The path of the route. */
   readonly path: Path;
+  /** The responses by status, with 200 for the stream. */
   readonly responses: (Responses extends object ? Responses : unknown) & { 200: null };
+  /** The metadata, with the contract of the events. */
   readonly metadata: (Metadata extends object ? Metadata : unknown) & { readonly events: Contract };
 }
 
 /**
- * An event route for a ts-rest contract, typed by the events that it sends. A browser may import it.
+ * Creates an event route for a ts-rest contract, typed by the events that it sends. A browser may import it.
  *
  * @example
  * ```ts excerpt examples/ts-rest/contract.ts

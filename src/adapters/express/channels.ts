@@ -1,9 +1,10 @@
+// The channels that the manager publishes on: one for everyone, and one for each id.
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 
-/** The channel that all connections follow. */
+/** The channel that every connection subscribes to. */
 export const everyoneChannel = "everyone";
 
-/** The channel of one id. Its name is that of no prefix, whatever the id: `*` stands for itself. */
+/** The channel of one id. A `*` in the id is escaped, so that the name is never taken for a prefix. */
 export function channelOf(id: string): string {
   if (typeof id === "string" && id !== "" && id.isWellFormed()) {
     return `one:${encodeURIComponent(id).replaceAll("*", "%2A")}`;

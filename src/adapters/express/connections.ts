@@ -1,10 +1,11 @@
+// The connections of a manager, by id, and the timer that closes idle ones.
 import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import type { SubscribeOptions } from "../../hub/options.ts";
 import type { EventSource } from "../../source/source.ts";
 
 type Filter = NonNullable<SubscribeOptions["filter"]>;
 
-/** One connection, from the call of `attach` on: it has its place before its stream is open. */
+/** One connection. It counts from the call of `attach`, before its stream is open. */
 export class ManagedConnection {
   readonly id: string;
   source: EventSource | null = null;
@@ -14,7 +15,7 @@ export class ManagedConnection {
     this.id = id;
   }
 
-  /** A filter that lets through what `filter` does, and notes when that was. */
+  /** Wraps `filter` so that the time of the last event that it let through is known. */
   noting(filter: Filter = () => true): Filter {
     return (event) => {
       const wanted = filter(event) === true;
@@ -24,13 +25,13 @@ export class ManagedConnection {
   }
 }
 
-/** Those who are here, in the order in which they came, and by id. */
+/** All connections in the order in which they were opened, and by id. */
 export class ManagedConnections extends Set<ManagedConnection> {
   readonly #byId = new Map<string, ManagedConnection[]>();
   readonly #idle: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param idle How long one may be here without an event, in milliseconds. */
+  /** @param idle How long a connection may go without an event, in milliseconds. */
   constructor(idle: number) {
     super();
     this.#idle = idle;

@@ -1,10 +1,12 @@
+// The error handler that answers requests over the limit of connections.
 import { OverloadError } from "../../base/errors.ts";
 import type { NodeResponse } from "../../sinks/node.ts";
 import { type NodeRequest, respondRetryLater } from "../../sinks/node-request.ts";
 
 /**
- * Error handling for Express, after the routes: answers an {@link OverloadError} with a stream that ends at once and tells
- * the client when to come again, which is all that a native `EventSource` understands. Other errors are passed on.
+ * An error handler for Express, registered after the routes. It answers an {@link OverloadError} with a stream that ends
+ * immediately and tells the client when to retry: a native `EventSource` gives up for good on any other answer. Other errors
+ * go to `next`.
  */
 export function overloadHandler(
   error: unknown,

@@ -1,3 +1,4 @@
+// Oak on Node: its server does not report a client that disconnects, so empty chunks probe the connection.
 import { unrefTimeout } from "../../base/clock.ts";
 import type { HeaderSource, SinkOwner } from "../../sinks/sink.ts";
 import { WebSink } from "../../sinks/web.ts";
@@ -5,12 +6,12 @@ import type { EventSource } from "../../source/source.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { OakRequest } from "./context.ts";
 
-/** How often it is looked whether a client of Node is still there, in milliseconds. */
+/** Interval between two probes of a connection, in milliseconds. */
 const disconnectCheckMs = 1_000;
-/** How long a client that does not read may keep the end of its stream; then its connection is destroyed. */
+/** How long the end of a stream may wait for a client that does not read, before its connection is destroyed. */
 const closeLingerMs = 10_000;
 
-/** Oak writes the body chunk by chunk, waits for each, and rejects when one cannot be written any more. */
+/** Sends a response through Oak, which writes the body chunk by chunk and rejects when a write fails. */
 export function sendOnNode({ originalRequest }: OakRequest, response: Response, source: EventSource | null): void {
   const { status, headers, body } = response;
   const over = Promise.resolve(originalRequest.respond({ status, statusText: "", headers, body })).catch(() =>
@@ -23,8 +24,8 @@ export function sendOnNode({ originalRequest }: OakRequest, response: Response, 
 }
 
 /**
- * A body with empty chunks. They put no byte on the wire, but writing one fails when the client has left, which Oak on Node
- * does not notice otherwise; then it cancels the body.
+ * A body with an empty chunk from time to time. It puts no byte on the wire, but writing it fails once the client has
+ * disconnected, and Oak cancels the body then. Without it, Oak on Node would not notice.
  */
 export class ProbingSink extends WebSink {
   #timer: ReturnType<typeof setTimeout> | undefined;

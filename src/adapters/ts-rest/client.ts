@@ -1,7 +1,8 @@
+// The client of an event route: a native EventSource with typed listeners.
 import { SourcecastTypeError } from "../../base/errors.ts";
 import type { OutputEventsOf } from "../../wire/contract.ts";
 
-/** The parameters in a path: `"user"` of `"/events/:user"`. */
+/** The names of the parameters in a path: `"user"` for `"/events/:user"`. */
 export type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? Name | ParamsOf<Rest>
   : Path extends `${string}:${infer Name}`
@@ -10,37 +11,47 @@ export type ParamsOf<Path extends string> = Path extends `${string}:${infer Name
 
 /** The options of {@link openEvents}. */
 export type OpenEventsOptions<Path extends string = string> = {
+  /** The address of the server, without the path of the route. */
   baseUrl: string;
+  /** The query of the request. @default none */
   query?: Readonly<Record<string, string | number | boolean | undefined>>;
   /** Sends cookies to other origins. @default false */
   withCredentials?: boolean;
-  /** In place of the runtime's own. */
+  /** The class to use instead of the runtime's own. @default globalThis.EventSource */
   EventSource?: EventSourceConstructor;
 } & ([ParamsOf<Path>] extends [never] ? object : { params: Readonly<Record<ParamsOf<Path>, string | number>> });
 
-/** What is needed of a client's `EventSource`. */
+/** The part of an `EventSource` class that this package uses. */
 export interface EventSourceLike {
   addEventListener(type: string, listener: (event: WireEvent) => void): void;
   close(): void;
 }
 
+/** An event as an `EventSource` dispatches it. */
 export interface WireEvent {
+  /** The data as text. */
   readonly data: string;
+  /** The id of the last event with an id, up to this one. */
   readonly lastEventId: string;
 }
 
+/** The class `EventSource` of a runtime or of a package. */
 export type EventSourceConstructor = new (url: string, init?: { withCredentials?: boolean }) => EventSourceLike;
 
 /** A client's stream of the events `E`. */
 export interface EventStream<E> {
+  /** The `EventSource` that receives the stream. */
   readonly source: EventSourceLike;
+  /** Adds a listener for events of one type; it gets their data as the contract types it. */
   on<T extends keyof E & string>(type: T, listener: (data: E[T], event: WireEvent) => void): this;
+  /** Closes the stream. */
   close(): void;
 }
 
 /**
- * Opens an event route as its client, with the data of each event as the contract types it.
+ * Opens an event route as its client. Listeners get the data of each event as the contract types it.
  *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` on a runtime without an `EventSource`, if the options do not name one.
  * @example
  * ```ts excerpt examples/ts-rest/client.ts
  * import { openEvents } from "sourcecast/ts-rest";
