@@ -1,3 +1,4 @@
+// A channel of a hub: the handle that applications publish, read and end it with.
 import type { Duration } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "../source/pipe.ts";
@@ -8,7 +9,7 @@ import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
 import { assertChannelName } from "./selection.ts";
 
-/** What a channel needs of its hub. */
+/** The part of the hub that a channel uses. */
 export interface ChannelContext {
   response(request: RequestLike, options: SubscribeOptions): Promise<Response>;
   publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
@@ -21,11 +22,11 @@ export interface ChannelContext {
 export interface ChannelPipeOptions<T> extends PipeOptions<T> {
   /** Ends the channel after the last piece. @default true */
   endChannel?: boolean;
-  /** Stops the producer when nobody has followed the channel in this process for so long. @default never */
+  /** Stops the producer after the channel has had no subscription in this process for this long. @default never */
   stopWithoutSubscribers?: Duration;
 }
 
-/** An event for {@link Channel.dispatch} in the form for several at once. */
+/** One event of several that {@link Channel.dispatch} publishes together. */
 export type EventOf<E extends EventMap> = {
   [T in EventType<E>]: (undefined extends EventData<E, T>
     ? { type: T; data?: EventData<E, T> }
@@ -34,25 +35,29 @@ export type EventOf<E extends EventMap> = {
 }[EventType<E>];
 
 /**
- * A name under which events are published in a hub's log, to everyone who follows it on every machine. Costs nothing to make.
+ * A channel of a hub. Its events reach every subscription on every machine that shares the log. Creating one costs nothing:
+ * it is a name.
  */
 export class Channel<E extends EventMap = false> {
+  /** The name of the channel. */
   readonly name: string;
   readonly #context: ChannelContext;
 
+  /** @internal Use `hub.channel()`. */
   constructor(name: string, context: ChannelContext) {
     this.name = name;
     this.#context = context;
   }
 
   /**
-   * Publishes an event. Resolves with its cursor when the log has accepted it; rejects, with nothing published, otherwise.
+   * Publishes an event, or several next to each other: all of them or none.
    *
-   * @throws {SourcecastError} `ERR_SSE_CONFLICT` if `after` does not hold, `ERR_SSE_LOG` if the log cannot store,
-   * `ERR_SSE_LIMIT`, `ERR_SSE_CONTRACT`, `ERR_SSE_DATA`, `ERR_SSE_TYPE` for what may not be published.
+   * @returns The cursor of each event, once the log has accepted it.
+   * @throws {SourcecastError} `ERR_SSE_CONFLICT` if `after` does not hold, `ERR_SSE_LOG` if the log cannot store the event,
+   * `ERR_SSE_LIMIT` for data over the limit `eventSize`, `ERR_SSE_CONTRACT`, `ERR_SSE_DATA` or `ERR_SSE_TYPE` for an invalid
+   * event.
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
-  /** Publishes several events next to each other, all of them or none. Resolves with their cursors. */
   dispatch(events: readonly EventOf<E>[]): Promise<string[]>;
   async dispatch(
     type: string | readonly PublishedEvent[],
@@ -64,20 +69,20 @@ export class Channel<E extends EventMap = false> {
     return cursor as string;
   }
 
-  /** Publishes data under the type that clients hear as `message`. */
+  /** Publishes data as an event of the type `message`. */
   dispatchMessage(...rest: DispatchArguments<E, "message", PublishOptions>): Promise<string> {
     return this.dispatch("message" as EventType<E>, ...(rest as never));
   }
 
-  /** Answers a request with the stream of this channel; a name that ends in `*` follows all with that prefix. */
+  /** Answers a request with the stream of this channel. A name that ends in `*` stands for every channel with that prefix. */
   response(request: RequestLike, options: Omit<SubscribeOptions, "channels"> = {}): Promise<Response> {
     return this.#context.response(request, { ...options, channels: [this.name] });
   }
 
   /**
-   * Says that nothing will follow. Those who follow hear `sse:end`, and a client that comes back after it gets 204.
+   * Ends the channel. Subscribers receive `sse:end`; a client that reconnects afterwards gets 204.
    *
-   * @returns The cursor of the end.
+   * @returns The cursor of the end marker.
    */
   async end(): Promise<string> {
     assertChannelName(this.name);
@@ -85,9 +90,11 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Publishes one event for each piece of a producer, so that its text survives a reload of the page and many can read it.
-   * The producer goes on when its first reader leaves. Ends the channel after the last piece.
+   * Publishes one event for each piece of a producer, then ends the channel. The stream survives a reload of the page, and
+   * many clients can read it; the producer continues when a reader disconnects.
    *
+   * @returns How the pipe ended. It does not reject when the producer fails.
+   * @throws {SourcecastTypeError} `ERR_SSE_PIPE` for a value that cannot be piped.
    * @example
    * ```ts
    * import { createHub } from "sourcecast";
@@ -122,8 +129,8 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * The users who are present, on every machine: the members of subscriptions, each once, in the order in which they came.
-   * The events `join` and `leave` report changes on the channel.
+   * The users that are present on any machine, each once, in the order in which they joined. The events `join` and `leave`
+   * on the channel report changes.
    *
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` on a hub without the option `presence`.
    * @example

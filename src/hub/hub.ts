@@ -1,3 +1,4 @@
+// The hub: channels over a log. It connects its parts and is the application's handle on them.
 import { SourcecastError } from "../base/errors.ts";
 import { type Duration, milliseconds, wholeNumber } from "../base/units.ts";
 import { assertRequest, type RequestLike } from "../http/request.ts";
@@ -27,9 +28,9 @@ import { Pump } from "./subscription/pump.ts";
 import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
 
 /**
- * Makes a hub: topics for an application, over a log.
+ * Creates a hub: channels for an application, on top of a log.
  *
- * @throws {SourcecastTypeError} for options with values that are not allowed.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example
  * ```ts
  * import { createHub } from "sourcecast";
@@ -48,11 +49,11 @@ export function createHub<E extends EventMap = false>(options: HubOptions<E> = {
 }
 
 /**
- * Channels over a log. A connection is a position in the log: what is live, what is replayed after a reconnect and what a
- * slow reader gets are one path, and what cannot be delivered is declared in the stream.
+ * Channels over a log. A connection is a position in the log, so live delivery, replay after a reconnect and slow readers
+ * share one code path. Whatever cannot be delivered is declared in the stream.
  */
 export class Hub<E extends EventMap = false> implements AsyncDisposable {
-  /** As it appears in what is measured. */
+  /** The name of the hub in its metrics. */
   readonly name: string;
   readonly #log: Log;
   readonly #feed: Feed;
@@ -60,12 +61,13 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #admission: Admission;
   readonly #housekeeping: Sweep;
   readonly #presence: HubPresence;
-  /** What every subscription gets of the hub. */
+  /** The part of the hub that every subscription uses. */
   readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions">;
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
 
+  /** @internal Use {@link createHub}. */
   constructor(options: HubOptions<E>) {
     const settings = resolveHubOptions(options);
     this.name = settings.name;
@@ -74,7 +76,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#feed = new Feed(this.#log, ring, settings.onError);
     this.#audience = new Subscribers(ring);
     this.#feed.observers.add(this.#audience);
-    // Each part says which of these it needs.
+    // Each part declares which of these it needs.
     const context = {
       ...settings,
       log: this.#log,
@@ -107,18 +109,24 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     };
   }
 
-  /** A channel by its name: up to 256 printable characters. One that ends in `*` can be followed, not published to. */
+  /**
+   * Returns a channel by its name: up to 256 printable characters. A name that ends in `*` is a prefix, which can be
+   * subscribed to but not published on.
+   *
+   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid name.
+   */
   channel(name: string): Channel<E> {
     parseSelection([name]);
     return new Channel(name, this.#channelContext);
   }
 
   /**
-   * Answers a request with a stream of channels: from where its client was (`Last-Event-ID`, or the query parameter
-   * `lastEventId`), or from now on. 403 where `authorize` refuses, 204 where nothing will follow, and over a limit a stream
-   * that ends at once with a time to come again.
+   * Answers a request with a stream of channels. It resumes at the client's position (`Last-Event-ID`, or the query
+   * parameter `lastEventId`), or starts now.
    *
-   * @throws {SourcecastTypeError} for channel names and options that are not allowed.
+   * @returns 200 with the stream, 403 if `authorize` rejects the request, or 204 if all channels have ended. Over a limit, the
+   * stream ends immediately with a time after which the client retries.
+   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option.
    */
   async response(request: RequestLike, options: SubscribeOptions): Promise<Response> {
     assertRequest(request);
@@ -128,26 +136,30 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   }
 
   /**
-   * Opens a stream of channels on an exchange: what {@link response} and the `respond` of each adapter are made of.
+   * Opens a stream of channels on an exchange. {@link Hub.response} and the `respond` of each adapter call it.
    *
-   * @returns The source, or `null` where the request got another response.
-   * @throws {SourcecastTypeError} for channel names and options that are not allowed, with nothing sent.
+   * @returns The source, or `null` if the request got another response.
+   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option;
+   * nothing has been sent then.
    */
   async open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
     const stream = await this.#open(exchange, options);
     return stream === null ? null : sourceOf(stream);
   }
 
-  /** The position behind everything published so far: for a page whose stream is to start exactly where its state ends. */
+  /**
+   * Returns the cursor after everything published so far. A page that renders the state of that moment can start its stream
+   * exactly there.
+   */
   async cursor(): Promise<string> {
     this.#assertOpen();
     return headCursor(await this.#log.head());
   }
 
   /**
-   * Ends the streams that were opened with this `key`, now. Whether they may come back is for `authorize` to say.
+   * Ends the streams that were opened with this `key`. Their clients reconnect, and `authorize` decides whether they may.
    *
-   * @returns How many were ended in this process.
+   * @returns The number of streams that were ended in this process.
    */
   revoke(key: string): number {
     this.#admission.revoke(key);
@@ -156,17 +168,18 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     return subscriptions.length;
   }
 
-  /** What was counted, and how it stands. */
+  /** Returns counters and gauges of this process. */
   stats(): HubStats {
     const { connections } = this.#admission;
     return readStats(this.#context.counters, this.#feed.ring, this.#audience, connections, !this.#isOpen);
   }
 
   /**
-   * Turns newcomers away and ends the streams at random moments of the window, so that their clients arrive elsewhere one by
-   * one. Nothing is lost: they come back with their positions.
+   * Rejects new connections and ends each open one at a random moment of the window, so that clients do not all reconnect at
+   * once. They resume elsewhere at their positions.
    *
-   * @param options.within @default "10s"
+   * @param options `within`: the length of the window, by default `"10s"`.
+   * @returns A promise that resolves when all streams have ended.
    */
   async drain(options: { within?: Duration } = {}): Promise<void> {
     const window = milliseconds(options.within ?? "10s", "within");
@@ -174,13 +187,14 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     await drainAll(this.#audience.all, window, this.#context.sourceOptions.retry);
   }
 
-  /** Ends all streams and closes the log. */
+  /** Ends all streams and closes the log. Resolves when both are done. */
   close(): Promise<void> {
     this.#isOpen = false;
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
+  /** Calls {@link Hub.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -222,7 +236,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   }
 }
 
-/** What presence may know of a hub. */
+/** The part of the hub that presence uses. */
 function presenceContext({
   feed,
   counters,

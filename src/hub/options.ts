@@ -1,3 +1,4 @@
+// The options of a hub, of a subscription and of a published event, and the functions that applications pass in them.
 import type { Duration, Size } from "../base/units.ts";
 import type { CorsOptions } from "../http/cors.ts";
 import type { HeaderOverrides } from "../http/headers.ts";
@@ -8,7 +9,7 @@ import type { EventMap } from "../wire/event-types.ts";
 import type { Retry } from "../wire/retry.ts";
 import type { PresencePlugin } from "./presence.ts";
 
-/** Where a background failure came from. */
+/** The operation in which a background failure occurred. */
 export type FailureStage =
   | "attach"
   | "publish"
@@ -20,23 +21,26 @@ export type FailureStage =
   | "snapshot"
   | "presence";
 
-/** Told of failures that happen where no caller waits. Nothing is thrown in their place. */
+/** Called with failures that no caller waits for. They are not thrown anywhere else. */
 export type OnError = (error: unknown, context: { stage: FailureStage }) => void;
 
-/** The question whether a request may follow a channel. Anything but `true` is a no. */
+/** Decides whether a request may subscribe to a channel. Any result but `true` rejects it. */
 export type Authorize = (subscription: { request: RequestLike; channel: string }) => boolean | Promise<boolean>;
 
-/** The state of channels as events, and the position in the log at which it was taken. */
+/** The state of channels as events, and the position in the log at which it was read. */
 export interface Snapshot {
+  /** The state, as events that the client receives in this order. */
   events: readonly { type: string; data?: unknown }[];
-  /** A position taken before the state was read. @default the one that the function was called with */
+  /** A cursor taken before the state was read. @default the cursor that the function was called with */
   cursor?: string;
 }
 
 /**
- * Reads the present state of channels, for a client that has missed something.
+ * Reads the current state of channels, for a client that missed events.
  *
- * @param cursor The position of the log at the moment of the call: what comes behind it is sent after the snapshot.
+ * @param request The client's request.
+ * @param channels The channels and prefixes of the subscription.
+ * @param cursor The position of the log at the time of the call. Events after it are sent after the snapshot.
  */
 export type SnapshotFunction = (
   request: RequestLike,
@@ -44,51 +48,55 @@ export type SnapshotFunction = (
   cursor: string,
 ) => Snapshot | Promise<Snapshot>;
 
-/** What a hub allows. At a limit new ones are turned away; nobody who is connected is ever put out for a newcomer. */
+/** The limits of a hub. At a limit, new connections are rejected; open connections are never closed to make room. */
 export interface Limits {
-  /** Connections of this process. @default no limit */
+  /** Most connections of this process. @default no limit */
   connections?: number;
-  /** Connections of this process with the same `key`. @default no limit */
+  /** Most connections of this process with the same `key`. @default no limit */
   connectionsPerKey?: number;
-  /** Channels and prefixes of one connection. @default 100 */
+  /** Most channels and prefixes of one connection. @default 100 */
   channels?: number;
-  /** Data of one event. @default "1mb" */
+  /** Largest data of one event. A larger event is rejected with `ERR_SSE_LIMIT`. @default "1mb" */
   eventSize?: Size;
-  /** Events that a reconnecting client is given at most; the rest is declared as a gap. @default 100_000 */
+  /** Most events that are replayed to a reconnecting client; older ones are declared as a gap. @default 100_000 */
   maxReplay?: number;
-  /** How long a connection may last, less a random tenth. Its client reconnects and resumes. @default no limit */
+  /** How long a connection may last, less up to a tenth at random. Its client reconnects and resumes. @default no limit */
   maxLifetime?: Duration;
-  /** How long a connection may not read while events wait for it. @default "30s" */
+  /**
+   * How long a connection may read nothing while events wait for it. Then it is closed with the reason `stalled`.
+   * @default "30s"
+   */
   stallTimeout?: Duration;
 }
 
 /** The options of {@link createHub}. */
 export interface HubOptions<E extends EventMap = false> {
-  /** What keeps the events. @default memoryLog() */
+  /** The log that stores the events. The hub closes it in `close()`. @default memoryLog() */
   log?: Log;
-  /** The events that may be published, with their schemas. @default any */
+  /** The contract of the events, from `defineEvents()` of `sourcecast/contract`. @default any event */
   events?: ContractFor<E>;
-  /** Names the hub in what it measures. @default "default" */
+  /** The name of the hub in its metrics. @default "default" */
   name?: string;
   /**
-   * Silence after which a client hears a comment, or a checkpoint if its position moved; `false` for never.
+   * Idle time after which a client receives a comment, or a checkpoint if its position has moved; `false` for never.
    * @default "30s", on Bun "8s"
    */
   keepAlive?: Duration | false;
-  /** Reconnection time that clients are told. @default ["2s", "6s"] */
+  /** Time after which clients reconnect: fixed, or drawn from a range for each connection. @default ["2s", "6s"] */
   retry?: Retry;
+  /** Limits on connections, events and replays. @default those of {@link Limits} */
   limits?: Limits;
-  /** Asked when a client subscribes, for what it is given again after a reconnect, and every `reauthorize`. @default all may */
+  /** Called when a client subscribes, before events are replayed to it, and every `reauthorize`. @default allows everyone */
   authorize?: Authorize;
-  /** How often those who are connected are asked for again. @default never */
+  /** How often `authorize` runs again for every open connection. @default never */
   reauthorize?: Duration;
-  /** The answer to a gap or a reset: the present state in place of the events that are missing. */
+  /** Called at a gap or a reset: returns the current state, which is sent instead of the missing events. @default none */
   snapshot?: SnapshotFunction;
-  /** Told of every gap and reset that a client is about to hear. */
+  /** Called with every gap and reset before it is declared to the client. @default none */
   onLoss?: (loss: Loss) => void;
-  /** Told of background failures. @default console.error */
+  /** Called with background failures. @default console.error */
   onError?: OnError;
-  /** What is kept in memory for those who lag, beside the log. @default 4096 events, "16mb" */
+  /** How many encoded events are kept in memory for connections that lag. @default 4096 events, "16mb" */
   ring?: { maxEvents?: number; maxBytes?: Size };
   /** `presence()` of `sourcecast/presence`, for subscriptions with a `member` and `channel.members()`. @default none */
   presence?: PresencePlugin;
@@ -109,50 +117,62 @@ export type Loss =
     }
   | { kind: "reset"; request: RequestLike; channels: readonly string[]; reason: string };
 
-/** What a subscription's filter sees of an event. */
+/** An event as a subscription's filter sees it. */
 export interface FilteredEvent {
+  /** The channel that the event was published on. */
   readonly channel: string;
+  /** The event type. */
   readonly type: string;
-  /** The data as text, as it goes on the wire. */
+  /** The data as it is written on the wire. */
   readonly data: string;
+  /** When the event was published, in milliseconds of Unix time. */
   readonly time: number;
 }
 
 /** The options of one subscription. */
 export interface SubscribeOptions {
-  /** Names, and prefixes where a name ends in `*`. */
+  /** Channel names. A name that ends in `*` stands for every channel with that prefix. */
   channels: readonly string[];
-  /** How many of the last events a client without a cursor is given. @default 0 */
+  /** Number of past events that a client without a cursor receives first. @default 0 */
   rewind?: number;
-  /** Leaves events out for this client. */
+  /** Called for each event; the client receives it only if the result is `true`. @default every event */
   filter?: (event: FilteredEvent) => boolean;
-  /** Events that were dispatched with the same `sender` are left out: "not to the one who sent it". */
+  /** Leaves out events that were published with the same `sender`: a client does not receive its own events. @default none */
   sender?: string;
-  /** Whose connection this is, for `limits.connectionsPerKey` and `hub.revoke`: a user, an address. */
+  /** The user or address of the connection, for `limits.connectionsPerKey` and `hub.revoke()`. @default none */
   key?: string;
   /**
-   * The user who is present on the channels while this connection lasts, except on prefixes; see `channel.members()`.
-   * Connections with the same `id` are one member. Needs a hub with the option `presence`.
+   * The user that is present on the channels, except prefixes, while this connection is open; see `channel.members()`.
+   * Connections with the same `id` are one member. Requires the hub option `presence`. @default none
    */
   member?: { id: string; data?: unknown };
-  /** Added to the header of the response. */
+  /** Response headers in addition to the defaults; `null` removes a default. @default none */
   headers?: HeaderOverrides;
-  /** Pages of other origins that may read the stream. */
+  /** Pages of other origins that may read the stream. @default none */
   cors?: CorsOptions;
-  /** As in {@link HubOptions}, for this subscription alone. */
+  /** As in {@link HubOptions}, for this subscription only. @default that of the hub */
   snapshot?: SnapshotFunction;
-  /** Over a limit, or while draining, 503 with `retry-after`: for clients that are no native `EventSource`. @default false */
+  /**
+   * Answers 503 with `retry-after` over a limit and while draining. Only for clients other than a native `EventSource`, which
+   * never reconnects after a 503. @default false
+   */
   rejectOverload?: boolean;
 }
 
-/** What may accompany an event on a channel. */
+/** The options of one published event. */
 export interface PublishOptions {
-  /** A later event of the channel with the same key supersedes this one for who has not read it; the newest is kept. */
+  /**
+   * Readers that lag receive only the latest event of each key. The latest one is kept regardless of retention.
+   * @default none
+   */
   key?: string;
-  /** Subscriptions with this `sender` do not get the event. */
+  /** Subscriptions with this `sender` do not receive the event. @default none */
   sender?: string;
-  /** A repeated publish with the same key, within the window of the log, returns the first one's cursor. */
+  /**
+   * Publishing again with the same key, within the log's window, stores nothing and returns the cursor of the first event.
+   * @default none
+   */
   idempotencyKey?: string;
-  /** A cursor: refused with `ERR_SSE_CONFLICT` if the channel has an event behind it. */
+  /** A cursor. The event is rejected with `ERR_SSE_CONFLICT` if the channel has a later event. @default none */
   after?: string;
 }

@@ -1,3 +1,4 @@
+// Publishing: events are validated, encoded as text and appended to the log.
 import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
 import type { NewEntry } from "../log/log.ts";
 import type { AnyContract } from "../wire/contract.ts";
@@ -10,17 +11,19 @@ import type { Counters } from "./stats.ts";
 
 /** One event of several that are published together. */
 export interface PublishedEvent extends PublishOptions {
+  /** The event type. */
   type: string;
+  /** The data; `undefined` for an event without. */
   data?: unknown;
 }
 
-/** What publishing needs of its hub. */
+/** The part of the hub that publishing uses. */
 export interface PublishContext extends Pick<ResolvedHubOptions, "contract" | "limits"> {
   readonly feed: Feed;
   readonly counters: Counters;
 }
 
-/** The way of events into the log. */
+/** Validates events and appends them to the log. */
 export class Publisher {
   readonly #context: PublishContext;
 
@@ -34,11 +37,11 @@ export class Publisher {
     await feed.start();
     const { epoch } = feed.ring;
     const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits.eventSize, epoch);
-    // All at once: however many they are, what is published after them does not overtake them.
+    // One append for all, so that an event published later does not overtake them.
     return this.#append(await Promise.all(events.map(check)));
   }
 
-  /** Says in the log that nothing follows on a channel. Resolves with the cursor of that. */
+  /** Appends the end marker of a channel. Resolves with its cursor. */
   async end(channel: string): Promise<string> {
     await this.#context.feed.start();
     const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
@@ -54,8 +57,8 @@ export class Publisher {
 }
 
 /**
- * From what an application publishes to an entry for the log: checked against the contract, made text, and known to be
- * writable, so that nothing gets into the log that could not come out of it.
+ * Turns a published event into an entry of the log: checked against the contract, serialized, and known to be writable on
+ * the wire, so that every stored event can be delivered.
  */
 async function entryOf(
   channel: string,
@@ -82,7 +85,7 @@ async function entryOf(
 }
 
 function assertSize(type: string, data: string, maxSize: number): void {
-  // No character takes more than three bytes: most data need not be measured.
+  // A UTF-16 code unit takes at most three bytes of UTF-8, so short data needs no measuring.
   if (data.length * 3 <= maxSize) return;
   const size = new TextEncoder().encode(data).length;
   if (size <= maxSize) return;

@@ -1,36 +1,38 @@
+// Counters of a hub, and the numbers that stats() returns.
 import type { FrameRing } from "./feed/frame-ring.ts";
 import type { Subscriber, Subscribers } from "./feed/subscribers.ts";
 
-/** What a hub has counted since it was made, and how it stands. All of this process alone. */
+/** The numbers of a hub in this process: counters since it was created, and gauges. */
 export interface HubStats {
   /** Open connections. */
   connections: number;
   /** Connections at the head of the log. */
   live: number;
-  /** Connections behind it: replays and slow readers. */
+  /** Connections behind the head: replays and slow readers. */
   lagging: number;
-  /** Channels and prefixes that are followed. */
+  /** Channels and prefixes with a subscription. */
   channels: number;
-  /** Offset of the newest entry that has come in. */
+  /** Offset of the newest entry that this process has received from the log. */
   head: number;
   /** How far the slowest connection is behind the head, in entries. */
   oldestLag: number;
-  /** Events that were accepted by the log. */
+  /** Events that the log has accepted from this process. */
   published: number;
-  /** Events that were written, one for each connection. */
+  /** Events written, counted once per connection. */
   deliveries: number;
-  /** Bytes of those. */
+  /** Bytes of the events written. */
   bytes: number;
   /** Declared gaps by their reason. */
   gaps: Record<string, number>;
+  /** Declared resets: clients whose position does not belong to this log. */
   resets: number;
-  /** Events left out for a reader that lagged because a newer one of the same key superseded them. */
+  /** Events skipped for lagging readers because a newer event of the same key superseded them. */
   conflated: number;
-  /** Requests turned away, by the limit that they met. */
+  /** Rejected requests by the limit that they exceeded. */
   refused: Record<string, number>;
-  /** Connections closed because they did not read. */
+  /** Connections closed because they did not read in time. */
   stalled: number;
-  /** Bytes of encoded events that are kept for those who lag. */
+  /** Bytes of encoded events that are kept for lagging readers. */
   ringBytes: number;
   /** True after `hub.close()`. */
   closed: boolean;
@@ -56,7 +58,7 @@ export class Counters {
   }
 }
 
-/** What was counted, and how it stands. */
+/** Combines the counters with the state of the ring and the subscriptions. */
 export function readStats(
   counters: Counters,
   ring: FrameRing,

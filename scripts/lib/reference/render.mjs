@@ -185,18 +185,23 @@ class Page {
   options(members) {
     const rows = members.map(
       ({ name, optional, type, doc }) =>
-        `| \`${name}\` | ${this.type(type)} | ${optional ? defaultCell(doc.default ?? "") : "required"} | ${cell(this.prose(doc.text))} |`,
+        `| \`${name}\` | ${this.type(type)} | ${optional ? this.defaultOf(doc) : "required"} | ${cell(this.prose(doc.text))} |`,
     );
     return rows.length === 0
       ? ""
       : `| option | type | default | what it does |\n|---|---|---|---|\n${rows.join("\n")}\n`;
   }
 
+  /** @param {Docstring} doc */
+  defaultOf({ default: text = "" }) {
+    return text.includes("{@link") ? cell(this.prose(text)) : defaultCell(text);
+  }
+
   /** @param {Member[]} members @param {Item} item */
   properties(members, item) {
     const rows = members.map(({ name, optional, isStatic, type, doc }) => {
       const shown = isStatic ? `${item.name}.${name}` : `${name}${optional ? "?" : ""}`;
-      const more = doc.default === undefined ? "" : ` Default: ${defaultCell(doc.default)}.`;
+      const more = doc.default === undefined ? "" : ` Default: ${this.defaultOf(doc)}.`;
       return `| \`${shown}\` | ${this.type(type)} | ${cell(this.prose(doc.text))}${more} |`;
     });
     return rows.length === 0 ? "" : `| property | type | what it is |\n|---|---|---|\n${rows.join("\n")}\n`;
