@@ -1,3 +1,5 @@
+import { runDetached } from "./async-context.ts";
+
 let latest = 0;
 /** How far our time is ahead of the runtime's clock. */
 let ahead = 0;
@@ -20,9 +22,9 @@ export function noteTimerFired(time: number): void {
   if (time > present) ahead += time - present;
 }
 
-/** A timer that does not keep the process alive. */
+/** A timer that does not keep the process alive, nor the async context of the request in which it is set. */
 export function unrefTimeout(callback: () => void, delay: number): ReturnType<typeof setTimeout> {
-  const timer = setTimeout(callback, Math.min(delay, maxTimeoutMs));
+  const timer = runDetached(() => setTimeout(callback, Math.min(delay, maxTimeoutMs)));
   (timer as { unref?: () => void }).unref?.();
   return timer;
 }

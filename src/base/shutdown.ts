@@ -1,3 +1,4 @@
+import { runDetached } from "./async-context.ts";
 import { unrefTimeout } from "./clock.ts";
 import { isWorkers } from "./runtime.ts";
 
@@ -44,7 +45,10 @@ export function closeOnSignal(stream: Closable): void {
   isInstalled = true;
   // First in line: a listener of the application that listens once is still there to be seen when ours is called, and ours
   // is gone when a library looks whether it is alone.
-  for (const signal of closeSignals) currentProcess()?.prependListener(signal, onSignal);
+  // The handle of a signal captures the context of the request in which it is made.
+  runDetached(() => {
+    for (const signal of closeSignals) currentProcess()?.prependListener(signal, onSignal);
+  });
 }
 
 /** @param byClient The client left, which says nothing of the process: a signal of the same moment is still under way. */

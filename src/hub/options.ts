@@ -63,7 +63,12 @@ export interface Limits {
   /** How long a connection may last, less up to a tenth at random. Its client reconnects and resumes. @default no limit */
   maxLifetime?: Duration;
   /**
-   * How long a connection may read nothing while events wait for it. Then it is closed with the reason `stalled`.
+   * How long `authorize` and `snapshot` may take. After that `onError` is called with `ERR_SSE_TIMEOUT`, nothing is delivered,
+   * and the client is told to retry. @default "10s"
+   */
+  callbackTimeout?: Duration;
+  /**
+   * How long a connection may take no byte while events wait for it. Then it is closed with the reason `stalled`.
    * @default "30s"
    */
   stallTimeout?: Duration;

@@ -54,6 +54,15 @@ export class NodeSink extends Sink implements PrefetchableSink {
     return response.stream === undefined || response.stream.destroyed;
   }
 
+  onceGone(callback: () => void): () => void {
+    this.#response.once("close", callback);
+    return () => this.#response.removeListener("close", callback);
+  }
+
+  override get progressMark(): number {
+    return this.bufferedAmount + unsentBytes(this.#response);
+  }
+
   start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
     this.owner = owner;
     const response = this.#response;
@@ -88,9 +97,9 @@ export class NodeSink extends Sink implements PrefetchableSink {
     if (response.destroyed) return Promise.resolve();
     const socket = response instanceof ServerResponse ? response.socket : null;
     return new Promise((resolve) => {
-      const deadline = unrefTimeout(() => response.destroy(), closeLingerMs);
+      const linger = new Linger(this, response);
       const ended = (): void => {
-        clearTimeout(deadline);
+        linger.stop();
         closeWithServer(socket);
         resolve();
       };
@@ -164,6 +173,47 @@ export class NodeSink extends Sink implements PrefetchableSink {
     this.#pipelinedSocket = null;
     this.#bufferingCheck?.stop();
   }
+}
+
+/** Destroys the connection of a client that has stopped reading, once a stream has ended; one that reads on may take its time. */
+class Linger {
+  readonly #sink: Sink;
+  readonly #response: NodeResponse;
+  #mark = -1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(sink: Sink, response: NodeResponse) {
+    this.#sink = sink;
+    this.#response = response;
+    this.#wait();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    this.#mark = this.#sink.progressMark;
+    this.#timer = unrefTimeout(() => {
+      if (this.#sink.progressMark === this.#mark) this.#response.destroy();
+      else this.#wait();
+    }, closeLingerMs);
+  }
+}
+
+/**
+ * Bytes that the system has not taken yet, as far as Node shows. `writableLength` counts a chunk as waiting until all of it
+ * is sent, so a reader that takes a megabyte slowly would seem to have stopped. Node's own inactivity timeout looks at the
+ * handle too (lib/net.js, `Socket.prototype._onTimeout`).
+ */
+function unsentBytes(response: NodeResponse): number {
+  if (response instanceof ServerResponse) return queueSize(response.socket);
+  // On HTTP/2 the window shrinks as bytes are sent, and grows as the client reads.
+  return response.stream?.session?.state.remoteWindowSize ?? 0;
+}
+
+function queueSize(socket: Socket | null): number {
+  return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize ?? 0;
 }
 
 /** A server that was closed waits for its connections: one that is kept for a next request would hold it up for seconds. */

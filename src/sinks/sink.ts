@@ -46,6 +46,21 @@ export abstract class Sink {
     return this.blocked || (this.pending !== null && this.pending.byteLength >= highWaterMark);
   }
 
+  /**
+   * Calls back when the client leaves before the stream has started.
+   *
+   * @returns Removes the callback.
+   */
+  abstract onceGone(callback: () => void): () => void;
+
+  /**
+   * A number that changes whenever the client has taken something, at the finest grain that the platform shows: it tells a
+   * slow reader from one that has stopped.
+   */
+  get progressMark(): number {
+    return this.bufferedAmount;
+  }
+
   /** Opens the response, with `opening` as its first bytes. */
   abstract start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void;
 

@@ -11,6 +11,9 @@ import type { Frame } from "../wire/frame.ts";
 import { type HeaderSource, highWaterMark, Sink, type SinkOwner } from "./sink.ts";
 import { UnreadBodyCheck } from "./web-unread.ts";
 
+/** The grain in which a slow reader of a large event is seen to make progress. */
+const maxSliceBytes = 64 * 1024;
+
 /** Bytes out through the body of a web `Response`. */
 export class WebSink extends Sink {
   readonly #body: ReadableStream<Uint8Array>;
@@ -36,6 +39,12 @@ export class WebSink extends Sink {
 
   get gone(): boolean {
     return this.#signal?.aborted === true;
+  }
+
+  onceGone(callback: () => void): () => void {
+    const signal = this.#signal;
+    signal?.addEventListener("abort", callback, { once: true });
+    return () => signal?.removeEventListener("abort", callback);
   }
 
   start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
@@ -90,7 +99,7 @@ export class WebSink extends Sink {
     const { pending } = this;
     this.#release();
     try {
-      if (pending !== null) this.#bodySource.controller.enqueue(pending.bytes);
+      if (pending !== null) this.#enqueue(pending);
       this.#bodySource.controller.close();
     } catch {
       // The reader cancelled the body: it is closed already.
@@ -136,12 +145,20 @@ export class WebSink extends Sink {
 
   protected send(frame: Frame): boolean {
     if (this.#blocked) return false;
-    const { controller } = this.#bodySource;
-    controller.enqueue(frame.bytes);
+    this.#enqueue(frame);
     // The body cannot be full before so much has gone into it: asking it each time would cost a tenth of a delivery.
     this.#unchecked += frame.byteLength;
-    if (this.#unchecked >= highWaterMark) this.#check(controller.desiredSize as number);
+    if (this.#unchecked >= highWaterMark) this.#check(this.#bodySource.controller.desiredSize as number);
     return true;
+  }
+
+  /** In slices, since the body counts a chunk as taken only when it is taken whole. */
+  #enqueue({ bytes }: Frame): void {
+    const { controller } = this.#bodySource;
+    if (bytes.length <= maxSliceBytes) controller.enqueue(bytes);
+    else
+      for (let at = 0; at < bytes.length; at += maxSliceBytes)
+        controller.enqueue(bytes.subarray(at, at + maxSliceBytes));
   }
 
   #check(room: number): void {

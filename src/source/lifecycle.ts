@@ -1,4 +1,5 @@
-// What happens to a source itself: open, close, error, overflow, drain. Heard on the server, never written.
+// What happens to a source itself: open, close, error, overflow, drain. For listeners on the server, never written.
+import type { CapturedContext } from "../base/async-context.ts";
 import type { ServerSentEvent } from "./event.ts";
 
 /**
@@ -66,9 +67,15 @@ export function isLifecycleEvent(type: string): type is keyof SourceEventMap {
 
 /** Dispatches lifecycle events on a target, creating an event only if there is a listener for its type. */
 export class LifecycleEvents {
+  /** Listeners run in this async context, whoever causes an event. */
+  readonly context: CapturedContext;
   #target: EventTarget | null = null;
   #listenedTypes: Set<string> | null = null;
   #held: HeldEvent | null = null;
+
+  constructor(context: CapturedContext) {
+    this.context = context;
+  }
 
   /** The target that listeners are added to. There is none until the application holds a handle. */
   protected setTarget(target: EventTarget): void {
@@ -85,7 +92,8 @@ export class LifecycleEvents {
 
   fire(type: keyof SourceEventMap, make: () => Event): void {
     // Not through a method of the handle, which may write what it is given.
-    if (this.#listenedTypes?.has(type)) EventTarget.prototype.dispatchEvent.call(this.#target, make());
+    if (!this.#listenedTypes?.has(type) || this.#target === null) return;
+    this.context.runInAsyncScope(EventTarget.prototype.dispatchEvent, this.#target, make());
   }
 
   /** Holds an event that fired during construction until the first listener is added; `null` discards it. */

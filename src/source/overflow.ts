@@ -1,3 +1,4 @@
+import type { CapturedContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
 import type { Sink } from "../sinks/sink.ts";
 import { encodeControl } from "../wire/control.ts";
@@ -13,15 +14,22 @@ export class OverflowPolicy {
   dropped = 0;
   readonly #sink: Sink;
   readonly #options: ResolvedOptions;
+  readonly #context: CapturedContext;
   readonly #tell: (event: SourceOverflowEvent | SourceErrorEvent) => void;
   /** Of those dropped, the ones that the client has not been told of. */
   #undeclared = 0;
   /** True from the first frame that did not fit until the client has caught up. */
   #overflowing = false;
 
-  constructor(sink: Sink, options: ResolvedOptions, tell: (event: SourceOverflowEvent | SourceErrorEvent) => void) {
+  constructor(
+    sink: Sink,
+    options: ResolvedOptions,
+    context: CapturedContext,
+    tell: (event: SourceOverflowEvent | SourceErrorEvent) => void,
+  ) {
     this.#sink = sink;
     this.#options = options;
+    this.#context = context;
     this.#tell = tell;
   }
 
@@ -70,7 +78,8 @@ export class OverflowPolicy {
     const { onOverflow } = this.#options;
     if (typeof onOverflow !== "function") return onOverflow;
     try {
-      return onOverflow({ bufferedAmount, byteLength, dropped: this.dropped }) ?? "drop";
+      const overflow = { bufferedAmount, byteLength, dropped: this.dropped };
+      return this.#context.runInAsyncScope(onOverflow, undefined, overflow) ?? "drop";
     } catch (error) {
       this.#tell(new SourceErrorEvent(error));
       return "close";

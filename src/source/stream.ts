@@ -1,4 +1,5 @@
 // One open stream: the engine that handles, sets, hubs and adapters drive.
+import { type CapturedContext, captureContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
 import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
 import { earlyResponse, headResponse, streamHeaders } from "../http/early-response.ts";
@@ -34,10 +35,11 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   /**
    * Opens the stream, or responds in its place: see `earlyResponse`. Closed from the start if the client has already left.
    *
+   * @param context The async context in which the application's callbacks for this connection run.
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
-  constructor({ request, sink }: Exchange, options: ResolvedOptions) {
-    super();
+  constructor({ request, sink }: Exchange, options: ResolvedOptions, context: CapturedContext = captureContext()) {
+    super(context);
     this.request = request;
     this.sink = sink;
     this.options = options;
@@ -196,13 +198,13 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     this.#observers = null;
     for (const observer of observers ?? []) observer.onClose(this, reason);
     this.#ended = release();
-    this.#controller?.abort(reason);
+    if (this.#controller !== undefined) this.context.runInAsyncScope(abortWith, this.#controller, reason);
     this.#wake();
     this.fire("close", () => new SourceCloseEvent(reason));
   }
 
   #makeRoom(frame: Frame): boolean {
-    this.#overflow ??= new OverflowPolicy(this.sink, this.options, (event) =>
+    this.#overflow ??= new OverflowPolicy(this.sink, this.options, this.context, (event) =>
       this.fire(event.type as "overflow" | "error", () => event),
     );
     const decision = this.#overflow.admit(frame);
@@ -223,6 +225,10 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     this.#waiting = null;
     for (const resolve of waiting ?? []) resolve();
   }
+}
+
+function abortWith(this: AbortController, reason: CloseReason): void {
+  this.abort(reason);
 }
 
 const opened = { type: "open", make: () => new Event("open") } as const;

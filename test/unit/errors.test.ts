@@ -49,6 +49,7 @@ const codesOfHubs = [
   "ERR_SSE_CURSOR",
   "ERR_SSE_LIMIT",
   "ERR_SSE_LOG",
+  "ERR_SSE_TIMEOUT",
 ];
 
 test("every code is reachable, and there is no other", () => {

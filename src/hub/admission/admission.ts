@@ -1,3 +1,4 @@
+import { captureContext } from "../../base/async-context.ts";
 import { type EarlyResponse, earlyResponse, giveUp, headResponse, retryLater } from "../../http/early-response.ts";
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { ChannelSelection, Log } from "../../log/log.ts";
@@ -74,10 +75,12 @@ export class Admission {
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
   async open(exchange: Exchange, selection: ChannelSelection, options: SubscribeOptions): Promise<Stream | null> {
-    const { authorize, onError, subscribe } = this.#context;
+    const { subscribe } = this.#context;
     const { request, sink } = exchange;
     const sourceOptions = this.#optionsFor(options);
-    const permissions = new Permissions(authorize, request, onError);
+    // Callbacks for this connection run in the context of its request, whoever causes them.
+    const asyncContext = captureContext();
+    const permissions = new Permissions(this.#context, request, asyncContext);
     const candidate = { request, sink, selection, options, permissions, sourceOptions, revoked: false };
     const place = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(candidate);
     if (typeof place !== "function") {
@@ -87,12 +90,14 @@ export class Admission {
     // HEAD is answered as GET would be, and opens nothing that would keep the slot.
     if (request.method === "HEAD") place();
     this.#candidates.add(candidate);
+    const departure = new Departure(sink);
     try {
-      const refusal = await this.#refusal(candidate);
+      // A client that leaves in between frees its slot at once, however long the application takes.
+      const refusal = await Promise.race([this.#refusal(candidate), departure.gone]);
       // What was asked may have taken its time, and not know yet what has happened meanwhile.
       const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal ?? headResponse(request, sourceOptions);
       if (answer !== null) sink.refuse(answer);
-      const stream = answer === null ? new Stream(exchange, sourceOptions) : null;
+      const stream = answer === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
       if (stream === null || stream.closeReason !== null) place();
       else subscribe({ stream, request, selection, options, permissions, leave: place });
       return stream;
@@ -100,6 +105,7 @@ export class Admission {
       place();
       throw error;
     } finally {
+      departure.forget();
       this.#candidates.delete(candidate);
     }
   }
@@ -150,5 +156,18 @@ export class Admission {
     const { headers, cors, rejectOverload = false } = options;
     if (headers === undefined && cors === undefined && !rejectOverload) return sourceOptions;
     return { ...sourceOptions, headers, cors, rejectOverload };
+  }
+}
+
+/** Whether a client leaves before its stream is open. */
+class Departure {
+  /** Resolves when the client has left. */
+  readonly gone: Promise<null>;
+  forget: () => void = () => {};
+
+  constructor(sink: Sink) {
+    this.gone = new Promise((resolve) => {
+      this.forget = sink.onceGone(() => resolve(null));
+    });
   }
 }

@@ -1,45 +1,60 @@
+// Which channels one connection may read: the answers of `authorize()`, and asking for them.
+import type { CapturedContext } from "../../base/async-context.ts";
+import { withDeadline } from "../../base/deadline.ts";
 import type { RequestLike } from "../../http/request.ts";
-import type { Authorize, OnError } from "../options.ts";
+import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { isInternal } from "../selection.ts";
 
-/** What one connection may follow. The answers are kept until the next time that all is asked for anew. */
-export class Permissions {
-  readonly #authorize: Authorize | undefined;
-  readonly #request: RequestLike;
-  readonly #onError: OnError;
-  #answers: Map<string, boolean> | null = null;
+/** Under a prefix there is no end of channels. The answers longest unused are forgotten, and asked for again. */
+const maxCachedAnswers = 1_024;
 
-  constructor(authorize: Authorize | undefined, request: RequestLike, onError: OnError) {
-    this.#authorize = authorize;
+/** The permissions of one connection. Answers are kept until all of them are asked for again. */
+export class Permissions {
+  readonly #context: PermissionsContext;
+  readonly #request: RequestLike;
+  readonly #asyncContext: CapturedContext;
+  #answers: Map<string, boolean> | null = null;
+  #reauthorizing: Promise<boolean | null> | null = null;
+
+  /** @param asyncContext Where `authorize()` runs: that of the request. */
+  constructor(context: PermissionsContext, request: RequestLike, asyncContext: CapturedContext) {
+    this.#context = context;
     this.#request = request;
-    this.#onError = onError;
+    this.#asyncContext = asyncContext;
   }
 
-  /** Whether a channel may be read; `undefined` when that has not been asked yet. */
+  /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked. */
   cached(channel: string): boolean | undefined {
     if (isInternal(channel)) return false;
-    return this.#authorize === undefined ? true : this.#answers?.get(channel);
+    return this.#context.authorize === undefined ? true : this.#answers?.get(channel);
   }
 
-  /** Asks for a channel unless the answer is there. False when there was none: then nothing may be read or passed over. */
+  /** Asks for a channel unless the answer is cached. False without an answer: then nothing may be read or skipped. */
   async check(channel: string): Promise<boolean> {
     if (this.cached(channel) !== undefined) return true;
-    const answer = await this.#answer(channel);
+    const answer = await this.#ask(channel);
     if (answer === null) return false;
     this.#answers ??= new Map();
-    this.#answers.set(channel, answer);
+    this.#remember(channel, answer);
     return true;
   }
 
   /**
-   * Asks for all of them anew, and for anything else when it comes up. True when all may be read, `null` when that could
-   * not be found out.
+   * Asks for all channels again, and forgets the answers for any other. True when all may be read, `null` without an answer.
+   * A call that is still under way is shared, so that calls do not pile up on an application that hangs.
    */
-  async reauthorize(channels: readonly string[]): Promise<boolean | null> {
-    if (this.#authorize === undefined) return true;
+  reauthorize(channels: readonly string[]): Promise<boolean | null> {
+    this.#reauthorizing ??= this.#askForAll(channels).finally(() => {
+      this.#reauthorizing = null;
+    });
+    return this.#reauthorizing;
+  }
+
+  async #askForAll(channels: readonly string[]): Promise<boolean | null> {
+    if (this.#context.authorize === undefined) return true;
     const answers = new Map<string, boolean>();
     for (const channel of channels) {
-      const answer = await this.#answer(channel);
+      const answer = await this.#ask(channel);
       if (answer !== true) return answer;
       answers.set(channel, answer);
     }
@@ -47,12 +62,27 @@ export class Permissions {
     return true;
   }
 
-  async #answer(channel: string): Promise<boolean | null> {
+  /** `null` when `authorize()` failed or did not settle in time: whoever asks must not grant anything then. */
+  async #ask(channel: string): Promise<boolean | null> {
+    const { authorize, limits, onError } = this.#context;
+    const question = { request: this.#request, channel };
     try {
-      return (await this.#authorize?.({ request: this.#request, channel })) === true;
+      const answer = authorize && this.#asyncContext.runInAsyncScope(authorize, undefined, question);
+      return (await withDeadline(answer, limits.callbackTimeout, "authorize()", "limits.callbackTimeout")) === true;
     } catch (error) {
-      this.#onError(error, { stage: "authorize" });
+      onError(error, { stage: "authorize" });
       return null;
     }
   }
+
+  #remember(channel: string, answer: boolean): void {
+    const answers = this.#answers as Map<string, boolean>;
+    answers.set(channel, answer);
+    if (answers.size <= maxCachedAnswers) return;
+    const [oldest] = answers.keys();
+    answers.delete(oldest as string);
+  }
 }
+
+/** What permissions need of their hub. */
+export interface PermissionsContext extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError"> {}

@@ -15,6 +15,7 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
       limits.maxLifetime === undefined
         ? Number.POSITIVE_INFINITY
         : milliseconds(limits.maxLifetime, "limits.maxLifetime"),
+    callbackTimeout: milliseconds(limits.callbackTimeout ?? "10s", "limits.callbackTimeout"),
     stallTimeout: milliseconds(limits.stallTimeout ?? "30s", "limits.stallTimeout"),
   };
 }

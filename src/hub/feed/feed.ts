@@ -1,3 +1,4 @@
+import { runDetached } from "../../base/async-context.ts";
 import type { ChannelSelection, Head, Log, Tail, TailBatch } from "../../log/log.ts";
 import type { OnError } from "../options.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
@@ -42,7 +43,7 @@ export class Feed {
 
   /** Resolves when the head of the log is known and the tail follows it. A failure is tried again with the next call. */
   start(): Promise<void> {
-    this.#started ??= this.#open().catch((error) => {
+    this.#started ??= runDetached(() => this.#open()).catch((error) => {
       this.#started = null;
       throw error;
     });

@@ -65,7 +65,8 @@ export class Sweep {
   }
 
   #checkStalled(subscription: Subscription, time: number): void {
-    if (time - subscription.lastProgress < this.#context.limits.stallTimeout || !subscription.stream.full) return;
+    if (!subscription.stream.full || subscription.madeProgress(time)) return;
+    if (time - subscription.lastProgress < this.#context.limits.stallTimeout) return;
     this.#context.counters.stalled++;
     subscription.stream.close("stalled");
   }

@@ -1,3 +1,4 @@
+import { withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import { encodeFrame } from "../../source/event.ts";
 import { type ControlEvents, encodeControl, type Gap, type GapReason, type ResetReason } from "../../wire/control.ts";
@@ -83,7 +84,9 @@ async function takeSnapshot(
   if (take === undefined) return null;
   try {
     const present = headCursor(await context.feed.log.head());
-    const snapshot = await take(request, options.channels, present);
+    const taken = subscription.stream.context.runInAsyncScope(take, undefined, request, options.channels, present);
+    const { callbackTimeout } = context.limits;
+    const snapshot = await withDeadline(taken, callbackTimeout, "snapshot()", "limits.callbackTimeout");
     const cursor = parseCursor(String(snapshot.cursor ?? present));
     // One that is no newer than the loss would lead back to it, again and again.
     if (cursor?.epoch !== epoch || cursor.offset <= known) throw staleSnapshot(snapshot.cursor);
@@ -94,9 +97,9 @@ async function takeSnapshot(
   }
 }
 
-function observe({ context }: Subscription, loss: Loss): void {
+function observe({ context, stream }: Subscription, loss: Loss): void {
   try {
-    context.onLoss?.(loss);
+    if (context.onLoss !== undefined) stream.context.runInAsyncScope(context.onLoss, undefined, loss);
   } catch (error) {
     context.onError(error, { stage: "gap" });
   }

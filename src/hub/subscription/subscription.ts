@@ -47,6 +47,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
   live = false;
   /** When it last got on, while it is behind. */
   lastProgress: number = now();
+  #progressMark = -1;
   /** The offset of the last position that the client was told; -1 before the first. */
   announcedOffset = -1;
   /** When it is to end, in the time of `now()`. */
@@ -151,7 +152,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     if (sender !== undefined && entry.sender === sender) return false;
     if (filter === undefined || entry.type === "sse:end") return true;
     try {
-      return filter(entry) === true;
+      return this.stream.context.runInAsyncScope(filter, undefined, entry) === true;
     } catch (error) {
       this.fail(error, "filter");
       return false;
@@ -178,6 +179,15 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     if (this.live) return;
     this.lastProgress = now();
     this.#catchUp?.run();
+  }
+
+  /** Whether the client has taken bytes since this was last called. Counts as progress at `time`. */
+  madeProgress(time: number): boolean {
+    const mark = this.stream.sink.progressMark;
+    if (mark === this.#progressMark) return false;
+    this.#progressMark = mark;
+    this.lastProgress = time;
+    return true;
   }
 
   onClose(): void {

@@ -21,6 +21,7 @@ export class Socket extends Sink implements Wire {
   #blocked = false;
   #over = false;
   #left = false;
+  #onLeave: () => void = () => {};
   #taken: (() => void) | null = null;
 
   constructor(capacity: number) {
@@ -34,6 +35,13 @@ export class Socket extends Sink implements Wire {
 
   get ended(): boolean {
     return this.#over && this.#bytes.length === 0;
+  }
+
+  onceGone(callback: () => void): () => void {
+    this.#onLeave = callback;
+    return () => {
+      this.#onLeave = () => {};
+    };
   }
 
   start(owner: SinkOwner, opening: Frame): void {
@@ -77,6 +85,7 @@ export class Socket extends Sink implements Wire {
     this.#left = true;
     this.#bytes = new Uint8Array(0);
     this.#taken?.();
+    this.#onLeave();
     this.owner?.onGone();
   }
 

@@ -171,6 +171,26 @@ describe("one that stops reading", () => {
     expect(hub.stats()).toMatchObject({ connections: 2, stalled: 0 });
   });
 
+  test("is not closed while it reads one large event slowly", async () => {
+    const { hub } = openHub({ limits: { stallTimeout: "10s" } });
+    const { body } = await hub.channel("a").response(new Request("http://localhost"));
+    const reader = body?.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+    await hub.channel("a").dispatch("large", "x".repeat(800_000));
+    await tick();
+    await hub.channel("a").dispatch("after", 1);
+    await tick();
+    expect(hub.stats()).toMatchObject({ lagging: 1 });
+    let received = 0;
+    while (received < 600_000) {
+      received += (await reader.read()).value?.length ?? 0;
+      await vi.advanceTimersByTimeAsync(8_000);
+    }
+    expect(hub.stats()).toMatchObject({ connections: 1, stalled: 0 });
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(hub.stats()).toMatchObject({ connections: 0, stalled: 1 });
+    await reader.cancel();
+  });
+
   test("while it is given the state of its channels is closed like any other", async () => {
     const { hub } = openHub({ limits: { stallTimeout: "10s" } });
     for (let n = 0; n < 400; n++) await hub.channel("a").dispatch("n", kilobyte, { key: `k${n}` });

@@ -1,0 +1,36 @@
+// Waiting for the application, or for a store, with an end.
+import { unrefTimeout } from "./clock.ts";
+import { SourcecastError } from "./errors.ts";
+
+/**
+ * Resolves or rejects as `work` does, unless that takes longer than `timeout` milliseconds.
+ *
+ * @param subject Names the work in the error: `authorize()`.
+ * @param option Names the option that sets the deadline.
+ * @throws {SourcecastError} `ERR_SSE_TIMEOUT` at the deadline. What `work` gives later is ignored.
+ */
+export function withDeadline<T>(
+  work: T | Promise<T>,
+  timeout: number,
+  subject: string,
+  option: string,
+): T | Promise<T> {
+  if (!isPromise(work)) return work;
+  return new Promise((resolve, reject) => {
+    const timer = unrefTimeout(() => {
+      reject(
+        new SourcecastError(
+          "ERR_SSE_TIMEOUT",
+          `${subject} has not settled within ${timeout} ms; make it settle sooner, or raise ${option}`,
+        ),
+      );
+    }, timeout);
+    const settled = (): void => clearTimeout(timer);
+    work.then(resolve, reject);
+    work.then(settled, settled);
+  });
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
