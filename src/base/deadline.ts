@@ -7,7 +7,7 @@ import { SourcecastError } from "./errors.ts";
  *
  * @param subject Names the work in the error: `authorize()`.
  * @param option Names the option that sets the deadline.
- * @throws {SourcecastError} `ERR_SSE_TIMEOUT` at the deadline. What `work` gives later is ignored.
+ * @throws {SourcecastError} `ERR_SSE_TIMEOUT` at the deadline. A later result is ignored.
  */
 export function withDeadline<T>(
   work: T | Promise<T>,

@@ -1,4 +1,4 @@
-// What happens to a source itself: open, close, error, overflow, drain. For listeners on the server, never written.
+// The lifecycle of a source: open, close, error, overflow, drain. For listeners on the server, never written.
 import type { CapturedContext } from "../base/async-context.ts";
 import type { ServerSentEvent } from "./event.ts";
 

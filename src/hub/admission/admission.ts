@@ -94,7 +94,7 @@ export class Admission {
     try {
       // A client that leaves in between frees its slot at once, however long the application takes.
       const refusal = await Promise.race([this.#refusal(candidate), departure.gone]);
-      // What was asked may have taken its time, and not know yet what has happened meanwhile.
+      // The hub may have closed, or the key been revoked, while authorize() was pending.
       const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal ?? headResponse(request, sourceOptions);
       if (answer !== null) sink.refuse(answer);
       const stream = answer === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
