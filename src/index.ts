@@ -1,3 +1,5 @@
+// sourcecast: the server core. It runs on Node, Bun, Deno and Workers, with any framework that passes a web `Request` and
+// returns a `Response`.
 export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
 export type { Duration, Size } from "./base/units.ts";
 export type { CorsDetails, CorsOptions } from "./http/cors.ts";
@@ -35,17 +37,27 @@ export type {
 export { type EventOptions, type Render, ServerSentEvent, type ServerSentEventInit } from "./source/event.ts";
 export {
   type CloseReason,
+  type ListenerOptions,
   SourceCloseEvent,
   SourceErrorEvent,
   type SourceEventMap,
+  type SourceListener,
   SourceOverflowEvent,
+  type WireEventListener,
 } from "./source/lifecycle.ts";
-export type { ContractOptions, Overflow, OverflowDecision, SourceOptions } from "./source/options.ts";
+export type {
+  ContractFor,
+  ContractOptions,
+  Overflow,
+  OverflowDecision,
+  SourceArgument,
+  SourceOptions,
+} from "./source/options.ts";
 export type { Pipeable, PipeOptions, PipeResult } from "./source/pipe.ts";
 export { EventSourceSet } from "./source/set.ts";
 export { EventSource } from "./source/source.ts";
 export type { EventContract, EventsOf, OutputEventsOf } from "./wire/contract.ts";
-export type { Gap } from "./wire/control.ts";
+export type { Gap, GapReason } from "./wire/control.ts";
 export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./wire/encode.ts";
-export type { EventData, EventMap, EventType } from "./wire/event-types.ts";
+export type { DispatchArguments, EventData, EventMap, EventType } from "./wire/event-types.ts";
 export type { Retry } from "./wire/retry.ts";

@@ -1,5 +1,5 @@
-// The statistics of a hub as OpenTelemetry metrics: the subpath `sourcecast/opentelemetry`. It needs only the name and
-// the stats() of a hub, and any object with the methods of a meter.
+// sourcecast/opentelemetry: the statistics of a hub as OpenTelemetry metrics. It needs only the name and the `stats()` of a
+// hub, and an object with the methods of a meter.
 
 import { quote, SourcecastTypeError } from "./base/errors.ts";
 import type { HubStats } from "./hub/stats.ts";
@@ -131,9 +131,11 @@ const metrics: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging" | 
   },
 };
 
-/** The hub as a meter sees it. */
+/** The part of a hub that {@link instrument} reads. */
 export interface InstrumentedHub {
+  /** The name of the hub, an attribute of every metric. */
   readonly name: string;
+  /** The numbers that are reported. */
   stats(): HubStats;
 }
 

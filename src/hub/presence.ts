@@ -6,16 +6,17 @@ import type { Log, LogEntry } from "../log/log.ts";
 
 /** A user who is present on a channel, however many connections the user has. */
 export interface Member {
+  /** The id of the user. */
   readonly id: string;
-  /** What the newest connection brought. */
+  /** The data that the newest connection passed. */
   readonly data?: unknown;
-  /** When the member came, in milliseconds of Unix time. */
+  /** When the member joined, in milliseconds of Unix time. */
   readonly since: number;
 }
 
 /** The option `presence` of a hub: what `presence()` of `sourcecast/presence` returns. */
 export interface PresencePlugin {
-  /** Called once for each hub. */
+  /** @internal Called once for each hub. */
   open(context: PresenceContext): HubPresence;
 }
 

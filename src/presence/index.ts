@@ -1,3 +1,4 @@
+// sourcecast/presence: which users are on a channel. It plugs into a hub.
 import type { PresencePlugin } from "../hub/presence.ts";
 import { type PresenceOptions, resolvePresence } from "./options.ts";
 import { PresenceTracker } from "./tracker.ts";

@@ -2,8 +2,10 @@
 import type { RequestLike } from "../http/request.ts";
 import type { Sink } from "./sink.ts";
 
-/** What an adapter opens a stream on: the request, and a sink that writes to its response. */
+/** A request, and a sink that writes to its response. Adapters open streams on exchanges. */
 export interface Exchange {
+  /** The request. */
   readonly request: RequestLike;
+  /** The sink that writes to its response. */
   readonly sink: Sink;
 }

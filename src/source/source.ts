@@ -26,21 +26,21 @@ export type AnySource = EventSource<any>;
 
 let readStream: (source: AnySource) => Stream;
 
-/** The engine of a source: for the library, out of reach for applications. */
+/** Returns the engine of a source. Applications cannot reach it. */
 export function streamOf(source: AnySource): Stream {
   return readStream(source);
 }
 
-/** A handle on a stream that is already open. */
+/** Creates a handle on a stream that is already open. */
 export function sourceOf(stream: Stream): EventSource {
   return new EventSource(stream as never);
 }
 
 /**
- * The server's end of one event stream: what is dispatched here, a browser's `EventSource` hears.
+ * The server's end of one event stream. A browser's `EventSource` receives the events that are dispatched here.
  *
- * It is open as soon as it is made, or closed at once where the client has left already. Nothing that the client or the
- * network does makes a method throw or reject.
+ * A source is open as soon as it is created, or closed if the client has already disconnected. No method throws or rejects
+ * because of the client or the network.
  *
  * @example
  * ```ts
@@ -55,11 +55,14 @@ export function sourceOf(stream: Stream): EventSource {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export class EventSource<E extends EventMap = false> extends EventTarget implements AsyncDisposable {
+  /** The state of a client that is not connected; a source never has it. */
   static readonly CONNECTING = 0;
+  /** The state of an open source. */
   static readonly OPEN = 1;
+  /** The state of a closed source. */
   static readonly CLOSED = 2;
 
-  /** When it was made, in milliseconds of Unix time. */
+  /** When the source was created, in milliseconds of Unix time. */
   readonly createdAt: number = Date.now();
 
   readonly #stream: Stream;
@@ -71,7 +74,8 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   /**
    * @param request The request that asks for the stream.
    * @param options The keep-alive in milliseconds, a render function, or {@link SourceOptions} and {@link ContractOptions}.
-   * @throws {SourcecastTypeError} for anything that is no web request, and for options with values that are not allowed.
+   * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for a value that is not a web request, `ERR_SSE_OPTION` for an invalid
+   * option.
    */
   constructor(request: RequestLike | Exchange, options?: SourceArgument<E>) {
     super();
@@ -79,59 +83,70 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
     this.#stream.handle = this;
   }
 
+  /** The constant of the class. */
   get CONNECTING(): 0 {
     return 0;
   }
 
+  /** The constant of the class. */
   get OPEN(): 1 {
     return 1;
   }
 
+  /** The constant of the class. */
   get CLOSED(): 2 {
     return 2;
   }
 
-  /** The address that was asked for. */
+  /** The URL of the request. */
   get url(): string {
     return this.#stream.request.url;
   }
 
-  /** True when the request carried cookies or authorization. */
+  /** True if the request carries cookies or an `Authorization` header. */
   get withCredentials(): boolean {
     const { headers } = this.#stream.request;
     return headers.get("cookie") !== null || headers.get("authorization") !== null;
   }
 
-  /** Id of the last event that the client got before: from its header, or the query parameter `lastEventId`; else `""`. */
+  /**
+   * The id of the last event that the client received before it reconnected, from the header `Last-Event-ID` or the query
+   * parameter `lastEventId`; `""` for a new client.
+   */
   get lastEventId(): string {
     return readLastEventId(this.#stream.request);
   }
 
-  /** `OPEN` (1), then `CLOSED` (2). */
+  /** `EventSource.OPEN` (1), then `EventSource.CLOSED` (2). */
   get readyState(): 1 | 2 {
     return this.closeReason === null ? EventSource.OPEN : EventSource.CLOSED;
   }
 
-  /** Why it is closed, or `null` while it is open. */
+  /** Why the source is closed, or `null` while it is open. */
   get closeReason(): CloseReason | null {
     return this.#stream.closeReason;
   }
 
-  /** Bytes that were dispatched and that neither the operating system nor the reader of the body has taken. */
+  /** Dispatched bytes that neither the operating system nor the reader of the body has accepted yet. */
   get bufferedAmount(): number {
     return this.#stream.sink.bufferedAmount;
   }
 
-  /** Events that were left out because the client read too slowly (`onOverflow: "drop"`). */
+  /** Number of events that were dropped because the client read too slowly (`onOverflow: "drop"`). */
   get dropped(): number {
     return this.#stream.dropped;
   }
 
-  /** Aborted when the source closes, with a `SourceCloseEvent`'s reason as its own. */
+  /** A signal that is aborted when the source closes, with the close reason as its reason. */
   get signal(): AbortSignal {
     return this.#stream.signal;
   }
 
+  /**
+   * Adds a listener for a lifecycle event ({@link SourceEventMap}), or for events that `dispatchEvent()` is about to send. The
+   * first listener for `open` is called although the source is open already, and so is the first one for `close` on a source
+   * whose client had disconnected before it was created.
+   */
   override addEventListener<K extends keyof SourceEventMap>(
     type: K,
     listener: SourceListener<this, SourceEventMap[K]>,
@@ -146,9 +161,11 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   /**
    * Sends an event.
    *
-   * @param data A string as it is, `undefined` as empty, anything else through `render` or as JSON.
-   * @returns false when the source is closed or the event was dropped.
-   * @throws {SourcecastTypeError} when the event cannot be written, before anything is.
+   * @param type The event type.
+   * @param data A string is sent as it is, `undefined` as empty data, and any other value through `render` or as JSON.
+   * @returns False if the source is closed or the event was dropped.
+   * @throws {SourcecastTypeError} `ERR_SSE_TYPE`, `ERR_SSE_DATA`, `ERR_SSE_ID`, `ERR_SSE_RETRY`, `ERR_SSE_CONTRACT` or
+   * `ERR_SSE_RENDER` for an event that cannot be sent; nothing has been written then.
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, EventOptions>): boolean;
   dispatch(type: string, data?: unknown, options?: EventOptions): boolean {
@@ -158,23 +175,23 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
     return stream.deliver(encodeFrame(type, data, options, render, events));
   }
 
-  /** Sends data under the type that clients hear as `message`. */
+  /** Sends data as an event of the type `message`. */
   dispatchMessage(...rest: DispatchArguments<E, "message", EventOptions>): boolean;
   dispatchMessage(data?: unknown, options?: EventOptions): boolean {
     return (this as EventSource).dispatch("message", data, options);
   }
 
-  /** Sends a comment: clients ignore it, people who debug see it. */
+  /** Sends a comment. Clients ignore it; it is visible when debugging. */
   dispatchComment(comment = ""): boolean {
     if (this.#stream.closeReason !== null) return false;
     return this.#stream.deliver(Frame.of(encodeComment(comment)));
   }
 
   /**
-   * Sends a {@link ServerSentEvent} after the local listeners of its type have heard it; a cancelable one that a listener
-   * cancels is not sent. Any other event is for local listeners alone.
+   * Sends a {@link ServerSentEvent} after calling the local listeners of its type. A cancelable event that a listener cancels
+   * is not sent. Any other event goes to local listeners only.
    *
-   * @returns false when it was cancelled, or not sent because the source is closed.
+   * @returns False if the event was canceled, or not sent because the source is closed.
    */
   override dispatchEvent(event: Event): boolean {
     if (!(event instanceof ServerSentEvent)) return super.dispatchEvent(event);
@@ -182,15 +199,17 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
     if (this.#stream.closeReason !== null) return false;
     const frame = frameOf(event, this.#stream.options.events);
     const isCancelled = !isLifecycleEvent(event.type) && !super.dispatchEvent(event);
-    // Workers say so of an event that cannot be cancelled, too.
+    // Workers return false for an event that cannot be canceled, too.
     if (isCancelled && event.cancelable) return false;
     return this.#stream.deliver(frame);
   }
 
   /**
-   * Sends one event for each piece of a producer, no faster than the client reads. The producer is stopped when the client
-   * leaves. The source stays open after it.
+   * Sends one event for each piece of a producer, no faster than the client reads. The producer stops when the client
+   * disconnects. The source stays open afterwards.
    *
+   * @returns How the pipe ended. It does not reject when the producer fails.
+   * @throws {SourcecastTypeError} `ERR_SSE_PIPE` for a value that cannot be piped.
    * @example
    * ```ts
    * import { EventSource } from "sourcecast";
@@ -218,9 +237,10 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   }
 
   /**
-   * The response to return from the route: 200, `text/event-stream`. To be called once.
+   * Returns the response for the route: 200, `text/event-stream`. Call it once.
    *
-   * @param init Headers over those of the source's options, or another status.
+   * @param init Headers that override those of the source's options, or another status.
+   * @throws {SourcecastTypeError} `ERR_SSE_RESPONSE_USED` on a second call, and for a source on Node's response.
    */
   response(init: { headers?: HeaderOverrides; status?: number; statusText?: string } = {}): Response {
     const { sink } = this.#stream;
@@ -232,24 +252,25 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   }
 
   /**
-   * Ends the stream after what was dispatched. The client reconnects after its retry time, unless it is told otherwise.
+   * Ends the stream after the events dispatched so far. The client reconnects after its retry time.
    *
-   * @returns A promise that never rejects, resolved when the end has left or cannot.
+   * @returns A promise that never rejects. It resolves when everything has been handed to the system, or cannot be.
    */
   close(reason: CloseReason = "closed"): Promise<void> {
     return this.#stream.close(reason);
   }
 
+  /** Calls {@link EventSource.close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** Resolves when the client takes more; `undefined` when it does now. */
+  /** Returns `undefined` while the client reads fast enough, otherwise a promise that resolves when it does again. */
   ready(): Promise<void> | undefined {
     return this.#stream.ready();
   }
 
-  /** For a producer that waits for its reader: its events do not overflow. */
+  /** Writes an event of a producer that waits for its reader, and so never overflows. */
   #dispatchPaced(type: string, data: unknown): boolean {
     const stream = this.#stream;
     if (stream.closeReason !== null) return false;
