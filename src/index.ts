@@ -1,6 +1,6 @@
 // sourcecast: the server core. It runs on Node, Bun, Deno and Workers, with any framework that passes a web `Request` and
 // returns a `Response`.
-export { type ErrorCode, errorCodes, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
+export { type ErrorCode, errorCodes, LogError, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
 export type { Duration, Size } from "./base/units.ts";
 export type { CorsDetails, CorsOptions } from "./http/cors.ts";
 export type { HeaderOverrides } from "./http/headers.ts";

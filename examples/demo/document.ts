@@ -97,7 +97,9 @@ export class SharedDocument {
   }
 
   async #latest({ name }: Channel): Promise<Map<string, string>> {
-    const entries = await this.#log.latestByKey({ channels: [name], prefixes: [] });
+    const { top } = await this.#log.head();
+    const options = { after: 0, upTo: top, maxBytes: Number.MAX_SAFE_INTEGER };
+    const { entries } = await this.#log.latestByKey({ channels: [name], prefixes: [] }, options);
     return new Map(entries.map(({ key = "", data }) => [key, data]));
   }
 }

@@ -76,6 +76,44 @@ export class OverloadError extends SourcecastError {
   }
 }
 
+/**
+ * A log whose store cannot be reached or failed. A publisher learns from `stored` whether its events are in the log.
+ *
+ * @example
+ * ```ts
+ * import { createHub, LogError } from "sourcecast";
+ *
+ * await using hub = createHub();
+ * try {
+ *   await hub.channel("news").dispatch("headline", "Rain tomorrow", { idempotencyKey: "headline 7" });
+ * } catch (error) {
+ *   // false or "unknown". In both cases, trying again with the same idempotencyKey is safe.
+ *   if (error instanceof LogError) console.log(`stored: ${error.stored}`);
+ * }
+ * ```
+ */
+export class LogError extends SourcecastError {
+  /** `false` when nothing was stored; `"unknown"` when the entries may still appear, once. `false` for failed reads. */
+  readonly stored: false | "unknown";
+
+  /**
+   * @param message What failed, and what can be done about it.
+   * @param stored Whether the entries of the append may be in the log.
+   * @param options The `cause`.
+   */
+  constructor(message: string, stored: false | "unknown", options?: ErrorOptions) {
+    super("ERR_SSE_LOG", message, options);
+    this.name = "LogError";
+    this.stored = stored;
+  }
+
+  /** True for errors of other copies of the package too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== LogError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return value instanceof SourcecastError && value.code === "ERR_SSE_LOG" && "stored" in value;
+  }
+}
+
 /** A member of the family for bad arguments: a `TypeError` as well as a {@link SourcecastError}. */
 export class SourcecastTypeError extends TypeError {
   readonly code: ErrorCode;

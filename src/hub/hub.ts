@@ -2,7 +2,7 @@
 import { SourcecastError } from "../base/errors.ts";
 import { type Duration, milliseconds, wholeNumber } from "../base/units.ts";
 import { assertRequest, type RequestLike } from "../http/request.ts";
-import type { Log } from "../log/log.ts";
+import { type CompleteLog, completeLog } from "../log/complete.ts";
 import { memoryLog } from "../logs/memory/index.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
@@ -55,7 +55,7 @@ export function createHub<E extends EventMap = false>(options: HubOptions<E> = {
 export class Hub<E extends EventMap = false> implements AsyncDisposable {
   /** The name of the hub in its metrics. */
   readonly name: string;
-  readonly #log: Log;
+  readonly #log: CompleteLog;
   readonly #feed: Feed;
   readonly #audience: Subscribers<Subscription>;
   readonly #admission: Admission;
@@ -71,7 +71,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   constructor(options: HubOptions<E>) {
     const settings = resolveHubOptions(options);
     this.name = settings.name;
-    this.#log = options.log ?? memoryLog();
+    this.#log = completeLog(options.log ?? memoryLog());
     const ring = new FrameRing(settings.ring);
     this.#feed = new Feed(this.#log, ring, settings.onError);
     this.#audience = new Subscribers(ring);
@@ -246,8 +246,9 @@ function presenceContext({
   return {
     log: feed.log,
     maxDataSize: limits.eventSize,
-    get top() {
-      return feed.ring.top;
+    get head() {
+      const { epoch, top, witness } = feed.ring;
+      return { epoch, offset: top, witness };
     },
     start: () => feed.start(),
     observe: (observer) => void feed.observers.add(observer),

@@ -2,7 +2,8 @@
 // applications without it do not load it: nothing here imports `src/presence`.
 
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import type { Log, LogEntry } from "../log/log.ts";
+import type { CompleteLog } from "../log/complete.ts";
+import type { LogEntry, Position } from "../log/log.ts";
 
 /** A user who is present on a channel, however many connections the user has. */
 export interface Member {
@@ -71,11 +72,11 @@ function absent(what: string): SourcecastTypeError {
 
 /** What presence needs of its hub. */
 export interface PresenceContext {
-  readonly log: Log;
+  readonly log: CompleteLog;
   /** The limit `eventSize` of the hub. */
   readonly maxDataSize: number;
-  /** Offset of the newest entry that the tail has delivered to this process. */
-  readonly top: number;
+  /** Position of the newest entry that the tail has delivered to this process. */
+  readonly head: Position;
   /** Resolves when the tail is running. After a failure, the next call tries again. */
   start(): Promise<void>;
   /** Adds an observer of the tail. */

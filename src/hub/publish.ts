@@ -1,6 +1,6 @@
 // Publishing: events are validated, encoded as text and appended to the log.
 import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
-import type { NewEntry } from "../log/log.ts";
+import type { NewEntry, Position } from "../log/log.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { formatCursor, parseCursor } from "../wire/cursor.ts";
 import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
@@ -35,8 +35,7 @@ export class Publisher {
   async publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
     const { feed, contract, limits } = this.#context;
     await feed.start();
-    const { epoch } = feed.ring;
-    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits.eventSize, epoch);
+    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits.eventSize);
     // One append for all, so that an event published later does not overtake them.
     return this.#append(await Promise.all(events.map(check)));
   }
@@ -52,7 +51,7 @@ export class Publisher {
     const { feed, counters } = this.#context;
     const appended = await feed.log.append(entries);
     counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
-    return appended.map(({ epoch, offset, witness }) => formatCursor(epoch, offset, witness));
+    return appended.map(formatCursor);
   }
 }
 
@@ -65,7 +64,6 @@ async function entryOf(
   event: PublishedEvent,
   contract: AnyContract | undefined,
   maxSize: number,
-  epoch: string,
 ): Promise<NewEntry> {
   const { type, key, sender, idempotencyKey, after } = event;
   assertNotReserved(type);
@@ -80,7 +78,7 @@ async function entryOf(
     key,
     sender,
     idempotencyKey,
-    after: after === undefined ? undefined : offsetOf(after, epoch),
+    after: after === undefined ? undefined : positionOf(after),
   };
 }
 
@@ -95,15 +93,9 @@ function assertSize(type: string, data: string, maxSize: number): void {
   );
 }
 
-function offsetOf(after: string, epoch: string): number {
-  const cursor = parseCursor(after);
-  if (cursor?.epoch === epoch) return cursor.offset;
-  if (cursor !== null) {
-    throw new SourcecastError(
-      "ERR_SSE_CONFLICT",
-      `The option after is ${quote(after)}, a position of another log than this one; read the channel and try again`,
-    );
-  }
+function positionOf(after: string): Position {
+  const position = parseCursor(after);
+  if (position !== null) return position;
   throw new SourcecastTypeError(
     "ERR_SSE_CURSOR",
     `The option after is ${quote(after)}; pass a cursor that dispatch() or hub.cursor() returned`,

@@ -1,105 +1,203 @@
-import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
-import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
+// The contract between a hub and what stores its events: types only.
+//
+// A log is one ordered sequence of entries for all channels; a connection is a position in it. Each requirement is a MUST
+// on the method that it binds; `testLog` of sourcecast/testing proves them. `index.ts` exports the kit for authors.
+import type { Duration, Size } from "../base/units.ts";
+import type { Position } from "../wire/cursor.ts";
+
+export type { Position };
 
 /**
- * The contract between a hub and what keeps its events. A log is one ordered sequence of entries for all channels; a
- * connection is a position in it.
- *
- * A log MUST
- * - give entries the offsets 1, 2, 3 … without holes within an epoch, in the order in which it accepted them,
- * - start a new epoch, an identifier never used before, when it cannot continue the old sequence,
- * - store a random 32-bit witness, not zero, with each entry and return it with the entry ever after,
- * - resolve `append` only when the entries are as durable as it promises and any `read` after that returns them,
- * - append the entries of one call next to each other, all of them or none; one call's failure is not another's,
- * - answer `head` from the primary, never from a replica that may lag behind,
- * - hand every entry behind `after` to a tail, once, in order, those of other processes too, and no batch before the
- *   handler of the one before has returned,
- * - hand over in a tail what is written in the place of lost entries, where its storage can lose the newest, as in a failover:
- *   at an offset that is not above the last one handed over, before anything behind it. That would pass for what follows,
- * - keep the newest entry of each key when retention takes it from the sequence, until a newer one supersedes it.
- *
- * A log MUST NOT
- * - skip in a tail what is still retained: on a hole it reads again,
- * - remove entries from anywhere but the beginning,
- * - let retention hold up `append`,
- * - report an entry as trimmed that it still returns,
- * - leave entries out of a page that neither it nor `trimmed` accounts for.
- *
- * Retention may work in the background: a log may hold more than it was told to keep, for a short while.
+ * An ordered store of events, as a hub uses it. Every method rejects with `ERR_SSE_CLOSED` after `close()`, and with a {@link LogError}
+ * (`ERR_SSE_LOG`) when the store cannot be reached or fails.
  */
-export interface Log {
+export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingLog> {
+  /** The abilities of this log beyond the required methods. MUST NOT change. The suite tests each one that is declared. */
+  readonly capabilities: ReadonlySet<LogCapability>;
+
   /**
    * Appends entries and resolves with their positions, in the same order.
    *
-   * @throws {SourcecastError} `ERR_SSE_CONFLICT` when an entry's `after` no longer holds; `ERR_SSE_LOG` when the log cannot
-   * store. Nothing of the call is stored then. Every method throws `ERR_SSE_CLOSED` after `close()`.
+   * - MUST give entries the offsets 1, 2, 3 ... without holes within an epoch, in the order in which it accepted them.
+   * - MUST store with each entry a random 32-bit witness, not zero, and its predecessor's witness (`previousWitness`; for
+   *   the first entry the epoch's origin witness), and return both unchanged with the entry.
+   * - MUST start a new epoch, an identifier never used before (1 to 12 of `A-Z a-z 0-9 - _`), when it cannot continue the
+   *   old sequence.
+   * - MUST resolve only when the entries are as durable as the log promises, and a `read` after that returns them.
+   * - MUST store the entries of one call next to each other, all of them or none, when it declares `atomicBatch`.
+   * - MUST NOT let one call's failure affect another call, nor let retention delay a call.
+   *
+   * @throws {SourcecastError} `ERR_SSE_CONFLICT` when an entry's `after` does not hold, with nothing stored.
+   * @throws {LogError} whose `stored` is `false` when nothing was stored, or `"unknown"` when the outcome is unknown: the
+   * entries may still appear, once.
    */
   append(entries: readonly NewEntry[]): Promise<Appended[]>;
 
-  /** Where the log stands, as its primary knows it. */
-  head(selection?: ChannelSelection): Promise<Head>;
+  /** The newest position. MUST be answered by the primary, never by a replica that may lag. */
+  head(): Promise<Head>;
 
   /**
-   * The witness of the retained entry at an offset, `undefined` when there is none. Of a superseded one too: a log that was
-   * restored from a copy and went on differently must not pass for the one that a cursor came from.
-   */
-  witness(offset: number): Promise<number | undefined>;
-
-  /** The selected entries behind the offset `after`, oldest first, at most `limit`, which is one or more. */
-  read(after: number, limit: number, selection?: ChannelSelection): Promise<Page>;
-
-  /** The last `count` selected entries, oldest first. Those superseded by a newer one of the same key do not count. */
-  last(count: number, selection: ChannelSelection): Promise<LogEntry[]>;
-
-  /** The newest entry of each key of the selected channels, also of those trimmed since, in the order of their offsets. */
-  latestByKey(selection: ChannelSelection): Promise<LogEntry[]>;
-
-  /**
-   * Hands over every entry behind `after`, from now on, in order. An entry that was trimmed before it could be handed over
-   * is left out: the next entry's offset shows it. Where entries can be lost, a position above the newest one was.
+   * One page of the selected entries after the offset `after`, oldest first.
    *
-   * A hub begins with the newest entry, which it knows, so that another in its place shows itself. From there on the log has
-   * the witness of what it handed over last. Where that is not in the log any more, as may be found after a lost connection,
-   * the tail goes on with the entry at that offset, or with the newest one if that is lower.
-   *
-   * @param onError Told of what `onEntries` throws, and of failures from which the tail tries to recover by itself.
+   * - MUST NOT leave out a selected entry in (after, through], except trimmed ones, which `trimmed` accounts for, and, with
+   *   `conflate`, superseded ones, which `conflated` counts.
+   * - MUST make progress: `through > after` unless `after` is at or past the head.
+   * - MUST NOT read or return more than `maxBytes` (by `weightOf`) plus one entry; the first entry is returned however
+   *   large it is.
    */
-  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail;
+  read(after: number, options: ReadOptions): Promise<Page>;
 
   /**
-   * Releases what the log itself has opened, and nothing that was passed to it. Ends its tails. Appends that were called
-   * before are settled first. Again: nothing.
+   * Delivers every entry after a position, from now on.
+   *
+   * - MUST deliver each entry once, in order, those of other processes too, and no batch before the handler of the previous
+   *   one has returned. Superseded entries are delivered too.
+   * - MUST NOT skip an entry that is still retained: on a hole, it reads again from the primary. An entry that was trimmed
+   *   before it could be delivered is left out; the next entry's offset shows it.
+   * - MUST check every batch against the witness of the entry before it (`previousWitness`). Where the log no longer holds
+   *   what the tail delivered last (a failover, a restored copy), it MUST confirm that at the primary, then continue with
+   *   the entry at that offset, or with the newest one if that is lower: never with a later one, which would pass for a
+   *   continuation.
+   * - MUST notice the change within a second even while nothing is appended by this process.
+   * - MUST report to `onError` what `onEntries` throws, and failures of the store, from which it recovers by itself.
+   * - MUST NOT keep the process alive.
+   */
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail;
+
+  /**
+   * Releases what the log itself has opened, and nothing that was passed to it. Ends its tails. Appends called before are
+   * settled first. Calling it again does nothing.
    */
   close(): Promise<void>;
 }
 
+/**
+ * A name for each thing that a log may be able to do:
+ *
+ * - `witnesses`, `last`, `latestByKey`, `locate`: it has that method. The kit composes those that are missing.
+ * - `atomicBatch`: the entries of one `append` are stored all or none.
+ * - `conflation`: `read` leaves out superseded entries on request.
+ */
+export type LogCapability = "witnesses" | "last" | "latestByKey" | "locate" | "atomicBatch" | "conflation";
+
+/** The capability `witnesses`. */
+export interface WitnessLog {
+  /**
+   * The witness at each offset, `undefined` where it is not known: 0 stands for the origin. Superseded entries count. A log
+   * MAY keep witnesses longer than entries: only a client that was away longer than that can be told a false gap.
+   */
+  witnesses(offsets: readonly number[]): Promise<(number | undefined)[]>;
+}
+
+/** The capability `last`. */
+export interface LastLog {
+  /** The last `count` selected entries, oldest first. Superseded ones do not count. */
+  last(count: number, selection: ChannelSelection): Promise<LogEntry[]>;
+}
+
+/** The capability `latestByKey`. */
+export interface ValueLog {
+  /**
+   * The newest entry of each key of the selected channels, whether or not retention took it from the sequence, in the order
+   * of their offsets: one page of those in (after, upTo].
+   *
+   * - MUST keep the newest entry of each key until a newer one supersedes it, whatever retention removes.
+   * - MUST NOT return more than `maxBytes` plus one entry.
+   */
+  latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage>;
+}
+
+/** The capability `locate`. */
+export interface LocatingLog {
+  /** Answers what a (re)connecting client needs to know, for many clients, in one round trip, from the primary. */
+  locate(questions: readonly LocateQuestion[]): Promise<Located>;
+}
+
+/** The options of `read`. */
+export interface ReadOptions {
+  /** Most entries of the page, one or more. */
+  readonly limit: number;
+  /** Most bytes of the page, as `weightOf` counts them. */
+  readonly maxBytes: number;
+  /** The channels that are read. @default all channels */
+  readonly selection?: ChannelSelection | undefined;
+  /** Leaves out entries that a newer one of the same key supersedes. Ignored by a log without `conflation`. */
+  readonly conflate: boolean;
+}
+
+/** The options of `latestByKey`. */
+export interface ValueOptions {
+  /** Only entries after this offset, in entries of the log. 0 for all. */
+  readonly after: number;
+  /** Only entries up to this offset, in entries of the log. */
+  readonly upTo: number;
+  /** Most bytes of the page, as `weightOf` counts them. */
+  readonly maxBytes: number;
+}
+
+/** A client that connects or reconnects. */
+export interface LocateQuestion {
+  /** The client's position, `null` for a client without one. */
+  readonly cursor: Position | null;
+  /** The channels that the client asks for. */
+  readonly selection: ChannelSelection;
+}
+
+/** The answers to several questions, all of one state of the log. */
+export interface Located {
+  /** The newest position of that state. */
+  readonly head: Head;
+  /** In the order of the questions. */
+  readonly answers: readonly LocateAnswer[];
+}
+
+/** What the log knows about one client's question. */
+export interface LocateAnswer {
+  /**
+   * Whether the log has what the cursor names: `same` witness at that offset, an `other` one (or no such epoch or offset), or
+   * `unknown` where the entry is gone and no witness is kept. `same` without a cursor.
+   */
+  readonly verification: "same" | "other" | "unknown";
+  /** The newest entry of each channel, named in full, whose newest entry is an end marker (`sse:end`); oldest first. */
+  readonly ends: readonly LogEntry[];
+  /** As in {@link Page}. */
+  readonly trimmed: number;
+  /** Whether `latestByKey` has something for the selection. A log may say `true` where it would be costly to know. */
+  readonly hasValues: boolean;
+}
+
 /** An entry before the log has placed it. */
 export interface NewEntry {
-  channel: string;
-  type: string;
+  readonly channel: string;
+  readonly type: string;
   /** The data as text, as it goes on the wire. */
-  data: string;
+  readonly data: string;
   /**
-   * A later entry of the same channel and key supersedes this one for those who have not read it yet. The newest of each
-   * key is kept for ever: keys name the things that a channel is about, they do not number events.
+   * A later entry of the same channel and key supersedes this one for readers that have not read it yet. The newest of each
+   * key is kept forever: keys name the things that a channel is about, they do not number events.
    */
-  key?: string | undefined;
-  /** Who published it: subscriptions of the same sender do not get it. */
-  sender?: string | undefined;
+  readonly key?: string | undefined;
+  /** Subscriptions with the same sender do not receive the entry. */
+  readonly sender?: string | undefined;
   /**
-   * An entry of the same channel with the same key, not older than the log's window, is returned in place of this one,
-   * whatever `after` says: a publisher that tries again gets the answer that it missed.
+   * An entry of the same channel with the same key within the log's window is returned in place of this one, whatever
+   * `after` says: a publisher that tries again gets the answer that it missed.
    */
-  idempotencyKey?: string | undefined;
-  /** Accept only if the channel had no entry behind this offset before this call, retained or not. */
-  after?: number | undefined;
+  readonly idempotencyKey?: string | undefined;
+  /**
+   * Accept only if this position is one of this log and the channel had no entry after it before this call, retained or not.
+   * A position that cannot be verified is a conflict.
+   */
+  readonly after?: Position | undefined;
 }
 
 /** An entry of the log. */
 export interface LogEntry {
   readonly offset: number;
   readonly witness: number;
-  /** When it was accepted, in milliseconds of Unix time. */
+  /** Witness of the entry at `offset - 1`. */
+  readonly previousWitness: number;
+  /** When it was accepted, in milliseconds of Unix time. For people: nothing is decided by it. */
   readonly time: number;
   readonly channel: string;
   readonly type: string;
@@ -109,43 +207,59 @@ export interface LogEntry {
 }
 
 /** Where an entry was placed. */
-export interface Appended {
-  readonly epoch: string;
-  readonly offset: number;
-  readonly witness: number;
-  /** An earlier entry with the same `idempotencyKey` was returned, nothing was appended. */
+export interface Appended extends Position {
+  /** An earlier entry with the same `idempotencyKey` was returned; nothing was appended. */
   readonly duplicate?: boolean;
 }
 
-/** What a reader follows: channels by name, and all channels whose name begins with a prefix. */
+/** The channels that a reader follows: some by name, and all channels whose name begins with a prefix (UTF-16 code units). */
 export interface ChannelSelection {
   readonly channels: readonly string[];
   readonly prefixes: readonly string[];
 }
 
 export interface Head {
-  /** Of letters, digits, `-` and `_`, at most 64. */
   readonly epoch: string;
   /** Offset of the newest entry, 0 when there was none yet. */
   readonly top: number;
-  /** Witness of the newest entry, 0 when there was none yet. */
+  /** Witness of the newest entry, the origin witness when there was none yet. Never 0. */
   readonly witness: number;
-  /**
-   * The highest offset trimmed away from the selection, 0 when nothing was. Entries with a key do not count: the newest is
-   * still there, and it supersedes the others. A log may answer with a higher one, up to that of all channels.
-   */
-  readonly trimmed: number;
+  /** The position before the oldest retained entry: the oldest one that can be read from and verified. */
+  readonly floor: Floor;
+}
+
+/** A position without its epoch: `witness` is the oldest retained entry's `previousWitness`. */
+export interface Floor {
+  /** Every entry up to here was trimmed. */
+  readonly offset: number;
+  /** Witness of the entry at the offset, the origin witness at offset 0. Never 0. */
+  readonly witness: number;
 }
 
 export interface Page {
   readonly epoch: string;
   readonly entries: readonly LogEntry[];
-  /** All selected entries up to here have been returned: where to read on. Never below `after`. */
+  /** All selected entries up to here have been returned or accounted for: where to read on. Never below `after`. */
   readonly through: number;
-  /** Entries left out because a newer one of the same key supersedes them; those that were trimmed are not counted. */
+  /** Entries left out because a newer one of the same key supersedes them. Trimmed ones are not counted. */
   readonly conflated: number;
-  /** As in {@link Head}: above `after`, entries of the selection are missing from this page. */
+  /**
+   * The highest offset trimmed away from the selection, 0 when nothing was; at most `floor.offset`. Entries with a key do not
+   * count: the newest is still there. A log MAY answer with a higher one, up to `floor.offset`. Above `after`, entries of the
+   * selection are missing from this page.
+   */
   readonly trimmed: number;
+  readonly floor: Floor;
+}
+
+/** One page of `latestByKey`. */
+export interface ValuePage {
+  /** The epoch of the entries. */
+  readonly epoch: string;
+  /** Oldest first. */
+  readonly entries: readonly LogEntry[];
+  /** All values up to here have been returned; `upTo` on the last page. */
+  readonly through: number;
 }
 
 export interface TailBatch {
@@ -157,73 +271,19 @@ export interface Tail {
   close(): void;
 }
 
-/** What logs with retention keep. The limit that is reached first counts; the newest entry is always kept. */
+/** How much a log keeps. The limit reached first counts; the newest entry is always kept. */
 export interface Retention {
   /** Entries. */
   maxEvents?: number;
-  /** Memory or disk for data, types and names, roughly. */
+  /** Memory or disk for data, types and names, approximately. */
   maxBytes?: Size;
   /** Age. @default no limit */
   maxAge?: Duration;
-  /** How long a repeated `idempotencyKey` is recognised. @default "5m" */
+  /** How long a repeated `idempotencyKey` is recognized. @default "5m" */
   idempotencyWindow?: Duration;
-}
-
-/** {@link Retention} as numbers: entries, bytes, milliseconds. */
-export interface RetentionLimits {
-  readonly events: number;
-  readonly bytes: number;
-  readonly age: number;
-  readonly window: number;
-}
-
-/** @throws {SourcecastTypeError} for values that are not allowed. */
-export function retentionLimits(options: Retention, defaults: { maxEvents: number; maxBytes: Size }): RetentionLimits {
-  const events = options.maxEvents ?? defaults.maxEvents;
-  if (!Number.isSafeInteger(events) || events < 1) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_OPTION",
-      `The option maxEvents is ${quote(events)}; it takes a whole number, one or more`,
-    );
-  }
-  return {
-    events,
-    bytes: bytes(options.maxBytes ?? defaults.maxBytes, "maxBytes"),
-    age: options.maxAge === undefined ? Number.POSITIVE_INFINITY : milliseconds(options.maxAge, "maxAge"),
-    window: milliseconds(options.idempotencyWindow ?? "5m", "idempotencyWindow"),
-  };
-}
-
-/** True when the selection has the channel. */
-export function selects(selection: ChannelSelection | undefined, channel: string): boolean {
-  if (selection === undefined || selection.channels.includes(channel)) return true;
-  return selection.prefixes.some((prefix) => channel.startsWith(prefix));
-}
-
-/** A witness for an entry: random, 32 bits, not zero. */
-export function makeWitness(): number {
-  return Math.floor(Math.random() * 0xffff_ffff) + 1;
-}
-
-/** An epoch: random, never used before. */
-export function makeEpoch(): string {
-  return crypto.randomUUID().replaceAll("-", "").slice(0, 12);
-}
-
-/** What an entry weighs against `maxBytes`. */
-export function weightOf(entry: NewEntry | LogEntry): number {
-  return entry.data.length + entry.type.length + entry.channel.length + (entry.key?.length ?? 0) + 32;
-}
-
-/** What `append` says to an entry whose `after` no longer holds. */
-export function conflict(entry: NewEntry, last: number): SourcecastError {
-  return new SourcecastError(
-    "ERR_SSE_CONFLICT",
-    `The channel ${quote(entry.channel)} has an entry at offset ${last}, behind the expected ${entry.after}; read it and try again`,
-  );
-}
-
-/** What every method says after `close()`. */
-export function closedError(): SourcecastError {
-  return new SourcecastError("ERR_SSE_CLOSED", "The log was used after close(); make a new one");
+  /**
+   * How long the witness of a trimmed entry is kept, so that a client of a quiet channel can resume without a false gap.
+   * @default the log's own, see its documentation
+   */
+  witnessAge?: Duration;
 }

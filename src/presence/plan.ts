@@ -1,4 +1,5 @@
 import { now } from "../base/clock.ts";
+import type { Position } from "../log/log.ts";
 import type { LocalMember, LocalMembers } from "./local-members.ts";
 import type { PresenceState } from "./state.ts";
 import { PresenceUpdate } from "./update.ts";
@@ -26,11 +27,11 @@ export function renewalInterval(lease: number): number {
  * What makes the log say that the attendees of these places are here, that others are not, that this process lives, and that
  * those which are silent for too long do not.
  *
- * @param after Every cell up to this offset is in the roster.
+ * @param after Every cell up to this position is in the roster.
  */
 export function planUpdate(
   roster: PresenceState,
-  after: number,
+  after: Position,
   self: Self,
   places: readonly MemberAddress[],
 ): PresenceUpdate {

@@ -1,12 +1,14 @@
 import { now, unrefTimeout } from "../base/clock.ts";
 import { SourcecastError } from "../base/errors.ts";
 import type { PresenceContext, TailObserver } from "../hub/presence.ts";
-import type { LogEntry, NewEntry } from "../log/log.ts";
+import type { LogEntry, NewEntry, Position } from "../log/log.ts";
 import { type PresenceRecord, PresenceState, presenceChannel } from "./state.ts";
 import type { PresenceUpdate } from "./update.ts";
 
 /** How long to wait at most for what others have written to come in. */
 const maxNewsWaitMs = 1_000;
+/** How much of the log is read at a time. */
+const pageBytes = 1024 ** 2;
 
 /** The roster in the log: read once, kept up to date from then on, and changed in one way. */
 export class PresenceLog implements TailObserver {
@@ -19,8 +21,8 @@ export class PresenceLog implements TailObserver {
   /** Takes in what comes while the log is read. */
   #incoming: PresenceState | null = null;
   #reading: Promise<void> | null = null;
-  /** Offset of the last cell that was written here, which may not have come in yet. */
-  #written = 0;
+  /** Position of the last cell that was written here, which may not have come in yet. */
+  #written: Position | null = null;
   #onNews: () => void = () => {};
 
   /** @param onChange Told of the cell, or the free place, that another process has written over. */
@@ -35,9 +37,10 @@ export class PresenceLog implements TailObserver {
     return this.#roster;
   }
 
-  /** Every cell up to this offset is in the roster. */
-  get through(): number {
-    return Math.max(this.#context.top, this.#written);
+  /** Every cell up to this position is in the roster. */
+  get through(): Position {
+    const { head } = this.#context;
+    return this.#written !== null && this.#written.offset > head.offset ? this.#written : head;
   }
 
   async load(): Promise<PresenceState> {
@@ -57,9 +60,9 @@ export class PresenceLog implements TailObserver {
       const appended = await this.#context.log.append([...cells, ...events]);
       if (change.roster !== this.#roster) return true;
       for (const [index, { key, data }] of cells.entries()) {
-        const { offset } = appended[index] as { offset: number };
-        this.#roster.apply({ key, data, offset }, now());
-        this.#written = offset;
+        const written = appended[index] as Position;
+        this.#roster.apply({ key, data, offset: written.offset }, now());
+        this.#written = written;
       }
       return true;
     } catch (error) {
@@ -78,14 +81,14 @@ export class PresenceLog implements TailObserver {
   onDiscontinuity(): void {
     this.#roster = null;
     this.#incoming = null;
-    this.#written = 0;
+    this.#written = null;
     this.release();
     this.#onChange(null);
   }
 
-  /** Resolves when what others have written behind an offset has come in, or could have. */
-  news(after: number): Promise<void> {
-    if (this.through > after) return Promise.resolve();
+  /** Resolves when the cells that others have written after a position have come in, or could have. */
+  news(after: Position): Promise<void> {
+    if (this.through.offset > after.offset) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = unrefTimeout(resolve, maxNewsWaitMs);
       this.#onNews = () => {
@@ -105,8 +108,14 @@ export class PresenceLog implements TailObserver {
     this.#context.observe(this);
     const roster = new PresenceState(this.#lease);
     this.#incoming = roster;
-    const cells = await this.#context.log.latestByKey({ channels: [presenceChannel], prefixes: [] });
-    for (const cell of cells) roster.apply(cell, now());
+    const { log } = this.#context;
+    const selection = { channels: [presenceChannel], prefixes: [] };
+    const { top } = await log.head();
+    for (let position = 0; position < top; ) {
+      const page = await log.latestByKey(selection, { after: position, upTo: top, maxBytes: pageBytes });
+      for (const cell of page.entries) roster.apply(cell, now());
+      position = page.through;
+    }
     if (this.#incoming === roster) this.#roster = roster;
   }
 }

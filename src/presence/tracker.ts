@@ -1,7 +1,8 @@
 import { now } from "../base/clock.ts";
 import { findEndMarkers } from "../hub/admission/ended-channels.ts";
 import type { HubPresence, Member, PresenceContext } from "../hub/presence.ts";
-import { makeEpoch, type NewEntry } from "../log/log.ts";
+import { makeEpoch } from "../log/identity.ts";
+import type { NewEntry } from "../log/log.ts";
 import { LocalMembers } from "./local-members.ts";
 import { type CheckedMember, type ResolvedPresence, readMember } from "./options.ts";
 import { type MemberAddress, maxRecordsPerWrite, planUpdate, renewalInterval, type Self } from "./plan.ts";

@@ -1,4 +1,4 @@
-import type { NewEntry } from "../log/log.ts";
+import type { NewEntry, Position } from "../log/log.ts";
 import {
   isMember,
   type MemberRecord,
@@ -20,14 +20,14 @@ export interface Transition {
 /** What one process is about to write: cells, and what this means for the channels. */
 export class PresenceUpdate {
   readonly roster: PresenceState;
-  /** Every cell up to this offset is in the roster. */
-  readonly after: number;
+  /** Every cell up to this position is in the roster. */
+  readonly after: Position;
   readonly #freeKeys: Iterator<string, never>;
   readonly #cells = new Map<string, PresenceRecord>();
   /** By place: in how many cells the member is, before and after. */
   readonly #counts = new Map<string, { member: MemberRecord; before: number; after: number }>();
 
-  constructor(roster: PresenceState, after: number) {
+  constructor(roster: PresenceState, after: Position) {
     this.roster = roster;
     this.after = after;
     this.#freeKeys = roster.freeKeys();

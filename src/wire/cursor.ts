@@ -1,27 +1,30 @@
-/** A position in a log, as a client carries it: the SSE `id` of a hub's event. */
-export interface Cursor {
-  /** The incarnation of the log. */
+// A position in a log as text: the SSE `id` of a hub's event.
+
+/** A position in a log: everything up to `offset` was received or declared lost. Always complete. */
+export interface Position {
+  /** The incarnation of the log: 1 to 12 of `A-Z a-z 0-9 - _`. */
   readonly epoch: string;
-  /** Everything up to here has been received or declared. */
+  /** Number of the newest entry that the position includes, 0 before the first. */
   readonly offset: number;
-  /** Witness of the entry at the offset, or 0 where it is not known: a gap ends at an entry that is gone. */
+  /** Witness of the entry at the offset, the origin witness at offset 0. Never 0. */
   readonly witness: number;
 }
 
-// Letters, digits, "." and "-": what browsers send back without a preflight. At most 64 + 1 + 16 + 1 + 8 characters.
-const cursorPattern = /^([A-Za-z0-9_-]{1,64})\.(0|[1-9]\d{0,15})\.(0|[1-9a-f][0-9a-f]{0,7})$/;
+// Letters, digits, "-", "_" and ".": browsers send these back without a preflight. At most 12 + 1 + 16 + 1 + 8 characters.
+const cursorPattern = /^([A-Za-z0-9_-]{1,12})\.(0|[1-9]\d{0,15})\.([1-9a-f][0-9a-f]{0,7})$/;
 
-export function formatCursor(epoch: string, offset: number, witness: number): string {
+/** The cursor of a position: epoch, offset and, in hexadecimal, witness. */
+export function formatCursor({ epoch, offset, witness }: Position): string {
   return `${epoch}.${offset}.${witness.toString(16)}`;
 }
 
 /** The cursor of the newest entry, of a log's head or of a ring. */
 export function headCursor({ epoch, top, witness }: { epoch: string; top: number; witness: number }): string {
-  return formatCursor(epoch, top, witness);
+  return formatCursor({ epoch, offset: top, witness });
 }
 
-/** The cursor that a client sent, or `null` for a text that is none. */
-export function parseCursor(text: string): Cursor | null {
+/** The position that a client sent, or `null` when the text is not a valid cursor. */
+export function parseCursor(text: string): Position | null {
   const match = cursorPattern.exec(text);
   if (match === null) return null;
   const offset = Number(match[2]);

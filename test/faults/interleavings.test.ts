@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
-import type { Log, NewEntry, Tail, TailBatch } from "../../src/log/log.ts";
+import type { CompleteLog } from "../../src/log/complete.ts";
+import type { NewEntry, Position, Tail, TailBatch } from "../../src/log/log.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { HubClient } from "../support/hub.ts";
 import { request } from "../support/web.ts";
@@ -12,26 +13,29 @@ type Delay = "questions" | "answers";
  * A log of which every question or every answer waits until the test lets it go on. What the tail brings waits too: as
  * with a log on another machine, news and answers overtake each other.
  */
-class SteppedLog implements Log {
+class SteppedLog implements CompleteLog {
+  readonly capabilities: CompleteLog["capabilities"];
   readonly waiting: (() => void)[] = [];
-  readonly #log: Log;
+  readonly #log: CompleteLog;
   readonly #delay: Delay;
   #batches: TailBatch[] = [];
   #deliver: (batch: TailBatch) => void = () => {};
 
-  constructor(log: Log, delay: Delay) {
+  constructor(log: CompleteLog, delay: Delay) {
+    this.capabilities = log.capabilities;
     this.#log = log;
     this.#delay = delay;
   }
 
-  head: Log["head"] = (...args) => this.#step(() => this.#log.head(...args));
-  witness: Log["witness"] = (...args) => this.#step(() => this.#log.witness(...args));
-  read: Log["read"] = (...args) => this.#step(() => this.#log.read(...args));
-  last: Log["last"] = (...args) => this.#step(() => this.#log.last(...args));
-  latestByKey: Log["latestByKey"] = (...args) => this.#step(() => this.#log.latestByKey(...args));
-  append: Log["append"] = (entries) => this.#log.append(entries);
+  head: CompleteLog["head"] = (...args) => this.#step(() => this.#log.head(...args));
+  witnesses: CompleteLog["witnesses"] = (...args) => this.#step(() => this.#log.witnesses(...args));
+  locate: CompleteLog["locate"] = (...args) => this.#step(() => this.#log.locate(...args));
+  read: CompleteLog["read"] = (...args) => this.#step(() => this.#log.read(...args));
+  last: CompleteLog["last"] = (...args) => this.#step(() => this.#log.last(...args));
+  latestByKey: CompleteLog["latestByKey"] = (...args) => this.#step(() => this.#log.latestByKey(...args));
+  append: CompleteLog["append"] = (entries) => this.#log.append(entries);
 
-  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#deliver = onEntries;
     return this.#log.tail(after, (batch) => this.#batches.push(batch), onError);
   }

@@ -3,6 +3,7 @@ import { createHub, type Hub } from "../../src/index.ts";
 import type { Log } from "../../src/log/log.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { presence } from "../../src/presence/index.ts";
+import { read } from "../../src/testing/log/ask.ts";
 import { Machine } from "../support/machine.ts";
 import { BodyReader, tick } from "../support/web.ts";
 
@@ -120,7 +121,7 @@ async function finish<T>(promise: Promise<T>): Promise<T> {
 }
 
 async function eventsOf(log: Log): Promise<{ type: string; id: string }[]> {
-  const { entries } = await log.read(0, 10_000, { channels: ["room"], prefixes: [] });
+  const { entries } = await read(log, 0, 10_000, { channels: ["room"], prefixes: [] });
   return entries.map(({ type, data }) => ({ type, id: JSON.parse(data).id }));
 }
 

@@ -2,7 +2,8 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type LogEntry, type TailBatch, weightOf } from "../../src/log/log.ts";
+import type { LogEntry, TailBatch } from "../../src/log/log.ts";
+import { weightOf } from "../../src/log/retention.ts";
 import { file, open, openLog } from "../support/sqlite.ts";
 
 const rounds = 20;
@@ -11,12 +12,12 @@ const publisher = join(import.meta.dirname, "fixtures/publisher.ts");
 test(`what SQLite acknowledged to two publishers survives ${rounds} times kill -9, and a tail in another process misses nothing`, async () => {
   const path = file();
   const log = openLog({ path });
-  const { epoch } = await log.head();
+  const { epoch, witness } = await log.head();
   const seen: LogEntry[] = [];
   let onBatch = () => {};
   const failures: unknown[] = [];
   const tail = log.tail(
-    0,
+    { epoch, offset: 0, witness },
     (batch: TailBatch) => {
       seen.push(...batch.entries);
       onBatch();

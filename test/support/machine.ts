@@ -1,17 +1,25 @@
+import { type CompleteLog, completeLog } from "../../src/log/complete.ts";
 import type {
   Appended,
   ChannelSelection,
   Head,
+  Located,
+  LocateQuestion,
   Log,
   LogEntry,
   NewEntry,
   Page,
+  Position,
+  ReadOptions,
   Tail,
   TailBatch,
+  ValueOptions,
+  ValuePage,
 } from "../../src/log/log.ts";
 
 /** A log as one of several machines sees it: closing it leaves the log to the others, and the network may fail. */
-export class Machine implements Log {
+export class Machine implements CompleteLog {
+  readonly capabilities: CompleteLog["capabilities"];
   /** Appends that were accepted, in order. */
   readonly appended: NewEntry[] = [];
   /** What every call meets; `null` for none. */
@@ -20,12 +28,13 @@ export class Machine implements Log {
   delay: () => Promise<void> | undefined = () => undefined;
   /** True for an append that is accepted while its answer gets lost. */
   loses: () => boolean = () => false;
-  #log: Log;
+  #log: CompleteLog;
   #frozen: { promise: Promise<void>; resolve(): void } | null = null;
-  readonly #tails = new Set<{ tail: Tail; after: number; onEntries: (batch: TailBatch) => void }>();
+  readonly #tails = new Set<{ tail: Tail; onEntries: (batch: TailBatch) => void }>();
 
   constructor(log: Log) {
-    this.#log = log;
+    this.#log = completeLog(log);
+    this.capabilities = this.#log.capabilities;
   }
 
   /** The power is off: nothing of it arrives any more, and it hears nothing. */
@@ -46,10 +55,10 @@ export class Machine implements Log {
 
   /** The log is lost, another one is in its place. */
   replace(log: Log): void {
-    this.#log = log;
+    this.#log = completeLog(log);
     for (const followed of this.#tails) {
       followed.tail.close();
-      followed.tail = this.#follow(0, followed.onEntries);
+      followed.tail = this.#follow({ epoch: "", offset: 0, witness: 0 }, followed.onEntries);
     }
   }
 
@@ -63,19 +72,19 @@ export class Machine implements Log {
     return appended;
   }
 
-  async head(selection?: ChannelSelection): Promise<Head> {
+  async head(): Promise<Head> {
     this.#assertAlive();
-    return this.#log.head(selection);
+    return this.#log.head();
   }
 
-  async witness(offset: number): Promise<number | undefined> {
+  async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     this.#assertAlive();
-    return this.#log.witness(offset);
+    return this.#log.witnesses(offsets);
   }
 
-  async read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
+  async read(after: number, options: ReadOptions): Promise<Page> {
     this.#assertAlive();
-    return this.#log.read(after, limit, selection);
+    return this.#log.read(after, options);
   }
 
   async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
@@ -83,14 +92,19 @@ export class Machine implements Log {
     return this.#log.last(count, selection);
   }
 
-  async latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
+  async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     await this.#frozen?.promise;
     this.#assertAlive();
-    return this.#log.latestByKey(selection);
+    return this.#log.latestByKey(selection, options);
   }
 
-  tail(after: number, onEntries: (batch: TailBatch) => void): Tail {
-    const followed = { tail: this.#follow(after, onEntries), after, onEntries };
+  async locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    this.#assertAlive();
+    return this.#log.locate(questions);
+  }
+
+  tail(after: Position, onEntries: (batch: TailBatch) => void): Tail {
+    const followed = { tail: this.#follow(after, onEntries), onEntries };
     this.#tails.add(followed);
     return {
       close: () => {
@@ -106,7 +120,7 @@ export class Machine implements Log {
   }
 
   /** Batches keep their order, whatever each of them has to wait for. */
-  #follow(after: number, onEntries: (batch: TailBatch) => void): Tail {
+  #follow(after: Position, onEntries: (batch: TailBatch) => void): Tail {
     let line: Promise<void> | null = null;
     let closed = false;
     const tail = this.#log.tail(

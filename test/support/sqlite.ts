@@ -1,8 +1,10 @@
 /** Databases and logs of one test, closed and removed behind it. */
 import { DatabaseSync } from "node:sqlite";
 import { afterEach } from "vitest";
+import type { CompleteLog } from "../../src/log/complete.ts";
 import type { ChannelSelection, Log, LogEntry, NewEntry } from "../../src/log/log.ts";
 import { type SQLiteLike, type SqliteLogOptions, sqliteLog } from "../../src/logs/sqlite/index.ts";
+import { read } from "../../src/testing/log/ask.ts";
 import { temporaryFile } from "./temporary.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -26,7 +28,7 @@ export function open(path: string): DatabaseSync {
   return track(new DatabaseSync(path));
 }
 
-export function openLog(options: SqliteLogOptions): Log {
+export function openLog(options: SqliteLogOptions): CompleteLog {
   const log = sqliteLog(options);
   cleanups.push(() => log.close());
   return log;
@@ -59,7 +61,7 @@ export async function readAll(log: Log, selection?: ChannelSelection, limit = 50
   const found: LogEntry[] = [];
   const { top } = await log.head();
   for (let position = 0; position < top; ) {
-    const page = await log.read(position, limit, selection);
+    const page = await read(log, position, limit, selection);
     found.push(...page.entries);
     position = page.through;
   }

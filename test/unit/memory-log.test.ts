@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
 import type { ChannelSelection, NewEntry } from "../../src/log/log.ts";
 import { type MemoryLogOptions, memoryLog } from "../../src/logs/memory/index.ts";
+import { at, read, trimmed } from "../../src/testing/log/ask.ts";
 import { expectConsole } from "../support/console.ts";
 
 test("one of several processes: the log says once that the others do not hear it", () => {
@@ -31,13 +32,14 @@ test("what is remembered of channels is bounded, and what is forgotten is declar
   await log.append(Array.from({ length: 10 }, () => entry("new")));
   // The first one kept its entry, for its key; of the others the last 65,536 are remembered.
   const floor = 1 + channels - 65_536;
-  expect((await log.head(selecting("c0"))).trimmed).toBe(floor);
-  expect((await log.head(selecting(`c${channels - 1}`))).trimmed).toBe(channels + 1);
-  expect((await log.head(selecting("kept"))).trimmed).toBe(0);
-  expect((await log.read(0, 10, selecting("kept"))).entries).toHaveLength(1);
-  expect((await log.head({ channels: [], prefixes: ["nobody"] })).trimmed).toBe(floor);
-  await expect(log.append([entry("c0", { after: 0 })])).rejects.toMatchObject({ code: "ERR_SSE_CONFLICT" });
-  await log.append([entry("kept", { after: 1 })]);
+  expect(await trimmed(log, selecting("c0"))).toBe(floor);
+  expect(await trimmed(log, selecting(`c${channels - 1}`))).toBe(channels + 1);
+  expect(await trimmed(log, selecting("kept"))).toBe(0);
+  expect((await read(log, 0, 10, selecting("kept"))).entries).toHaveLength(1);
+  expect(await trimmed(log, { channels: [], prefixes: ["nobody"] })).toBe(floor);
+  const after = await at(log, channels + 1);
+  await expect(log.append([entry("new", { after })])).rejects.toMatchObject({ code: "ERR_SSE_CONFLICT" });
+  await log.append([entry("kept", { after })]);
 });
 
 function entry(channel: string, fields: Partial<NewEntry> = {}): NewEntry {

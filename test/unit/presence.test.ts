@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
-import type { Log } from "../../src/log/log.ts";
+import type { CompleteLog } from "../../src/log/complete.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { type PresenceOptions, presence } from "../../src/presence/index.ts";
 import { presenceChannel } from "../../src/presence/state.ts";
+import { read, values } from "../../src/testing/log/ask.ts";
 import { Machine } from "../support/machine.ts";
 import { BodyReader, tick } from "../support/web.ts";
 
@@ -26,7 +27,7 @@ type Options = Omit<HubOptions, "presence"> & { presence?: PresenceOptions };
 
 /** A hub on a machine of its own. */
 function openMachine(
-  log: Log,
+  log: CompleteLog,
   { presence: changes, ...options }: Options = {},
 ): { machine: Machine; hub: Hub; errors: unknown[] } {
   const machine = new Machine(log);
@@ -69,13 +70,13 @@ async function pass(milliseconds: number): Promise<void> {
 }
 
 /** What a channel was told of its members, such as `join ada`. */
-async function told(log: Log, channel = "room"): Promise<string[]> {
-  const { entries } = await log.read(0, 10_000, { channels: [channel], prefixes: [] });
+async function told(log: CompleteLog, channel = "room"): Promise<string[]> {
+  const { entries } = await read(log, 0, 10_000, { channels: [channel], prefixes: [] });
   return entries.map(({ type, data }) => `${type} ${JSON.parse(data).id}`);
 }
 
-async function cells(log: Log): Promise<unknown[]> {
-  return (await log.latestByKey({ channels: [presenceChannel], prefixes: [] })).map(({ data }) => JSON.parse(data));
+async function cells(log: CompleteLog): Promise<unknown[]> {
+  return (await values(log, { channels: [presenceChannel], prefixes: [] })).map(({ data }) => JSON.parse(data));
 }
 
 const idsOf = async (hub: Hub, channel = "room") => (await hub.channel(channel).members()).map(({ id }) => id);

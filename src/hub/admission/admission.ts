@@ -1,7 +1,8 @@
 import { captureContext } from "../../base/async-context.ts";
 import { type EarlyResponse, earlyResponse, giveUp, headResponse, retryLater } from "../../http/early-response.ts";
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
-import type { ChannelSelection, Log } from "../../log/log.ts";
+import type { CompleteLog } from "../../log/complete.ts";
+import type { ChannelSelection } from "../../log/log.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
@@ -17,7 +18,7 @@ import { ConnectionSlots } from "./slots.ts";
 /** What admission needs of its hub. */
 export interface AdmissionContext
   extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError" | "sourceOptions"> {
-  readonly log: Log;
+  readonly log: CompleteLog;
   readonly counters: Counters;
   /** Called in the moment in which a stream is opened. */
   subscribe(admitted: Admitted): void;

@@ -1,5 +1,6 @@
 import { runDetached } from "../../base/async-context.ts";
-import type { ChannelSelection, Head, Log, Tail, TailBatch } from "../../log/log.ts";
+import type { CompleteLog } from "../../log/complete.ts";
+import type { Head, Tail, TailBatch } from "../../log/log.ts";
 import type { OnError } from "../options.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
 
@@ -22,7 +23,7 @@ export interface FeedObserver {
  * and to the observers.
  */
 export class Feed {
-  readonly log: Log;
+  readonly log: CompleteLog;
   readonly ring: FrameRing;
   /** Told one after the other, in the order in which they came. */
   readonly observers: Set<FeedObserver> = new Set();
@@ -35,7 +36,7 @@ export class Feed {
   #started: Promise<void> | null = null;
   #closed = false;
 
-  constructor(log: Log, ring: FrameRing, onError: OnError) {
+  constructor(log: CompleteLog, ring: FrameRing, onError: OnError) {
     this.log = log;
     this.ring = ring;
     this.#onError = onError;
@@ -61,10 +62,10 @@ export class Feed {
   }
 
   /** Where the log stands, and nothing is taken for present any more that the log does not have. */
-  async head(selection?: ChannelSelection): Promise<Head> {
+  async head(): Promise<Head> {
     const { epoch, top } = this.ring;
     const breaks = this.#discontinuities;
-    const head = await this.log.head(selection);
+    const head = await this.log.head();
     const isOlder = head.epoch === epoch && head.top < top;
     if (isOlder && breaks === this.#discontinuities) this.#breakSequence("cut", epoch, head.top, head.witness);
     return head;
@@ -75,9 +76,8 @@ export class Feed {
     const { epoch, top, witness } = await this.log.head();
     this.ring.reset(epoch, top, witness);
     if (this.#closed) return;
-    // The newest entry is handed over once more: where the log has another in its place, it has lost what it had.
     this.#tail = this.log.tail(
-      Math.max(0, top - 1),
+      { epoch, offset: top, witness },
       (batch) => this.#receive(batch),
       (error) => this.#onError(error, { stage: "tail" }),
     );
@@ -90,19 +90,21 @@ export class Feed {
     const { ring } = this;
     for (const entry of entries) {
       const before = entry.offset - 1;
-      if (epoch !== ring.epoch) this.#breakSequence("epoch", epoch, before);
+      const { previousWitness } = entry;
+      if (epoch !== ring.epoch) this.#breakSequence("epoch", epoch, before, previousWitness);
       if (entry.offset <= ring.top) {
         if (ring.witnessAt(entry.offset) === entry.witness) continue;
-        this.#breakSequence("cut", epoch, before);
+        this.#breakSequence("cut", epoch, before, previousWitness);
       }
-      if (before > ring.top) this.#breakSequence("hole", epoch, before);
+      if (before > ring.top) this.#breakSequence("hole", epoch, before, previousWitness);
+      else if (previousWitness !== ring.witness) this.#breakSequence("cut", epoch, before, previousWitness);
       const item = ring.push(entry);
       for (const observer of this.observers) observer.onEntry(item);
     }
   }
 
   /** What comes next follows on an entry that did not come this way. */
-  #breakSequence(how: Discontinuity, epoch: string, before: number, witness = 0): void {
+  #breakSequence(how: Discontinuity, epoch: string, before: number, witness: number): void {
     const { ring } = this;
     const { top } = ring;
     if (how !== "hole") this.#discontinuities++;

@@ -101,7 +101,11 @@ export class FrameRing {
 /** The one way from a log's entry to bytes, for entries that come live and for those that are read again. */
 export function frameOfEntry(epoch: string, entry: LogEntry): Frame {
   return Frame.of(
-    encodeEvent({ id: formatCursor(epoch, entry.offset, entry.witness), type: entry.type, data: entry.data }),
+    encodeEvent({
+      id: formatCursor({ epoch, offset: entry.offset, witness: entry.witness }),
+      type: entry.type,
+      data: entry.data,
+    }),
   );
 }
 

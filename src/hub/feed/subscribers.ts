@@ -1,6 +1,5 @@
-import type { ChannelSelection } from "../../log/log.ts";
+import type { ChannelSelection, Position } from "../../log/log.ts";
 import type { Stream } from "../../source/stream.ts";
-import type { Cursor } from "../../wire/cursor.ts";
 import { ChannelIndex } from "./channel-index.ts";
 import type { Discontinuity, FeedObserver } from "./feed.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
@@ -28,7 +27,7 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   readonly #ring: FrameRing;
   readonly #byKey = new Map<string, Set<S>>();
   /** Those who came with a position to which the tail has not come yet, and which entry it is to find there. */
-  readonly #unverified = new Map<S, Cursor>();
+  readonly #unverified = new Map<S, Position>();
 
   constructor(ring: FrameRing) {
     this.#ring = ring;
@@ -63,10 +62,10 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   }
 
   /** Sees to it that a position is one of this log, at once or when the tail comes to it: it may be lost since it was told. */
-  verifyCursor(subscriber: S, position: Cursor): void {
+  verifyCursor(subscriber: S, position: Position): void {
     const ring = this.#ring;
     this.#unverified.delete(subscriber);
-    if (position.witness === 0 || subscriber.stream.closeReason !== null) return;
+    if (subscriber.stream.closeReason !== null) return;
     if (position.epoch !== ring.epoch || position.offset > ring.top) this.#unverified.set(subscriber, position);
     else if ((ring.witnessAt(position.offset) ?? position.witness) !== position.witness) {
       subscriber.stream.close("reset");

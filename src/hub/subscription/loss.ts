@@ -1,8 +1,9 @@
 import { withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
+import type { Floor, Position } from "../../log/log.ts";
 import { encodeFrame } from "../../source/event.ts";
 import { type ControlEvents, encodeControl, type Gap, type GapReason, type ResetReason } from "../../wire/control.ts";
-import { type Cursor, formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
+import { formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Loss } from "../options.ts";
 import { checkpointFrame } from "./checkpoints.ts";
@@ -10,15 +11,15 @@ import { endMarkers, latestValues, sendPaced } from "./current-values.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
- * Tells a client that it does not get what lies behind its position up to `to`, and goes on from there.
+ * Tells a client that it does not get the entries after its position up to `to`.
  *
- * @param witness Of the entry at `to`, where it is not gone with the others.
+ * @param next Where it goes on: a position that can be verified, at `to` or past it with nothing of the client in between.
  */
 export async function declareGap(
   subscription: Subscription,
   to: number,
   reason: GapReason,
-  witness = 0,
+  next: Floor,
 ): Promise<void> {
   const { context, epoch, position, request, options } = subscription;
   const from = position + 1;
@@ -27,7 +28,7 @@ export async function declareGap(
   const gap: Gap = { missed, from, to, reason, exact: false };
   context.counters.countGap(reason);
   observe(subscription, { kind: "gap", request, channels: options.channels, missed, from, to, reason });
-  await answer(subscription, "sse:gap", gap, { epoch, offset: to, witness }, position);
+  await answer(subscription, "sse:gap", gap, { epoch, ...next }, position);
 }
 
 /** Tells a client that its position means nothing in this log, and goes on from the head. */
@@ -54,7 +55,7 @@ async function answer<T extends "sse:gap" | "sse:reset">(
   subscription: Subscription,
   type: T,
   data: ControlEvents[T],
-  present: Cursor,
+  present: Position,
   known: number,
 ): Promise<void> {
   const snapshot = await takeSnapshot(subscription, present.epoch, known);
@@ -62,7 +63,7 @@ async function answer<T extends "sse:gap" | "sse:reset">(
   const { epoch, offset, witness } = snapshot?.cursor ?? present;
   const values = snapshot?.frames ?? (await latestValues(subscription, known, offset));
   const frames = [...values, ...(await endMarkers(subscription, epoch, known, offset))];
-  const cursor = formatCursor(epoch, offset, witness);
+  const cursor = formatCursor({ epoch, offset, witness });
   if (frames.length === 0) subscription.sendControl(Frame.of(encodeControl(type, data, cursor)), offset);
   else {
     subscription.sendControl(Frame.of(encodeControl(type, data)));
@@ -78,7 +79,7 @@ async function takeSnapshot(
   subscription: Subscription,
   epoch: string,
   known: number,
-): Promise<{ frames: Frame[]; cursor: Cursor } | null> {
+): Promise<{ frames: Frame[]; cursor: Position } | null> {
   const { options, context, request } = subscription;
   const take = options.snapshot ?? context.snapshot;
   if (take === undefined) return null;

@@ -1,5 +1,6 @@
 import { readLastEventId } from "../../http/request.ts";
-import { type LogEntry, selects } from "../../log/log.ts";
+import type { Floor, LogEntry } from "../../log/log.ts";
+import { selects } from "../../log/selection.ts";
 import type { GapReason } from "../../wire/control.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { declareGap, declareReset } from "./loss.ts";
@@ -8,6 +9,8 @@ import type { CatchUp, Subscription } from "./subscription.ts";
 
 /** How many entries are asked of the log at a time. */
 const pageEntries = 256;
+/** How many bytes. */
+const pageBytes = 1024 ** 2;
 
 /** Why an entry could not be passed: no room, nobody has asked whether it may be read, or enough has been replayed. */
 type Blocker = "full" | "unknown" | "limit";
@@ -86,14 +89,19 @@ export class Pump implements CatchUp {
     const subscription = this.#subscription;
     const { feed, counters } = subscription.context;
     const { top, witness } = feed.ring;
-    const page = await feed.log.read(subscription.position, pageEntries, subscription.selection);
+    const page = await feed.log.read(subscription.position, {
+      limit: pageEntries,
+      maxBytes: pageBytes,
+      selection: subscription.selection,
+      conflate: true,
+    });
     // What the log has written over a lost tail does not follow on what the tail has brought so far.
-    const present = await feed.log.witness(top);
-    if (present !== undefined && witness !== 0 && present !== witness) subscription.stream.close("reset");
+    const [present] = await feed.log.witnesses([top]);
+    if (present !== undefined && present !== witness) subscription.stream.close("reset");
     // In another log than that of the ring there is no head to get to: the next step finds out.
     if (subscription.closed || subscription.epoch !== feed.ring.epoch) return;
     if (page.epoch !== subscription.epoch) return this.#reset();
-    if (page.trimmed > subscription.position) return this.#gap(page.trimmed, "trimmed");
+    if (page.trimmed > subscription.position) return this.#gap(page.trimmed, "trimmed", page.floor);
     // The ring has what the log has lost: asked again, it would say the same.
     if (page.through <= subscription.position) return void subscription.stream.close("reset");
     for (const entry of page.entries) {
@@ -130,7 +138,7 @@ export class Pump implements CatchUp {
     if (obstacle === "unknown") return this.#checkPermission(entry.channel);
     if (obstacle !== "limit") return undefined;
     const { ring } = this.#subscription.context.feed;
-    return this.#gap(ring.top, "limit", ring.witness);
+    return this.#gap(ring.top, "limit", { offset: ring.top, witness: ring.witness });
   }
 
   /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */
@@ -139,9 +147,9 @@ export class Pump implements CatchUp {
     if (!(await permissions.check(channel))) stream.close("error");
   }
 
-  #gap(to: number, reason: GapReason, witness = 0): Promise<void> {
+  #gap(to: number, reason: GapReason, next: Floor): Promise<void> {
     this.#replayed = 0;
-    return declareGap(this.#subscription, to, reason, witness);
+    return declareGap(this.#subscription, to, reason, next);
   }
 
   #reset(): Promise<void> {

@@ -1,7 +1,6 @@
 import { keepsBareId } from "../../http/request.ts";
-import type { Head } from "../../log/log.ts";
-import { type Cursor, formatCursor, parseCursor } from "../../wire/cursor.ts";
-import { findEndMarkers } from "../admission/ended-channels.ts";
+import type { LocateAnswer, Position } from "../../log/log.ts";
+import { formatCursor, parseCursor } from "../../wire/cursor.ts";
 import { checkpointFrame, silentPositionFrame } from "./checkpoints.ts";
 import { endMarkers, latestValues, sendPaced } from "./current-values.ts";
 import { declareGap, declareReset } from "./loss.ts";
@@ -16,56 +15,52 @@ export async function start(subscription: Subscription, lastEventId: string): Pr
   else await resume(subscription, parseCursor(lastEventId));
 }
 
-async function resume(subscription: Subscription, cursor: Cursor | null): Promise<void> {
+async function resume(subscription: Subscription, cursor: Position | null): Promise<void> {
   const { selection, context } = subscription;
-  const { log } = context.feed;
-  const head = await context.feed.head(selection);
-  const witness = cursor === null ? undefined : await witnessAt(subscription, cursor, head);
+  const { feed } = context;
+  await feed.head();
+  const { head, answers } = await feed.log.locate([{ cursor, selection }]);
   if (subscription.closed) return;
-  const resumption = decideResume(cursor ?? "unreadable", head, witness);
+  const { verification, trimmed, ends } = answers[0] as LocateAnswer;
+  // The ring may have an entry that the log has trimmed.
+  const inRing = cursor?.epoch === feed.ring.epoch ? feed.ring.witnessAt(cursor.offset) : undefined;
+  const witness = verification === "other" ? 0 : verification === "same" ? cursor?.witness : inRing;
+  const resumption = decideResume(cursor ?? "unreadable", { ...head, trimmed }, witness);
   if (resumption.kind === "reset") return declareReset(subscription, resumption.reason);
-  const position = cursor as Cursor;
-  const { epoch, offset } = position;
-  // Of a single channel it is known that its end is still to come: the client would not have got a stream otherwise.
-  const ends = selection.channels.length > 1 ? await findEndMarkers(log, selection.channels) : [];
-  for (const end of ends) if (end.offset <= offset) subscription.markEnded(end.channel);
-  subscription.announcedOffset = offset;
+  const position = cursor as Position;
+  for (const end of ends) if (end.offset <= position.offset) subscription.markEnded(end.channel);
+  subscription.announcedOffset = position.offset;
   subscription.moveTo(position);
-  if (resumption.kind === "gap") return declareGap(subscription, resumption.to, "trimmed");
+  if (resumption.kind === "gap") return declareGap(subscription, resumption.to, "trimmed", head.floor);
   // To the letter of the standard a client begins each stream without an id; browsers keep the one that they have.
-  subscription.sendControl(silentPositionFrame(formatCursor(epoch, offset, position.witness)));
+  subscription.sendControl(silentPositionFrame(formatCursor(position)));
 }
 
 /** A client without a position: the state of its channels, the last events if it is to have them, then what comes. */
 async function startNew(subscription: Subscription): Promise<void> {
   const { options, selection, context } = subscription;
   const { ring, log } = context.feed;
-  const { epoch, top, witness } = ring;
-  let offset = top;
+  const { epoch } = ring;
+  let { top: offset, witness } = ring;
   if (options.rewind !== undefined && options.rewind > 0) {
-    const { trimmed } = await context.feed.head(selection);
     const [first] = await log.last(options.rewind, selection);
-    if (first !== undefined) offset = Math.max(trimmed, Math.min(offset, first.offset - 1));
+    const { floor, epoch: present } = await context.feed.head();
+    // In a log that was replaced, the entries say nothing about this position: the tail will show it.
+    if (first !== undefined && present === epoch) {
+      // Below the floor there is only the newest of each key, which the values bring.
+      const before = first.offset > floor.offset ? { offset: first.offset - 1, witness: first.previousWitness } : floor;
+      if (before.offset < offset) ({ offset, witness } = before);
+    }
   }
   await sendPaced(subscription, await latestValues(subscription, 0, offset));
   await sendPaced(subscription, await endMarkers(subscription, epoch, 0, offset));
   if (subscription.closed) return;
-  const position = { epoch, offset, witness: offset === top ? witness : 0 };
+  const position = { epoch, offset, witness };
   subscription.moveTo(position);
   if (subscription.allEnded) return subscription.closeIfEnded();
-  const cursor = formatCursor(epoch, offset, position.witness);
+  const cursor = formatCursor(position);
   if (!keepsBareId(subscription.request)) return subscription.sendControl(checkpointFrame(cursor), offset);
   subscription.sendControl(silentPositionFrame(cursor));
   // There may be others who do not keep it, and do not say who they are.
   context.checkpoints.welcome(subscription);
-}
-
-/** The witness of the entry at a cursor's offset, `undefined` when the entry is gone or there never was one. */
-async function witnessAt(subscription: Subscription, cursor: Cursor, head: Head): Promise<number | undefined> {
-  const { ring, log } = subscription.context.feed;
-  const { epoch, offset } = cursor;
-  if (epoch !== head.epoch || offset === 0 || offset > head.top) return undefined;
-  if (offset === head.top) return head.witness;
-  const known = ring.epoch === epoch ? ring.witnessAt(offset) : undefined;
-  return known ?? log.witness(offset);
 }

@@ -1,8 +1,7 @@
 import { now } from "../../base/clock.ts";
 import type { RequestLike } from "../../http/request.ts";
-import type { ChannelSelection, LogEntry } from "../../log/log.ts";
+import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import type { Stream, StreamObserver } from "../../source/stream.ts";
-import type { Cursor } from "../../wire/cursor.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { Admitted } from "../admission/admission.ts";
 import type { Permissions } from "../admission/permissions.ts";
@@ -123,7 +122,7 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
   }
 
   /** Puts it behind an entry. For those who bring it to the head and go on from there. */
-  moveTo(position: Cursor): void {
+  moveTo(position: Position): void {
     this.position = position.offset;
     this.epoch = position.epoch;
     this.context.audience.verifyCursor(this, position);

@@ -37,14 +37,14 @@ export class MemoryChannel {
     this.#bury(entry.offset);
   }
 
-  /** Behind `after`: at most `limit` that are not superseded, and up to there the offsets of those that are. */
-  read(after: number, limit: number, floor: number): { entries: LogEntry[]; superseded: number[] } {
+  /** After `after`: at most `limit` entries, and the offsets of the superseded ones that were left out up to there. */
+  read(after: number, limit: number, floor: number, conflate: boolean): { entries: LogEntry[]; superseded: number[] } {
     const entries: LogEntry[] = [];
     const superseded: number[] = [];
     for (let at = firstAfter(this.#entries, after); at < this.#entries.length && entries.length < limit; at++) {
       const entry = this.#entries[at] as LogEntry;
       if (!this.#isAlive(entry, floor)) continue;
-      if (this.#isSuperseded(entry)) superseded.push(entry.offset);
+      if (conflate && this.#isSuperseded(entry)) superseded.push(entry.offset);
       else entries.push(entry);
     }
     return { entries, superseded };

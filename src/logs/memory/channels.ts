@@ -1,4 +1,5 @@
-import { type ChannelSelection, type LogEntry, selects } from "../../log/log.ts";
+import type { ChannelSelection, LogEntry } from "../../log/log.ts";
+import { selects } from "../../log/selection.ts";
 import { MemoryChannel } from "./channel.ts";
 
 /** How many channels of which nothing is left are remembered, so that a quiet one reports no false gap. */

@@ -1,21 +1,26 @@
-import {
-  type Appended,
-  type ChannelSelection,
-  closedError,
-  conflict,
-  type Head,
-  type Log,
-  type LogEntry,
-  makeEpoch,
-  makeWitness,
-  type NewEntry,
-  type Page,
-  type Retention,
-  type RetentionLimits,
-  retentionLimits,
-  type Tail,
-  type TailBatch,
+import { type CompleteLog, verify } from "../../log/complete.ts";
+import { closedError, conflictOf } from "../../log/errors.ts";
+import { makeEpoch, makeWitness } from "../../log/identity.ts";
+import type {
+  Appended,
+  ChannelSelection,
+  Head,
+  LocateAnswer,
+  Located,
+  LocateQuestion,
+  LogCapability,
+  LogEntry,
+  NewEntry,
+  Page,
+  Position,
+  ReadOptions,
+  Retention,
+  Tail,
+  TailBatch,
+  ValueOptions,
+  ValuePage,
 } from "../../log/log.ts";
+import { type RetentionLimits, retentionLimits, weightOf } from "../../log/retention.ts";
 import { MemoryChannels } from "./channels.ts";
 import { warnWhenOneOfSeveral } from "./processes.ts";
 import { EntryRing } from "./ring.ts";
@@ -38,18 +43,26 @@ export interface MemoryLogOptions extends Retention {}
  * await hub.close();
  * ```
  */
-export function memoryLog(options: MemoryLogOptions = {}): Log {
+export function memoryLog(options: MemoryLogOptions = {}): CompleteLog {
   const limits = retentionLimits(options, { maxEvents: 10_000, maxBytes: "64mb" });
   warnWhenOneOfSeveral();
   return new MemoryLog(limits);
 }
 
-class MemoryLog implements Log {
+class MemoryLog implements CompleteLog {
+  readonly capabilities: ReadonlySet<LogCapability> = new Set([
+    "witnesses",
+    "last",
+    "latestByKey",
+    "locate",
+    "atomicBatch",
+    "conflation",
+  ]);
   readonly epoch: string = makeEpoch();
   readonly #limits: RetentionLimits;
   readonly #ring = new EntryRing();
   readonly #channels = new MemoryChannels();
-  /** What entries with an idempotency key were answered, by channel and key, oldest first. */
+  /** The positions of entries with an idempotency key, by channel and key, oldest first. */
   readonly #answered = new Map<string, { appended: Appended; time: number }>();
   readonly #tails = new Set<MemoryTail>();
   #closed = false;
@@ -70,34 +83,37 @@ class MemoryLog implements Log {
     return appended;
   }
 
-  async head(selection?: ChannelSelection): Promise<Head> {
+  async head(): Promise<Head> {
     this.#assertOpen();
     this.#trim(Date.now());
-    const { top, newest } = this.#ring;
-    return { epoch: this.epoch, top, witness: newest?.witness ?? 0, trimmed: this.#trimmed(selection) };
+    const { top, witness, floor } = this.#ring;
+    return { epoch: this.epoch, top, witness, floor };
   }
 
-  async witness(offset: number): Promise<number | undefined> {
+  async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     this.#assertOpen();
-    return this.#ring.at(offset)?.witness;
+    return offsets.map((offset) => this.#ring.witnessAt(offset));
   }
 
-  async read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
+  async read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Promise<Page> {
     this.#assertOpen();
     this.#trim(Date.now());
-    const found = this.#channels.selected(selection).map((channel) => channel.read(after, limit, this.#ring.trimmed));
-    const entries = found
-      .flatMap((channel) => channel.entries)
-      .sort(byOffset)
-      .slice(0, limit);
-    const through = (entries.length === limit ? entries.at(-1)?.offset : undefined) ?? Math.max(after, this.#ring.top);
+    const { floor, top } = this.#ring;
+    const found = this.#channels
+      .selected(selection)
+      .map((channel) => channel.read(after, limit, floor.offset, conflate));
+    const all = found.flatMap((channel) => channel.entries).sort(byOffset);
+    const entries = firstPage(all, limit, maxBytes);
+    const isWhole = entries.length === all.length && entries.length < limit;
+    const through = isWhole ? Math.max(after, top) : (entries.at(-1)?.offset ?? Math.max(after, top));
     const superseded = found.flatMap((channel) => channel.superseded);
     return {
       epoch: this.epoch,
       entries,
       through,
       conflated: superseded.filter((offset) => offset <= through).length,
-      trimmed: this.#trimmed(selection),
+      trimmed: selection === undefined ? floor.offset : this.#channels.trimmed(selection),
+      floor,
     };
   }
 
@@ -108,15 +124,28 @@ class MemoryLog implements Log {
     return found.slice(Math.max(0, found.length - count));
   }
 
-  async latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
+  async latestByKey(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
     this.#assertOpen();
     const channels = this.#channels.selected(selection);
-    return channels.flatMap((channel) => channel.latest()).sort(byOffset);
+    const all = channels
+      .flatMap((channel) => channel.latest())
+      .filter(({ offset }) => offset > after && offset <= upTo);
+    const entries = firstPage(all.sort(byOffset), Number.POSITIVE_INFINITY, maxBytes);
+    const through = entries.length < all.length ? (entries.at(-1)?.offset as number) : upTo;
+    return { epoch: this.epoch, entries, through };
   }
 
-  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+  async locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    const head = await this.head();
+    return { head, answers: questions.map((question) => this.#answerOf(question, head)) };
+  }
+
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    const tail = new MemoryTail(this, after, onEntries, onError, (closed) => this.#tails.delete(closed));
+    const from = after.epoch === this.epoch ? after.offset : 0;
+    const isOurs = this.#ring.witnessAt(from) === after.witness;
+    const begin = isOurs || from < this.#ring.trimmed ? from : Math.max(0, Math.min(from, this.#ring.top) - 1);
+    const tail = new MemoryTail(this, begin, onEntries, onError, (closed) => this.#tails.delete(closed));
     this.#tails.add(tail);
     queueMicrotask(() => tail.advance());
     return tail;
@@ -127,15 +156,41 @@ class MemoryLog implements Log {
     for (const tail of this.#tails) tail.close();
   }
 
-  /** Everything retained behind an offset, for its tails. */
+  /** Everything retained after an offset, for its tails. */
   entriesAfter(after: number): LogEntry[] {
-    return this.#ring.behind(after);
+    return this.#ring.entriesAfter(after);
+  }
+
+  // The log as a conditional append sees it.
+
+  get top(): number {
+    return this.#ring.top;
+  }
+
+  witnessAt(offset: number): number | undefined {
+    return this.#ring.witnessAt(offset);
+  }
+
+  lastOf(channel: string): number {
+    return this.#channels.last(channel);
+  }
+
+  #answerOf({ cursor, selection }: LocateQuestion, head: Head): LocateAnswer {
+    const channels = this.#channels.selected({ channels: selection.channels, prefixes: [] });
+    const newest = channels.flatMap((channel) => channel.lastEntries(1, this.#ring.trimmed));
+    return {
+      verification: verify(cursor, head, (offset) => this.#ring.witnessAt(offset)),
+      ends: newest.filter(({ type }) => type === "sse:end").sort(byOffset),
+      trimmed: this.#channels.trimmed(selection),
+      hasValues: this.#channels.selected(selection).some((channel) => channel.latest().length > 0),
+    };
   }
 
   #push(entry: NewEntry, time: number): Appended {
     const { channel, type, data, key, sender } = entry;
     const offset = this.#ring.top + 1;
-    const placed: LogEntry = { offset, witness: makeWitness(), time, channel, type, data, key, sender };
+    const [witness, previousWitness] = [makeWitness(), this.#ring.witness];
+    const placed: LogEntry = { offset, witness, previousWitness, time, channel, type, data, key, sender };
     this.#ring.push(placed);
     this.#channels.add(placed, this.#ring.trimmed);
     const appended = { epoch: this.epoch, offset, witness: placed.witness };
@@ -143,7 +198,7 @@ class MemoryLog implements Log {
     return appended;
   }
 
-  /** What an entry with the same idempotency key was answered, if that is not too long ago. */
+  /** The position of an entry with the same idempotency key within the window. */
   #answer(entry: NewEntry): Appended | undefined {
     const answered = entry.idempotencyKey === undefined ? undefined : this.#answered.get(answerKey(entry));
     return answered && { ...answered.appended, duplicate: true };
@@ -157,9 +212,8 @@ class MemoryLog implements Log {
   }
 
   #assertExpected(entry: NewEntry): void {
-    if (entry.after === undefined || this.#answer(entry) !== undefined) return;
-    const last = this.#channels.last(entry.channel);
-    if (last > entry.after) throw conflict(entry, last);
+    const conflict = this.#answer(entry) === undefined ? conflictOf(entry, this) : undefined;
+    if (conflict !== undefined) throw conflict;
   }
 
   #trim(time: number): void {
@@ -172,13 +226,19 @@ class MemoryLog implements Log {
     }
   }
 
-  #trimmed(selection: ChannelSelection | undefined): number {
-    return selection === undefined ? this.#ring.trimmed : this.#channels.trimmed(selection);
-  }
-
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
+}
+
+/** As many of the entries as a page may have. */
+function firstPage(entries: readonly LogEntry[], limit: number, maxBytes: number): LogEntry[] {
+  let bytes = 0;
+  const end = entries.findIndex((entry, index) => {
+    bytes += weightOf(entry);
+    return index === limit || (index > 0 && bytes > maxBytes);
+  });
+  return end === -1 ? [...entries] : entries.slice(0, end);
 }
 
 function byOffset(a: LogEntry, b: LogEntry): number {

@@ -1,9 +1,11 @@
-import { type LogEntry, weightOf } from "../../log/log.ts";
+import { makeWitness } from "../../log/identity.ts";
+import type { Floor, LogEntry } from "../../log/log.ts";
+import { weightOf } from "../../log/retention.ts";
 
 /** The retained entries of a memory log, contiguous, with what they weigh. */
 export class EntryRing {
-  /** The offset before the first retained entry: every entry up to here was trimmed. */
-  trimmed = 0;
+  /** The position before the first retained entry: every entry up to here was trimmed. */
+  floor: Floor = { offset: 0, witness: makeWitness() };
   bytes = 0;
   /** Retained from `#start` on; before it lies what was trimmed and not yet moved away. */
   #entries: LogEntry[] = [];
@@ -16,6 +18,16 @@ export class EntryRing {
   /** Offset of the newest entry. */
   get top(): number {
     return this.trimmed + this.size;
+  }
+
+  /** The offset before the first retained entry. */
+  get trimmed(): number {
+    return this.floor.offset;
+  }
+
+  /** Witness of the newest entry, of the origin before the first one. */
+  get witness(): number {
+    return this.newest?.witness ?? this.floor.witness;
   }
 
   get oldest(): LogEntry | undefined {
@@ -34,7 +46,7 @@ export class EntryRing {
   /** Takes the oldest entry away. */
   shift(): LogEntry {
     const oldest = this.#entries[this.#start++] as LogEntry;
-    this.trimmed = oldest.offset;
+    this.floor = { offset: oldest.offset, witness: oldest.witness };
     this.bytes -= weightOf(oldest);
     // Moving the rest is paid for by the entries that were trimmed since the last time.
     if (this.#start > 1_024 && this.#start * 2 > this.#entries.length) {
@@ -48,8 +60,13 @@ export class EntryRing {
     return offset > this.trimmed ? this.#entries[this.#start + offset - this.trimmed - 1] : undefined;
   }
 
-  /** The retained entries behind an offset. */
-  behind(after: number): LogEntry[] {
+  /** The witness at an offset, if it is known. */
+  witnessAt(offset: number): number | undefined {
+    return offset === this.floor.offset ? this.floor.witness : this.at(offset)?.witness;
+  }
+
+  /** The retained entries after an offset. */
+  entriesAfter(after: number): LogEntry[] {
     return this.#entries.slice(this.#start + Math.max(0, after - this.trimmed));
   }
 }

@@ -1,4 +1,4 @@
-import { SourcecastError } from "../../base/errors.ts";
+import { LogError, SourcecastError } from "../../base/errors.ts";
 import type { SQLiteLike } from "./database.ts";
 
 /** Opens a file with the SQLite of the runtime. */
@@ -47,7 +47,7 @@ export function isLocked(error: unknown): boolean {
 export function explain(error: unknown, name: string): SourcecastError {
   if (error instanceof SourcecastError) return error;
   const found = error instanceof Error ? error.message : String(error);
-  return new SourcecastError("ERR_SSE_LOG", `${advice[failureOf(error)](name)} (SQLite: ${found})`, { cause: error });
+  return new LogError(`${advice[failureOf(error)](name)} (SQLite: ${found})`, false, { cause: error });
 }
 
 const advice: Record<Failure, (name: string) => string> = {

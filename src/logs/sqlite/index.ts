@@ -1,21 +1,28 @@
 import { now, setImmediateOrTimeout } from "../../base/clock.ts";
 import { quote, type SourcecastError, SourcecastTypeError } from "../../base/errors.ts";
 import { type Duration, milliseconds } from "../../base/units.ts";
-import {
-  type Appended,
-  type ChannelSelection,
-  closedError,
-  type Head,
-  type Log,
-  type LogEntry,
-  type NewEntry,
-  type Page,
-  type Retention,
-  type RetentionLimits,
-  retentionLimits,
-  type Tail,
-  type TailBatch,
+import { type CompleteLog, verify } from "../../log/complete.ts";
+import { closedError } from "../../log/errors.ts";
+import type {
+  Appended,
+  ChannelSelection,
+  Head,
+  LocateAnswer,
+  Located,
+  LocateQuestion,
+  LogCapability,
+  LogEntry,
+  NewEntry,
+  Page,
+  Position,
+  ReadOptions,
+  Retention,
+  Tail,
+  TailBatch,
+  ValueOptions,
+  ValuePage,
 } from "../../log/log.ts";
+import { type RetentionLimits, retentionLimits } from "../../log/retention.ts";
 import type { SqlConnection } from "./connection.ts";
 import { DatabaseConnection, type SQLiteLike } from "./database.ts";
 import { explain, isLocked, openFile } from "./driver.ts";
@@ -64,7 +71,7 @@ export interface SqliteLogOptions extends Retention {
  * await hub.close();
  * ```
  */
-export function sqliteLog(options: SqliteLogOptions): Log {
+export function sqliteLog(options: SqliteLogOptions): CompleteLog {
   const { durability = "process", busyTimeout = "5s" } = options;
   if (durability !== "process" && durability !== "power") {
     throw new SourcecastTypeError(
@@ -113,7 +120,15 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-class SqliteLog implements Log {
+class SqliteLog implements CompleteLog {
+  readonly capabilities: ReadonlySet<LogCapability> = new Set([
+    "witnesses",
+    "last",
+    "latestByKey",
+    "locate",
+    "atomicBatch",
+    "conflation",
+  ]);
   readonly epoch: string;
   readonly #connection: SqlConnection;
   readonly #patience: number;
@@ -145,29 +160,47 @@ class SqliteLog implements Log {
     });
   }
 
-  async head(selection?: ChannelSelection): Promise<Head> {
-    return this.#ask(() => this.#reader.head(selection));
+  async head(): Promise<Head> {
+    return this.#ask(() => this.#reader.head());
   }
 
-  async witness(offset: number): Promise<number | undefined> {
-    return this.#ask(() => this.#reader.witness(offset));
+  async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    return this.#ask(() => this.#reader.witnesses(offsets));
   }
 
-  async read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
-    return this.#ask(() => this.#reader.read(after, limit, selection));
+  async read(after: number, options: ReadOptions): Promise<Page> {
+    return this.#ask(() => this.#reader.read(after, options));
   }
 
   async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     return this.#ask(() => this.#reader.last(count, selection));
   }
 
-  async latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
-    return this.#ask(() => this.#reader.latest(selection));
+  async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+    return this.#ask(() => this.#reader.latest(selection, options));
   }
 
-  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+  async locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    return this.#ask(() => {
+      const head = this.#reader.head();
+      return { head, answers: questions.map((question) => this.#answerOf(question, head)) };
+    });
+  }
+
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
     return this.#tails.add(after, onEntries, onError);
+  }
+
+  #answerOf({ cursor, selection }: LocateQuestion, head: Head): LocateAnswer {
+    const ends = selection.channels.flatMap((name) => this.#reader.last(1, { channels: [name], prefixes: [] }));
+    const page = { limit: 1, maxBytes: 1, selection, conflate: true };
+    return {
+      verification: verify(cursor, head, (offset) => this.#reader.witnesses([offset])[0]),
+      ends: ends.filter(({ type }) => type === "sse:end").sort((a, b) => a.offset - b.offset),
+      trimmed: this.#reader.read(head.top, page).trimmed,
+      hasValues: this.#reader.latest(selection, { after: 0, upTo: head.top, maxBytes: 1 }).entries.length > 0,
+    };
   }
 
   close(): Promise<void> {
@@ -181,6 +214,13 @@ class SqliteLog implements Log {
 
   entriesAfter(position: number): LogEntry[] {
     return this.#reader.entriesAfter(position);
+  }
+
+  offsetOf({ epoch, offset, witness }: Position): number {
+    if (epoch !== this.epoch) return 0;
+    const [known] = this.#reader.witnesses([offset]);
+    const { top, floor } = this.#reader.head();
+    return known === witness || offset < floor.offset ? offset : Math.max(0, Math.min(offset, top) - 1);
   }
 
   version(): number {

@@ -1,4 +1,15 @@
-import { type ChannelSelection, type Head, type LogEntry, type Page, selects } from "../../log/log.ts";
+import type {
+  ChannelSelection,
+  Floor,
+  Head,
+  LogEntry,
+  Page,
+  ReadOptions,
+  ValueOptions,
+  ValuePage,
+} from "../../log/log.ts";
+import { weightOf } from "../../log/retention.ts";
+import { selects } from "../../log/selection.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 import { type EntryRow, endOfPrefix, entryColumns, entryOf } from "./rows.ts";
 
@@ -14,7 +25,7 @@ const tailPageEntries = 1_000;
 export class Reader {
   readonly #connection: SqlConnection;
   readonly #epoch: string;
-  readonly #log: Statement<{ trimmed: number; floor: number }>;
+  readonly #log: Statement<{ trimmed: number; trimmed_witness: number; floor: number }>;
   readonly #newest: Statement<{ offset: number; witness: number }>;
   readonly #at: Statement<EntryRow>;
   readonly #all: Statement<EntryRow>;
@@ -36,7 +47,7 @@ export class Reader {
     this.#epoch = epoch;
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
     const columns = entryColumns(connection);
-    this.#log = prepare("SELECT trimmed, floor FROM sse_log");
+    this.#log = prepare("SELECT trimmed, trimmed_witness, floor FROM sse_log");
     this.#newest = prepare("SELECT offset, witness FROM sse_entry ORDER BY offset DESC LIMIT 1");
     this.#at = prepare(`SELECT ${columns} FROM sse_entry WHERE offset = ?`);
     this.#all = prepare(`SELECT ${columns} FROM sse_entry WHERE offset > ? AND superseded = 0 ORDER BY offset LIMIT ?`);
@@ -74,31 +85,35 @@ export class Reader {
     );
   }
 
-  head(selection?: ChannelSelection): Head {
+  head(): Head {
     return this.#connection.read(() => {
       const newest = this.#newest.get();
-      return {
-        epoch: this.#epoch,
-        top: Number(newest?.offset ?? 0),
-        witness: Number(newest?.witness ?? 0),
-        trimmed: this.#trimmed(selection),
-      };
+      const floor = this.#floor();
+      const [top, witness] = [Number(newest?.offset ?? 0), Number(newest?.witness ?? floor.witness)];
+      return { epoch: this.#epoch, top, witness, floor };
     });
   }
 
-  witness(offset: number): number | undefined {
+  witnesses(offsets: readonly number[]): (number | undefined)[] {
     return this.#connection.read(() => {
-      if (offset <= Number(this.#log.get()?.trimmed)) return undefined;
-      const row = this.#at.get(offset);
-      return row == null ? undefined : Number(row.witness);
+      const floor = this.#floor();
+      return offsets.map((offset) => {
+        if (offset <= floor.offset) return offset === floor.offset ? floor.witness : undefined;
+        const row = this.#at.get(offset);
+        return row == null ? undefined : Number(row.witness);
+      });
     });
   }
 
-  read(after: number, limit: number, selection?: ChannelSelection): Page {
+  read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Page {
     return this.#connection.read(() => {
       const top = Math.max(after, Number(this.#newest.get()?.offset ?? 0));
-      const found = this.#select(after, limit, top, selection);
-      return { epoch: this.#epoch, ...found, trimmed: this.#trimmed(selection) };
+      const found = conflate ? this.#select(after, limit, top, selection) : this.#scanAll(after, limit, top, selection);
+      const entries = firstPage(found.entries, maxBytes);
+      const cut = entries.length < found.entries.length ? (entries.at(-1)?.offset as number) : found.through;
+      const conflated = cut === found.through ? found.conflated : this.#conflated(after, cut, selection);
+      const rest = { trimmed: this.#trimmed(selection), floor: this.#floor() };
+      return { epoch: this.#epoch, entries, through: cut, conflated, ...rest };
     });
   }
 
@@ -117,14 +132,17 @@ export class Reader {
     });
   }
 
-  latest({ channels, prefixes }: ChannelSelection): LogEntry[] {
+  latest({ channels, prefixes }: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): ValuePage {
     return this.#connection.read(() => {
       const rows = [
         ...channels.flatMap((name) => this.#latestOfChannel.all(name)),
         ...prefixes.flatMap((prefix) => this.#latestOfPrefix.all(prefix, endOfPrefix(prefix))),
       ];
       const byPosition = new Map(rows.map((row) => [Number(row.offset), entryOf(row)]));
-      return [...byPosition.values()].sort(byOffset);
+      const all = [...byPosition.values()].filter(({ offset }) => offset > after && offset <= upTo).sort(byOffset);
+      const entries = firstPage(all, maxBytes);
+      const through = entries.length < all.length ? (entries.at(-1)?.offset as number) : upTo;
+      return { epoch: this.#epoch, entries, through };
     });
   }
 
@@ -134,6 +152,30 @@ export class Reader {
       const after = Math.max(position, Number(this.#log.get()?.trimmed));
       return this.#behind.all(after, after).map(entryOf);
     });
+  }
+
+  #floor(): Floor {
+    const log = this.#log.get();
+    return { offset: Number(log?.trimmed), witness: Number(log?.trimmed_witness) };
+  }
+
+  /** Every entry, superseded or not. */
+  #scanAll(after: number, limit: number, top: number, selection: ChannelSelection | undefined): Found {
+    const rows = this.#scanUp.all(after, scanEntries);
+    const entries: LogEntry[] = [];
+    for (const row of rows) {
+      if (!selects(selection, row.channel)) continue;
+      entries.push(entryOf(this.#at.get(row.offset) as EntryRow));
+      if (entries.length === limit) return { entries, through: Number(row.offset), conflated: 0 };
+    }
+    return { entries, through: rows.length < scanEntries ? top : Number(rows.at(-1)?.offset), conflated: 0 };
+  }
+
+  #conflated(after: number, through: number, selection: ChannelSelection | undefined): number {
+    if (selection === undefined) return Number(this.#countAll.get(after, through)?.count);
+    const names = this.#channels(selection) ?? [];
+    const counts = names.map((name) => Number(this.#countOfChannel.get(name, after, through)?.count));
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   #select(after: number, limit: number, top: number, selection: ChannelSelection | undefined): Found {
@@ -219,6 +261,15 @@ interface ScanRow {
   offset: number;
   superseded: number;
   channel: string;
+}
+
+function firstPage(entries: readonly LogEntry[], maxBytes: number): LogEntry[] {
+  let bytes = 0;
+  const end = entries.findIndex((entry, index) => {
+    bytes += weightOf(entry);
+    return index > 0 && bytes > maxBytes;
+  });
+  return end === -1 ? [...entries] : entries.slice(0, end);
 }
 
 /** A full page ends with its last entry, any other reaches to the head. */

@@ -1,5 +1,5 @@
 import { unrefTimeout } from "../../base/clock.ts";
-import type { RetentionLimits } from "../../log/log.ts";
+import type { RetentionLimits } from "../../log/retention.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 
 /** Entries that one transaction takes away: a publisher, in whatever process, waits for no more than that. */
@@ -40,14 +40,14 @@ export class RetentionWorker {
     this.#log = prepare("SELECT trimmed, trimmed_weight FROM sse_log");
     this.#newest = prepare("SELECT offset, weight FROM sse_entry ORDER BY offset DESC LIMIT 1");
     this.#oldest = prepare(
-      "SELECT offset, time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
+      "SELECT offset, witness, time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
     );
     // The newest of a key stays, below `trimmed` from now on.
     this.#remove = prepare(
       "DELETE FROM sse_entry WHERE offset > ? AND offset <= ? AND (key IS NULL OR superseded = 1)",
     );
     this.#mark = prepare("INSERT OR REPLACE INTO sse_trimmed VALUES (?, ?)");
-    this.#trim = prepare("UPDATE sse_log SET trimmed = ?, trimmed_weight = ?");
+    this.#trim = prepare("UPDATE sse_log SET trimmed = ?, trimmed_witness = ?, trimmed_weight = ?");
     this.#expired = prepare("SELECT 1 FROM sse_answer WHERE time <= ? LIMIT 1");
     this.#forgetAnswers = prepare(
       `DELETE FROM sse_answer
@@ -119,7 +119,7 @@ export class RetentionWorker {
       const marks = new Map(rows.flatMap(({ key, channel, offset }) => (key === null ? [[channel, offset]] : [])));
       for (const [channel, offset] of marks) this.#mark.run(channel, offset);
       this.#marked += marks.size;
-      this.#trim.run(last.offset, last.weight);
+      this.#trim.run(last.offset, last.witness, last.weight);
     }
     this.#forgetAnswers.run(time - this.#limits.window);
   }
@@ -167,6 +167,7 @@ export class RetentionWorker {
 
 interface OldRow {
   offset: number;
+  witness: number;
   time: number;
   weight: number;
   channel: string;

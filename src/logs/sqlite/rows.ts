@@ -10,7 +10,7 @@ export function entryColumns(connection: SqlConnection): string {
       ? column
       : `CASE WHEN instr(${column}, char(0)) THEN CAST(${column} AS BLOB) ELSE ${column} END AS ${column}`;
   // A channel's name has no NUL in it.
-  return `offset, witness, time, channel, ${["type", "data", "key", "sender"].map(text).join(", ")}`;
+  return `offset, witness, previous_witness, time, channel, ${["type", "data", "key", "sender"].map(text).join(", ")}`;
 }
 
 type Text = string | Uint8Array;
@@ -18,6 +18,7 @@ type Text = string | Uint8Array;
 export interface EntryRow {
   offset: number;
   witness: number;
+  previous_witness: number;
   time: number;
   channel: string;
   type: Text;
@@ -31,6 +32,7 @@ export function entryOf(row: EntryRow): LogEntry {
   return {
     offset: Number(row.offset),
     witness: Number(row.witness),
+    previousWitness: Number(row.previous_witness),
     time: Number(row.time),
     channel: row.channel,
     type: textOf(row.type),

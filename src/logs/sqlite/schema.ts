@@ -1,13 +1,14 @@
 import { SourcecastError } from "../../base/errors.ts";
-import { makeEpoch } from "../../log/log.ts";
+import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { SqlConnection } from "./connection.ts";
 import { isLocked } from "./driver.ts";
 
 /** Raised with every change that an older version of this package could not work with. */
-const schemaVersion = 1;
+const schemaVersion = 2;
 
 /**
- * - `sse_log`: one row. Every entry up to `trimmed` was taken by retention, together `trimmed_weight`; `floor` is what
+ * - `sse_log`: one row. Every entry up to `trimmed` was taken by retention, the last of them with
+ *   `trimmed_witness` (at first the origin's), together `trimmed_weight`; `floor` is what
  *   `sse_trimmed` no longer knows of.
  * - `sse_entry`: what is retained, and below `trimmed` the newest of each key. `weight` is that of all entries up to this
  *   one, so that what is retained is weighed by a subtraction. `data` comes last: a scan need not read it.
@@ -20,6 +21,7 @@ const schema = `
     version INTEGER NOT NULL,
     epoch TEXT NOT NULL,
     trimmed INTEGER NOT NULL,
+    trimmed_witness INTEGER NOT NULL,
     trimmed_weight INTEGER NOT NULL,
     floor INTEGER NOT NULL
   );
@@ -33,7 +35,8 @@ const schema = `
     type TEXT NOT NULL,
     key TEXT,
     sender TEXT,
-    data TEXT NOT NULL
+    data TEXT NOT NULL,
+    previous_witness INTEGER NOT NULL
   );
   CREATE INDEX sse_entry_channel ON sse_entry (channel, superseded, offset);
   CREATE UNIQUE INDEX sse_entry_key ON sse_entry (channel, key) WHERE key IS NOT NULL AND superseded = 0;
@@ -67,6 +70,7 @@ export function prepareDatabase(connection: SqlConnection, durability: Durabilit
     const log = connection.prepare<{ version: number; epoch: string }>("SELECT version, epoch FROM sse_log").get();
     if (log == null) throw notOurs(connection, "its table sse_log is empty");
     if (log.version > schemaVersion) throw newer(connection, log.version);
+    if (log.version < schemaVersion) throw notOurs(connection, "a version before 0.2 of this package wrote it");
     return log.epoch;
   });
 }
@@ -76,7 +80,9 @@ function create(connection: SqlConnection): void {
     // Another process may have been first.
     if (hasTable(connection, "sse_log")) return;
     connection.exec(schema);
-    connection.prepare("INSERT INTO sse_log VALUES (1, ?, ?, 0, 0, 0)").run(schemaVersion, makeEpoch());
+    connection
+      .prepare("INSERT INTO sse_log VALUES (1, ?, ?, 0, ?, 0, 0)")
+      .run(schemaVersion, makeEpoch(), makeWitness());
   });
 }
 

@@ -1,5 +1,5 @@
 import { setImmediateOrTimeout, unrefTimeout } from "../../base/clock.ts";
-import type { LogEntry, Tail, TailBatch } from "../../log/log.ts";
+import type { LogEntry, Position, Tail, TailBatch } from "../../log/log.ts";
 
 /** How often it is asked whether other processes have appended, in milliseconds: from right after they did to long since. */
 const minPollMs = 2;
@@ -12,6 +12,8 @@ export interface TailSource {
   readonly epoch: string;
   /** The next entries behind a position, none at the head. */
   entriesAfter(position: number): LogEntry[];
+  /** Where a tail begins that is to deliver the entries after a position. */
+  offsetOf(position: Position): number;
   /** Nobody else appends: there is nothing to watch. */
   readonly isSole: boolean;
   /** Another number whenever another connection has changed the database. */
@@ -33,8 +35,8 @@ export class Tails {
     this.#source = source;
   }
 
-  add(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
-    const tail = new SqliteTail(this.#source, after, {
+  add(position: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    const tail = new SqliteTail(this.#source, this.#source.offsetOf(position), {
       onEntries,
       onError,
       onFailure: () => this.#lookAgain(),

@@ -1,5 +1,8 @@
 import type { SourcecastError } from "../../base/errors.ts";
-import { type Appended, conflict, type LogEntry, makeWitness, type NewEntry, weightOf } from "../../log/log.ts";
+import { conflictOf } from "../../log/errors.ts";
+import { makeWitness } from "../../log/identity.ts";
+import type { Appended, LogEntry, NewEntry } from "../../log/log.ts";
+import { weightOf } from "../../log/retention.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 
 /** What one transaction stored: an answer for each call, and the entries. */
@@ -14,7 +17,9 @@ export class Writer {
   readonly #epoch: string;
   /** How long an idempotency key is remembered, in milliseconds. */
   readonly #window: number;
-  readonly #newest: Statement<{ offset: number; weight: number }>;
+  readonly #newest: Statement<{ offset: number; witness: number; weight: number }>;
+  readonly #floor: Statement<{ trimmed: number; trimmed_witness: number }>;
+  readonly #witness: Statement<{ witness: number }>;
   readonly #insert: Statement;
   readonly #supersede: Statement;
   readonly #bury: Statement;
@@ -22,14 +27,16 @@ export class Writer {
   readonly #trimmed: Statement<{ trimmed: number; ofChannel: number }>;
   readonly #answer: Statement<{ offset: number; witness: number }>;
   readonly #remember: Statement;
-  #top = { offset: 0, weight: 0 };
+  #top = { offset: 0, witness: 0, weight: 0 };
 
   constructor(connection: SqlConnection, epoch: string, window: number) {
     this.#connection = connection;
     this.#epoch = epoch;
     this.#window = window;
-    this.#newest = connection.prepare("SELECT offset, weight FROM sse_entry ORDER BY offset DESC LIMIT 1");
-    this.#insert = connection.prepare("INSERT INTO sse_entry VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#newest = connection.prepare("SELECT offset, witness, weight FROM sse_entry ORDER BY offset DESC LIMIT 1");
+    this.#floor = connection.prepare("SELECT trimmed, trimmed_witness FROM sse_log");
+    this.#witness = connection.prepare("SELECT witness FROM sse_entry WHERE offset = ?");
+    this.#insert = connection.prepare("INSERT INTO sse_entry VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     const newestOfKey = "channel = ? AND key = ? AND superseded = 0";
     this.#supersede = connection.prepare(
       `UPDATE sse_entry SET superseded = 1 WHERE ${newestOfKey} AND offset > (SELECT trimmed FROM sse_log)`,
@@ -50,7 +57,11 @@ export class Writer {
   append(calls: readonly (readonly NewEntry[])[]): Written {
     return this.#connection.write(() => {
       const newest = this.#newest.get();
-      this.#top = { offset: Number(newest?.offset ?? 0), weight: Number(newest?.weight ?? 0) };
+      this.#top = {
+        offset: Number(newest?.offset ?? 0),
+        witness: Number(newest?.witness ?? this.#floor.get()?.trimmed_witness),
+        weight: Number(newest?.weight ?? 0),
+      };
       const time = Date.now();
       const entries: LogEntry[] = [];
       const answers = calls.map((call) => this.#refusal(call, time) ?? this.#store(call, time, entries));
@@ -62,10 +73,22 @@ export class Writer {
   #refusal(call: readonly NewEntry[], time: number): SourcecastError | undefined {
     for (const entry of call) {
       if (entry.after === undefined || this.#answerTo(entry, time) !== undefined) continue;
-      const last = this.#lastOf(entry.channel);
-      if (last > entry.after) return conflict(entry, last);
+      const conflict = conflictOf(entry, {
+        epoch: this.#epoch,
+        top: this.#top.offset,
+        witnessAt: (offset) => this.#witnessAt(offset),
+        lastOf: (channel) => this.#lastOf(channel),
+      });
+      if (conflict !== undefined) return conflict;
     }
     return undefined;
+  }
+
+  #witnessAt(offset: number): number | undefined {
+    const floor = this.#floor.get();
+    if (offset === Number(floor?.trimmed)) return Number(floor?.trimmed_witness);
+    const row = offset < Number(floor?.trimmed) ? undefined : this.#witness.get(offset);
+    return row == null ? undefined : Number(row.witness);
   }
 
   /** Offset of the newest entry of a channel, or one above it where that is no longer known. */
@@ -94,6 +117,7 @@ export class Writer {
     const entry: LogEntry = {
       offset: this.#top.offset + 1,
       witness: makeWitness(),
+      previousWitness: this.#top.witness,
       time,
       channel,
       type,
@@ -105,9 +129,10 @@ export class Writer {
       this.#supersede.run(channel, key);
       this.#bury.run(channel, key);
     }
-    const { offset, witness } = entry;
-    this.#top = { offset, weight: this.#top.weight + weightOf(entry) };
-    this.#insert.run(offset, witness, time, this.#top.weight, channel, type, key ?? null, sender ?? null, data);
+    const { offset, witness, previousWitness } = entry;
+    this.#top = { offset, witness, weight: this.#top.weight + weightOf(entry) };
+    const { weight } = this.#top;
+    this.#insert.run(offset, witness, time, weight, channel, type, key ?? null, sender ?? null, data, previousWitness);
     return entry;
   }
 

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { dataOf, entry, hasCode, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
+import { at, dataOf, entry, hasCode, offsetsOf, range, read, select, witnessAt } from "./ask.ts";
+import type { TestScenario } from "./scenario.ts";
 
 /** Places, witnesses, batches, conditions, repetitions. */
 export function testAppend(scenario: TestScenario): void {
   scenario("append: an empty log has an epoch and nothing else", {}, async ({ log }) => {
-    const { epoch, ...head } = await log.head();
-    assert.match(epoch, /^[\w-]{1,64}$/);
-    assert.deepEqual(head, { top: 0, witness: 0, trimmed: 0 });
+    const { epoch, top, witness, floor } = await log.head();
+    assert.match(epoch, /^[\w-]{1,12}$/);
+    assert.ok(Number.isInteger(witness) && witness > 0 && witness < 2 ** 32, `the origin's witness is ${witness}`);
+    assert.deepEqual([top, floor], [0, { offset: 0, witness }]);
     assert.deepEqual(await log.append([]), []);
     assert.equal((await log.head()).top, 0);
   });
@@ -17,7 +19,7 @@ export function testAppend(scenario: TestScenario): void {
     const placed = [...first, ...calls.flat()];
     assert.deepEqual(offsetsOf(placed), range(1, 102));
     assert.equal(new Set(placed.map(({ epoch }) => epoch)).size, 1);
-    const { entries } = await log.read(2, 200);
+    const { entries } = await read(log, 2, 200);
     assert.deepEqual(
       dataOf(entries),
       range(1, 50).flatMap((i) => [`${i}`, `${i}`]),
@@ -30,15 +32,19 @@ export function testAppend(scenario: TestScenario): void {
     const witnesses = placed.map(({ witness }) => witness);
     assert.ok(witnesses.every((witness) => Number.isInteger(witness) && witness > 0 && witness < 2 ** 32));
     assert.ok(new Set(witnesses).size > 60, "witnesses repeat");
-    const { entries } = await log.read(0, 100);
+    const { entries } = await read(log, 0, 100);
     assert.deepEqual(
       entries.map(({ witness }) => witness),
       witnesses,
     );
     assert.equal((await log.head()).witness, witnesses.at(-1));
-    assert.equal(await log.witness(7), witnesses[6]);
-    assert.equal(await log.witness(65), undefined);
-    assert.equal(await log.witness(0), undefined);
+    assert.equal(await witnessAt(log, 7), witnesses[6]);
+    assert.equal(await witnessAt(log, 65), undefined);
+    assert.equal(await witnessAt(log, 0), entries[0]?.previousWitness);
+    assert.deepEqual(
+      entries.slice(1).map(({ previousWitness }) => previousWitness),
+      witnesses.slice(0, -1),
+    );
   });
 
   scenario("append: an entry comes back as it was", {}, async ({ log }) => {
@@ -46,7 +52,7 @@ export function testAppend(scenario: TestScenario): void {
     const started = Date.now();
     await log.append(texts.map((text) => entry("a:ü", text, { type: "ty pe", sender: "me" })));
     await log.append([entry("b", "plain"), entry("b", "keyed", { key: "k" })]);
-    const { entries } = await log.read(0, 100);
+    const { entries } = await read(log, 0, 100);
     assert.deepEqual(dataOf(entries).slice(0, texts.length), texts);
     const { channel, type, sender, key, time } = entries[0] ?? {};
     assert.deepEqual({ channel, type, sender, key }, { channel: "a:ü", type: "ty pe", sender: "me", key: undefined });
@@ -64,39 +70,41 @@ export function testAppend(scenario: TestScenario): void {
   });
 
   scenario("append: a call is stored as a whole or not at all, and its failure is its own", {}, async ({ log }) => {
+    const origin = await at(log, 0);
     await log.append([entry("taken")]);
     const results = await Promise.allSettled([
       log.append([entry("a", "1")]),
-      log.append([entry("a", "refused"), entry("taken", "refused", { after: 0 }), entry("a", "refused")]),
+      log.append([entry("a", "refused"), entry("taken", "refused", { after: origin }), entry("a", "refused")]),
       log.append([entry("a", "2")]),
     ]);
     assert.deepEqual(
       results.map(({ status }) => status),
       ["fulfilled", "rejected", "fulfilled"],
     );
-    const { entries } = await log.read(1, 10);
+    const { entries } = await read(log, 1, 10);
     assert.deepEqual(dataOf(entries), ["1", "2"]);
     assert.deepEqual(offsetsOf(entries), [2, 3]);
   });
 
   scenario("after: accepts when the channel has nothing behind it, refuses otherwise", {}, async ({ log }) => {
-    await log.append([entry("a", "first", { after: 0 }), entry("b")]);
-    await log.append([entry("a", "second", { after: 1 })]);
-    await log.append([entry("b", "beyond", { after: 1_000 })]);
-    await assert.rejects(log.append([entry("a", "late", { after: 2 })]), hasCode("ERR_SSE_CONFLICT"));
-    const [placed] = await log.append([entry("a", "third", { after: 3 })]);
-    assert.equal(placed?.offset, 5);
-    assert.deepEqual(dataOf((await log.read(0, 10, select("a"))).entries), ["first", "second", "third"]);
+    const [first] = await log.append([entry("a", "first", { after: await at(log, 0) }), entry("b")]);
+    await log.append([entry("a", "second", { after: first })]);
+    await assert.rejects(log.append([entry("a", "late", { after: await at(log, 2) })]), hasCode("ERR_SSE_CONFLICT"));
+    const [placed] = await log.append([entry("a", "third", { after: await at(log, 3) })]);
+    assert.equal(placed?.offset, 4);
+    assert.deepEqual(dataOf((await read(log, 0, 10, select("a"))).entries), ["first", "second", "third"]);
   });
 
   scenario("after: of two publishers that expect the same one wins", {}, async ({ log }) => {
-    const results = await Promise.allSettled(range(1, 8).map(() => log.append([entry("a", "", { after: 0 })])));
+    const after = await at(log, 0);
+    const results = await Promise.allSettled(range(1, 8).map(() => log.append([entry("a", "", { after })])));
     assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
     assert.equal((await log.head()).top, 1);
   });
 
   scenario("after: the entries of one call do not stand in each other's way", {}, async ({ log }) => {
-    const placed = await log.append([entry("a", "1", { after: 0 }), entry("a", "2", { after: 0 })]);
+    const after = await at(log, 0);
+    const placed = await log.append([entry("a", "1", { after }), entry("a", "2", { after })]);
     assert.deepEqual(offsetsOf(placed), [1, 2]);
   });
 
@@ -110,7 +118,7 @@ export function testAppend(scenario: TestScenario): void {
       [false, true, false],
     );
     assert.equal(again[1]?.witness, first?.witness);
-    assert.deepEqual(dataOf((await log.read(0, 10)).entries), ["once", "new", "other channel"]);
+    assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["once", "new", "other channel"]);
     const both = await Promise.all(range(1, 4).map(() => log.append([entry("a", "", { idempotencyKey: "same" })])));
     assert.equal(new Set(offsetsOf(both.flat())).size, 1);
   });
@@ -121,7 +129,7 @@ export function testAppend(scenario: TestScenario): void {
   });
 
   scenario("idempotencyKey: a publisher that tries again is not refused by its own entry", {}, async ({ log }) => {
-    const once = entry("a", "once", { idempotencyKey: "k", after: 0 });
+    const once = entry("a", "once", { idempotencyKey: "k", after: await at(log, 0) });
     await log.append([once]);
     const [again] = await log.append([once]);
     assert.deepEqual([again?.offset, again?.duplicate], [1, true]);

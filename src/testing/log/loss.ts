@@ -1,15 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  dataOf,
-  entry,
-  hasCode,
-  offsetsOf,
-  range,
-  select,
-  type TailRecorder,
-  type TestContext,
-  type TestScenario,
-} from "./scenario.ts";
+import { at, dataOf, entry, hasCode, offsetsOf, range, read, select, values, witnessAt } from "./ask.ts";
+import type { TailRecorder, TestContext, TestScenario } from "./scenario.ts";
 
 /** Losing the newest entries, as a log does whose machine is replaced by a copy that lagged, and going on. */
 export function testLoss(scenario: TestScenario): void {
@@ -19,9 +10,9 @@ export function testLoss(scenario: TestScenario): void {
     await lose(2);
     await eventually(async () => assert.equal((await log.head()).top, 1));
     assert.equal((await log.head()).epoch, epoch);
-    assert.equal(await log.witness(2), undefined);
-    assert.deepEqual(dataOf((await log.read(0, 10)).entries), ["1"]);
-    assert.deepEqual(dataOf(await log.latestByKey(select("a"))), ["1"]);
+    assert.equal(await witnessAt(log, 2), undefined);
+    assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["1"]);
+    assert.deepEqual(dataOf(await values(log, select("a"))), ["1"]);
     assert.deepEqual(offsetsOf(await log.append([entry("b")])), [2]);
   });
 
@@ -32,13 +23,13 @@ export function testLoss(scenario: TestScenario): void {
     await eventually(async () => assert.equal((await log.head()).top, 1));
     const [again] = await log.append([once]);
     assert.deepEqual([again?.offset, again?.duplicate === true], [2, false]);
-    await assert.rejects(log.append([entry("a", "", { after: 1 })]), hasCode("ERR_SSE_CONFLICT"));
-    await log.append([entry("a", "", { after: 2 })]);
+    await assert.rejects(log.append([entry("a", "", { after: await at(log, 1) })]), hasCode("ERR_SSE_CONFLICT"));
+    await log.append([entry("a", "", { after: await at(log, 2) })]);
   });
 
   scenario("loss: a tail goes on with what is written in the place of what it had", {}, async (context) => {
     const { log, follow, lose } = context;
-    const follower = follow(0);
+    const follower = follow(await at(log, 0));
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
     await follower.count(5);
     await lose(3);
@@ -51,7 +42,7 @@ export function testLoss(scenario: TestScenario): void {
 
   scenario("loss: a tail does not take what is written at once for what follows", {}, async (context) => {
     const { log, follow, lose } = context;
-    const follower = follow(0);
+    const follower = follow(await at(log, 0));
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
     await follower.count(5);
     await lose(3);
@@ -62,9 +53,10 @@ export function testLoss(scenario: TestScenario): void {
   scenario("loss: a tail that begins at what is lost hands over what is written in its place", {}, async (context) => {
     const { log, follow, lose, eventually } = context;
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
+    const last = await at(log, 5);
     await lose(3);
     await eventually(async () => assert.equal((await log.head()).top, 2));
-    const follower = follow(5);
+    const follower = follow(last);
     await log.append([entry("a", "3 again")]);
     await assertIsAt(context, follower, 0, 3);
   });
@@ -89,5 +81,5 @@ async function assertIsAt(
   const rest = follower.entries.slice(had);
   const first = rest[0]?.offset ?? 0;
   assert.deepEqual(offsetsOf(rest), range(first, top));
-  assert.deepEqual(dataOf(rest), dataOf((await log.read(first - 1, 100)).entries));
+  assert.deepEqual(dataOf(rest), dataOf((await read(log, first - 1, 100)).entries));
 }

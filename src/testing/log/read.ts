@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChannelSelection, Log, LogEntry } from "../../log/log.ts";
-import { dataOf, entry, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
+import { dataOf, entry, offsetsOf, range, read, select } from "./ask.ts";
+import type { TestScenario } from "./scenario.ts";
 
 /** Pages, selections, the last few. */
 export function testRead(scenario: TestScenario): void {
@@ -16,52 +17,52 @@ export function testRead(scenario: TestScenario): void {
   scenario("read: through is where to read on", {}, async ({ log }) => {
     await log.append([entry("a"), entry("b"), entry("a"), entry("b")]);
     const { epoch } = await log.head();
-    const page = await log.read(0, 1, select("a"));
+    const page = await read(log, 0, 1, select("a"));
     assert.deepEqual([page.epoch, offsetsOf(page.entries), page.trimmed], [epoch, [1], 0]);
     assert.ok(page.through === 1 || page.through === 2, `through is ${page.through}`);
-    assert.equal((await log.read(1, 10, select("a"))).through, 4);
-    assert.equal((await log.read(0, 10, select("unknown"))).through, 4);
-    assert.deepEqual((await log.read(4, 10)).entries, []);
-    const beyond = await log.read(9, 10);
+    assert.equal((await read(log, 1, 10, select("a"))).through, 4);
+    assert.equal((await read(log, 0, 10, select("unknown"))).through, 4);
+    assert.deepEqual((await read(log, 4, 10)).entries, []);
+    const beyond = await read(log, 9, 10);
     assert.deepEqual([beyond.entries, beyond.through], [[], 9]);
   });
 
   scenario("read: what was appended is read at once", {}, async ({ log }) => {
     for (const i of range(1, 20)) {
       await log.append([entry("a", `${i}`)]);
-      assert.deepEqual(dataOf((await log.read(i - 1, 10, select("a"))).entries), [`${i}`]);
+      assert.deepEqual(dataOf((await read(log, i - 1, 10, select("a"))).entries), [`${i}`]);
     }
   });
 
   scenario("selection: channels by name, prefixes, and both without repetition", {}, async ({ log }) => {
     const names = ["orders", "orders/1", "orders/2", "orders/10", "order", "Orders/1", "users/1"];
     await log.append(names.map((name) => entry(name, name)));
-    const read = async (...selected: string[]) => dataOf((await log.read(0, 100, select(...selected))).entries);
-    assert.deepEqual(await read("orders/1"), ["orders/1"]);
-    assert.deepEqual(await read("users/1", "order"), ["order", "users/1"]);
-    assert.deepEqual(await read("order", "order"), ["order"]);
-    assert.deepEqual(await read("orders/*"), ["orders/1", "orders/2", "orders/10"]);
-    assert.deepEqual(await read("orders/*", "orders/1*", "orders/10", "users/1"), [
+    const dataIn = async (...selected: string[]) => dataOf((await read(log, 0, 100, select(...selected))).entries);
+    assert.deepEqual(await dataIn("orders/1"), ["orders/1"]);
+    assert.deepEqual(await dataIn("users/1", "order"), ["order", "users/1"]);
+    assert.deepEqual(await dataIn("order", "order"), ["order"]);
+    assert.deepEqual(await dataIn("orders/*"), ["orders/1", "orders/2", "orders/10"]);
+    assert.deepEqual(await dataIn("orders/*", "orders/1*", "orders/10", "users/1"), [
       "orders/1",
       "orders/2",
       "orders/10",
       "users/1",
     ]);
-    assert.deepEqual(await read("*"), names);
-    assert.deepEqual(await read("nothing", "nothing/*"), []);
-    assert.deepEqual((await log.read(0, 10, { channels: [], prefixes: [] })).entries, []);
+    assert.deepEqual(await dataIn("*"), names);
+    assert.deepEqual(await dataIn("nothing", "nothing/*"), []);
+    assert.deepEqual((await read(log, 0, 10, { channels: [], prefixes: [] })).entries, []);
   });
 
   scenario("selection: a name is no pattern", {}, async ({ log }) => {
     const names = ["a%b", "a_b", "a*b", "a?b", "a[b", "a'b", 'a"b', "a\\b", "a.b", "axb", "ä", "🎉", "🎉/1"];
     await log.append(names.map((name) => entry(name, name)));
-    for (const name of names) assert.deepEqual(dataOf((await log.read(0, 100, select(name))).entries), [name]);
+    for (const name of names) assert.deepEqual(dataOf((await read(log, 0, 100, select(name))).entries), [name]);
     for (const prefix of ["a%", "a_", "a*", "a?", "a[", "a'", 'a"', "a\\", "a.", "ä"]) {
-      const { entries } = await log.read(0, 100, { channels: [], prefixes: [prefix] });
+      const { entries } = await read(log, 0, 100, { channels: [], prefixes: [prefix] });
       const expected = names.filter((name) => name.startsWith(prefix));
       assert.deepEqual(dataOf(entries), expected, `prefix ${prefix}`);
     }
-    assert.deepEqual(dataOf((await log.read(0, 100, select("🎉*"))).entries), ["🎉", "🎉/1"]);
+    assert.deepEqual(dataOf((await read(log, 0, 100, select("🎉*"))).entries), ["🎉", "🎉/1"]);
   });
 
   scenario("selection: of many channels is read in the order of the log", {}, async ({ log }) => {
@@ -92,7 +93,7 @@ export async function readOn(
   const found: LogEntry[] = [];
   const { top } = await log.head();
   for (let position = after; position < top; ) {
-    const { entries, through } = await log.read(position, limit, selection);
+    const { entries, through } = await read(log, position, limit, selection);
     assert.ok(entries.length <= limit, `${entries.length} entries in a page of ${limit}`);
     assert.ok(through > position, `through stays at ${through}`);
     assert.ok(

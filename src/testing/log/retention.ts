@@ -1,42 +1,44 @@
 import assert from "node:assert/strict";
-import { entry, hasCode, offsetsOf, range, select, type TestScenario } from "./scenario.ts";
+import { at, entry, hasCode, offsetsOf, range, read, select, trimmed, witnessAt } from "./ask.ts";
+import type { TestScenario } from "./scenario.ts";
 
 /** What is kept, and that what is not kept is declared. */
 export function testRetention(scenario: TestScenario, bySelection: boolean): void {
   scenario("retention: maxEvents trims from the beginning", { maxEvents: 5 }, async ({ log, eventually }) => {
     await log.append([entry("a"), entry("a")]);
-    assert.equal((await log.head()).trimmed, 0);
+    assert.equal((await log.head()).floor.offset, 0);
     for (const _ of range(1, 6)) await log.append(range(1, 3).map(() => entry("a")));
-    await eventually(async () => assert.equal((await log.head()).trimmed, 15));
-    const page = await log.read(0, 100);
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 15));
+    const page = await read(log, 0, 100);
     assert.deepEqual([offsetsOf(page.entries), page.trimmed, page.through], [range(16, 20), 15, 20]);
     assert.deepEqual(offsetsOf(await log.last(10, select("a"))), range(16, 20));
-    assert.equal(await log.witness(15), undefined);
-    assert.equal(typeof (await log.witness(16)), "number");
+    assert.equal(page.floor.witness, page.entries[0]?.previousWitness);
+    assert.deepEqual(page.floor, (await log.head()).floor);
+    assert.equal(typeof (await witnessAt(log, 16)), "number");
     assert.equal((await log.append([entry("a")]))[0]?.offset, 21);
   });
 
   scenario("retention: maxBytes keeps the newest, however large", { maxBytes: "4kb" }, async ({ log, eventually }) => {
     for (const i of range(1, 40)) await log.append([entry("a", `${i}`.padEnd(500))]);
     await eventually(async () => {
-      const kept = 40 - (await log.head()).trimmed;
+      const kept = 40 - (await log.head()).floor.offset;
       assert.ok(kept >= 2 && kept <= 8, `${kept} entries of 500 bytes are kept in 4 kB`);
     });
     await log.append([entry("a", "x".repeat(20_000))]);
-    await eventually(async () => assert.equal((await log.head()).trimmed, 40));
-    assert.deepEqual(offsetsOf((await log.read(0, 10)).entries), [41]);
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 40));
+    assert.deepEqual(offsetsOf((await read(log, 0, 10)).entries), [41]);
   });
 
   scenario("retention: maxAge takes what is older, and keeps the newest", { maxAge: 40 }, async (context) => {
     const { log, eventually } = context;
     await log.append([entry("a"), entry("a"), entry("a")]);
-    await eventually(async () => assert.equal((await log.head()).trimmed, 2));
-    assert.deepEqual(offsetsOf((await log.read(0, 10)).entries), [3]);
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 2));
+    assert.deepEqual(offsetsOf((await read(log, 0, 10)).entries), [3]);
   });
 
   scenario("retention: nothing is taken before its time", { maxAge: "1h", maxEvents: 1_000 }, async ({ log }) => {
     for (const _ of range(1, 20)) await log.append(range(1, 10).map(() => entry("a")));
-    const page = await log.read(0, 1_000);
+    const page = await read(log, 0, 1_000);
     assert.deepEqual([page.entries.length, page.trimmed], [200, 0]);
   });
 
@@ -45,37 +47,41 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
       const { log, eventually } = context;
       await log.append(range(1, 20).map(() => entry("noise/1")));
       await log.append([entry("quiet"), entry("noise/1"), entry("noise/2")]);
-      await eventually(async () => assert.equal((await log.head()).trimmed, 18));
-      const trimmed = async (...names: string[]) => (await log.head(select(...names))).trimmed;
-      assert.equal(await trimmed("quiet"), 0);
-      assert.equal(await trimmed("never"), 0);
-      assert.equal(await trimmed("noise/2"), 0);
-      assert.equal(await trimmed("noise/1"), 18);
-      assert.equal(await trimmed("quiet", "noise/*"), 18);
-      assert.equal((await log.read(0, 10, select("quiet"))).trimmed, 0);
-      assert.equal((await log.read(0, 10, select("noise/*"))).trimmed, 18);
+      await eventually(async () => assert.equal((await log.head()).floor.offset, 18));
+      const trimmedOf = (...names: string[]) => trimmed(log, select(...names));
+      assert.equal(await trimmedOf("quiet"), 0);
+      assert.equal(await trimmedOf("never"), 0);
+      assert.equal(await trimmedOf("noise/2"), 0);
+      assert.equal(await trimmedOf("noise/1"), 18);
+      assert.equal(await trimmedOf("quiet", "noise/*"), 18);
+      assert.equal((await read(log, 0, 10, select("quiet"))).trimmed, 0);
+      assert.equal((await read(log, 0, 10, select("noise/*"))).trimmed, 18);
 
       await log.append(range(1, 7).map(() => entry("noise/1")));
-      await eventually(async () => assert.equal((await log.head()).trimmed, 25));
-      assert.equal(await trimmed("quiet"), 21);
-      assert.equal((await log.read(0, 10, select("qui*"))).trimmed, 21);
+      await eventually(async () => assert.equal((await log.head()).floor.offset, 25));
+      assert.equal(await trimmedOf("quiet"), 21);
+      assert.equal((await read(log, 0, 10, select("qui*"))).trimmed, 21);
       await log.append([entry("quiet")]);
-      assert.equal(await trimmed("quiet"), 21);
+      assert.equal(await trimmedOf("quiet"), 21);
     });
 
     scenario("retention: what a newer entry of its key supersedes is no loss", { maxEvents: 2 }, async (context) => {
       const { log, eventually } = context;
       await log.append(range(1, 6).map((i) => entry("state", `${i}`, { key: "k" })));
-      await eventually(async () => assert.equal((await log.head()).trimmed, 4));
-      assert.equal((await log.read(0, 10, select("state"))).trimmed, 0);
+      await eventually(async () => assert.equal((await log.head()).floor.offset, 4));
+      assert.equal((await read(log, 0, 10, select("state"))).trimmed, 0);
     });
   }
 
   scenario("retention: after holds for entries that are gone", { maxEvents: 2 }, async ({ log, eventually }) => {
-    await log.append([entry("a", "", { key: "k" }), entry("a"), ...range(1, 8).map(() => entry("noise"))]);
-    await eventually(async () => assert.equal((await log.head()).trimmed, 8));
-    await assert.rejects(log.append([entry("a", "", { after: 1 })]), hasCode("ERR_SSE_CONFLICT"));
-    await log.append([entry("a", "", { after: 2 })]);
+    const placed = await log.append([
+      entry("a", "", { key: "k" }),
+      entry("a"),
+      ...range(1, 8).map(() => entry("noise")),
+    ]);
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 8));
+    await assert.rejects(log.append([entry("a", "", { after: placed[0] })]), hasCode("ERR_SSE_CONFLICT"));
+    await log.append([entry("a", "", { after: await at(log, 8) })]);
   });
 
   scenario(
@@ -88,7 +94,7 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
       let position = 0;
       let overtaken = 0;
       const step = async (limit: number) => {
-        const page = await log.read(position, limit, select("a"));
+        const page = await read(log, position, limit, select("a"));
         const [first] = page.entries;
         assert.ok(first === undefined || first.offset > page.trimmed, `${first?.offset} was trimmed and is returned`);
         if (page.trimmed > position) overtaken++;
@@ -106,7 +112,7 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
         await Promise.all([placed, step(2)]);
         for (const [i, { offset }] of (await placed).entries()) if ((i + 1 + round) % 3 === 0) published.push(offset);
       }
-      await eventually(async () => assert.ok((await log.head()).trimmed >= 560));
+      await eventually(async () => assert.ok((await log.head()).floor.offset >= 560));
       while (position < 600) {
         const before = position;
         await step(5);

@@ -1,4 +1,5 @@
-import type { ChannelSelection, Log, LogEntry, NewEntry, Retention, TailBatch } from "../../log/log.ts";
+import { type CompleteLog, completeLog } from "../../log/complete.ts";
+import type { Log, LogEntry, Position, Retention, TailBatch } from "../../log/log.ts";
 
 /** What every test of a log needs. */
 export interface LogSuiteSetting {
@@ -24,11 +25,12 @@ export type TestScenario = (name: string, retention: Retention, body: (context: 
 
 /** What a test works with. Whatever it opens is closed behind it. */
 export interface TestContext {
-  readonly log: Log;
+  /** With the methods that it lacks composed of those that it has. */
+  readonly log: CompleteLog;
   /** Opens the same storage once more. */
-  open(): Promise<Log>;
+  open(): Promise<CompleteLog>;
   /** Follows a log, this one unless another is given. */
-  follow(after: number, log?: Log): TailRecorder;
+  follow(after: Position, log?: Log): TailRecorder;
   /** Takes so many of the newest entries away. */
   lose(count: number): Promise<void>;
   /** Tries until the check holds: what a log does in the background, or in another process, takes its time. */
@@ -51,7 +53,7 @@ async function run(
   const logs: Log[] = [];
   const followers: TailRecorder[] = [];
   const open = async () => {
-    const log = await storage.open();
+    const log = completeLog(await storage.open());
     logs.push(log);
     return log;
   };
@@ -98,7 +100,7 @@ export class TailRecorder {
   onBatch: (batch: TailBatch) => void = () => {};
   #wake: () => void = () => {};
 
-  constructor(log: Log, after: number) {
+  constructor(log: Log, after: Position) {
     const tail = log.tail(
       after,
       (batch) => {
@@ -124,36 +126,6 @@ export class TailRecorder {
       });
     }
   }
-}
-
-export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}): NewEntry {
-  return { channel, type: "message", data, ...fields };
-}
-
-/** Selects channels by name, and by prefix where the name ends with `*`. */
-export function select(...names: string[]): ChannelSelection {
-  return {
-    channels: names.filter((name) => !name.endsWith("*")),
-    prefixes: names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1)),
-  };
-}
-
-/** The numbers from `first` to `last`. */
-export function range(first: number, last: number): number[] {
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
-}
-
-export function offsetsOf(entries: readonly { readonly offset: number }[]): number[] {
-  return entries.map(({ offset }) => offset);
-}
-
-export function dataOf(entries: readonly LogEntry[]): string[] {
-  return entries.map(({ data }) => data);
-}
-
-/** A check for `assert.rejects`. */
-export function hasCode(code: string): (error: unknown) => boolean {
-  return (error) => (error as { code?: unknown } | null)?.code === code;
 }
 
 export function pause(milliseconds: number): Promise<void> {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { dataOf, entry, pause, range, type TestScenario } from "./scenario.ts";
+import { at, dataOf, entry, range, read } from "./ask.ts";
+import { pause, type TestScenario } from "./scenario.ts";
 
 /** Following the log. */
 export function testTail(scenario: TestScenario): void {
   scenario("tail: hands over what is there behind a position, then what comes", {}, async ({ log, follow }) => {
     await log.append(range(1, 30).map(() => entry("a")));
-    const [all, some, none] = [follow(0), follow(20), follow(30)];
+    const [all, some, none] = [follow(await at(log, 0)), follow(await at(log, 20)), follow(await at(log, 30))];
     for (const _ of range(1, 10)) await log.append([entry("b"), entry("c")]);
     await Promise.all([all.count(50), some.count(30), none.count(20)]);
     assert.deepEqual(all.offsets, range(1, 50));
@@ -14,20 +15,20 @@ export function testTail(scenario: TestScenario): void {
   });
 
   scenario("tail: has the entries that a reader has, and the epoch", {}, async ({ log, follow }) => {
-    const follower = follow(0);
+    const follower = follow(await at(log, 0));
     await log.append([entry("a", "plain"), entry("a", "keyed", { key: "k", sender: "me", type: "t" })]);
     await follower.count(2);
-    assert.deepEqual(follower.entries.map(defined), (await log.read(0, 10)).entries.map(defined));
+    assert.deepEqual(follower.entries.map(defined), (await read(log, 0, 10)).entries.map(defined));
     const { epoch } = await log.head();
     assert.ok(follower.batches.every((batch) => batch.epoch === epoch));
   });
 
   scenario("tail: catches up while others append, each entry once and in order", {}, async ({ log, follow }) => {
     await log.append(range(1, 2_000).map((i) => entry("a", `${i}`)));
-    const followers = [follow(0)];
+    const followers = [follow(await at(log, 0))];
     for (const round of range(1, 20)) {
       await Promise.all(range(1, 10).map((i) => log.append(range(1, i).map(() => entry(`c${i}`)))));
-      if (round % 5 === 0) followers.push(follow(round * 50));
+      if (round % 5 === 0) followers.push(follow(await at(log, round * 50)));
     }
     const { top } = await log.head();
     for (const [i, follower] of followers.entries()) {
@@ -38,7 +39,7 @@ export function testTail(scenario: TestScenario): void {
   });
 
   scenario("tail: a burst longer than the log reaches it whole", { maxEvents: 5 }, async ({ log, follow }) => {
-    const follower = follow(0);
+    const follower = follow(await at(log, 0));
     await log.append(range(1, 20).map(() => entry("a")));
     await Promise.all(range(1, 20).map(() => log.append([entry("a")])));
     await follower.count(40);
@@ -48,9 +49,10 @@ export function testTail(scenario: TestScenario): void {
   scenario("tail: begins with what is left when its position was trimmed", { maxEvents: 5 }, async (context) => {
     const { log, follow, eventually } = context;
     // The newest of a key is still there for readers, and no part of the sequence any more.
+    const origin = await at(log, 0);
     await log.append([entry("a", "", { key: "k" }), ...range(2, 20).map(() => entry("a"))]);
-    await eventually(async () => assert.equal((await log.head()).trimmed, 15));
-    const follower = follow(0);
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 15));
+    const follower = follow(origin);
     await log.append([entry("a")]);
     await eventually(async () => assert.equal(follower.offsets.at(-1), 21));
     assert.ok((follower.offsets[0] ?? 0) > 15);
@@ -58,7 +60,7 @@ export function testTail(scenario: TestScenario): void {
   });
 
   scenario("tail: a handler that appends is not called within itself", {}, async ({ log, follow }) => {
-    const follower = follow(0);
+    const follower = follow(await at(log, 0));
     const appended: Promise<unknown>[] = [];
     let depth = 0;
     follower.onBatch = ({ entries }) => {
@@ -73,7 +75,7 @@ export function testTail(scenario: TestScenario): void {
   });
 
   scenario("tail: what a handler throws is reported, to its own tail alone", {}, async ({ log, follow }) => {
-    const [failing, fine] = [follow(0), follow(0)];
+    const [failing, fine] = [follow(await at(log, 0)), follow(await at(log, 0))];
     const failure = new Error("the handler's own");
     failing.onBatch = () => {
       throw failure;
@@ -87,7 +89,7 @@ export function testTail(scenario: TestScenario): void {
   });
 
   scenario("tail: is silent once it is closed", {}, async ({ log, follow }) => {
-    const [closed, closing, open] = [follow(0), follow(0), follow(0)];
+    const [closed, closing, open] = [follow(await at(log, 0)), follow(await at(log, 0)), follow(await at(log, 0))];
     closed.close();
     closed.close();
     closing.onBatch = () => closing.close();

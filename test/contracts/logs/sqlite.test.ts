@@ -1,8 +1,9 @@
 import { DatabaseSync } from "node:sqlite";
 import BetterDatabase from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
-import { weightOf } from "../../../src/log/log.ts";
+import { weightOf } from "../../../src/log/retention.ts";
 import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
+import { at, read, trimmed, values } from "../../../src/testing/log/ask.ts";
 import { entry, file, open, openLog, readAll, recording, selecting, track } from "../../support/sqlite.ts";
 
 test("what one tick appends is one transaction", async () => {
@@ -28,14 +29,14 @@ test("durability: what an application set for its own connection is raised and n
 test("close leaves a database open that was brought", async () => {
   const database = open(file());
   await sqliteLog({ database }).close();
-  expect(database.prepare("SELECT version FROM sse_log").get()).toEqual({ version: 1 });
+  expect(database.prepare("SELECT version FROM sse_log").get()).toEqual({ version: 2 });
 });
 
 test("integers as bigint are no obstacle", async () => {
   const database = track(new BetterDatabase(file()).defaultSafeIntegers(true));
   const log = openLog({ database, maxEvents: 3 });
   await log.append([entry("a", "", { key: "k" }), ...Array.from({ length: 9 }, () => entry("a"))]);
-  await vi.waitFor(async () => expect(await log.head()).toMatchObject({ top: 10, trimmed: 7 }));
+  await vi.waitFor(async () => expect(await log.head()).toMatchObject({ top: 10, floor: { offset: 7 } }));
   expect((await readAll(log, selecting("a"))).map(({ offset }) => offset)).toEqual([1, 8, 9, 10]);
 });
 
@@ -46,10 +47,10 @@ describe("a quiet channel", () => {
     fill(path, 1_000_000, 500_000);
     const log = openLog({ path, maxEvents: 2_000_000 });
     const quiet = await time(async () => {
-      const { entries, through } = await log.read(0, 1_000, selecting("quiet"));
+      const { entries, through } = await read(log, 0, 1_000, selecting("quiet"));
       expect([entries.length, entries[0]?.offset, through]).toEqual([1, 500_000, 1_000_000]);
     });
-    const page = await time(async () => expect((await log.read(0, 1_000)).entries).toHaveLength(1_000));
+    const page = await time(async () => expect((await read(log, 0, 1_000)).entries).toHaveLength(1_000));
     const last = await time(async () => expect(await log.last(5, selecting("quiet"))).toHaveLength(1));
     process.stdout.write(
       `One event among a million: ${(page / quiet).toFixed(0)} times faster than one page of a thousand of the log, ` +
@@ -67,11 +68,14 @@ describe("a quiet channel", () => {
     await log.append([entry("a", "", { key: "k" }), entry("a")]);
     for (const selection of [selecting("a"), { channels: [], prefixes: ["a"] }]) {
       runs.length = 0;
-      await log.head(selection);
-      await log.read(0, 10, selection);
+      await log.head();
+      await trimmed(log, selection);
+      await read(log, 0, 10, selection);
       await log.last(10, selection);
-      await log.latestByKey(selection);
-      await log.append([entry("a", "", { key: "k", after: 1_000, idempotencyKey: "i" })]);
+      await values(log, selection);
+      const { top } = await log.head();
+      const after = await at(log, top);
+      await log.append([entry("a", "", { key: "k", after, idempotencyKey: "i" })]);
       const statements = [...new Set(runs)].filter((sql) => sql.includes("sse_"));
       expect(statements.length).toBeGreaterThan(8);
       for (const sql of statements) {
@@ -94,9 +98,9 @@ test("prefix: more channels than are read one by one", async () => {
   const found = await readAll(log, users, 700);
   // Every tenth of the first half is superseded by that of the second.
   expect(found).toHaveLength(3_002 - 150);
-  expect((await log.read(0, 10_000, users)).conflated).toBe(150);
+  expect((await read(log, 0, 10_000, users)).conflated).toBe(150);
   expect((await log.last(3, users)).map(({ offset }) => offset)).toEqual([3_000, 3_001, 3_002]);
-  expect(await log.latestByKey(users)).toHaveLength(150);
+  expect(await values(log, users)).toHaveLength(150);
 });
 
 test("what is remembered of channels is bounded, and what is forgotten is declared for all of them", async () => {
@@ -111,16 +115,18 @@ test("what is remembered of channels is bounded, and what is forgotten is declar
   const remembered = () => other.prepare("SELECT count(*) AS count FROM sse_trimmed").get()?.count;
   await vi.waitFor(
     async () => {
-      expect((await log.head()).trimmed).toBe(channels);
+      expect((await log.head()).floor.offset).toBe(channels);
       expect(remembered()).toBe(65_536);
     },
     { timeout: 20_000 },
   );
   const floor = channels - 65_536;
-  expect((await log.head(selecting("c0"))).trimmed).toBe(floor);
-  expect((await log.head(selecting(`c${channels - 1}`))).trimmed).toBe(channels);
-  await expect(log.append([entry("c0", "", { after: 0 })])).rejects.toMatchObject({ code: "ERR_SSE_CONFLICT" });
-  await log.append([entry("kept", "", { after: channels + 10 })]);
+  expect(await trimmed(log, selecting("c0"))).toBe(floor);
+  expect(await trimmed(log, selecting(`c${channels - 1}`))).toBe(channels);
+  const after = await at(log, channels);
+  await expect(log.append([entry(`c${channels - 1}`, "", { after })])).resolves.toHaveLength(1);
+  await expect(log.append([entry("kept", "", { after })])).rejects.toMatchObject({ code: "ERR_SSE_CONFLICT" });
+  await log.append([entry("kept", "", { after: await at(log, channels + 10) })]);
 });
 
 /** Many entries of a hundred channels and one of a quiet one, faster than by publishing them. */
@@ -130,8 +136,8 @@ function fill(path: string, count: number, quiet: number): void {
   database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
     INSERT INTO sse_entry
-    SELECT i, 0, 1 + abs(random() % 4294967295), ${Date.now()}, i * ${weight},
-      iif(i = ${quiet}, 'quiet', 'noise ' || (i % 100)), 'message', NULL, NULL, 'data'
+    SELECT i, 0, i, ${Date.now()}, i * ${weight},
+      iif(i = ${quiet}, 'quiet', 'noise ' || (i % 100)), 'message', NULL, NULL, 'data', i - 1
     FROM n
   `);
   database.close();

@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import type { Appended, Log, TailBatch } from "../../../src/log/log.ts";
+import type { CompleteLog } from "../../../src/log/complete.ts";
+import type { Appended, TailBatch } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { type LogSuiteOptions, testLog } from "../../../src/testing/index.ts";
 import { plainStorage } from "../../support/plain-log.ts";
 
 /** What a broken log does in place of the one that works. */
-type Break = (log: Log) => Partial<Log>;
+type Break = (log: CompleteLog) => Partial<CompleteLog>;
 
 /** Each of these breaks one sentence of the contract; the suite must find it, in a test of the subject named first. */
 const broken: Record<string, [subject: RegExp, Break]> = {
@@ -59,9 +60,9 @@ const broken: Record<string, [subject: RegExp, Break]> = {
   "declares the loss of others": [
     /^retention: a channel hears only/,
     (log) => ({
-      read: async (after, limit, selection) => {
-        const { trimmed } = await log.head();
-        return { ...(await log.read(after, limit, selection)), trimmed };
+      read: async (after, options) => {
+        const page = await log.read(after, options);
+        return { ...page, trimmed: page.floor.offset };
       },
     }),
   ],
@@ -76,15 +77,17 @@ const broken: Record<string, [subject: RegExp, Break]> = {
   "knows no prefixes": [
     /^selection: channels by name, prefixes/,
     (log) => ({
-      read: (after, limit, selection) => log.read(after, limit, selection && { ...selection, prefixes: [] }),
+      read: (after, { selection, ...options }) =>
+        log.read(after, { ...options, selection: selection && { ...selection, prefixes: [] } }),
     }),
   ],
   "forgets the newest of a key": [
     /^key: the newest outlives retention/,
     (log) => ({
-      latestByKey: async (selection) => {
-        const { trimmed } = await log.head();
-        return (await log.latestByKey(selection)).filter(({ offset }) => offset > trimmed);
+      latestByKey: async (...args) => {
+        const { floor } = await log.head();
+        const page = await log.latestByKey(...args);
+        return { ...page, entries: page.entries.filter(({ offset }) => offset > floor.offset) };
       },
     }),
   ],
@@ -95,10 +98,10 @@ const broken: Record<string, [subject: RegExp, Break]> = {
   "gives a tail only what is new": [
     /^tail: hands over what is there/,
     (log) => ({
-      tail: (_, onEntries, onError) => {
+      tail: (after, onEntries, onError) => {
         let first = true;
         return log.tail(
-          0,
+          { ...after, epoch: "other" },
           (batch) => {
             if (!first) onEntries(batch);
             first = false;
@@ -136,7 +139,7 @@ const broken: Record<string, [subject: RegExp, Break]> = {
     (log) => {
       let closed = false;
       return {
-        head: async () => (closed ? { epoch: "x", top: 0, witness: 0, trimmed: 0 } : log.head()),
+        head: async () => (closed ? { epoch: "x", top: 0, witness: 1, floor: { offset: 0, witness: 1 } } : log.head()),
         close: () => {
           closed = true;
           return log.close();
@@ -156,7 +159,7 @@ const brokenLossy: typeof broken = {
     /^loss: a tail/,
     (log) => ({
       tail: (after, onEntries, onError) => {
-        let last = after;
+        let last = after.offset;
         const take = ({ epoch, entries }: TailBatch) => {
           const rest = entries.filter(({ offset }) => offset > last);
           last = Math.max(last, ...rest.map(({ offset }) => offset));
@@ -214,10 +217,10 @@ async function failures(storage: LogSuiteOptions["storage"], lossy = false): Pro
   return tests.filter((_, i) => results[i]?.status === "rejected").map(([name]) => name);
 }
 
-function changed(log: Log, change: Break): Log {
+function changed(log: CompleteLog, change: Break): CompleteLog {
   const methods = change(log);
   return new Proxy(log, {
-    get(_, name: keyof Log) {
+    get(_, name: keyof CompleteLog) {
       const method: unknown = methods[name] ?? log[name];
       // A promise that is resolved with a log asks whether it is one, too.
       return typeof method === "function" ? method.bind(log) : method;

@@ -1,5 +1,6 @@
 import { parseSelection } from "../../../src/hub/selection.ts";
-import { type ChannelSelection, selects } from "../../../src/log/log.ts";
+import type { ChannelSelection } from "../../../src/log/log.ts";
+import { selects } from "../../../src/log/selection.ts";
 import type { ClientPlan } from "./history.ts";
 import type { Accepted } from "./record.ts";
 import type { Rights } from "./rights.ts";

@@ -1,4 +1,5 @@
-import { type Cursor, parseCursor } from "../../../src/wire/cursor.ts";
+import type { Position } from "../../../src/log/log.ts";
+import { parseCursor } from "../../../src/wire/cursor.ts";
 import type { RecordedEvent } from "../../support/recorder.ts";
 import type { Dues } from "./dues.ts";
 import type { Accepted, Record } from "./record.ts";
@@ -27,7 +28,7 @@ export class Judge {
   readonly #dues: Dues;
   readonly #record: Record;
   readonly #mayBeLimited: boolean;
-  #position: Cursor | null = null;
+  #position: Position | null = null;
   #lastEventId = "";
   /** The position was one of the log when the client came with it, or was given it. */
   #wasRight = false;
@@ -105,7 +106,7 @@ export class Judge {
     if (owed.length > 0) throw new Violation(`At ${this.#lastEventId}, and never got ${describe(owed)}`);
   }
 
-  #hold(position: Cursor | null, lastEventId: string): void {
+  #hold(position: Position | null, lastEventId: string): void {
     const { epoch, tip } = this.#record;
     this.#position = position;
     this.#lastEventId = lastEventId;
@@ -179,19 +180,15 @@ export class Judge {
     this.#since = nothingSince(-1);
   }
 
-  /** The entry at a position; of one without a witness, the entry that the log has there, if it is still the same log. */
-  #tipOf(next: Cursor, cursor: string): Accepted | null {
+  /** The entry at a position. */
+  #tipOf(next: Position, cursor: string): Accepted | null {
     if (next.offset === 0) return null;
-    if (next.witness !== 0) {
-      const entry = this.#record.byCursor(cursor);
-      if (entry === undefined) throw new Violation(`A position that never was: ${cursor}`);
-      return entry;
-    }
-    const isChanged = this.#record.version !== this.#opened.version;
-    return isChanged ? null : this.#record.find(({ offset }) => offset <= next.offset);
+    const entry = this.#record.byCursor(cursor);
+    if (entry === undefined) throw new Violation(`A position that never was: ${cursor}`);
+    return entry;
   }
 
-  #assertFollows(next: Cursor, tip: Accepted | null, upTo: number): void {
+  #assertFollows(next: Position, tip: Accepted | null, upTo: number): void {
     const position = this.#position;
     if (position === null) {
       if (this.#lastEventId !== "") throw new Violation(`No reset after the unreadable id "${this.#lastEventId}"`);
@@ -206,7 +203,8 @@ export class Judge {
 
   #assertPassable(after: number, upTo: number, tip: Accepted | null): void {
     const passed = this.#record.branch(after, tip).filter(({ offset }) => offset <= upTo);
-    const lost = passed.filter((entry) => this.#dues.isOwed(entry));
+    // A value that was given in the place of what was lost has no id.
+    const lost = passed.filter((entry) => this.#dues.isOwed(entry) && !this.#since.values.has(entry));
     if (lost.length > 0) throw new Violation(`Lost in silence, behind ${this.#lastEventId}: ${describe(lost)}`);
   }
 

@@ -1,13 +1,19 @@
+import type { CompleteLog } from "../../../src/log/complete.ts";
 import type {
   Appended,
   ChannelSelection,
   Head,
-  Log,
+  Located,
+  LocateQuestion,
   LogEntry,
   NewEntry,
   Page,
+  Position,
+  ReadOptions,
   Tail,
   TailBatch,
+  ValueOptions,
+  ValuePage,
 } from "../../../src/log/log.ts";
 import { clock } from "./clock.ts";
 import type { Setup } from "./history.ts";
@@ -22,7 +28,8 @@ export class Unreachable extends Error {}
  * The log as one process reaches it, over something like a network: answers take their time and overtake each other, some
  * are errors, and the tail hands over late. Its end is not the end of the storage.
  */
-export class ProcessLog implements Log {
+export class ProcessLog implements CompleteLog {
+  readonly capabilities: CompleteLog["capabilities"];
   readonly #storage: Storage;
   readonly #setup: Setup;
   readonly #random: Random;
@@ -32,6 +39,7 @@ export class ProcessLog implements Log {
   #asked = { tick: 0, count: 0 };
 
   constructor(storage: Storage, setup: Setup, random: Random) {
+    this.capabilities = storage.log.capabilities;
     this.#storage = storage;
     this.#setup = setup;
     this.#random = random;
@@ -41,27 +49,32 @@ export class ProcessLog implements Log {
     return this.#answer(() => this.#storage.log.append(entries));
   }
 
-  head(selection?: ChannelSelection): Promise<Head> {
-    return this.#answer(() => this.#storage.log.head(selection));
+  head(): Promise<Head> {
+    return this.#answer(() => this.#storage.log.head());
   }
 
-  witness(offset: number): Promise<number | undefined> {
-    return this.#answer(() => this.#storage.log.witness(offset));
+  witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    return this.#answer(() => this.#storage.log.witnesses(offsets));
   }
 
-  read(after: number, limit: number, selection?: ChannelSelection): Promise<Page> {
-    return this.#answer(() => this.#storage.log.read(after, Math.min(limit, this.#setup.page), selection));
+  read(after: number, options: ReadOptions): Promise<Page> {
+    const limit = Math.min(options.limit, this.#setup.page);
+    return this.#answer(() => this.#storage.log.read(after, { ...options, limit }));
   }
 
   last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     return this.#answer(() => this.#storage.log.last(count, selection));
   }
 
-  latestByKey(selection: ChannelSelection): Promise<LogEntry[]> {
-    return this.#answer(() => this.#storage.log.latestByKey(selection));
+  latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+    return this.#answer(() => this.#storage.log.latestByKey(selection, options));
   }
 
-  tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+  locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    return this.#answer(() => this.#storage.log.locate(questions));
+  }
+
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     const tail = new LateTail(this.#storage, after, this.#delay, onEntries, onError);
     this.#tails.add(tail);
     return tail;
@@ -119,7 +132,7 @@ class LateTail implements Tail {
 
   constructor(
     storage: Storage,
-    after: number,
+    after: Position,
     delay: () => number,
     onEntries: (batch: TailBatch) => void,
     onError: (error: unknown) => void,
@@ -141,10 +154,10 @@ class LateTail implements Tail {
 
   readonly #renew = (): void => {
     this.#inner.close();
-    this.#inner = this.#follow(0);
+    this.#inner = this.#follow({ epoch: "", offset: 0, witness: 0 });
   };
 
-  #follow(after: number): Tail {
+  #follow(after: Position): Tail {
     return this.#storage.log.tail(after, (batch) => this.#take(batch), this.#onError);
   }
 

@@ -1,5 +1,6 @@
-import { type LogEntry, type RetentionLimits, weightOf } from "../../../src/log/log.ts";
-import { type Cursor, formatCursor } from "../../../src/wire/cursor.ts";
+import type { LogEntry, Position } from "../../../src/log/log.ts";
+import { type RetentionLimits, weightOf } from "../../../src/log/retention.ts";
+import { formatCursor } from "../../../src/wire/cursor.ts";
 
 /** An entry that the log has accepted at some time. */
 export interface Accepted extends LogEntry {
@@ -25,6 +26,8 @@ export class Record {
   readonly #byCursor = new Map<string, Accepted>();
   readonly #byData = new Map<string, Accepted>();
   #floor = 0;
+  /** Of each epoch, the witness of its origin. */
+  readonly #origins = new Map<string, number>();
   /** Of each epoch, what its floor was at last. */
   readonly #floors = new Map<string, number>();
 
@@ -48,8 +51,12 @@ export class Record {
     this.version++;
   }
 
+  setOrigin(epoch: string, witness: number): void {
+    this.#origins.set(epoch, witness);
+  }
+
   add(entry: LogEntry): void {
-    const cursor = formatCursor(this.epoch, entry.offset, entry.witness);
+    const cursor = formatCursor({ epoch: this.epoch, offset: entry.offset, witness: entry.witness });
     const order = this.all.length;
     const accepted = { ...entry, epoch: this.epoch, cursor, order, before: this.tip, superseded: false };
     if (entry.key !== undefined) {
@@ -93,22 +100,23 @@ export class Record {
   }
 
   /** Whether a position is one of a branch. */
-  isOn({ offset, witness }: Cursor, tip: Accepted | null): boolean {
+  isOn({ epoch, offset, witness }: Position, tip: Accepted | null): boolean {
     if (offset > (tip?.offset ?? 0)) return false;
-    return offset === 0 || witness === 0 || this.find((entry) => entry.offset <= offset, tip)?.witness === witness;
+    if (offset === 0) return witness === this.#origins.get(epoch);
+    return this.find((entry) => entry.offset <= offset, tip)?.witness === witness;
   }
 
   /** The same, as far as a log can tell that has trimmed the position's entry, and its witness with it. */
-  mayBeOn(position: Cursor, tip: Accepted | null): boolean {
+  mayBeOn(position: Position, tip: Accepted | null): boolean {
     const floor = Math.min(this.#floors.get(position.epoch) ?? 0, tip?.offset ?? 0);
-    return position.offset <= floor || this.isOn(position, tip);
+    return position.offset < floor || this.isOn(position, tip);
   }
 
   /** The offset up to which a position and the log as it is have the same past, as far as the log can tell. */
-  commonWith(position: Cursor): number {
+  commonWith(position: Position): number {
     if (position.epoch !== this.epoch) return 0;
     if (this.mayBeOn(position, this.tip)) return position.offset;
-    const mine = this.byCursor(formatCursor(position.epoch, position.offset, position.witness)) ?? null;
+    const mine = this.byCursor(formatCursor(position)) ?? null;
     const shared = this.find((entry) => this.find((other) => other === entry) !== null, mine);
     return shared?.offset ?? 0;
   }

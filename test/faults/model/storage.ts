@@ -1,4 +1,6 @@
-import { type Log, retentionLimits, type TailBatch } from "../../../src/log/log.ts";
+import type { CompleteLog } from "../../../src/log/complete.ts";
+import type { TailBatch } from "../../../src/log/log.ts";
+import { retentionLimits } from "../../../src/log/retention.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { PlainLog } from "../../support/plain-log.ts";
 import type { Setup } from "./history.ts";
@@ -6,7 +8,7 @@ import { Record } from "./record.ts";
 
 /** What outlives the processes: the log itself, and the record of all that happened to it. */
 export class Storage {
-  log: Log;
+  log: CompleteLog;
   readonly record: Record;
   /** Answers are no errors any more. */
   reachable = false;
@@ -32,19 +34,20 @@ export class Storage {
     this.record.lose(count);
   }
 
-  #make(): Log {
+  #make(): CompleteLog {
     const { maxEvents, maxBytes, log: kind } = this.#setup;
     const log =
       kind === "memory"
         ? memoryLog({ maxEvents, maxBytes })
         : new PlainLog(retentionLimits(this.#setup, { maxEvents, maxBytes }));
     this.record.begin((log as PlainLog).epoch);
+    void log.head().then(({ epoch, witness }) => this.record.setOrigin(epoch, witness));
     // The first of its tails: an entry is on record before any hub hears of it.
-    log.tail(0, ({ entries }: TailBatch) => this.#note(log, entries), fail);
+    log.tail({ epoch: "", offset: 0, witness: 0 }, ({ entries }: TailBatch) => this.#note(log, entries), fail);
     return log;
   }
 
-  #note(log: Log, entries: TailBatch["entries"]): void {
+  #note(log: CompleteLog, entries: TailBatch["entries"]): void {
     if (log !== this.log) return;
     for (const entry of entries) this.record.add(entry);
   }

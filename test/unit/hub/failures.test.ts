@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { HubOptions } from "../../../src/index.ts";
-import type { Log, Tail, TailBatch } from "../../../src/log/log.ts";
+import type { CompleteLog } from "../../../src/log/complete.ts";
+import type { Position, Tail, TailBatch } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { expectConsole } from "../../support/console.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 
-type Method = "append" | "head" | "witness" | "read" | "last" | "latestByKey";
+type Method = "append" | "head" | "witnesses" | "read" | "last" | "latestByKey" | "locate";
 
 /** A log of which methods fail when told to, and that can be replaced by another one, as after a loss. */
 function fragileLog() {
@@ -17,24 +18,26 @@ function fragileLog() {
   const failure = (method: string) => new Error(`No ${method}`);
   const guarded =
     <M extends Method>(method: M) =>
-    async (...args: Parameters<Log[M]>) => {
+    async (...args: Parameters<CompleteLog[M]>) => {
       if (broken.has(method)) throw failure(method);
       return (log[method] as (...args: unknown[]) => Promise<never>)(...args);
     };
-  const fragile: Log = {
+  const fragile: CompleteLog = {
+    capabilities: log.capabilities,
     append: guarded("append"),
     head: guarded("head"),
-    witness: guarded("witness"),
+    witnesses: guarded("witnesses"),
+    locate: guarded("locate"),
     read: guarded("read"),
     last: guarded("last"),
     latestByKey: guarded("latestByKey"),
-    tail(after: number, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
       if (broken.has("tail")) throw failure("tail");
       tellTail = onError;
       let tail = log.tail(after, onEntries, onError);
       restartTail = () => {
         tail.close();
-        tail = log.tail(0, onEntries, onError);
+        tail = log.tail({ epoch: "", offset: 0, witness: 0 }, onEntries, onError);
       };
       return { close: () => tail.close() };
     },
@@ -89,14 +92,13 @@ describe("a log that fails", () => {
 
   test.each<[Method, string, { rewind?: number }, string]>([
     ["head", "a cursor", {}, "second"],
-    ["last", "a cursor", {}, "second"],
-    ["witness", "a cursor", {}, "second"],
+    ["witnesses", "a cursor", {}, "second"],
     ["read", "a cursor", {}, "second"],
     ["head", "a foreign cursor", {}, "foreign.1.1"],
     ["latestByKey", "a foreign cursor", {}, "foreign.1.1"],
     ["last", "a rewind", { rewind: 3 }, ""],
     ["latestByKey", "no cursor", {}, ""],
-    ["last", "no cursor", {}, ""],
+    ["locate", "no cursor", {}, ""],
   ])(
     "in %s for a client with %s: the stream ends, never with an error status, and nothing is lost",
     async (method, _, options, id) => {
@@ -150,6 +152,7 @@ describe("a log that fails", () => {
   test("without an onError it is said on the console", async () => {
     const lines = expectConsole(/failure in the background \(replay\).*No latest/);
     const { hub, broken } = fragileHub({ onError: undefined as never });
+    await hub.channel("a").dispatch("n", 1);
     broken.add("latestByKey");
     await (await follow(hub, "a")).end();
     expect(lines).toHaveLength(1);

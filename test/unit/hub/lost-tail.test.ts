@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { retentionLimits } from "../../../src/log/log.ts";
+import { retentionLimits } from "../../../src/log/retention.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { PlainLog } from "../../support/plain-log.ts";
 

@@ -105,10 +105,10 @@ describe("a gap", () => {
 
   test("is never declared for a channel that lost nothing, however much others lost", async () => {
     const { hub } = openHub({ log: memoryLog({ maxEvents: 2 }), ring: { maxEvents: 1 } });
-    const quiet = await hub.channel("quiet").dispatch("n", "before");
+    await hub.channel("quiet").dispatch("n", "before");
     const early = await joined(hub, ["quiet"]);
+    const position = await hub.channel("loud").dispatch("n", 0);
     await publish(hub.channel("loud"), 1, 50);
-    const position = quiet.replace(/\.\d+\./, ".2.").replace(/[^.]+$/, "0");
     const client = await joined(hub, ["quiet"], { lastEventId: position });
     await hub.channel("quiet").dispatch("n", "after");
     await client.settle();

@@ -1,19 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decideResume } from "../../../src/hub/subscription/resume.ts";
-import type { Head } from "../../../src/log/log.ts";
-import { type Cursor, formatCursor, parseCursor } from "../../../src/wire/cursor.ts";
+import { decideResume, type ResumeHead } from "../../../src/hub/subscription/resume.ts";
+import { formatCursor, type Position, parseCursor } from "../../../src/wire/cursor.ts";
 
-const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,12}$/);
 const witness = fc.integer({ min: 1, max: 0xffff_ffff });
 /** A log that has trimmed some of its entries. */
-const head: fc.Arbitrary<Head> = fc
-  .record({ epoch, top: fc.integer({ min: 0, max: 1_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }), witness })
-  .map(({ part, ...rest }) => ({
-    ...rest,
-    witness: rest.top === 0 ? 0 : rest.witness,
-    trimmed: Math.floor(part * rest.top),
-  }));
+const head: fc.Arbitrary<ResumeHead> = fc
+  .record({ epoch, top: fc.integer({ min: 0, max: 1_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
+  .map(({ part, ...rest }) => ({ ...rest, trimmed: Math.floor(part * rest.top) }));
 /** The same with an offset somewhere in it. */
 const placed = head.chain((log) => fc.record({ log: fc.constant(log), offset: fc.integer({ min: 0, max: log.top }) }));
 const known = fc.option(witness, { nil: undefined });
@@ -74,11 +69,10 @@ describe("the resume decision", () => {
     );
   });
 
-  test("else: replay, with the witness, without one in the log, and without one in the cursor", () => {
+  test("else: replay, with the witness and without one in the log", () => {
     const witnesses = fc.oneof(
       witness.map((own) => [own, own] as const),
       witness.map((own) => [own, undefined] as const),
-      known.map((at) => [0, at] as const),
     );
     fc.assert(
       fc.property(placed, witnesses, ({ log, offset }, [own, at]) => {
@@ -94,7 +88,7 @@ describe("the resume decision", () => {
     const cursors = fc.oneof(
       fc.constant(null),
       fc.constant("unreadable" as const),
-      fc.record({ epoch: fc.constantFrom("e", "f"), offset: offsets, witness: fc.integer({ min: 0, max: 3 }) }),
+      fc.record({ epoch: fc.constantFrom("e", "f"), offset: offsets, witness: fc.integer({ min: 1, max: 3 }) }),
     );
     const witnesses = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined });
     fc.assert(
@@ -103,7 +97,7 @@ describe("the resume decision", () => {
         if (decision.kind === "replay") expect(decision.after).toBeGreaterThanOrEqual(log.trimmed);
         if (decision.kind === "gap") expect(decision.to).toBe(log.trimmed);
         if (decision.kind === "live") expect(cursor).toBeNull();
-        if (decision.kind === "gap" || decision.kind === "replay") expect((cursor as Cursor).epoch).toBe("e");
+        if (decision.kind === "gap" || decision.kind === "replay") expect((cursor as Position).epoch).toBe("e");
       }),
     );
   });
@@ -113,18 +107,17 @@ describe("a cursor", () => {
   const anyCursor = fc.record({
     epoch,
     offset: fc.maxSafeNat(),
-    witness: fc.integer({ min: 0, max: 0xffff_ffff }),
+    witness: fc.integer({ min: 1, max: 0xffff_ffff }),
   });
 
-  test("is read back as it was written, in at most 128 of letters, digits and . _ ~ -", () => {
+  test("is read back as it was written, in at most 48 of letters, digits and . _ -", () => {
     fc.assert(
       fc.property(anyCursor, (cursor) => {
-        const text = formatCursor(cursor.epoch, cursor.offset, cursor.witness);
+        const text = formatCursor(cursor);
         expect(parseCursor(text)).toEqual(cursor);
-        expect(text).toMatch(/^[A-Za-z0-9._~-]{1,128}$/);
+        expect(text).toMatch(/^[A-Za-z0-9._-]{1,48}$/);
       }),
     );
-    expect(formatCursor("e".repeat(64), Number.MAX_SAFE_INTEGER, 0xffff_ffff).length).toBeLessThanOrEqual(128);
   });
 
   test("has one form: what is read is what would be written", () => {
@@ -136,13 +129,13 @@ describe("a cursor", () => {
     fc.assert(
       fc.property(texts, (text) => {
         const cursor = parseCursor(text);
-        if (cursor !== null) expect(formatCursor(cursor.epoch, cursor.offset, cursor.witness)).toBe(text);
+        if (cursor !== null) expect(formatCursor(cursor)).toBe(text);
       }),
     );
   });
 
   test("that was cut is none, unless what is left has the form of one", () => {
-    const text = formatCursor("epoch", 1_234, 0xabc);
+    const text = formatCursor({ epoch: "epoch", offset: 1_234, witness: 0xabc });
     for (let length = 0; length < text.length; length++) {
       const cut = parseCursor(text.slice(0, length));
       if (length <= "epoch.1234.".length) expect(cut).toBeNull();
@@ -160,6 +153,7 @@ describe("a cursor", () => {
     "e.01.1",
     "e.1.1.1",
     "e.1.g",
+    "e.1.0",
     "e.1.01",
     "e.1.ABC",
     "e.1.123456789",
@@ -168,9 +162,9 @@ describe("a cursor", () => {
     " e.1.1",
     "e.1.1\n",
     "é.1.1",
-    `${"e".repeat(65)}.1.1`,
+    `${"e".repeat(13)}.1.1`,
     "e.1.1".repeat(1_000),
-  ])("%j is none", (text) => {
+  ])("%j is not a cursor", (text) => {
     expect(parseCursor(text)).toBeNull();
   });
 });

@@ -1,0 +1,34 @@
+// `sourcecast/log`: the contract of a log, and the kit for log authors.
+export { LogError } from "../base/errors.ts";
+export { formatCursor, parseCursor } from "../wire/cursor.ts";
+export { type CompleteLog, completeLog, verify } from "./complete.ts";
+export { type AppendState, closedError, conflict, conflictOf } from "./errors.ts";
+export { makeEpoch, makeWitness } from "./identity.ts";
+export { type Location, Locator } from "./locator.ts";
+export type {
+  Appended,
+  ChannelSelection,
+  Floor,
+  Head,
+  LastLog,
+  LocateAnswer,
+  Located,
+  LocateQuestion,
+  LocatingLog,
+  Log,
+  LogCapability,
+  LogEntry,
+  NewEntry,
+  Page,
+  Position,
+  ReadOptions,
+  Retention,
+  Tail,
+  TailBatch,
+  ValueLog,
+  ValueOptions,
+  ValuePage,
+  WitnessLog,
+} from "./log.ts";
+export { type RetentionDefaults, type RetentionLimits, retentionLimits, weightOf } from "./retention.ts";
+export { type ChannelMatcher, compileSelection, endOfPrefix, hasPrefix, selects } from "./selection.ts";

@@ -1,0 +1,68 @@
+// Questions to a log in the short form that tests need, and how tests name what they ask for.
+import type { CompleteLog } from "../../log/complete.ts";
+import type { ChannelSelection, Log, LogEntry, NewEntry, Page, Position, ReadOptions } from "../../log/log.ts";
+
+/** One page, superseded entries left out, of any number of bytes unless `options` say otherwise. */
+export function read(
+  log: Log,
+  after: number,
+  limit: number,
+  selection?: ChannelSelection,
+  options?: Partial<ReadOptions>,
+): Promise<Page> {
+  return log.read(after, { limit, maxBytes: Number.MAX_SAFE_INTEGER, selection, conflate: true, ...options });
+}
+
+/** The position of the log at an offset. Fails where the log no longer knows its witness. */
+export async function at(log: CompleteLog, offset: number): Promise<Position> {
+  const { epoch } = await log.head();
+  const witness = await witnessAt(log, offset);
+  if (witness === undefined) throw new Error(`The log does not know the witness at ${offset}`);
+  return { epoch, offset, witness };
+}
+
+export async function witnessAt(log: CompleteLog, offset: number): Promise<number | undefined> {
+  return (await log.witnesses([offset]))[0];
+}
+
+/** The newest entry of each key of a selection. */
+export async function values(log: CompleteLog, selection: ChannelSelection): Promise<readonly LogEntry[]> {
+  const { top } = await log.head();
+  return (await log.latestByKey(selection, { after: 0, upTo: top, maxBytes: Number.MAX_SAFE_INTEGER })).entries;
+}
+
+/** The highest offset trimmed from a selection. */
+export async function trimmed(log: Log, selection: ChannelSelection): Promise<number> {
+  const { top } = await log.head();
+  return (await read(log, top, 1, selection)).trimmed;
+}
+
+export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}): NewEntry {
+  return { channel, type: "message", data, ...fields };
+}
+
+/** Selects channels by name, and by prefix where the name ends with `*`. */
+export function select(...names: string[]): ChannelSelection {
+  return {
+    channels: names.filter((name) => !name.endsWith("*")),
+    prefixes: names.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1)),
+  };
+}
+
+/** The numbers from `first` to `last`. */
+export function range(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+}
+
+export function offsetsOf(entries: readonly { readonly offset: number }[]): number[] {
+  return entries.map(({ offset }) => offset);
+}
+
+export function dataOf(entries: readonly LogEntry[]): string[] {
+  return entries.map(({ data }) => data);
+}
+
+/** A check for `assert.rejects`. */
+export function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => (error as { code?: unknown } | null)?.code === code;
+}
