@@ -1,3 +1,4 @@
+// Time: a monotonic clock, and timers that do not keep the process alive.
 import { runDetached } from "./async-context.ts";
 
 let latest = 0;

@@ -1,3 +1,4 @@
+// Closes open streams on SIGTERM and SIGHUP, then lets the process end as it would have without this package.
 import { runDetached } from "./async-context.ts";
 import { unrefTimeout } from "./clock.ts";
 import { isWorkers } from "./runtime.ts";

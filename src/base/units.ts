@@ -1,3 +1,4 @@
+// Durations, sizes and counts in options: their types, and their conversion to numbers.
 import { quote, SourcecastTypeError } from "./errors.ts";
 
 /** A length of time: a number of milliseconds, or a number with a unit such as `"500ms"`, `"10s"`, `"5m"`, `"1h"`, `"7d"`. */

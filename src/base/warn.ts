@@ -1,3 +1,5 @@
+// Warnings about misconfiguration, once per process, for mistakes that no caller can be told about by an error.
+
 const warned = new Set<string>();
 
 /**

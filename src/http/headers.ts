@@ -1,3 +1,4 @@
+// Response headers: the defaults of an event stream, and how layers of headers are merged and checked.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
 /**

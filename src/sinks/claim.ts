@@ -1,3 +1,5 @@
+// The mark on a response that a stream is written to.
+
 /**
  * Marks a response that a source is to be written to, also before its header has left. Shared by every copy of the package
  * in a process.

@@ -1,3 +1,4 @@
+// One timer for all idle connections: keep-alives, and the checks for bodies that no client reads.
 import { noteTimerFired, now, unrefTimeout } from "../base/clock.ts";
 import { isWorkers } from "../base/runtime.ts";
 

@@ -1,3 +1,4 @@
+// Frames written to the descriptor of a socket, past Node's streams, where the bytes are the same.
 import { writeSync } from "node:fs";
 import { ServerResponse } from "node:http";
 import { Socket } from "node:net";

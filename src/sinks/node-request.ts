@@ -1,3 +1,4 @@
+// Node's request and response as an exchange.
 import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import { quote, SourcecastTypeError } from "../base/errors.ts";

@@ -1,3 +1,4 @@
+// The sink for a response of `node:http` or `node:http2`.
 import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";

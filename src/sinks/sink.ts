@@ -1,3 +1,4 @@
+// The contract of a sink: how bytes leave for one client. A sink knows nothing about events.
 import { now } from "../base/clock.ts";
 import type { EarlyResponse } from "../http/early-response.ts";
 import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";

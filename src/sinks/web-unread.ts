@@ -1,3 +1,4 @@
+// Finds responses that a route did not return: no client ever reads their body.
 import { now } from "../base/clock.ts";
 import { warnOnce } from "../base/warn.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "./idle-timer.ts";

@@ -1,3 +1,4 @@
+// The sink for a web `Response`: frames leave through its body.
 import { SourcecastTypeError } from "../base/errors.ts";
 import type { EarlyResponse } from "../http/early-response.ts";
 import {

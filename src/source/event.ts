@@ -1,3 +1,4 @@
+// ServerSentEvent, and the one path from a dispatched value to a frame.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { assertNotReserved, type EventFields, encodeEvent, type Replacer, serialize } from "../wire/encode.ts";

@@ -1,3 +1,4 @@
+// The options of a source: their types, defaults and checks.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
 import type { CorsOptions } from "../http/cors.ts";

@@ -1,3 +1,4 @@
+// The policy for a client that reads too slowly: close, drop and declare, or buffer.
 import type { CapturedContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
 import type { Sink } from "../sinks/sink.ts";

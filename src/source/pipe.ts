@@ -1,3 +1,4 @@
+// Piping: the pieces of a producer become events, at the pace of the reader.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
 /** Anything that yields one piece after the other: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */

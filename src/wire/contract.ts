@@ -1,3 +1,4 @@
+// defineEvents(): the events of an application and the schemas of their data, shared by server and client.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { assertEvent, assertNotReserved } from "./encode.ts";
 import type { EventData, EventMap, EventType } from "./event-types.ts";

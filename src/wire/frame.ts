@@ -1,3 +1,5 @@
+// The bytes of an event, created once and shared by every connection that sends it.
+
 const encoder = new TextEncoder();
 
 /** Room before the bytes for the head of an HTTP/1.1 chunk: eight hexadecimal digits and CRLF. */

@@ -1,3 +1,4 @@
+// Reconnection times: fixed, or drawn from a range for each connection.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript-5";
 import { root } from "../paths.mjs";
+import { firstComment } from "../source-files.mjs";
 import { parseDocstring } from "./docstring.mjs";
 
 /** @typedef {import("./docstring.mjs").Docstring} Docstring */
@@ -67,13 +68,6 @@ export function readApi() {
       items: reader.itemsOf(file),
     };
   });
-}
-
-/** The comment that a file begins with. @param {string} source */
-export function firstComment(source) {
-  const line = /^(?:\/\/.*\n)+/.exec(source)?.[0];
-  if (line) return line.replace(/^\/\/ ?/gm, "").trim();
-  return parseDocstring(/^\/\*\*[\s\S]*?\*\/(?=\n\n|\nimport|\nexport \{)/.exec(source)?.[0] ?? "").text;
 }
 
 class Reader {
