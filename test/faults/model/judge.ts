@@ -57,7 +57,7 @@ export class Judge {
     else if (type === "sse:reset") this.#hearReset(JSON.parse(data).reason);
     else if (type === "sse:end") this.#hearEnd(JSON.parse(data), moving);
     else if (type === "snapshot") this.#hearSnapshot(Number(data));
-    else if (type !== "sse:checkpoint") this.#hearEntry(event, moving);
+    else if (type !== "sse:checkpoint" && type !== "sse:later") this.#hearEntry(event, moving);
     const isEntry = !type.startsWith("sse:") || (type === "sse:end" && moving !== undefined);
     if (isMoved) this.#move(lastEventId, isEntry ? (moving ?? null) : null);
   }
