@@ -4,6 +4,7 @@ import type { NewEntry, Position } from "../log/log.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { formatCursor, parseCursor } from "../wire/cursor.ts";
 import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
+import { warnUnlessRoundTrip } from "../wire/round-trip.ts";
 import type { Feed } from "./feed/feed.ts";
 import type { PublishOptions } from "./options.ts";
 import type { ResolvedHubOptions } from "./resolve-options.ts";
@@ -67,8 +68,7 @@ async function entryOf(
 ): Promise<NewEntry> {
   const { type, key, sender, idempotencyKey, after } = event;
   assertNotReserved(type);
-  const value = contract === undefined ? event.data : await contract.validate(type, event.data);
-  const data = serialize(value);
+  const data = contract === undefined ? serialize(event.data) : await encodeChecked(contract, type, event.data);
   assertSize(type, data, maxSize);
   assertEvent(type, data);
   return {
@@ -80,6 +80,18 @@ async function entryOf(
     idempotencyKey,
     after: after === undefined ? undefined : positionOf(after),
   };
+}
+
+/**
+ * The data of an event on the wire, checked by the contract.
+ *
+ * @throws {EventContractError} for data that does not fit.
+ */
+export async function encodeChecked(contract: AnyContract, type: string, data: unknown): Promise<string> {
+  const value = await contract.validate(type, data);
+  const text = contract.encode(type, value);
+  warnUnlessRoundTrip(contract, type, value);
+  return text;
 }
 
 function assertSize(type: string, data: string, maxSize: number): void {

@@ -3,28 +3,31 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { assertNotReserved, type EventFields, encodeEvent, type Replacer, serialize } from "../wire/encode.ts";
 import { Frame } from "../wire/frame.ts";
+import { warnUnlessRoundTrip } from "../wire/round-trip.ts";
 
-/** What may accompany the data of an event. */
-export interface EventOptions extends Pick<EventFields, "id" | "retry"> {
-  /** As in `JSON.stringify`. */
-  replacer?: Replacer;
-  /** As in `JSON.stringify`. */
-  space?: string | number;
-}
+/** The fields that may accompany the data of an event. */
+export interface EventOptions extends Pick<EventFields, "id" | "retry"> {}
 
-/** Turns what `dispatch` was given into markup. Strings are taken for markup already and do not come here. */
+/** Turns the data of an event into markup. It is not called for strings, which are markup already, and for `undefined`. */
 // biome-ignore lint/suspicious/noExplicitAny: every library has an element type of its own
 export type Render = (element: any) => string;
 
 /** The options of {@link ServerSentEvent}. */
 export interface ServerSentEventInit extends EventOptions {
+  /** As in `JSON.stringify`. */
+  replacer?: Replacer;
+  /** As in `JSON.stringify`. */
+  space?: string | number;
   /** Lets a local listener keep the event from the wire by `preventDefault()`. @default false */
   cancelable?: boolean;
 }
 
 /**
- * One server-sent event. Its data is serialised, and all of it checked, when it is made; listeners of a source hear it
- * before it is written.
+ * One server-sent event. Its data is serialised, and all of it checked, when it is created. The local listeners of a source
+ * receive it before it is written.
+ *
+ * A source under a contract checks it again and writes the output of the schema: strings as JSON, unless the contract
+ * declares the event as `text`.
  *
  * @throws {SourcecastTypeError} when it cannot be written so that every client reads back the same.
  * @example
@@ -37,9 +40,9 @@ export interface ServerSentEventInit extends EventOptions {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export class ServerSentEvent extends Event {
-  /** The data as it is written. */
+  /** The data as it is written by a source without a contract. */
   readonly data: string;
-  /** The id as it is written, or `undefined` where the event leaves the client's last id as it is. */
+  /** The id as it is written, or `undefined` if the event leaves the client's last id as it is. */
   readonly id: string | undefined;
   /** Reconnection time in milliseconds that comes with the event, if any. */
   readonly retry: number | undefined;
@@ -54,7 +57,7 @@ export class ServerSentEvent extends Event {
     made.set(this, { data, init });
   }
 
-  /** The event as it is written, with the blank line that ends it. */
+  /** The event as it is written by a source without a contract, with the blank line that ends it. */
   override toString(): string {
     return this.#text;
   }
@@ -66,7 +69,7 @@ const made = new WeakMap<
   { readonly data: unknown; readonly init: ServerSentEventInit; frame?: Frame }
 >();
 
-/** The frame of an event, encoded once; under a contract, of what its schema makes of the data. */
+/** The frame of an event, encoded once; under a contract, of the output of its schema. An event is not rendered. */
 export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
   const from = made.get(event) as NonNullable<ReturnType<(typeof made)["get"]>>;
   if (events !== undefined) return encodeFrame(event.type, from.data, from.init, undefined, events);
@@ -75,28 +78,52 @@ export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
 }
 
 /**
- * The one way from what an application dispatches to bytes.
+ * The only path from dispatched data to bytes.
+ *
+ * A source that renders sends text: a contract checks the data, and `render` makes the text of it. Under a contract without
+ * a render function, data is JSON.
  *
  * @throws {SourcecastTypeError} before anything is written.
  */
 export function encodeFrame(
   type: string,
   data: unknown,
-  options?: EventOptions,
+  options?: ServerSentEventInit,
   render?: Render,
   events?: AnyContract,
 ): Frame {
   assertNotReserved(type);
-  const value = events === undefined ? data : events.validateSync(type, data);
-  const text =
-    render === undefined || typeof value === "string" || value === undefined
-      ? serialize(value, options?.replacer, options?.space)
-      : renderText(render, value);
-  return Frame.of(encodeEvent({ ...options, type, data: text }));
+  if (events === undefined) return frameOfText(type, toText(data, options, render), options);
+  return encodeChecked(type, events.validateSync(type, data), events, options, render);
 }
 
-function renderText(render: Render, element: unknown): string {
-  const text: unknown = render(element);
+/**
+ * {@link encodeFrame} for data that the contract has checked.
+ *
+ * @param value The output of its schema.
+ */
+export function encodeChecked(
+  type: string,
+  value: unknown,
+  events: AnyContract,
+  options?: ServerSentEventInit,
+  render?: Render,
+): Frame {
+  if (render !== undefined) return frameOfText(type, toText(value, options, render), options);
+  const text = events.encode(type, value, options?.replacer, options?.space);
+  warnUnlessRoundTrip(events, type, value);
+  return frameOfText(type, text, options);
+}
+
+function frameOfText(type: string, data: string, options?: ServerSentEventInit): Frame {
+  return Frame.of(encodeEvent({ ...options, type, data }));
+}
+
+function toText(value: unknown, options?: ServerSentEventInit, render?: Render): string {
+  if (render === undefined || typeof value === "string" || value === undefined) {
+    return serialize(value, options?.replacer, options?.space);
+  }
+  const text: unknown = render(value);
   if (typeof text === "string") return text;
   throw new SourcecastTypeError(
     "ERR_SSE_RENDER",

@@ -134,7 +134,7 @@ export function resolveOptions<E extends EventMap>(options: SourceArgument<E> | 
 
 /** Checks the option `events`, by structure: the contract may come from another copy of the package. */
 export function resolveContract(events: AnyContract | undefined): AnyContract | undefined {
-  if (events === undefined || typeof events?.validateSync === "function") return events;
+  if (events === undefined || typeof events?.decode === "function") return events;
   throw optionError("events", events, "what defineEvents() of sourcecast/contract returns");
 }
 

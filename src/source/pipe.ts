@@ -63,7 +63,7 @@ export async function pipe<T>(
     }
     const rest = map === undefined ? (toText as TextOf).rest() : "";
     if (rest !== "") await send(type, rest);
-    if (typeof end === "string") await target.dispatch(end, "");
+    if (typeof end === "string") await target.dispatch(end, undefined);
     else if (end !== undefined) await target.dispatch(end.type, end.data);
     producer.finished();
     return { ended: "done", events };

@@ -4,7 +4,7 @@ import type { AnyContract } from "../wire/contract.ts";
 import { encodeComment } from "../wire/encode.ts";
 import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
 import { Frame } from "../wire/frame.ts";
-import { type EventOptions, encodeFrame, type Render } from "./event.ts";
+import { type EventOptions, encodeChecked, encodeFrame, type Render } from "./event.ts";
 import { type ContractOptions, resolveContract } from "./options.ts";
 import { EventSource, streamOf } from "./source.ts";
 import type { Stream, StreamObserver } from "./stream.ts";
@@ -153,10 +153,15 @@ function encodeForAll(
   events: AnyContract | undefined,
 ): Frame | Map<Render | undefined, Frame> {
   const value = events === undefined ? data : events.validateSync(type, data);
-  if (typeof value === "string" || streams.length === 0) return encodeFrame(type, value, options);
+  const encode = (render?: Render): Frame =>
+    events === undefined
+      ? encodeFrame(type, value, options, render)
+      : encodeChecked(type, value, events, options, render);
+  // Encoded without members too, so that data which cannot be written throws. Nothing renders a string.
+  if (streams.length === 0 || (events === undefined && typeof value === "string")) return encode();
   const frames = new Map<Render | undefined, Frame>();
   for (const { options: own } of streams) {
-    if (!frames.has(own.render)) frames.set(own.render, encodeFrame(type, value, options, own.render));
+    if (!frames.has(own.render)) frames.set(own.render, encode(own.render));
   }
   return frames.size === 1 ? (frames.values().next().value as Frame) : frames;
 }

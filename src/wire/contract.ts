@@ -1,36 +1,64 @@
 // defineEvents(): the events of an application and the schemas of their data, shared by server and client.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import { assertEvent, assertNotReserved } from "./encode.ts";
+import { describeIssues, EventContractError } from "./contract-error.ts";
+import { deserialize } from "./decode.ts";
+import { assertEvent, assertNotReserved, type Replacer, serializeJson } from "./encode.ts";
 import type { EventData, EventMap, EventType } from "./event-types.ts";
+import type { JsonOf } from "./json.ts";
 import type { InferInput, InferOutput, StandardIssue, StandardResult, StandardSchemaV1 } from "./standard-schema.ts";
+import { isText, text } from "./text.ts";
 
-export type { InferInput, InferOutput, StandardIssue, StandardResult, StandardSchemaV1 };
+export type { InferInput, InferOutput, JsonOf, StandardIssue, StandardResult, StandardSchemaV1 };
+export { EventContractError, text };
 
 /** A schema for the data of each event. */
 export type EventSchemas = Readonly<Record<string, StandardSchemaV1>>;
 
 /**
- * The events that may be sent, each with its data: `Input` is what `dispatch` takes, `Output` what goes on the wire. Frozen
- * and without state: server and client can share one.
+ * The events that may be sent, each with its data: `dispatch` takes the `Input`, and the `Output` goes on the wire as JSON.
+ * Frozen and without state, so that server and client can share one.
  */
-// biome-ignore lint/suspicious/noExplicitAny: who sends does not mind what the schemas make of it
+// biome-ignore lint/suspicious/noExplicitAny: a sender does not need to know the output of its schemas
 export interface EventContract<Input extends EventMap, Output extends EventMap = any> {
   /** The event types, in the order in which they were defined. */
   readonly types: readonly EventType<Input>[];
   /**
-   * Checks the data of an event and gives what its schema makes of it; a promise where the schema is asynchronous.
+   * Checks the data of an event.
    *
-   * @throws {EventContractError} for a type that is not in the contract and for data that the schema refuses; in the promise
-   * if there is one.
+   * @returns The output of the schema; a promise if the schema is asynchronous.
+   * @throws {EventContractError} for a type that is not in the contract, and for data that the schema rejects. An
+   * asynchronous schema rejects the promise.
    */
   validate<T extends EventType<Input>>(type: T, data: unknown): EventData<Output, T> | Promise<EventData<Output, T>>;
   /**
-   * As {@link validate}, for those who cannot wait.
+   * As {@link validate}, for callers that cannot wait.
    *
-   * @throws {EventContractError} also where the schema is asynchronous.
+   * @throws {EventContractError} also if the schema is asynchronous.
    */
   validateSync<T extends EventType<Input>>(type: T, data: unknown): EventData<Output, T>;
-  /** For inference alone: nothing is there at run time. */
+  /**
+   * The data of an event on the wire: text as it is, `undefined` as empty data, anything else as JSON, strings quoted.
+   *
+   * @param value The output of the schema: see {@link validate}.
+   * @param replacer As in `JSON.stringify`, for events that are JSON.
+   * @param space As in `JSON.stringify`, for events that are JSON.
+   * @throws {SourcecastTypeError} for a value that JSON has no form for.
+   * @throws {EventContractError} for a type that is not in the contract.
+   */
+  encode<T extends EventType<Input>>(
+    type: T,
+    value: EventData<Output, T>,
+    replacer?: Replacer,
+    space?: string | number,
+  ): string;
+  /**
+   * The inverse of {@link encode}: the value as JSON knows it. It is not validated.
+   *
+   * @throws {SourcecastTypeError} `ERR_SSE_DATA` for data that is not JSON.
+   * @throws {EventContractError} for a type that is not in the contract.
+   */
+  decode<T extends EventType<Input>>(type: T, data: string): JsonOf<EventData<Output, T>>;
+  /** For inference alone: not there at run time. */
   readonly "~types"?: { readonly input: Input; readonly output: Output } | undefined;
 }
 
@@ -38,33 +66,25 @@ export interface EventContract<Input extends EventMap, Output extends EventMap =
 // biome-ignore lint/suspicious/noExplicitAny: a contract of any events
 export type AnyContract = EventContract<any>;
 
-/** What `dispatch` takes under a contract, by event type: the parameter of a source, a set or a hub. */
+/** The data that `dispatch` takes under a contract, by event type: the parameter of a source, a set or a hub. */
 export type EventsOf<C> = C extends { readonly "~types"?: { readonly input: infer E extends object } | undefined }
   ? E
   : never;
 
-/** What goes on the wire under a contract, by event type, before it becomes JSON. */
+/** The output of the schemas of a contract, by event type: the data before it becomes JSON. */
 export type OutputEventsOf<C> = C extends {
   readonly "~types"?: { readonly output: infer E extends object } | undefined;
 }
   ? E
   : never;
 
-/** An event against the contract. */
-export class EventContractError extends SourcecastTypeError {
-  /** What the schema found. Empty where no schema was asked: the type is unknown, or the schema cannot be waited for. */
-  readonly issues: readonly StandardIssue[];
-
-  constructor(message: string, issues: readonly StandardIssue[] = []) {
-    super("ERR_SSE_CONTRACT", message);
-    this.issues = issues;
-  }
-}
+/** The data that a client receives under a contract, by event type: the output of the schemas after JSON. */
+export type ClientEventsOf<C> = { [T in keyof OutputEventsOf<C>]: JsonOf<OutputEventsOf<C>[T]> };
 
 /**
- * Defines which events there are, by a schema for the data of each: of any library that implements Standard Schema.
+ * Defines the events of an application by a schema for the data of each, of any library that implements Standard Schema.
  *
- * @throws {SourcecastTypeError} for an event type that cannot be written or is reserved, and for what is no schema.
+ * @throws {SourcecastTypeError} for an event type that cannot be written or is reserved, and for a value that is not a schema.
  * @example
  * ```ts
  * import { EventSource } from "sourcecast";
@@ -90,7 +110,7 @@ export function defineEvents<S extends EventSchemas>(
       `The events are ${quote(schemas)}; pass an object with a schema for each event type`,
     );
   }
-  // A map, so that names every object inherits, such as "constructor", are unknown as others are.
+  // A map, so that the names that every object inherits, such as "constructor", are unknown.
   const known = new Map(Object.entries(schemas));
   for (const [type, schema] of known) {
     assertNotReserved(type);
@@ -102,9 +122,9 @@ export function defineEvents<S extends EventSchemas>(
 
 function freeze(schemas: ReadonlyMap<string, StandardSchemaV1>): EventContract<Record<string, unknown>> {
   const types = Object.freeze([...schemas.keys()]);
-  const ask = (type: string, data: unknown): StandardResult<unknown> | Promise<StandardResult<unknown>> => {
+  const schemaOf = (type: string): StandardSchemaV1 => {
     const schema = schemas.get(type);
-    if (schema !== undefined) return schema["~standard"].validate(data);
+    if (schema !== undefined) return schema;
     assertNotReserved(type);
     throw new EventContractError(
       `The event type ${quote(type)} is not in the contract; it has ${types.map(quote).join(", ") || "none"}`,
@@ -113,17 +133,24 @@ function freeze(schemas: ReadonlyMap<string, StandardSchemaV1>): EventContract<R
   return Object.freeze({
     types,
     validate(type: string, data: unknown) {
-      const result = ask(type, data);
+      const result = schemaOf(type)["~standard"].validate(data);
       return isPromise(result) ? result.then((settled) => outputOf(type, settled)) : outputOf(type, result);
     },
     validateSync(type: string, data: unknown) {
-      const result = ask(type, data);
+      const result = schemaOf(type)["~standard"].validate(data);
       if (!isPromise(result)) return outputOf(type, result);
-      result.then(undefined, ignore); // Nobody waits for it any more.
+      result.then(undefined, ignore); // It is not awaited: its failure must not be unhandled.
       throw new EventContractError(
         `The schema of the event ${quote(type)} is asynchronous, which a source and a set cannot wait for; ` +
           "dispatch it on a channel of a hub, or make the schema synchronous",
       );
+    },
+    encode(type: string, value: unknown, replacer?: Replacer, space?: string | number) {
+      if (isText(schemaOf(type))) return value as string;
+      return value === undefined ? "" : serializeJson(value, replacer, space);
+    },
+    decode(type: string, data: string) {
+      return (isText(schemaOf(type)) ? data : deserialize(data)) as never;
     },
   });
 }
@@ -142,32 +169,9 @@ function assertSchema(type: string, schema: unknown): asserts schema is Standard
 function outputOf(type: string, result: StandardResult<unknown>): unknown {
   if (result.issues === undefined) return result.value;
   throw new EventContractError(
-    `The data of the event ${quote(type)} does not fit its schema: ${describe(result.issues)}`,
+    `The data of the event ${quote(type)} does not fit its schema: ${describeIssues(result.issues)}`,
     result.issues,
   );
-}
-
-/** How many issues a message names; the error carries all. */
-const maxNamedIssues = 10;
-
-function describe(issues: readonly StandardIssue[]): string {
-  const texts = issues.slice(0, maxNamedIssues).map(({ message, path = [] }) => {
-    const at = describePath(path);
-    return at === "" ? message : `${at}: ${message}`;
-  });
-  if (issues.length > maxNamedIssues) texts.push(`and ${issues.length - maxNamedIssues} more`);
-  return texts.join("; ");
-}
-
-/** As a program would write it: `lines[0].price`. */
-function describePath(path: NonNullable<StandardIssue["path"]>): string {
-  let text = "";
-  for (const segment of path) {
-    const key = typeof segment === "object" ? segment.key : segment;
-    if (typeof key === "string" && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)) text += text ? `.${key}` : key;
-    else text += `[${quote(key)}]`;
-  }
-  return text;
 }
 
 function isPromise<T>(result: T | Promise<T>): result is Promise<T> {

@@ -1,4 +1,4 @@
-// "sourcecast/wire": event streams as text and bytes, for both ends and without a platform.
+// sourcecast/wire: event streams as text and bytes, for both ends and without a platform.
 export { type EventFields, encodeComment, encodeEvent } from "./encode.ts";
 export {
   type EventStreamHandlers,

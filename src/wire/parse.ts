@@ -14,6 +14,7 @@ import { SourcecastError } from "../base/errors.ts";
 export interface ParsedEvent {
   /** `"message"` where the stream names no type. */
   readonly type: string;
+  /** The lines of data, joined by LF. */
   readonly data: string;
   /** The event's own `id` field, or `undefined` if the event has none. */
   readonly id: string | undefined;
@@ -28,6 +29,7 @@ export interface ParsedEvent {
  * the chunk is dropped. A callback must not throw, or the rest of the chunk is lost.
  */
 export interface EventStreamHandlers {
+  /** An event that its blank line has completed. */
   onEvent(event: ParsedEvent): void;
   /** A comment, without its colon and the space after it. */
   onComment?: ((text: string) => void) | undefined;
@@ -100,7 +102,11 @@ export class EventStreamParser {
   #id: string | undefined;
   #channel: string | undefined;
 
-  /** @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number. */
+  /**
+   * @param handlers The callbacks.
+   * @param options The last id and the limit, if they are not the defaults.
+   * @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number.
+   */
   constructor(handlers: EventStreamHandlers, options: EventStreamParserOptions = {}) {
     this.#handlers = handlers;
     this.lastEventId = options.lastEventId ?? "";

@@ -5,6 +5,7 @@ import { memoryLog } from "../../src/logs/memory/index.ts";
 import { type PresenceOptions, presence } from "../../src/presence/index.ts";
 import { presenceChannel } from "../../src/presence/state.ts";
 import { read, values } from "../../src/testing/log/ask.ts";
+import { defineEvents } from "../../src/wire/contract.ts";
 import { Machine } from "../support/machine.ts";
 import { BodyReader, tick } from "../support/web.ts";
 
@@ -276,11 +277,7 @@ describe("a channel that has ended", () => {
 
 describe("the events", () => {
   test("have the types that were asked for, and a contract does not know of them", async () => {
-    const events = {
-      types: [],
-      validate: () => Promise.reject(new Error("unexpected")),
-      validateSync: () => undefined as never,
-    };
+    const events = defineEvents({});
     const options = { events, presence: { events: { join: "came", leave: "went" } } } as unknown as Options;
     const { hub, log } = openOne(options);
     await (await connect(hub, "ada")).leave();

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
 import { claimResponse } from "../../src/sinks/claim.ts";
-import { defineEvents } from "../../src/wire/contract.ts";
+import { defineEvents, text } from "../../src/wire/contract.ts";
 
 describe("an event route", () => {
   const events = defineEvents({});
@@ -63,6 +63,7 @@ describe("a client of an event route", () => {
 
   const FakeClass = FakeEventSource as never;
   const events = defineEvents({
+    html: text,
     count: { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } },
   });
 
@@ -86,8 +87,11 @@ describe("a client of an event route", () => {
     const heard: unknown[] = [];
     stream.on("count", (data) => heard.push(data));
     const source = stream.source as unknown as FakeEventSource;
-    for (const data of ['{"n":1}', "no JSON"]) source.dispatchEvent(Object.assign(new Event("count"), { data }));
-    expect(heard).toEqual([{ n: 1 }, "no JSON"]);
+    for (const data of ['{"n":1}', '"12"', "12", ""]) source.dispatchEvent(Object.assign(new Event("count"), { data }));
+    expect(heard).toEqual([{ n: 1 }, "12", 12, undefined]);
+    stream.on("html", (data) => heard.push(data));
+    source.dispatchEvent(Object.assign(new Event("html"), { data: "12" }));
+    expect(heard.at(-1)).toBe("12");
     stream.close();
     expect(source.closed).toBe(true);
   });

@@ -1,6 +1,6 @@
 // The client of an event route: a native EventSource with typed listeners.
 import { SourcecastTypeError } from "../../base/errors.ts";
-import type { OutputEventsOf } from "../../wire/contract.ts";
+import type { AnyContract, ClientEventsOf } from "../../wire/contract.ts";
 
 /** The names of the parameters in a path: `"user"` for `"/events/:user"`. */
 export type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
@@ -42,7 +42,10 @@ export type EventSourceConstructor = new (url: string, init?: { withCredentials?
 export interface EventStream<E> {
   /** The `EventSource` that receives the stream. */
   readonly source: EventSourceLike;
-  /** Adds a listener for events of one type; it gets their data as the contract types it. */
+  /**
+   * Adds a listener for events of one type. It gets their data as the contract types it after JSON: a string for a `Date`.
+   * Data that was not sent under the contract makes it throw `ERR_SSE_DATA`, which the runtime reports as uncaught.
+   */
   on<T extends keyof E & string>(type: T, listener: (data: E[T], event: WireEvent) => void): this;
   /** Closes the stream. */
   close(): void;
@@ -64,10 +67,10 @@ export interface EventStream<E> {
  * });
  * ```
  */
-export function openEvents<Path extends string, C>(
+export function openEvents<Path extends string, C extends AnyContract>(
   route: { readonly path: Path; readonly metadata: { readonly events: C } },
   options: OpenEventsOptions<NoInfer<Path>>,
-): EventStream<OutputEventsOf<C>> {
+): EventStream<ClientEventsOf<C>> {
   const { baseUrl, query = {}, params, withCredentials = false } = options as OpenEventsOptions & { params?: Params };
   const { EventSource = (globalThis as { EventSource?: EventSourceConstructor }).EventSource } = options;
   if (EventSource === undefined) {
@@ -81,10 +84,11 @@ export function openEvents<Path extends string, C>(
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
   const url = baseUrl + path + (search.size > 0 ? `?${search}` : "");
   const source = new EventSource(url, { withCredentials });
+  const { events } = route.metadata;
   return {
     source,
     on(type, listener) {
-      source.addEventListener(type, (event) => listener(parse(event.data), event));
+      source.addEventListener(type, (event) => listener(events.decode(type, event.data) as never, event));
       return this;
     },
     close: () => source.close(),
@@ -92,12 +96,3 @@ export function openEvents<Path extends string, C>(
 }
 
 type Params = Readonly<Record<string, string | number>>;
-
-/** Text stays as it was dispatched, anything else was JSON. */
-function parse(data: string): never {
-  try {
-    return JSON.parse(data) as never;
-  } catch {
-    return data as never;
-  }
-}

@@ -2,10 +2,13 @@ import { withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import type { Floor, Position } from "../../log/log.ts";
 import { encodeFrame } from "../../source/event.ts";
+import type { AnyContract } from "../../wire/contract.ts";
 import { type ControlEvents, encodeControl, type Gap, type GapReason, type ResetReason } from "../../wire/control.ts";
 import { formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
+import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
-import type { Loss } from "../options.ts";
+import type { Loss, Snapshot } from "../options.ts";
+import { encodeChecked } from "../publish.ts";
 import { checkpointFrame } from "./checkpoints.ts";
 import { endMarkers, latestValues, sendPaced } from "./current-values.ts";
 import type { Subscription } from "./subscription.ts";
@@ -91,11 +94,20 @@ async function takeSnapshot(
     const cursor = parseCursor(String(snapshot.cursor ?? present));
     // One that is no newer than the loss would lead back to it, again and again.
     if (cursor?.epoch !== epoch || cursor.offset <= known) throw staleSnapshot(snapshot.cursor);
-    return { cursor, frames: snapshot.events.map((event) => encodeFrame(event.type, event.data)) };
+    return { cursor, frames: await encodeSnapshot(snapshot.events, context.contract) };
   } catch (error) {
     subscription.fail(error, "snapshot");
     return null;
   }
+}
+
+/** The contract of the hub binds a snapshot too: clients cannot tell its events from published ones. */
+function encodeSnapshot(events: Snapshot["events"], contract: AnyContract | undefined): Promise<Frame[]> {
+  const encode = async ({ type, data }: Snapshot["events"][number]): Promise<Frame> => {
+    if (contract === undefined) return encodeFrame(type, data);
+    return Frame.of(encodeEvent({ type, data: await encodeChecked(contract, type, data) }));
+  };
+  return Promise.all(events.map(encode));
 }
 
 function observe({ context, stream }: Subscription, loss: Loss): void {

@@ -14,7 +14,8 @@ import type { Counters } from "../stats.ts";
 import type { Checkpoints, Newcomer } from "./checkpoints.ts";
 
 /** What a subscription needs of its hub. */
-export interface SubscriptionContext extends Pick<ResolvedHubOptions, "limits" | "onError" | "onLoss" | "snapshot"> {
+export interface SubscriptionContext
+  extends Pick<ResolvedHubOptions, "contract" | "limits" | "onError" | "onLoss" | "snapshot"> {
   readonly feed: Feed;
   readonly audience: Subscribers<Subscription>;
   readonly checkpoints: Checkpoints;

@@ -1,0 +1,55 @@
+// The types of values after JSON.
+
+/**
+ * The type of a value after `JSON.stringify` and `JSON.parse`: a `Date` is a string, a property that may be `undefined` may be
+ * missing, a `Map` is an empty object. `never` stands for values that JSON refuses.
+ */
+export type JsonOf<T> =
+  IsAny<T> extends true
+    ? T
+    : unknown extends T
+      ? unknown
+      : T extends string | number | boolean | null | undefined
+        ? T
+        : T extends { toJSON(...args: never): infer Json }
+          ? JsonOf<Json>
+          : T extends bigint | NotJson
+            ? never
+            : T extends readonly unknown[]
+              ? { -readonly [Index in keyof T]: JsonElement<T[Index]> }
+              : T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
+                ? Record<string, never>
+                : T extends object
+                  ? JsonObject<T>
+                  : never;
+
+/** Values that have no form in JSON: left out of objects, and `null` in arrays. */
+type NotJson = symbol | ((...args: never) => unknown);
+
+type JsonElement<T> = T extends NotJson | undefined ? null : JsonOf<T>;
+
+type JsonObject<T> = Flat<
+  { -readonly [K in keyof T as KeptKey<K, T[K]>]: JsonOf<T[K]> } & {
+    -readonly [K in keyof T as OptionalKey<K, T[K]>]?: JsonOf<Exclude<T[K], NotJson | undefined>>;
+  }
+>;
+
+/** The key of a property that JSON always has. */
+type KeptKey<K, V> = K extends symbol
+  ? never
+  : IsAny<V> extends true
+    ? K
+    : [Extract<V, NotJson | undefined>] extends [never]
+      ? K
+      : never;
+
+/** The key of a property that JSON has for some of its values. */
+type OptionalKey<K, V> = K extends symbol | KeptKey<K, V>
+  ? never
+  : [Exclude<V, NotJson | undefined>] extends [never]
+    ? never
+    : K;
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+
+type Flat<T> = { [K in keyof T]: T[K] };
