@@ -1,4 +1,12 @@
-// sourcecast/testing: checks for contracts, and the contract of a log as a suite of tests.
+// sourcecast/testing: suites for authors of logs and adapters, and checks for contracts.
+
+export {
+  type AdapterHandler,
+  type AdapterRoute,
+  type AdapterServer,
+  type AdapterSuiteOptions,
+  testAdapter,
+} from "./adapter-suite.ts";
 export { type ContractSamples, checkContract } from "./check-contract.ts";
 export type { LogStorage } from "./log/scenario.ts";
 export { type LogSuiteOptions, testLog } from "./log-suite.ts";

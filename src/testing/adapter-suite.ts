@@ -1,0 +1,302 @@
+// The serving suite: what every adapter of event streams does, as tests over real connections.
+import assert from "node:assert/strict";
+import type { Channel } from "../hub/channel.ts";
+import { createHub, type Hub } from "../hub/hub.ts";
+import type { SubscribeOptions } from "../hub/options.ts";
+import type { SourceOptions } from "../source/options.ts";
+import type { EventSource } from "../source/source.ts";
+import { StreamClient } from "./stream-client.ts";
+
+/** The options of {@link testAdapter}. */
+export interface AdapterSuiteOptions {
+  /** The `test` of Vitest, of `node:test`, of Bun, or of another framework of that form. */
+  test: (name: string, run: () => Promise<void>) => unknown;
+  /**
+   * Starts a server on a free port of this machine, in which a request of any method to any path goes to `handle`, with the
+   * adapter's own ways to open a stream.
+   */
+  start: (handle: AdapterHandler) => AdapterServer | Promise<AdapterServer>;
+  /** How long one test may take, in milliseconds. @default 10_000 */
+  deadline?: number;
+}
+
+/** The suite's own handler. The route waits for its promise; what it rejects with is the framework's to answer. */
+export type AdapterHandler = (path: string, route: AdapterRoute) => Promise<void>;
+
+/** The adapter, for one request. */
+export interface AdapterRoute {
+  /** Opens a source, as the adapter's `openEventSource()` does. */
+  open(options?: SourceOptions): EventSource;
+  /** Opens a subscription, as the adapter's `respond()` does. */
+  respond(hub: Hub, options: SubscribeOptions): Promise<unknown>;
+}
+
+/** A server under test. */
+export interface AdapterServer {
+  /** Where it listens: `http://127.0.0.1:3000`. */
+  readonly url: string;
+  close(): unknown;
+}
+
+/**
+ * The behavior of an adapter as tests: status and header, order and arrival of events, positions, backpressure, every way in
+ * which a stream ends. It does not depend on a test framework.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from "node:http";
+ * import { test } from "node:test";
+ * import { openEventSource, respond } from "sourcecast/node";
+ * import { testAdapter } from "sourcecast/testing";
+ *
+ * testAdapter({
+ *   test,
+ *   async start(handle) {
+ *     const server = createServer((req, res) => {
+ *       handle(req.url ?? "/", {
+ *         open: (options) => openEventSource(req, res, options),
+ *         respond: (hub, options) => respond(hub, req, res, options),
+ *       }).catch(() => res.writeHead(500).end());
+ *     });
+ *     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+ *     const { port } = server.address() as { port: number };
+ *     return {
+ *       url: `http://127.0.0.1:${port}`,
+ *       close() {
+ *         server.closeAllConnections();
+ *         server.close();
+ *       },
+ *     };
+ *   },
+ * });
+ * ```
+ */
+export function testAdapter({ test, start, deadline = 10_000 }: AdapterSuiteOptions): void {
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    test(`adapter: ${name}`, async () => {
+      const context = new ScenarioContext(AbortSignal.timeout(deadline));
+      const server = await start((path, route) => context.handle(path, route));
+      context.url = server.url;
+      try {
+        await scenario(context);
+      } finally {
+        await context.close();
+        await server.close();
+      }
+    });
+  }
+}
+
+const scenarios: Readonly<Record<string, (context: ScenarioContext) => Promise<void>>> = {
+  "status, header and first bytes arrive before any event": async ({ route, connect }) => {
+    route(({ open }) => void open());
+    const client = await connect();
+    assert.equal(client.status, 200);
+    assert.match(client.header("content-type"), /^text\/event-stream(; ?charset=utf-8)?$/i);
+    assert.match(client.header("cache-control"), /no-cache/);
+    assert.equal(client.headers.get("content-length"), null);
+    await client.until(() => client.retry !== undefined);
+  },
+
+  "events arrive whole and in order, of any size and language": async ({ route, connect }) => {
+    const texts = ["one", "", "two\nlines\r\nand a third", " a space before", "Grüße, 世界 🌍", "x".repeat(1024 ** 2)];
+    route(({ open }) => {
+      const source = open();
+      for (const [id, text] of texts.entries()) source.dispatch("text", text, { id });
+    });
+    const client = await connect();
+    for (const [id, text] of texts.entries()) {
+      const event = await client.next();
+      assert.deepEqual([event.type, event.lastEventId], ["text", String(id)]);
+      assert.equal(event.data, text.replace(/\r\n/g, "\n"));
+    }
+  },
+
+  "an event leaves when it is dispatched, not with the next one": async ({ route, connect }) => {
+    let source: EventSource | undefined;
+    route(({ open }) => {
+      source = open();
+    });
+    const client = await connect();
+    for (let n = 0; n < 5; n++) {
+      source?.dispatch("n", n);
+      assert.equal((await client.next()).data, String(n));
+    }
+  },
+
+  "headers of the options are added, replace defaults and remove them": async ({ route, connect }) => {
+    route(({ open }) => {
+      open({ headers: { "x-own": "yes", "cache-control": "no-store", "x-content-type-options": null } });
+    });
+    const client = await connect();
+    assert.equal(client.header("x-own"), "yes");
+    assert.equal(client.header("cache-control"), "no-store");
+    assert.equal(client.headers.get("x-content-type-options"), null);
+  },
+
+  "the last event id is read from the header and from the query": async ({ route, connect }) => {
+    route(({ open }) => {
+      const source = open();
+      source.dispatchMessage(source.lastEventId);
+    });
+    assert.equal((await (await connect({ lastEventId: "41" })).next()).data, "41");
+    assert.equal((await (await connect({ path: "/?lastEventId=42" })).next()).data, "42");
+  },
+
+  "a subscription resumes after the last event that its client received": async ({ route, connect, hub }) => {
+    const { news, live } = hub();
+    route(({ respond }, { hub }) => respond(hub, { channels: ["news"] }));
+    const first = await connect();
+    await live();
+    for (let n = 1; n <= 3; n++) await news.dispatch("n", n);
+    assert.equal((await first.nextPublished()).data, "1");
+    const { data, lastEventId } = await first.nextPublished();
+    assert.equal(data, "2");
+    first.leave();
+    const again = await connect({ lastEventId });
+    assert.equal((await again.nextPublished()).data, "3");
+  },
+
+  "HEAD gets the header of the stream, and opens none": async ({ route, connect, closes }) => {
+    route(({ open }) => void open());
+    const client = await connect({ method: "HEAD" });
+    assert.equal(client.status, 200);
+    assert.match(client.header("content-type"), /^text\/event-stream/);
+    assert.equal(await closes(), "head");
+  },
+
+  "a client that leaves is noticed, whether or not it received an event": async ({ route, connect, closes }) => {
+    route(({ open }) => {
+      open({ keepAlive: 50 }).dispatch("n", 1);
+    });
+    const client = await connect();
+    client.leave();
+    assert.equal(await closes(), "disconnected");
+    const reader = await connect();
+    await reader.next();
+    reader.leave();
+    assert.equal(await closes(), "disconnected");
+  },
+
+  "the end of the request's body is not the end of its client": async ({ route, connect }) => {
+    let source: EventSource | undefined;
+    route(({ open }) => {
+      source = open();
+    });
+    const client = await connect({ method: "POST", body: JSON.stringify({ question: "?" }) });
+    await client.until(() => client.retry !== undefined);
+    for (let n = 0; n < 3; n++) {
+      source?.dispatch("n", n);
+      assert.equal((await client.next()).data, String(n));
+    }
+    assert.equal(client.ended, false);
+  },
+
+  "close() sends what was dispatched, then ends the response properly": async ({ route, connect, closes }) => {
+    route(({ open }) => {
+      const source = open();
+      source.dispatch("n", 1);
+      source.dispatch("n", 2);
+      source.close();
+    });
+    const client = await connect();
+    assert.deepEqual([(await client.next()).data, (await client.next()).data], ["1", "2"]);
+    await client.end();
+    assert.equal(client.failed, false);
+    assert.equal(await closes(), "closed");
+  },
+
+  "a client that does not read is bounded": async ({ route, connect, closes }) => {
+    route(({ open }) => {
+      const source = open();
+      const flood = (): void => {
+        if (source.dispatch("flood", "x".repeat(64 * 1024))) setTimeout(flood, 0);
+      };
+      flood();
+    });
+    await connect({ reads: false });
+    assert.equal(await closes(), "overflow");
+  },
+
+  "an error before the stream is the framework's to answer": async ({ route, connect }) => {
+    route(() => {
+      throw new Error("Thrown before the stream");
+    });
+    const client = await connect();
+    assert.ok(client.status >= 400, `the status is ${client.status}`);
+  },
+};
+
+type Route = (route: AdapterRoute, shared: { hub: Hub }) => unknown;
+
+/** One test: the route that it serves, the clients that it has, the reasons with which its sources closed. */
+class ScenarioContext {
+  url = "";
+  /** Reasons of the sources that have closed, in order. */
+  readonly #closed: string[] = [];
+  readonly #signal: AbortSignal;
+  readonly #clients: StreamClient[] = [];
+  #route: Route = () => {};
+  #hub: Hub | undefined;
+  #reported = 0;
+  #onClose: () => void = () => {};
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  async handle(_path: string, { open, respond }: AdapterRoute): Promise<void> {
+    const counted = {
+      respond,
+      open: (options?: SourceOptions) => {
+        const source = open(options);
+        source.addEventListener("close", ({ reason }) => {
+          this.#closed.push(reason);
+          this.#onClose();
+        });
+        return source;
+      },
+    };
+    await this.#route(counted, { hub: this.#hub as Hub });
+  }
+
+  readonly route = (route: Route): void => {
+    this.#route = route;
+  };
+
+  /** Makes a hub for the route, with its channel `news`, and waits for a subscription that is at the head. */
+  readonly hub = (): { news: Channel; live(): Promise<void> } => {
+    const hub = createHub();
+    this.#hub = hub;
+    const live = async (): Promise<void> => {
+      while (hub.stats().live === 0) {
+        this.#signal.throwIfAborted();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    return { news: hub.channel("news"), live };
+  };
+
+  readonly connect = async (init: ConstructorParameters<typeof StreamClient>[1] = {}): Promise<StreamClient> => {
+    const client = new StreamClient(this.url + (init.path ?? "/"), init, this.#signal);
+    this.#clients.push(client);
+    await client.opened;
+    return client;
+  };
+
+  /** The reason of the next source that closes. */
+  readonly closes = async (): Promise<string> => {
+    while (this.#closed.length <= this.#reported) {
+      await new Promise<void>((resolve, reject) => {
+        this.#onClose = resolve;
+        this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
+      });
+    }
+    return this.#closed[this.#reported++] as string;
+  };
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.leave();
+    await this.#hub?.close();
+  }
+}

@@ -1,0 +1,128 @@
+// A client of event streams for suites: `fetch` and the parser, without reconnecting.
+import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
+
+/** The request of a {@link StreamClient}. */
+export interface StreamClientInit {
+  path?: string;
+  method?: string;
+  body?: string;
+  lastEventId?: string;
+  /** False for a client that never reads the body. @default true */
+  reads?: boolean;
+}
+
+/** One connection to an event stream, and everything that it received. */
+export class StreamClient {
+  /** Resolves with the header of the response. */
+  readonly opened: Promise<void>;
+  readonly events: ParsedEvent[] = [];
+  retry: number | undefined;
+  lastEventId = "";
+  /** The response has ended. */
+  ended = false;
+  /** It ended in the middle: the connection was cut. */
+  failed = false;
+  readonly #leaving = new AbortController();
+  readonly #signal: AbortSignal;
+  #response: Response | undefined;
+  #taken = 0;
+  #waiting: (() => void)[] = [];
+
+  /** @param signal Ends every wait with its reason. */
+  constructor(url: string, init: StreamClientInit, signal: AbortSignal) {
+    this.#signal = signal;
+    this.opened = this.#open(url, init);
+  }
+
+  get status(): number {
+    return this.#response?.status ?? 0;
+  }
+
+  get headers(): Headers {
+    return this.#response?.headers ?? new Headers();
+  }
+
+  header(name: string): string {
+    return this.headers.get(name) ?? "";
+  }
+
+  /** Resolves when the condition holds; it is checked whenever something arrives. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.ended) throw new Error(`The stream ended after ${JSON.stringify(this.events.slice(-3))}`);
+      await this.#wait();
+    }
+  }
+
+  /** The next event that was not taken yet. */
+  async next(): Promise<ParsedEvent> {
+    await this.until(() => this.events.length > this.#taken);
+    return this.events[this.#taken++] as ParsedEvent;
+  }
+
+  /** The next event that the application published: a hub sends control events of its own. */
+  async nextPublished(): Promise<ParsedEvent> {
+    for (;;) {
+      const event = await this.next();
+      if (!event.type.startsWith("sse:")) return event;
+    }
+  }
+
+  async end(): Promise<void> {
+    while (!this.ended) await this.#wait();
+  }
+
+  leave(): void {
+    this.#leaving.abort();
+  }
+
+  async #open(url: string, { method = "GET", body, lastEventId, reads = true }: StreamClientInit): Promise<void> {
+    this.#response = await fetch(url, {
+      method,
+      headers: {
+        ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body }),
+      signal: AbortSignal.any([this.#leaving.signal, this.#signal]),
+    });
+    if (reads) void this.#read(this.#response.body);
+  }
+
+  async #read(body: ReadableStream<Uint8Array> | null): Promise<void> {
+    const parser = new EventStreamParser({
+      onEvent: (event) => {
+        this.events.push(event);
+        this.lastEventId = event.lastEventId;
+      },
+      onRetry: (time) => {
+        this.retry = time;
+      },
+    });
+    try {
+      const reader = body?.getReader();
+      for (;;) {
+        const piece = await reader?.read();
+        if (piece === undefined || piece.done) break;
+        parser.push(piece.value);
+        this.#wake();
+      }
+    } catch {
+      this.failed = true;
+    }
+    this.ended = true;
+    this.#wake();
+  }
+
+  #wait(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#signal.aborted) reject(this.#signal.reason);
+      this.#waiting.push(resolve);
+      this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
+    });
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
