@@ -1,0 +1,297 @@
+// Group commit: the appends of one tick are stored together, and each call gets its own outcome.
+import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
+import { LogError, SourcecastError } from "../base/errors.ts";
+import { bytes, type Duration, milliseconds, type Size, wholeNumber } from "../base/units.ts";
+import { closedError } from "./errors.ts";
+import { makeEpoch } from "./identity.ts";
+import type { Appended, NewEntry } from "./log.ts";
+import { weightOf } from "./retention.ts";
+
+/** One call of `append`, on its way into the store. */
+export interface AppendCall {
+  /** Identifies the call in all processes. A store that has seen it returns the positions that it gave then. */
+  readonly id: string;
+  /** The entries, to be stored next to each other. */
+  readonly entries: readonly NewEntry[];
+  /** 1 for the first attempt. After that, an earlier attempt may have stored the call. */
+  readonly attempt: number;
+}
+
+/** The positions of a call's entries, or the reason why this call alone was not stored, such as a conflict. */
+export type AppendOutcome = readonly Appended[] | Error;
+
+/** The options of an {@link AppendQueue}. */
+export interface AppendQueueOptions {
+  /**
+   * Stores calls in their order, and resolves with an outcome for each. Called again only after it has settled.
+   *
+   * When it rejects, no outcome is known. A `LogError` with `stored: false` says that no call was stored: the queue then
+   * stores the halves of the batch separately, so that one call that cannot be stored fails alone.
+   */
+  readonly store: (calls: readonly AppendCall[]) => Promise<readonly AppendOutcome[]> | readonly AppendOutcome[];
+  /**
+   * Whether storing the same calls again may help: after a lost connection, for a lock. Unless the error is a `LogError`
+   * with `stored: false`, the store must recognize `AppendCall.id`. @default never
+   */
+  readonly canRetry?: (error: unknown) => boolean;
+  /** Time after which a call is given up, and its outcome reported as unknown. @default "10s" */
+  readonly deadline?: Duration;
+  /** Most calls of one batch, whose entries are stored at a time. @default 1024 */
+  readonly maxCalls?: number;
+  /** Most bytes of one batch, as `weightOf` counts them; a larger call is a batch of its own. @default "4mb" */
+  readonly maxBytes?: Size;
+}
+
+const firstRetryMs = 5;
+const maxRetryMs = 500;
+
+/**
+ * Collects the calls of a tick, stores them in batches, one batch at a time, and settles each call with its own outcome.
+ *
+ * @example
+ * ```ts
+ * import { type Appended, AppendQueue } from "sourcecast/log";
+ *
+ * const stored: string[] = [];
+ * const place = (data: string): Appended => ({ epoch: "example", offset: stored.push(data), witness: 7 });
+ * const queue = new AppendQueue({
+ *   store: (calls) => calls.map(({ entries }) => entries.map(({ data }) => place(data))),
+ * });
+ * const [[first], [second]] = await Promise.all([
+ *   queue.append([{ channel: "news", type: "headline", data: "Rain" }]),
+ *   queue.append([{ channel: "news", type: "headline", data: "Sun" }]),
+ * ]);
+ * console.log(first?.offset, second?.offset); // 1 2
+ * await queue.close();
+ * ```
+ */
+export class AppendQueue {
+  readonly #options: AppendQueueOptions;
+  readonly #deadlineMs: number;
+  readonly #maxCalls: number;
+  readonly #maxBytes: number;
+  readonly #id: string = makeEpoch();
+  #count = 0;
+  /** Calls that have not been handed to the store yet. */
+  #waiting: PendingCall[] = [];
+  /** Calls that are being stored, or wait for another attempt. */
+  #batch: readonly PendingCall[] = [];
+  #running = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #closed = false;
+  #endPause: () => void = () => {};
+  #onSettled: () => void = () => {};
+
+  /**
+   * @param options How calls are stored, and the limits of the queue.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for values that are not allowed.
+   */
+  constructor(options: AppendQueueOptions) {
+    this.#options = options;
+    this.#deadlineMs = milliseconds(options.deadline ?? "10s", "deadline");
+    this.#maxCalls = wholeNumber(options.maxCalls ?? 1_024, "maxCalls", 1);
+    this.#maxBytes = bytes(options.maxBytes ?? "4mb", "maxBytes");
+  }
+
+  /**
+   * Resolves with the positions of the entries.
+   *
+   * @throws {SourcecastError} The outcome that the store gave for this call; a {@link LogError} when it failed;
+   * `ERR_SSE_CLOSED` after `close()`.
+   */
+  append(entries: readonly NewEntry[]): Promise<Appended[]> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (entries.length === 0) return Promise.resolve([]);
+    const id = `${this.#id}.${++this.#count}`;
+    const call = new PendingCall(id, entries, now() + this.#deadlineMs);
+    this.#waiting.push(call);
+    this.#watchDeadline();
+    if (!this.#running) void this.#run();
+    return call.promise;
+  }
+
+  /** Settles the calls that were made before, and rejects later ones. No attempt is repeated from now on. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#endPause();
+    // A store that never answers keeps its calls until their deadline, and nothing longer.
+    while (this.#unsettled().length > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onSettled = resolve;
+      });
+    }
+    this.#stopTimer();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#waiting.length > 0) {
+      // At the end of the tick: the calls that are made until then share one batch.
+      await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
+      this.#batch = this.#nextBatch();
+      await this.#store(this.#batch);
+      this.#batch = [];
+      this.#onSettled();
+    }
+    this.#running = false;
+    // No timer while nothing is to be stored: in a Durable Object it would keep the object in memory.
+    this.#stopTimer();
+  }
+
+  #nextBatch(): PendingCall[] {
+    let size = 0;
+    const end = this.#waiting.findIndex(({ weight }, index) => {
+      size += weight;
+      return index === this.#maxCalls || (index > 0 && size > this.#maxBytes);
+    });
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+  }
+
+  async #store(batch: readonly PendingCall[]): Promise<void> {
+    for (let delay = firstRetryMs; ; delay = Math.min(delay * 2, maxRetryMs)) {
+      const calls = batch.filter(({ settled }) => !settled);
+      if (calls.length === 0) return;
+      const error = await this.#attempt(calls);
+      if (error === null) return;
+      if (this.#options.canRetry?.(error) !== true || this.#closed) return this.#giveUp(calls, error);
+      await this.#pause(delay);
+    }
+  }
+
+  /** The error with which the store failed as a whole, `null` when each call has its outcome. */
+  async #attempt(calls: readonly PendingCall[]): Promise<unknown> {
+    for (const call of calls) call.begin();
+    try {
+      const outcomes = await this.#options.store(calls);
+      if (outcomes.length !== calls.length) {
+        throw new LogError(`The store gave ${outcomes.length} outcomes for ${calls.length} calls`, "unknown");
+      }
+      for (const [index, call] of calls.entries()) call.settle(outcomes[index] as AppendOutcome);
+      return null;
+    } catch (error) {
+      for (const call of calls) call.attemptFailed(error);
+      return error ?? new Error("The store rejected without an error");
+    }
+  }
+
+  async #giveUp(calls: readonly PendingCall[], error: unknown): Promise<void> {
+    if (calls.length === 1 || !isCertain(error) || this.#options.canRetry?.(error) === true) {
+      for (const call of calls) call.fail(error);
+      return;
+    }
+    const half = calls.length >> 1;
+    await this.#store(calls.slice(0, half));
+    await this.#store(calls.slice(half));
+  }
+
+  #pause(delay: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delay);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Oldest first. */
+  #unsettled(): PendingCall[] {
+    return [...this.#batch, ...this.#waiting].filter(({ settled }) => !settled);
+  }
+
+  #watchDeadline(): void {
+    if (this.#timer !== null) return;
+    // Calls are watched one after the other: a call has a later deadline than those before it.
+    const oldest = this.#batch.find(({ settled }) => !settled) ?? this.#waiting[0];
+    if (oldest === undefined) return;
+    this.#timer = unrefTimeout(() => this.#expire(), Math.max(1, oldest.deadline - now()));
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #expire(): void {
+    this.#timer = null;
+    const time = now();
+    for (const call of this.#unsettled()) if (call.deadline <= time) call.expire(this.#deadlineMs);
+    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
+    this.#watchDeadline();
+    this.#onSettled();
+  }
+}
+
+class PendingCall implements AppendCall {
+  readonly id: string;
+  readonly entries: readonly NewEntry[];
+  readonly promise: Promise<Appended[]>;
+  readonly deadline: number;
+  readonly weight: number;
+  attempt = 0;
+  settled = false;
+  #inFlight = false;
+  /** An attempt ended without saying whether it stored the call. */
+  #mayBeStored = false;
+  #lastError: unknown;
+  readonly #resolve: (appended: Appended[]) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(id: string, entries: readonly NewEntry[], deadline: number) {
+    this.id = id;
+    this.entries = entries;
+    this.deadline = deadline;
+    this.weight = entries.reduce((sum, entry) => sum + weightOf(entry), 0);
+    const { promise, resolve, reject } = Promise.withResolvers<Appended[]>();
+    this.promise = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(): void {
+    this.attempt++;
+    this.#inFlight = true;
+  }
+
+  attemptFailed(error: unknown): void {
+    this.#inFlight = false;
+    this.#lastError = error;
+    if (!isCertain(error)) this.#mayBeStored = true;
+  }
+
+  settle(outcome: AppendOutcome): void {
+    if (outcome instanceof Error) this.fail(outcome);
+    else if (!this.settled) {
+      this.settled = true;
+      this.#resolve([...outcome]);
+    }
+  }
+
+  /** An error of the log says whether the call is stored; other errors of this package mean that it is not. */
+  fail(error: unknown): void {
+    if (this.settled) return;
+    this.settled = true;
+    const isFinal = error instanceof LogError ? error.stored === "unknown" || !this.#mayBeStored : isCertain(error);
+    this.#reject(isFinal ? error : unknownOutcome(error));
+  }
+
+  expire(deadlineMs: number): void {
+    if (this.#mayBeStored || this.#inFlight) {
+      this.fail(unknownOutcome(this.#lastError ?? `it did not answer within ${deadlineMs} ms`));
+    } else this.fail(this.#lastError ?? new LogError(`The log did not store within ${deadlineMs} ms`, false));
+  }
+}
+
+function unknownOutcome(cause: unknown): LogError {
+  const found = cause instanceof Error ? cause.message : String(cause);
+  return new LogError(
+    `The log failed, and may have stored the entries: ${found}; publish again with the same idempotencyKey`,
+    "unknown",
+    { cause },
+  );
+}
+
+/** True when the error says that nothing was stored. */
+function isCertain(error: unknown): boolean {
+  return error instanceof SourcecastError && (!(error instanceof LogError) || error.stored === false);
+}

@@ -1,0 +1,235 @@
+// Many tails over one store: each delivers every entry once and in order, and detects when the log was cut or replaced.
+import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
+import { LogError } from "../base/errors.ts";
+import { type Duration, milliseconds } from "../base/units.ts";
+import { followTail, type TailPage, type TailPosition } from "./follow-tail.ts";
+import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
+
+/** What a {@link TailFanout} asks of a log. */
+export interface TailSource {
+  /**
+   * The entries after an offset, as many as are read at a time, with the head of the same state. Both MUST come from the
+   * primary: a tail goes back where they say so.
+   */
+  read(after: number): TailPage | Promise<TailPage>;
+}
+
+/** The options of a {@link TailFanout}. */
+export interface TailFanoutOptions {
+  /**
+   * How often the log is read while nothing wakes the tails, as a duration; `false` for a log that only this process
+   * writes to, and that cannot lose entries. @default "500ms"
+   */
+  readonly poll?: Duration | false;
+}
+
+const failureRetryMs = 500;
+
+/**
+ * The tails of a log in this process. The log calls `offer` with the entries that it appends or receives, and `wake` when
+ * there may be others; each tail reads those that it was not offered.
+ */
+export class TailFanout {
+  readonly #source: TailSource;
+  readonly #pollMs: number;
+  readonly #tails = new Set<FannedTail>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  /**
+   * @param source The log.
+   * @param options How often it is read.
+   */
+  constructor(source: TailSource, { poll = "500ms" }: TailFanoutOptions = {}) {
+    this.#source = source;
+    this.#pollMs = poll === false ? Number.POSITIVE_INFINITY : milliseconds(poll, "poll");
+  }
+
+  /** How many tails there are. */
+  get size(): number {
+    return this.#tails.size;
+  }
+
+  /** Starts a tail, as `Log.tail` does. */
+  add(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    const tail = new FannedTail(this.#source, after, { onEntries, onError, onClose: () => this.#delete(tail) });
+    this.#tails.add(tail);
+    tail.pull();
+    this.#schedulePoll();
+    return tail;
+  }
+
+  /** Entries that follow one another, of the present epoch. Tails that they continue deliver them before this returns. */
+  offer(epoch: string, entries: readonly LogEntry[]): void {
+    if (entries.length > 0) for (const tail of this.#tails) tail.take(epoch, entries);
+  }
+
+  /** There may be entries that were not offered, or the log may have changed: each tail reads. */
+  wake(): void {
+    for (const tail of this.#tails) tail.pull();
+  }
+
+  /** The store cannot be reached: reported to every tail. */
+  report(error: unknown): void {
+    for (const tail of this.#tails) tail.report(error);
+  }
+
+  /** Ends all tails. */
+  close(): void {
+    for (const tail of this.#tails) tail.close();
+  }
+
+  #delete(tail: FannedTail): void {
+    this.#tails.delete(tail);
+    if (this.#tails.size > 0 || this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #schedulePoll(): void {
+    if (this.#timer !== null || this.#pollMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = unrefTimeout(() => {
+      this.#timer = null;
+      this.wake();
+      if (this.#tails.size > 0) this.#schedulePoll();
+    }, this.#pollMs);
+  }
+}
+
+interface TailHandlers {
+  onEntries(batch: TailBatch): void;
+  onError(error: unknown): void;
+  onClose(): void;
+}
+
+class FannedTail implements Tail {
+  readonly #source: TailSource;
+  readonly #handlers: TailHandlers;
+  #position: TailPosition;
+  /** Batches that were offered while a handler ran: it is not called within itself. */
+  #offered: TailBatch[] = [];
+  #isDelivering = false;
+  #isPulling = false;
+  /** There may be more than the read under way brings. */
+  #mustPullAgain = false;
+  #retryAt = 0;
+  #closed = false;
+
+  constructor(source: TailSource, after: Position, handlers: TailHandlers) {
+    this.#source = source;
+    this.#position = after;
+    this.#handlers = handlers;
+  }
+
+  take(epoch: string, entries: readonly LogEntry[]): void {
+    if (this.#closed) return;
+    if (this.#isDelivering) {
+      this.#offered.push({ epoch, entries });
+      return;
+    }
+    if (this.#isContinuedBy(epoch, entries[0] as LogEntry)) this.#deliver({ epoch, entries });
+    else this.pull();
+  }
+
+  pull(): void {
+    if (this.#closed || now() < this.#retryAt) return;
+    this.#mustPullAgain = true;
+    if (!this.#isPulling) void this.#pull();
+  }
+
+  report(error: unknown): void {
+    if (!this.#closed) guarded(() => this.#handlers.onError(error));
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#offered = [];
+    this.#handlers.onClose();
+  }
+
+  async #pull(): Promise<void> {
+    this.#isPulling = true;
+    // Not within the call that asks for it, which may be the one that makes the tail.
+    await null;
+    try {
+      while (this.#mustPullAgain && !this.#closed) {
+        this.#mustPullAgain = false;
+        if (await this.#step()) this.#mustPullAgain = true;
+        // One page in a turn of the event loop: others have theirs in between.
+        if (this.#mustPullAgain) await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
+      }
+    } catch (error) {
+      this.report(error);
+      this.#retryAt = now() + failureRetryMs;
+      unrefTimeout(() => {
+        this.#retryAt = 0;
+        this.pull();
+      }, failureRetryMs);
+    } finally {
+      this.#isPulling = false;
+    }
+  }
+
+  /** Reads and delivers one page. True when there may be more. */
+  async #step(isRepeated = false): Promise<boolean> {
+    const position = this.#position;
+    const page = await this.#source.read(position.offset);
+    // Entries that were offered while the page was on its way come first.
+    if (this.#closed || this.#position !== position) return !this.#closed;
+    const step = followTail(position, page);
+    if (step.kind === "goBack") {
+      this.#position = step.to;
+      return true;
+    }
+    if (step.kind === "missing" && !isRepeated) return this.#step(true);
+    if (step.kind === "missing") {
+      this.report(
+        new LogError(`The log does not return the entry at offset ${position.offset + 1}, which it retains`, false),
+      );
+    }
+    const { head, entries } = page;
+    if (entries.length === 0) {
+      // Verified, or at the head of another epoch.
+      if (position.witness === null) this.#position = { ...position, witness: head.witness };
+      return false;
+    }
+    this.#deliver({ epoch: head.epoch, entries });
+    return true;
+  }
+
+  #isContinuedBy(epoch: string, { offset, previousWitness }: LogEntry): boolean {
+    const position = this.#position;
+    return epoch === position.epoch && offset === position.offset + 1 && previousWitness === position.witness;
+  }
+
+  #deliver(batch: TailBatch): void {
+    this.#isDelivering = true;
+    for (let next: TailBatch | undefined = batch; next !== undefined && !this.#closed; next = this.#offered.shift()) {
+      const { epoch, entries } = next;
+      if (next !== batch && !this.#isContinuedBy(epoch, entries[0] as LogEntry)) {
+        this.#offered = [];
+        this.pull();
+        break;
+      }
+      const { offset, witness } = entries.at(-1) as LogEntry;
+      this.#position = { epoch, offset, witness };
+      try {
+        this.#handlers.onEntries({ epoch, entries });
+      } catch (error) {
+        this.report(error);
+      }
+    }
+    this.#isDelivering = false;
+  }
+}
+
+/** An error of `onError` has no handler left: it is the application's uncaught exception. */
+function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
