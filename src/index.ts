@@ -1,10 +1,10 @@
 // sourcecast: the server core. It runs on Node, Bun, Deno and Workers, with any framework that passes a web `Request` and
 // returns a `Response`.
-export { type ErrorCode, errorCodes, LogError, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
+export { type ErrorCode, LogError, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
 export type { Duration, Size } from "./base/units.ts";
 export type { CorsDetails, CorsOptions } from "./http/cors.ts";
 export type { HeaderOverrides } from "./http/headers.ts";
-export { acceptsEventStream, type RequestLike } from "./http/request.ts";
+export type { RequestLike } from "./http/request.ts";
 export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";
 export { createHub, Hub } from "./hub/hub.ts";
 export type {
@@ -56,8 +56,8 @@ export type {
 export type { Pipeable, PipeOptions, PipeResult } from "./source/pipe.ts";
 export { EventSourceSet } from "./source/set.ts";
 export { EventSource } from "./source/source.ts";
-export type { EventContract, EventsOf, OutputEventsOf } from "./wire/contract.ts";
+export type { ClientEventsOf, EventContract, EventsOf, OutputEventsOf } from "./wire/contract.ts";
 export type { Gap, GapReason } from "./wire/control.ts";
-export { type EventFields, encodeComment, encodeEvent, type Replacer } from "./wire/encode.ts";
+export type { EventFields, Replacer } from "./wire/encode.ts";
 export type { DispatchArguments, EventData, EventMap, EventType } from "./wire/event-types.ts";
 export type { Retry } from "./wire/retry.ts";

@@ -1,6 +1,6 @@
 import { createEventBuffer } from "better-sse";
 import { encode } from "eventsource-encoder";
-import { encodeEvent } from "sourcecast";
+import { encodeEvent } from "sourcecast/wire";
 import { compete } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 

@@ -14,9 +14,9 @@ export type Render = (element: any) => string;
 
 /** The options of {@link ServerSentEvent}. */
 export interface ServerSentEventInit extends EventOptions {
-  /** As in `JSON.stringify`. */
+  /** The second argument of `JSON.stringify`. @default none */
   replacer?: Replacer;
-  /** As in `JSON.stringify`. */
+  /** The third argument of `JSON.stringify`. @default none */
   space?: string | number;
   /** Lets a local listener keep the event from the wire by `preventDefault()`. @default false */
   cancelable?: boolean;
@@ -72,7 +72,10 @@ const made = new WeakMap<
 /** The frame of an event, encoded once; under a contract, of the output of its schema. An event is not rendered. */
 export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
   const from = made.get(event) as NonNullable<ReturnType<(typeof made)["get"]>>;
-  if (events !== undefined) return encodeFrame(event.type, from.data, from.init, undefined, events);
+  if (events !== undefined) {
+    const value = events.validateSync(event.type, from.data);
+    return encodeChecked(event.type, value, events, from.init, undefined, from.init);
+  }
   from.frame ??= Frame.of(event.toString());
   return from.frame;
 }
@@ -88,41 +91,37 @@ export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
 export function encodeFrame(
   type: string,
   data: unknown,
-  options?: ServerSentEventInit,
+  options?: EventOptions,
   render?: Render,
   events?: AnyContract,
 ): Frame {
   assertNotReserved(type);
-  if (events === undefined) return frameOfText(type, toText(data, options, render), options);
-  return encodeChecked(type, events.validateSync(type, data), events, options, render);
+  if (events !== undefined) return encodeChecked(type, events.validateSync(type, data), events, options, render);
+  return Frame.of(encodeEvent({ ...options, type, data: toText(data, render) }));
 }
 
 /**
  * {@link encodeFrame} for data that the contract has checked.
  *
  * @param value The output of its schema.
+ * @param json How the value becomes JSON.
  */
 export function encodeChecked(
   type: string,
   value: unknown,
   events: AnyContract,
-  options?: ServerSentEventInit,
+  options?: EventOptions,
   render?: Render,
+  json?: Pick<ServerSentEventInit, "replacer" | "space">,
 ): Frame {
-  if (render !== undefined) return frameOfText(type, toText(value, options, render), options);
-  const text = events.encode(type, value, options?.replacer, options?.space);
+  if (render !== undefined) return Frame.of(encodeEvent({ ...options, type, data: toText(value, render) }));
+  const data = events.encode(type, value, json?.replacer, json?.space);
   warnUnlessRoundTrip(events, type, value);
-  return frameOfText(type, text, options);
-}
-
-function frameOfText(type: string, data: string, options?: ServerSentEventInit): Frame {
   return Frame.of(encodeEvent({ ...options, type, data }));
 }
 
-function toText(value: unknown, options?: ServerSentEventInit, render?: Render): string {
-  if (render === undefined || typeof value === "string" || value === undefined) {
-    return serialize(value, options?.replacer, options?.space);
-  }
+function toText(value: unknown, render?: Render): string {
+  if (render === undefined || typeof value === "string" || value === undefined) return serialize(value);
   const text: unknown = render(value);
   if (typeof text === "string") return text;
   throw new SourcecastTypeError(

@@ -9,20 +9,20 @@ const cr = 13;
 const lf = 10;
 
 /**
- * The bytes of one event, or of several that follow each other, made once and shared by every connection that sends
+ * The bytes of one event, or of several that follow each other, created once and shared by every connection that sends
  * them. One buffer holds the bytes with the head and tail of an HTTP/1.1 chunk around them, so that both forms are
  * views of the same memory.
  */
 export class Frame {
   readonly byteLength: number;
   #buffer: Uint8Array | null;
-  /** The two views, made once: a view for each connection would cost as much as sending it. */
+  /** The two views, created once: a view for each connection would cost as much as sending it. */
   #bytes: Uint8Array | null = null;
   #chunk: Uint8Array | null = null;
-  /** A joined frame is made of `#before` and then `#last`, until somebody asks for its bytes. */
+  /** Until its bytes are needed, a joined frame is only `#before` and then `#last`. */
   #before: Frame | null = null;
   #last: Frame | null = null;
-  /** The frame that was last joined to this one and the result: the connections of one tick all ask for the same. */
+  /** The frame last joined to this one, and the result: within a tick, all connections join the same two. */
   #next: Frame | null = null;
   #joined: Frame | null = null;
 
@@ -31,17 +31,16 @@ export class Frame {
     this.byteLength = byteLength;
   }
 
-  /** The frame of a text that {@link encodeEvent} or {@link encodeComment} made. */
+  /** The frame of whole events or lines, as the encoder writes them. */
   static of(text: string): Frame {
     const room = new Uint8Array(chunkHeadBytes + text.length + chunkTailBytes);
-    // Text of one byte a character, the usual case, fits exactly; the room behind it is for the tail.
+    // Text of one byte a character, the usual case, fits exactly; the rest of the room is for the tail.
     const { read, written } = encoder.encodeInto(text, room.subarray(chunkHeadBytes, chunkHeadBytes + text.length));
     if (read === text.length) return new Frame(room, written);
-    return Frame.from(encoder.encode(text));
+    return Frame.#copyOf(encoder.encode(text));
   }
 
-  /** The frame of bytes that are whole events already, as a log stores them. The bytes are copied. */
-  static from(bytes: Uint8Array): Frame {
+  static #copyOf(bytes: Uint8Array): Frame {
     const buffer = new Uint8Array(chunkHeadBytes + bytes.length + chunkTailBytes);
     buffer.set(bytes, chunkHeadBytes);
     return new Frame(buffer, bytes.length);
@@ -69,7 +68,7 @@ export class Frame {
     return this.#chunk as T;
   }
 
-  /** This frame with `next` behind it. All who join the same two within a tick get the same frame. */
+  /** This frame followed by `next`. Within a tick, joining the same two returns the same frame. */
   join(next: Frame): Frame {
     if (this.#next === next && this.#joined !== null) return this.#joined;
     const joined = new Frame(null, this.byteLength + next.byteLength);
@@ -81,7 +80,7 @@ export class Frame {
     return joined;
   }
 
-  /** Ends the sharing of joined frames: at the end of a tick nobody asks for them again. */
+  /** Ends the sharing of joined frames, which no connection needs after the end of a tick. */
   static forgetJoined(): void {
     for (const frame of joinedFrames) {
       frame.#next = null;

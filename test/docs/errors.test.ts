@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { errorCodes } from "../../src/index.ts";
+import { errorCodes } from "../../src/wire/index.ts";
 import { root } from "../support/package.ts";
 
 const codes = Object.keys(errorCodes);

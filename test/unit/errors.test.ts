@@ -1,13 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  EventSource,
-  EventSourceSet,
-  encodeComment,
-  encodeEvent,
-  errorCodes,
-  SourcecastError,
-  SourcecastTypeError,
-} from "../../src/index.ts";
+import { EventSource, EventSourceSet, SourcecastError, SourcecastTypeError } from "../../src/index.ts";
+import { encodeComment, encodeEvent, errorCodes } from "../../src/wire/index.ts";
 import { request } from "../support/web.ts";
 
 /** The module loaded once more, as a second copy of the package in node_modules is. */

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import { createSSE } from "../../src/adapters/express.ts";
 import { openEventSource, respond } from "../../src/adapters/node.ts";
-import { acceptsEventStream, createHub, EventSource, type RequestLike } from "../../src/index.ts";
+import { acceptsEventStream } from "../../src/http/request.ts";
+import { createHub, EventSource, type RequestLike } from "../../src/index.ts";
 import { openWeb, request } from "../support/web.ts";
 
 /** What the fetch standard asks of a request and nothing more, as small runtimes have it. */
