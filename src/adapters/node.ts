@@ -2,8 +2,8 @@
 import type { Duration } from "../base/units.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import type { NodeResponse } from "../sinks/node.ts";
 import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import type { NodeResponse } from "../sinks/node-response.ts";
 import type { ContractOptions, SourceOptions } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
 import type { EventMap } from "../wire/event-types.ts";

@@ -7,6 +7,7 @@ import { WebSink } from "../sinks/web.ts";
 import type { ContractOptions, SourceOptions } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
 import type { EventMap } from "../wire/event-types.ts";
+import { closeWithApplication } from "./oak/application.ts";
 import type { OakApplication, OakContext, OakRequest } from "./oak/context.ts";
 import { ProbingSink, sendOnNode } from "./oak/node.ts";
 
@@ -104,11 +105,7 @@ function sinkFor(ctx: OakContext, { signal }: RequestLike): WebSink {
 /** Sends the response before the handlers have returned, and closes its source when the application closes. */
 function answer(ctx: OakContext, response: Response, source: EventSource | null): void {
   const { app, request } = ctx;
-  if (source !== null && source.closeReason === null) {
-    const close = (): void => void source.close("shutdown");
-    app.addEventListener("close", close);
-    source.addEventListener("close", () => app.removeEventListener("close", close));
-  }
+  if (source !== null) closeWithApplication(app, source);
   ctx.respond = false;
   if (request.source === undefined) {
     sendOnNode(request, response, source);

@@ -1,4 +1,4 @@
-/** Which pages of other origins may read a stream (https://fetch.spec.whatwg.org/#http-cors-protocol). */
+// Which pages of other origins may read a stream (https://fetch.spec.whatwg.org/#http-cors-protocol).
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { HeaderOverrides } from "./headers.ts";
 import type { RequestLike } from "./request.ts";

@@ -1,4 +1,4 @@
-/** The responses that a request can get in place of a stream. */
+// The responses that a request can get in place of a stream.
 import { isStopping } from "../base/shutdown.ts";
 import { encodeLater, type LaterReason } from "../wire/control.ts";
 import { drawOverloadRetry } from "../wire/retry.ts";

@@ -1,4 +1,4 @@
-/** The part of a request that the core reads, and how it is read. */
+// The part of a request that the core reads, and how it is read.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
 /** The part of a request that the core reads, in the form of the fetch standard. Every web `Request` fits. */

@@ -1,4 +1,4 @@
-/** One write per tick: what is sent to a connection in the course of a tick leaves together at its end. */
+// One write per tick: what is sent to a connection in the course of a tick leaves together at its end.
 import { now } from "../base/clock.ts";
 import { isWorkers } from "../base/runtime.ts";
 import { Frame } from "../wire/frame.ts";

@@ -1,4 +1,4 @@
-/** Misconfigurations of Node's response that raise no error, found and reported on the console. */
+// Misconfigurations of Node's response that raise no error, found and reported on the console.
 import { ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { now } from "../base/clock.ts";

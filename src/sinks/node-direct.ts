@@ -1,28 +1,37 @@
-// Frames written to the descriptor of a socket, past Node's streams, where the bytes are the same.
+// Frames written to the descriptor of a socket, past Node's streams, if the bytes are the same. Why that is safe:
+// 1. Order: it happens only while nothing waits in Node for the socket. What the system does not take goes through the socket.
+// 2. Waiting: Node's sockets are non-blocking, so writeSync() takes as much as fits or fails with EAGAIN at once.
+// 3. Identity: the descriptor is read from the socket's handle for each write, in the same synchronous step. A closed socket
+//    has no handle, so a descriptor that the system has given to another file is never written to.
+// 4. Others: middleware, agents, TLS or a subclass that has a part in writing replaces a method or the class; see the checks.
+// 5. Fallback: any doubt, and any runtime without a descriptor, leads to Node's own way. `fastWrite: false` does so always.
 import { writeSync } from "node:fs";
 import { ServerResponse } from "node:http";
 import { Socket } from "node:net";
 
 const { write: responseWrite } = ServerResponse.prototype;
 const { write: socketWrite, _write: socketSend } = Socket.prototype;
+// Node (22, 24 and 26) defines both on a class above: an agent that was loaded before this module has replaced them.
+const isReplaced: boolean = Object.hasOwn(ServerResponse.prototype, "write") || Object.hasOwn(Socket.prototype, "write");
 
 /** The socket of a response, if a chunk of HTTP/1.1 that is written to it now is the same as `write()` on the response. */
 export function directSocket(response: ServerResponse): Socket | null {
   const { socket } = response;
-  // A middleware may have put itself before write(). A response holds bytes back while it has no socket or is corked.
+  // Middleware may have replaced write(). A response buffers while it has no socket or is corked.
   const isSame =
     socket !== null &&
     response.write === responseWrite &&
     socket.write === socketWrite &&
+    !isReplaced &&
     response.writableCorked === 0 &&
     !response.writableEnded;
   return isSame ? socket : null;
 }
 
 /**
- * Writes a chunk to a socket as `socket.write()` does, and gives what that gives. Where nothing waits in Node the system is
- * called at once, by the socket's descriptor: Node's own way there costs as much as all that this package does for a
- * delivery. What the system does not take goes through `socket.write()`, which waits for room.
+ * Writes a chunk to a socket, with the return value of `socket.write()`. If nothing waits in Node, it calls the system with
+ * the socket's descriptor: Node's own way from there costs as much as the rest of a delivery. `socket.write()` takes the bytes
+ * that the system does not, and waits for room.
  */
 export function writeChunk(socket: Socket, chunk: Buffer): boolean {
   const descriptor = freeDescriptor(socket);
@@ -31,21 +40,22 @@ export function writeChunk(socket: Socket, chunk: Buffer): boolean {
   return taken === chunk.length || socket.write(taken === 0 ? chunk : chunk.subarray(taken));
 }
 
-/** The descriptor of a socket that has nothing of its own to do for a write, else -1. */
+/** The descriptor of a socket that has nothing of its own to do for a write, or -1. */
 export function freeDescriptor(socket: Socket): number {
   const isFree =
     // Bytes that wait would be overtaken.
     socket.writableLength === 0 &&
-    // An inactivity timer is set back by every write.
+    // Every write restarts an inactivity timer.
     !socket.timeout &&
-    // What is not plain TCP or a pipe, such as TLS, has a class of its own, or a `_write` of its own.
+    // Anything but plain TCP or a pipe, such as TLS, has a class or a `_write` of its own.
     socket.constructor === Socket &&
     socket._write === socketSend;
-  // No public way leads to it. Where there is none, as on Windows, it is -1 or missing.
+  // There is no public way to it. On Windows `fd` is -1: libuv has no descriptor there
+  // (https://github.com/nodejs/node/blob/v24.x/src/stream_base.cc, `StreamBase::GetFD`).
   return (isFree && (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd) || -1;
 }
 
-/** How many bytes the system took. It is never waited for: Node's sockets do not block. */
+/** How many bytes the system took, without waiting for it. */
 function tryWrite(descriptor: number, chunk: Buffer): number {
   try {
     return writeSync(descriptor, chunk);

@@ -1,4 +1,4 @@
-/** Flushes the Node sinks of a tick in batches, so that the memory accesses of different connections overlap. */
+// Flushes the Node sinks of a tick in batches, so that the memory accesses of different connections overlap.
 import { type Flushable, flushAtEndOfTick } from "./flush.ts";
 
 /** A sink that can be prefetched. */

@@ -1,4 +1,4 @@
-/** The headers of a Node request, read as the `Headers` of the fetch standard are. */
+// The headers of a Node request, read as the `Headers` of the fetch standard are.
 import type { IncomingHttpHeaders } from "node:http";
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 

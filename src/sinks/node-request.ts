@@ -6,8 +6,9 @@ import { retryLater } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
 import { claimResponse, isClaimed } from "./claim.ts";
 import type { Exchange } from "./exchange.ts";
-import { type NodeResponse, NodeSink } from "./node.ts";
+import { NodeSink } from "./node.ts";
 import { NodeHeaders } from "./node-headers.ts";
+import type { NodeResponse } from "./node-response.ts";
 
 /** The request of `node:http`, of `node:http2`, or of a framework that extends one of them. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;

@@ -42,6 +42,11 @@ export abstract class Sink {
   /** The client had left before anything was sent. */
   abstract get gone(): boolean;
 
+  /** True if the connection carries so many streams that this one has to be rejected. */
+  get crowdedOut(): boolean {
+    return false;
+  }
+
   /** True while the client takes less than it is sent; `onDrain` follows. */
   get full(): boolean {
     return this.blocked || (this.pending !== null && this.pending.byteLength >= highWaterMark);

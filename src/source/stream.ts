@@ -2,7 +2,7 @@
 import { type CapturedContext, captureContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
 import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
-import { earlyResponse, headResponse, streamHeaders } from "../http/early-response.ts";
+import { earlyResponse, headResponse, retryLater, streamHeaders } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
@@ -43,7 +43,10 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     this.request = request;
     this.sink = sink;
     this.options = options;
-    const early = earlyResponse(request, options) ?? headResponse(request, options);
+    const early =
+      earlyResponse(request, options) ??
+      headResponse(request, options) ??
+      (sink.crowdedOut ? retryLater(request, options, "pipelined") : null);
     if (early !== null) {
       this.#closeAtStart(early.reason);
       sink.refuse(early);

@@ -57,6 +57,7 @@ export interface Later {
  * Why a stream ends for now:
  *
  * - `"connections"`, `"connectionsPerKey"`, `"channels"`: a limit is reached.
+ * - `"pipelined"`: too many streams wait on the client's connection, where each has to wait for the end of the one before.
  * - `"draining"`: the server hands its clients over to another one.
  * - `"shutdown"`: the process is stopping.
  * - `"revoked"`: the connection was revoked while it was being opened.
@@ -66,6 +67,7 @@ export type LaterReason =
   | "connections"
   | "connectionsPerKey"
   | "channels"
+  | "pipelined"
   | "draining"
   | "shutdown"
   | "revoked"

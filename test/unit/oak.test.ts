@@ -1,6 +1,6 @@
-import { describe, expect, expectTypeOf, test } from "vitest";
+import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import { type OakContext, respond, sendEvents, withSendEvents } from "../../src/adapters/oak.ts";
-import { createHub, type EventSource } from "../../src/index.ts";
+import { createHub, type EventSource, ServerSentEvent } from "../../src/index.ts";
 import { BodyReader } from "../support/web.ts";
 
 /**
@@ -110,6 +110,33 @@ describe("a web request of Oak 17", () => {
     expect(target.closeReason).toBe("shutdown");
   });
 
+  test("shares one listener on its application with all others, and ends with it", async () => {
+    const { context, app } = contextOf(request());
+    const listened = vi.spyOn(app, "addEventListener");
+    const targets = Array.from({ length: 30 }, () => {
+      const other = contextOf(request()).context;
+      return sendEvents({ ...other, app: context.app });
+    });
+    // Node warns of the eleventh listener, which would fail the test.
+    expect(listened).toHaveBeenCalledOnce();
+    await targets[0]?.close();
+    app.dispatchEvent(new Event("close"));
+    expect(targets.map(({ closeReason }) => closeReason)).toEqual(["closed", ...Array(29).fill("shutdown")]);
+  });
+
+  test("raises a local event for dispatchEvent alone", async () => {
+    const { context, answered } = contextOf(request());
+    const target = sendEvents(context);
+    const heard: string[] = [];
+    for (const type of ["ping", "message", "__message"]) target.addEventListener(type, () => heard.push(type));
+    target.dispatch("ping", 1);
+    target.dispatchMessage(2);
+    target.dispatchEvent(new ServerSentEvent("ping", 3));
+    await target.close();
+    expect(heard).toEqual(["ping"]);
+    expect((await new BodyReader(answered[0] as Response).rest()).map(({ data }) => data)).toEqual(["1", "2", "3"]);
+  });
+
   test("may follow a hub", async () => {
     await using hub = createHub();
     const { context, answered } = contextOf(new Request("http://localhost/sse"));
@@ -118,6 +145,21 @@ describe("a web request of Oak 17", () => {
     await hub.channel("news").dispatch("headline", "new");
     while ((await client.next()).type !== "headline");
   });
+});
+
+test("on Node all cookies of the context are set, though Oak sets each header once", async () => {
+  const { context } = contextOf(new Request("http://localhost/sse"));
+  context.response.headers.append("set-cookie", "a=1");
+  context.response.headers.append("set-cookie", "b=2");
+  const set = new Map<string, unknown>();
+  const respond = async ({ headers, body }: { headers: Iterable<[string, unknown]>; body: ReadableStream }) => {
+    for (const [name, value] of headers) set.set(name, value);
+    for await (const _ of body);
+  };
+  Object.assign(context.request, { source: undefined, originalRequest: { respond, error() {} } });
+  await sendEvents(context).close();
+  expect(set.get("set-cookie")).toEqual(["a=1", "b=2"]);
+  expect(set.get("content-type")).toBe("text/event-stream");
 });
 
 test.each([undefined, null, {}, { request: {} }])("anything else than a context is refused: %s", (context) => {

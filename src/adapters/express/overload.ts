@@ -1,7 +1,7 @@
 // The error handler that answers requests over the limit of connections.
 import { OverloadError } from "../../base/errors.ts";
-import type { NodeResponse } from "../../sinks/node.ts";
 import { type NodeRequest, respondRetryLater } from "../../sinks/node-request.ts";
+import type { NodeResponse } from "../../sinks/node-response.ts";
 
 /**
  * An error handler for Express, registered after the routes. It answers an {@link OverloadError} with a stream that ends

@@ -21,9 +21,6 @@ export interface OakContext {
 export interface OakApplication {
   /** Adds a listener for the end of the application. */
   addEventListener(type: "close", listener: () => void): void;
-  /** Removes that listener when the stream ends. */
-  // biome-ignore lint/suspicious/noExplicitAny: Oak inherits it from EventTarget, which takes any listener
-  removeEventListener(type: "close", listener: any): void;
 }
 
 /** The part of Oak's request that this package uses. */

@@ -13,7 +13,11 @@ const closeLingerMs = 10_000;
 
 /** Sends a response through Oak, which writes the body chunk by chunk and rejects when a write fails. */
 export function sendOnNode({ originalRequest }: OakRequest, response: Response, source: EventSource | null): void {
-  const { status, headers, body } = response;
+  const { status, body } = response;
+  // Oak sets one header after the other, so that of several cookies the last would replace the others.
+  const cookies = response.headers.getSetCookie();
+  const headers: [string, string | string[]][] = [...response.headers].filter(([name]) => name !== "set-cookie");
+  if (cookies.length > 0) headers.push(["set-cookie", cookies]);
   const over = Promise.resolve(originalRequest.respond({ status, statusText: "", headers, body })).catch(() =>
     source?.close("disconnected"),
   );

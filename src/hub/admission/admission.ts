@@ -112,8 +112,9 @@ export class Admission {
   }
 
   /** A place among the connections, as what gives it back; or the answer that turns the request away. */
-  #acquireSlot({ request, selection, options, sourceOptions }: Candidate): EarlyResponse | (() => void) {
+  #acquireSlot({ request, sink, selection, options, sourceOptions }: Candidate): EarlyResponse | (() => void) {
     if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
+    if (sink.crowdedOut) return retryLater(request, sourceOptions, "pipelined");
     const { limits, counters } = this.#context;
     const tooMany = selection.channels.length + selection.prefixes.length > limits.channels;
     const place = tooMany ? "channels" : this.#slots.acquire(options.key);

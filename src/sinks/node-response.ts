@@ -1,0 +1,63 @@
+// Node's response, with the middleware that may have wrapped it: writing to it, and how far its bytes have got.
+import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
+import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
+
+/** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/** Errors on HTTP/2, where the connection is not the response's business (RFC 9113, section 8.2.2). */
+const http1OnlyHeaders = ["connection", "keep-alive", "transfer-encoding"];
+
+/** Sends a header, or has it ready for the first write. */
+export function writeHead(response: NodeResponse, status: number, headers: HeaderFields): void {
+  const isHttp2 = !(response instanceof ServerResponse);
+  if (!isHttp2 && response.getHeaderNames().length === 0) {
+    // With nothing to merge, the response does not keep the header, which would take half a kilobyte per connection. An
+    // object, because middleware that wraps writeHead() does not always know the flat array (on-headers before 1.1 sends
+    // the first two letters of each name as a header).
+    response.writeHead(status, Object.fromEntries(headers) as OutgoingHttpHeaders);
+    return;
+  }
+  // Middleware that expects a body of known length may have set it.
+  if (response.hasHeader("content-length")) response.removeHeader("content-length");
+  for (const [name, value] of headers) {
+    if (!(isHttp2 && http1OnlyHeaders.includes(name))) response.setHeader(name, value as string | string[]);
+  }
+  (response as ServerResponse).writeHead(status);
+}
+
+/** The headers that the application or its middleware set on the response before. */
+export function presetHeaders(response: NodeResponse): HeaderOverrides | undefined {
+  if (response.getHeaderNames().length === 0) return undefined;
+  const preset = Object.entries(response.getHeaders()).filter(
+    ([name, value]) => name !== "content-type" || String(value).startsWith("text/event-stream"),
+  );
+  return Object.fromEntries(preset) as Record<string, string | number | string[]>;
+}
+
+/**
+ * Writes bytes and returns whether there is room for more. Compressing middleware adds a `flush` of its own to the response
+ * and buffers until it is called. Other middleware forgets to return what `write()` returned.
+ */
+export function write(response: NodeResponse, bytes: Uint8Array): boolean {
+  const flowing = (response.write as (chunk: Uint8Array) => boolean | undefined).call(response, bytes);
+  if (Object.hasOwn(response, "flush")) (response as unknown as { flush(): void }).flush();
+  return flowing ?? !response.writableNeedDrain;
+}
+
+/**
+ * Bytes that the system has not taken yet, as far as Node shows. `writableLength` counts a chunk as waiting until all of it
+ * is sent, so a reader that takes a megabyte slowly would seem to have stopped. Node's own inactivity timeout looks at the
+ * handle too (lib/net.js, `Socket.prototype._onTimeout`).
+ */
+export function unsentBytes(response: NodeResponse): number {
+  if (response instanceof ServerResponse) return queueSize(response.socket);
+  // On HTTP/2 the window shrinks as bytes are sent, and grows as the client reads.
+  return response.stream?.session?.state.remoteWindowSize ?? 0;
+}
+
+function queueSize(socket: Socket | null): number {
+  return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize ?? 0;
+}
