@@ -12,7 +12,8 @@ import { Socket } from "node:net";
 const { write: responseWrite } = ServerResponse.prototype;
 const { write: socketWrite, _write: socketSend } = Socket.prototype;
 // Node (22, 24 and 26) defines both on a class above: an agent that was loaded before this module has replaced them.
-const isReplaced: boolean = Object.hasOwn(ServerResponse.prototype, "write") || Object.hasOwn(Socket.prototype, "write");
+const isReplaced: boolean =
+  Object.hasOwn(ServerResponse.prototype, "write") || Object.hasOwn(Socket.prototype, "write");
 
 /** The socket of a response, if a chunk of HTTP/1.1 that is written to it now is the same as `write()` on the response. */
 export function directSocket(response: ServerResponse): Socket | null {
@@ -51,7 +52,7 @@ export function freeDescriptor(socket: Socket): number {
     socket.constructor === Socket &&
     socket._write === socketSend;
   // There is no public way to it. On Windows `fd` is -1: libuv has no descriptor there
-  // (https://github.com/nodejs/node/blob/v24.x/src/stream_base.cc, `StreamBase::GetFD`).
+  // (https://github.com/nodejs/node/blob/v24.x/src/stream_wrap.cc, `LibuvStreamWrap::GetFD`).
   return (isFree && (socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd) || -1;
 }
 

@@ -29,7 +29,7 @@ export function connectionOf(response: NodeResponse): NodeConnection | undefined
 /** Ends a connection whose response is over, if its server was closed in the meantime. */
 export function endWithServer(connection: NodeConnection | undefined): void {
   const server = serverOf(connection);
-  if (connection === undefined || server === undefined || server.listening || !haveListened.has(server)) return;
+  if (connection === undefined || !server || server.listening || !haveListened.has(server)) return;
   // When a server is closed, Node closes connections of HTTP/1.1 that are idle, but not those that become idle later. Each
   // call of destroySoon() adds a listener, and many streams may end on one connection.
   if ("destroySoon" in connection) {
@@ -40,6 +40,7 @@ export function endWithServer(connection: NodeConnection | undefined): void {
   else connection.close();
 }
 
-function serverOf(connection: NodeConnection | undefined): { readonly listening?: boolean } | undefined {
-  return (connection as { server?: { listening?: boolean } } | undefined)?.server;
+/** Node sets it to `null` on a client's socket, and some mocks have none. */
+function serverOf(connection: NodeConnection | undefined): { readonly listening?: boolean } | null | undefined {
+  return (connection as { server?: { listening?: boolean } | null } | undefined)?.server;
 }

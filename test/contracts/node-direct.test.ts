@@ -1,12 +1,12 @@
 /** What passes by Node's own way from a response to its socket, and all that has to take that way. */
 import { once } from "node:events";
 import { readFileSync, writeSync } from "node:fs";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server, ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { openEventSource } from "../../src/adapters/node.ts";
+import * as nodeAdapter from "../../src/adapters/node.ts";
 import type { EventSource } from "../../src/index.ts";
 import { Http1Client } from "../support/client.ts";
 import { expectConsole } from "../support/console.ts";
@@ -33,15 +33,18 @@ afterEach(async () => {
 });
 
 /** A stream whose opening has arrived. */
-async function open({
-  server = createServer(),
-  listen = (server) => server.listen(0, "127.0.0.1"),
-  dial = (server) => connect((server.address() as AddressInfo).port, "127.0.0.1"),
-}: {
-  server?: Server;
-  listen?: (server: Server) => Server;
-  dial?: (server: Server) => Socket;
-} = {}): Promise<Opened> {
+async function open(
+  {
+    server = createServer(),
+    listen = (server) => server.listen(0, "127.0.0.1"),
+    dial = (server) => connect((server.address() as AddressInfo).port, "127.0.0.1"),
+  }: {
+    server?: Server;
+    listen?: (server: Server) => Server;
+    dial?: (server: Server) => Socket;
+  } = {},
+  { openEventSource } = nodeAdapter,
+): Promise<Opened> {
   const routed = Promise.withResolvers<Omit<Opened, "client">>();
   server.on("request", (req, res) => {
     const source = openEventSource(req, res, { retry: 1_000, maxBufferedBytes: "64mb" });
@@ -134,6 +137,26 @@ describe("Node's own way is taken", () => {
     const write = vi.spyOn(internals, "_write");
     expect(await passesBy(stream)).toBe(false);
     expect(write).toHaveBeenCalledOnce();
+  });
+
+  test.each([
+    ["response", ServerResponse.prototype],
+    ["socket", Socket.prototype],
+  ] as const)("where an agent has replaced write() of every %s before the package was loaded", async (_, prototype) => {
+    const { write } = prototype as { write: (...args: unknown[]) => boolean };
+    const seen: string[] = [];
+    Object.defineProperty(prototype, "write", {
+      configurable: true,
+      value(this: unknown, ...args: unknown[]) {
+        seen.push(Buffer.from(args[0] as Uint8Array).toString());
+        return write.apply(this, args);
+      },
+    });
+    onTestFinished(() => void Reflect.deleteProperty(prototype, "write"));
+    vi.resetModules();
+    const stream = await open({}, await import("../../src/adapters/node.ts"));
+    expect(await passesBy(stream)).toBe(false);
+    expect(seen.join("")).toContain("passing by");
   });
 
   test("where there is no descriptor, as on Windows", async () => {

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createSSE } from "../../src/adapters/express.ts";
 import { openEventSource, respond } from "../../src/adapters/node.ts";
 import { createHub, type EventSource } from "../../src/index.ts";
@@ -35,13 +35,18 @@ async function pipeline(
   return { client, socket, received: () => text };
 }
 
+/** Turns of the event loop until `condition` holds; the deadline of the test is that of the wait. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
 const isOpen = (source: EventSource) => source.readyState === 1;
 
 describe("requests that a client sends without waiting for the response to the first", () => {
   test("30 of them share one listener, and those that wait are bounded", async () => {
     const sources: EventSource[] = [];
     const { client, socket } = await pipeline(30, (req, res) => sources.push(openEventSource(req, res)));
-    await vi.waitUntil(() => sources.length === 30);
+    await until(() => sources.length === 30);
     // A warning of Node about too many listeners would fail the test.
     expect(socket.listenerCount("close")).toBeLessThan(10);
     expect(sources.filter(isOpen)).toHaveLength(1 + maxQueuedStreams);
@@ -49,7 +54,7 @@ describe("requests that a client sends without waiting for the response to the f
       new Set(["pipelined"]),
     );
     client.destroy();
-    await vi.waitUntil(() => !sources.some(isOpen));
+    await until(() => !sources.some(isOpen));
     expect(sources[1]?.closeReason).toBe("disconnected");
   });
 
@@ -59,11 +64,11 @@ describe("requests that a client sends without waiting for the response to the f
       const source = openEventSource(req, res);
       source.dispatch("number", sources.push(source));
     });
-    await vi.waitUntil(() => sources.length === 20);
+    await until(() => sources.length === 20);
     for (const source of sources) void source.close();
-    await vi.waitUntil(() => received().split("HTTP/1.1 200 OK").length === 21);
+    await until(() => received().split("HTTP/1.1 200 OK").length === 21);
     const streams = received().split("HTTP/1.1 200 OK").slice(1);
-    await vi.waitUntil(() => received().endsWith("0\r\n\r\n"));
+    await until(() => received().endsWith("0\r\n\r\n"));
     const numbers = streams.map((stream) => /data: (\d+)/.exec(stream)?.[1]);
     expect(numbers).toEqual(Array.from({ length: 20 }, (_, n) => (n <= maxQueuedStreams ? String(n + 1) : undefined)));
     for (const stream of streams) expect(stream).toMatch(/retry: \d+/);
@@ -72,10 +77,10 @@ describe("requests that a client sends without waiting for the response to the f
   test("a stream that has left the queue makes room for another", async () => {
     const sources: EventSource[] = [];
     const { client } = await pipeline(1 + maxQueuedStreams, (req, res) => sources.push(openEventSource(req, res)));
-    await vi.waitUntil(() => sources.length === 1 + maxQueuedStreams);
+    await until(() => sources.length === 1 + maxQueuedStreams);
     await sources[0]?.close();
     client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(2));
-    await vi.waitUntil(() => sources.length === 3 + maxQueuedStreams);
+    await until(() => sources.length === 3 + maxQueuedStreams);
     expect(sources.slice(-2).map(isOpen)).toEqual([true, false]);
   });
 
@@ -88,10 +93,10 @@ describe("requests that a client sends without waiting for the response to the f
       requests++;
       return respond(hub, req, res, { channels: ["a"] });
     });
-    await vi.waitUntil(() => requests > 100);
+    await until(() => requests > 100);
     expect(hub.stats().connections).toBe(1 + maxQueuedStreams);
     for (const answer of asked) answer();
-    await vi.waitUntil(() => hub.stats().live === 1 + maxQueuedStreams);
+    await until(() => hub.stats().live === 1 + maxQueuedStreams);
     client.destroy();
     // Node does not read from a connection for which it has so much to write: the end is noticed by a write that fails.
     while (hub.stats().connections > 0) {
@@ -108,7 +113,7 @@ describe("requests that a client sends without waiting for the response to the f
       requests++;
       return sse.attach("ada", res);
     });
-    await vi.waitUntil(() => requests > 100 && sse.hub.stats().connections === sse.size);
+    await until(() => requests > 100 && sse.hub.stats().connections === sse.size);
     expect(sse.size).toBe(1 + maxQueuedStreams);
   });
 
@@ -119,8 +124,8 @@ describe("requests that a client sends without waiting for the response to the f
       if (++requests === 1) sources.push(openEventSource(req, res));
       else res.end("plain");
     });
-    await vi.waitUntil(() => requests === 2);
+    await until(() => requests === 2);
     await sources[0]?.close();
-    await vi.waitUntil(() => received().endsWith("plain"));
+    await until(() => received().endsWith("plain"));
   });
 });
