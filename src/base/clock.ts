@@ -1,46 +1,99 @@
-// Time: a monotonic clock, and timers that do not keep the process alive.
+// Time: a monotonic clock for durations and deadlines, and timers that do not keep the process alive.
 import { runDetached } from "./async-context.ts";
 
-let latest = 0;
-/** How far our time is ahead of the runtime's clock. */
-let ahead = 0;
-
 /**
- * Monotonic milliseconds for silence and deadlines. A timer that fires proves that its moment has come, even where the
- * clock that it is compared with is coarser or is held still by a test, so timers report their moment to `reached`.
+ * Monotonic milliseconds. The system's clock jumps when it is set, so it only tells people the time; no duration is measured
+ * with it.
  */
 export function now(): number {
-  const time = performance.now();
-  // A clock that goes back was put in place by a test; ours goes on from where it was.
-  if (time < latest) ahead += latest - time;
-  latest = time;
-  return time + ahead;
+  return performance.now();
 }
 
-/** Says that `time` has come: a timer that was set for it has fired. */
-export function noteTimerFired(time: number): void {
-  const present = now();
-  if (time > present) ahead += time - present;
-}
-
-/** A timer that does not keep the process alive, nor the async context of the request in which it is set. */
+/**
+ * A timer for a short delay, which keeps alive neither the process nor the async context of the request that sets it. Use
+ * {@link WakeTimer} for a delay that an option sets: a delay of more than {@link maxDelayMs} is cut short here.
+ */
 export function unrefTimeout(callback: () => void, delay: number): ReturnType<typeof setTimeout> {
-  const timer = runDetached(() => setTimeout(callback, Math.min(delay, maxTimeoutMs)));
+  const timer = runDetached(() => setTimeout(callback, Math.min(delay, maxDelayMs)));
   (timer as { unref?: () => void }).unref?.();
   return timer;
 }
 
-/** Calls back in a turn of the event loop of its own: others have theirs before. */
+/** Longer delays overflow, and the timer fires after 1 ms, on every runtime. */
+const maxDelayMs = 2 ** 31 - 1;
+
+/** A timer may fire this much before its time: platforms count whole milliseconds from the start of the loop's turn. */
+const timerToleranceMs = 1;
+
+/**
+ * One timer for the next moment at which something is due, however far away.
+ *
+ * @example
+ * ```ts fragment
+ * const timer = new WakeTimer((time) => expireAll(time));
+ * timer.set(now() + 40 * 86_400_000);
+ * ```
+ */
+export class WakeTimer {
+  readonly #onWake: (time: number) => void;
+  readonly #keepsAlive: boolean;
+  #handle: ReturnType<typeof setTimeout> | undefined;
+  #due: number = Number.POSITIVE_INFINITY;
+
+  /**
+   * @param onWake Called with the time, which is never before the moment that was set.
+   * @param keepsAlive Whether the process stays alive for it.
+   */
+  constructor(onWake: (time: number) => void, keepsAlive: boolean = false) {
+    this.#onWake = onWake;
+    this.#keepsAlive = keepsAlive;
+  }
+
+  /** The moment for which the timer is set; `Infinity` when it is not. */
+  get due(): number {
+    return this.#due;
+  }
+
+  /** Wakes at `due`, in the time of {@link now}, or earlier if it was set for earlier already. `Infinity` stops it. */
+  set(due: number): void {
+    if (due === Number.POSITIVE_INFINITY) this.stop();
+    else if (due < this.#due) this.#start(due);
+  }
+
+  stop(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+    this.#due = Number.POSITIVE_INFINITY;
+  }
+
+  #start(due: number): void {
+    clearTimeout(this.#handle);
+    this.#due = due;
+    const delay = Math.min(Math.max(0, Math.ceil(due - now())), maxDelayMs);
+    const start = this.#keepsAlive ? setTimeout : unrefTimeout;
+    this.#handle = start(() => this.#fire(), delay);
+  }
+
+  #fire(): void {
+    const due = this.#due;
+    const time = now();
+    // A longer wait than the platform's timers can do takes several of them.
+    if (time + timerToleranceMs < due) this.#start(due);
+    else {
+      this.stop();
+      this.#onWake(Math.max(time, due));
+    }
+  }
+}
+
+/** Calls back in another turn of the event loop, so that others get their turn first. */
 export function setImmediateOrTimeout(callback: () => void): void {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
   if (setImmediate === undefined) setTimeout(callback, 0);
   else setImmediate(callback);
 }
 
-/** How often to look for what is due after so long: four times meanwhile, once a second at least, no faster than 10 ms. */
+/** How often to check for something that is due after `time`: four times in between, from every 10 ms to every second. */
 export function checkInterval(time: number): number {
   return Math.min(1_000, Math.max(10, time / 4));
 }
-
-// Longer delays overflow to 1 ms in every runtime.
-const maxTimeoutMs = 2 ** 31 - 1;

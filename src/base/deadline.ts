@@ -1,5 +1,5 @@
 // Waiting for the application, or for a store, with an end.
-import { unrefTimeout } from "./clock.ts";
+import { now, WakeTimer } from "./clock.ts";
 import { SourcecastError } from "./errors.ts";
 
 /**
@@ -17,15 +17,16 @@ export function withDeadline<T>(
 ): T | Promise<T> {
   if (!isPromise(work)) return work;
   return new Promise((resolve, reject) => {
-    const timer = unrefTimeout(() => {
+    const timer = new WakeTimer(() => {
       reject(
         new SourcecastError(
           "ERR_SSE_TIMEOUT",
           `${subject} has not settled within ${timeout} ms; make it settle sooner, or raise ${option}`,
         ),
       );
-    }, timeout);
-    const settled = (): void => clearTimeout(timer);
+    });
+    timer.set(now() + timeout);
+    const settled = (): void => timer.stop();
     work.then(resolve, reject);
     work.then(settled, settled);
   });

@@ -1,6 +1,6 @@
 // Closes open streams on SIGTERM and SIGHUP, then lets the process end as it would have without this package.
 import { runDetached } from "./async-context.ts";
-import { unrefTimeout } from "./clock.ts";
+import { now, setImmediateOrTimeout, unrefTimeout } from "./clock.ts";
 import { isWorkers } from "./runtime.ts";
 
 /** An open stream that is to end when the process is asked to end. */
@@ -8,67 +8,63 @@ export interface Closable {
   close(reason: string): Promise<void>;
 }
 
-/** The part of `process` that Node, Bun and Deno share. */
-interface ProcessLike {
-  readonly pid: number;
-  prependListener(signal: string, listener: (signal: string) => void): unknown;
-  removeListener(signal: string, listener: (signal: string) => void): unknown;
-  listeners(signal: string): readonly unknown[];
-  kill(pid: number, signal: string): unknown;
-}
-
 const closeSignals = ["SIGTERM", "SIGHUP"];
 /** How long the ends of the streams may take to leave before the signal does what it would have done. */
 const shutdownGraceMs = 1_000;
-/** The last bytes of a web body pass through the server's own hands after its stream has ended. */
+/** After a stream has ended, the last bytes of a web body still pass through the server. */
 const bodyFlushMs = 100;
-/**
- * How long the handlers outlast a last stream that its client ended. What ends a proxy often ends the process too, and Node
- * drops a signal that it has taken from the system and not yet passed on when the handler goes.
- */
-const handlerLingerMs = 200;
-/** A process that lives so long after the signal did not mean to end: a SIGHUP that re-reads the configuration. */
+/** A process that lives this long after the signal did not mean to end: a SIGHUP that re-reads the configuration. */
 const maxShutdownMs = 60_000;
-
-// Taken at import: this is about the system's time, whatever a test makes of the clock.
-const realSetTimeout: (callback: () => void, delay: number) => unknown = setTimeout;
+/**
+ * How long the handlers stay after a client has ended the last stream, at least, and the random part. Whatever ends a proxy
+ * or a client often ends this process a moment later, so the handlers are not removed in that moment.
+ */
+const [lingerMs, lingerSpreadMs] = [150, 250];
 
 const openStreams = new Set<Closable>();
 let isInstalled = false;
+/** While the handlers stay after a client has ended the last stream: whether that has happened again meanwhile. */
+let lingering: { again: boolean } | null = null;
 let stoppingUntil = 0;
 
-/** Ends `stream` when the process gets SIGTERM or SIGHUP. The handlers are there while a stream is open, no longer. */
+/** Ends `stream` when the process gets SIGTERM or SIGHUP. The handlers exist only around open streams. */
 export function closeOnSignal(stream: Closable): void {
-  // Workers get no signal, and a stream whose request was dropped would be held for ever.
+  // Workers get no signal, and a stream whose request was dropped would be held forever.
   if (isWorkers) return;
   openStreams.add(stream);
   if (isInstalled) return;
   isInstalled = true;
   // First in line: a listener of the application that listens once is still there to be seen when ours is called, and ours
-  // is gone when a library looks whether it is alone.
-  // The handle of a signal captures the context of the request in which it is made.
+  // is gone when a library checks whether it is alone. The handle of a signal captures the async context of its first
+  // listener, so a request's must not be current.
   runDetached(() => {
     for (const signal of closeSignals) currentProcess()?.prependListener(signal, onSignal);
   });
 }
 
-/** @param byClient The client left, which says nothing of the process: a signal of the same moment is still under way. */
-export function cancelCloseOnSignal(stream: Closable, byClient: boolean): void {
-  if (!openStreams.delete(stream) || openStreams.size > 0) return;
-  if (byClient) (realSetTimeout(removeIdleHandlers, handlerLingerMs) as { unref?: () => void }).unref?.();
-  else removeHandlers();
+/**
+ * Takes back {@link closeOnSignal} for a stream that has ended.
+ *
+ * @param byClient The client left, which says nothing about the process: a signal may arrive at the same moment.
+ * @returns After the last stream, unless its client ended it: resolves when the handlers are removed.
+ */
+export function cancelCloseOnSignal(stream: Closable, byClient: boolean): Promise<void> | undefined {
+  if (!openStreams.delete(stream) || openStreams.size > 0) return undefined;
+  if (!byClient) return removeAfterPoll();
+  linger();
+  return undefined;
 }
 
-/** True between the signal and the end of the process: a stream that is asked for now would only be torn down again. */
+/** True between the signal and the end of the process: a stream that opens now would only be closed again. */
 export function isStopping(): boolean {
-  return stoppingUntil !== 0 && Date.now() < stoppingUntil;
+  return stoppingUntil !== 0 && now() < stoppingUntil;
 }
 
 /** Marks the handlers of every copy of this package, none of which is the application's. */
 const ownHandler: symbol = Symbol.for("sourcecast.signal");
 
 async function onSignal(signal: string): Promise<void> {
-  stoppingUntil = Date.now() + maxShutdownMs;
+  stoppingUntil = now() + maxShutdownMs;
   const process = currentProcess();
   const onlyOurs = process?.listeners(signal).every((listener) => ownHandler in (listener as object));
   const ends = Array.from(openStreams, (stream) => stream.close("shutdown"));
@@ -82,8 +78,40 @@ async function onSignal(signal: string): Promise<void> {
 
 Object.assign(onSignal, { [ownHandler]: true });
 
-function removeIdleHandlers(): void {
-  if (openStreams.size === 0) removeHandlers();
+function linger(): void {
+  if (lingering !== null) {
+    lingering.again = true;
+    return;
+  }
+  lingering = { again: false };
+  // This kind of timer keeps no process alive.
+  const timer = runDetached(() => AbortSignal.timeout(lingerMs + Math.floor(Math.random() * lingerSpreadMs)));
+  timer.addEventListener("abort", () => {
+    const { again } = lingering as { again: boolean };
+    lingering = null;
+    if (openStreams.size > 0) return;
+    if (again) linger();
+    else removeAfterPoll();
+  });
+}
+
+/**
+ * Removes the handlers after a whole turn of the event loop. Node calls the listeners of a signal when it polls, and drops a
+ * signal whose last listener was removed between the arrival and that poll: removed by a timer, or while the last stream
+ * ends, the handlers take along every signal of the turn, and on a busy machine a turn takes milliseconds. Right after a
+ * poll, only a signal of the same few microseconds can be lost, and that moment is unrelated to the end of a stream.
+ *
+ * @see https://github.com/libuv/libuv/blob/v1.52.1/src/unix/signal.c uv__signal_event drops the signal of a stopped handle
+ */
+function removeAfterPoll(): Promise<void> {
+  return new Promise((resolve) => {
+    const remove = (): void => {
+      if (openStreams.size === 0) removeHandlers();
+      resolve();
+    };
+    // The first turn may be the one that is under way, with its poll in the past.
+    setImmediateOrTimeout(() => setImmediateOrTimeout(remove));
+  });
 }
 
 function removeHandlers(): void {
@@ -100,4 +128,13 @@ function currentProcess(): ProcessLike | undefined {
 
 function delay(milliseconds: number): Promise<void> {
   return new Promise((resolve) => unrefTimeout(resolve, milliseconds));
+}
+
+/** The part of `process` that Node, Bun and Deno share. */
+interface ProcessLike {
+  readonly pid: number;
+  prependListener(signal: string, listener: (signal: string) => void): unknown;
+  removeListener(signal: string, listener: (signal: string) => void): unknown;
+  listeners(signal: string): readonly unknown[];
+  kill(pid: number, signal: string): unknown;
 }

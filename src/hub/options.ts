@@ -84,7 +84,7 @@ export interface HubOptions<E extends EventMap = false> {
   name?: string;
   /**
    * Idle time after which a client receives a comment, or a checkpoint if its position has moved; `false` for never.
-   * @default "30s", on Bun "8s"
+   * @default "15s", on Bun "8s"
    */
   keepAlive?: Duration | false;
   /** Time after which clients reconnect: fixed, or drawn from a range for each connection. @default ["2s", "6s"] */

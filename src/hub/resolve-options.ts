@@ -1,5 +1,6 @@
+import { defaultKeepAlive } from "../base/runtime.ts";
 import { bytes, milliseconds, wholeNumber } from "../base/units.ts";
-import { defaultKeepAlive, type ResolvedOptions, resolveContract, resolveOptions } from "../source/options.ts";
+import { type ResolvedOptions, resolveContract, resolveOptions } from "../source/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { defaultRetry } from "../wire/retry.ts";
@@ -26,7 +27,7 @@ export interface ResolvedHubOptions {
 
 /** @throws {SourcecastTypeError} for values that are not allowed. */
 export function resolveHubOptions<E extends EventMap>(options: HubOptions<E>): ResolvedHubOptions {
-  const { keepAlive = defaultKeepAlive, retry = defaultRetry, closeOnSignal = true } = options;
+  const { keepAlive = defaultKeepAlive.hub, retry = defaultRetry, closeOnSignal = true } = options;
   const { authorize, reauthorize, onLoss, snapshot, ring, presence } = options;
   return {
     name: options.name ?? "default",

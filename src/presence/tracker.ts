@@ -1,4 +1,4 @@
-import { now } from "../base/clock.ts";
+import { now, WakeTimer } from "../base/clock.ts";
 import { findEndMarkers } from "../hub/admission/ended-channels.ts";
 import type { HubPresence, Member, PresenceContext } from "../hub/presence.ts";
 import { makeEpoch } from "../log/identity.ts";
@@ -9,7 +9,6 @@ import { type MemberAddress, maxRecordsPerWrite, planUpdate, renewalInterval, ty
 import { PresenceLog } from "./presence-log.ts";
 import { isMember, memberKey, type PresenceRecord, type PresenceState } from "./state.ts";
 import { PresenceUpdate, type Transition } from "./update.ts";
-import { WakeTimer } from "./wake-timer.ts";
 
 /** How long to wait after a failure. */
 const retryDelayMs = 1_000;

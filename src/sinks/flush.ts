@@ -10,12 +10,6 @@ export interface Flushable {
 
 const pending: Flushable[] = [];
 
-// The end of a turn of the event loop, so that everything which one poll brings in leaves in one write per connection.
-// Workers flush after the current job: a later one may be cancelled together with its request, and all others would wait
-// for it. Read at import: a test may replace timers later.
-const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
-const atEndOfTick: (callback: () => void) => unknown = isWorkers ? queueMicrotask : (setImmediate ?? queueMicrotask);
-
 /** Calls `flushable.flush()` once at the end of this tick. The caller makes sure to ask once. */
 export function flushAtEndOfTick(flushable: Flushable): void {
   if (pending.push(flushable) === 1) atEndOfTick(flushAll);
@@ -27,4 +21,12 @@ function flushAll(): void {
   for (let index = 0; index < pending.length; index++) pending[index]?.flush(time);
   pending.length = 0;
   Frame.forgetJoined();
+}
+
+/** A tick is a turn of the event loop, so that everything which one poll brings in leaves in one write per connection. */
+function atEndOfTick(callback: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
+  // Workers flush after the current job: a later one may be cancelled with its request, and all others would wait for it.
+  if (isWorkers || setImmediate === undefined) queueMicrotask(callback);
+  else setImmediate(callback);
 }

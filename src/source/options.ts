@@ -1,5 +1,6 @@
 // The options of a source: their types, defaults and checks.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { defaultKeepAlive } from "../base/runtime.ts";
 import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
 import type { CorsOptions } from "../http/cors.ts";
 import type { HeaderOverrides } from "../http/headers.ts";
@@ -85,12 +86,9 @@ export interface ResolvedOptions {
   readonly rejectOverload: boolean;
 }
 
-/** Bun's server closes a connection that was silent for ten seconds, unless it is told otherwise. */
-export const defaultKeepAlive: number = "Bun" in globalThis ? 8_000 : 30_000;
-
 const defaults: ResolvedOptions = {
   events: undefined,
-  keepAlive: defaultKeepAlive,
+  keepAlive: defaultKeepAlive.source,
   retry: resolveRetry(defaultRetry),
   headers: undefined,
   render: undefined,

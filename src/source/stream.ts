@@ -196,11 +196,13 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     this.closeReason = reason;
     this.hold(null);
     unwatchIdle(this);
-    cancelCloseOnSignal(this, reason === "disconnected");
+    const removed = cancelCloseOnSignal(this, reason === "disconnected");
     const observers = this.#observers;
     this.#observers = null;
     for (const observer of observers ?? []) observer.onClose(this, reason);
-    this.#ended = release();
+    const ended = release();
+    // An application that awaits the end of its last stream finds the process as it was before the first.
+    this.#ended = removed === undefined ? ended : Promise.all([ended, removed]).then(() => undefined);
     if (this.#controller !== undefined) this.context.runInAsyncScope(abortWith, this.#controller, reason);
     this.#wake();
     this.fire("close", () => new SourceCloseEvent(reason));

@@ -80,6 +80,24 @@ describe.each(["SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
     }
   });
 
+  test("is not lost in the turn in which the application closes its last stream", async () => {
+    const server = await start();
+    const stream = server.connect("/node");
+    await stream.next();
+    await server.connect(`/close?signal=${signal}`).rest();
+    expect(await server.exited).toEqual([null, signal]);
+  });
+
+  test("is not lost in the turn in which the handlers are removed", async () => {
+    const server = await start();
+    const stream = server.connect("/node");
+    await stream.next();
+    stream.leave();
+    await server.said("closed disconnected");
+    await server.connect(`/block?signal=${signal}`).rest();
+    expect(await server.exited).toEqual([null, signal]);
+  });
+
   test("a process without open streams dies at once, as if the package were not there", async () => {
     const server = await start();
     const stream = server.connect("/node");
@@ -167,6 +185,15 @@ describe("a connection that arrives during the shutdown", () => {
     }
     expect(retries.size).toBeGreaterThan(1);
   });
+});
+
+test("a process that outlives its signal accepts streams again after a minute, wherever the system's clock jumps", async () => {
+  const server = await start("own-on");
+  await server.connect("/node").next();
+  server.kill("SIGTERM");
+  await server.said("own handler");
+  await server.connect("/later").rest();
+  expect((await server.connect("/node").next()).type).toBe("hello");
 });
 
 describe("closeOnSignal: false", () => {

@@ -1,3 +1,4 @@
+import { now, WakeTimer } from "../../base/clock.ts";
 import { encodeLater } from "../../wire/control.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Subscription } from "../subscription/subscription.ts";
@@ -22,10 +23,11 @@ export async function drainAll(
 /** Resolves after a time, or when the stream has closed before. */
 function closedOrAfter({ stream }: Subscription, time: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, time);
+    const timer = new WakeTimer(() => resolve(), true);
+    timer.set(now() + time);
     stream.observe({
       onClose() {
-        clearTimeout(timer);
+        timer.stop();
         resolve();
       },
     });

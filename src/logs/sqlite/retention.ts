@@ -1,4 +1,4 @@
-import { unrefTimeout } from "../../base/clock.ts";
+import { now, WakeTimer } from "../../base/clock.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 
@@ -28,8 +28,7 @@ export class RetentionWorker {
   readonly #excess: Statement<{ offset: number | null }>;
   readonly #raiseFloor: Statement;
   readonly #forgetMarks: Statement;
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  #due = Number.POSITIVE_INFINITY;
+  readonly #timer = new WakeTimer(() => this.#run());
   #marked = 0;
   #closed = false;
 
@@ -69,30 +68,19 @@ export class RetentionWorker {
 
   close(): void {
     this.#closed = true;
-    this.#cancel();
+    this.#timer.stop();
   }
 
   #plan(delay: number): void {
-    const due = Date.now() + delay;
-    if (this.#closed || due >= this.#due) return;
-    this.#cancel();
-    this.#due = due;
-    this.#timer = unrefTimeout(() => this.#run(), delay);
-  }
-
-  #cancel(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#due = Number.POSITIVE_INFINITY;
+    if (!this.#closed) this.#timer.set(now() + delay);
   }
 
   #run(): void {
-    this.#cancel();
     try {
-      const end = performance.now() + maxTurnMs;
+      const end = now() + maxTurnMs;
       for (let slices = 1; this.#isOver(Date.now()); slices++) {
         this.#connection.write(() => this.#step(Date.now()));
-        if (slices === maxSlicesPerTurn || performance.now() > end) {
+        if (slices === maxSlicesPerTurn || now() > end) {
           this.#plan(0);
           return;
         }

@@ -1,3 +1,4 @@
+import { now } from "../../base/clock.ts";
 import { SourcecastError } from "../../base/errors.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { SqlConnection } from "./connection.ts";
@@ -107,12 +108,12 @@ function notOurs(connection: SqlConnection, found: string): SourcecastError {
 
 /** SQLite does not wait for every lock by itself: not for the one that it takes to turn a file to WAL. */
 function retrying<T>(patience: number, work: () => T): T {
-  const deadline = performance.now() + patience;
+  const deadline = now() + patience;
   for (;;) {
     try {
       return work();
     } catch (error) {
-      if (!isLocked(error) || performance.now() > deadline) throw error;
+      if (!isLocked(error) || now() > deadline) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
   }

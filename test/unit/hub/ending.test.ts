@@ -75,6 +75,16 @@ describe("drain", () => {
     expect(hub.stats()).toMatchObject({ connections: 0, live: 0, lagging: 0 });
   });
 
+  test("takes a window of two months for what it is, though no timer of a platform waits for that long", async () => {
+    const { hub } = openHub();
+    const client = await joined(hub, "a");
+    vi.spyOn(Math, "random").mockReturnValueOnce(0.9);
+    const drain = hub.drain({ within: "60d" });
+    expect(await endsOf([client], 60)).toEqual([undefined]);
+    await client.leave();
+    await drain;
+  });
+
   test("turns newcomers away with 200 and a large retry, and lets the others publish and hear until their moment", async () => {
     const { hub } = openHub();
     const old = await joined(hub, "a");

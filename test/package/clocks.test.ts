@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { root } from "../support/package.ts";
+
+/** Where the system's clock is read, and why: durations are measured by `now()` of base/clock.ts, which does not jump. */
+const wallClock: Readonly<Record<string, string>> = {
+  "source/source.ts": "createdAt, for people",
+  "presence/local-members.ts": "since, for people",
+  "logs/memory/index.ts": "the times of entries",
+  "logs/sqlite/retention.ts": "the times of entries, which outlive the process",
+  "logs/sqlite/writer.ts": "the times of entries, which outlive the process",
+  "testing/log/append.ts": "the times of entries",
+};
+
+/** Where a timer of the platform is set, and why: base/clock.ts has the ones that wait as long as an option says. */
+const timers: Readonly<Record<string, string>> = {
+  "base/clock.ts": "the one place",
+  "hub/lifetime/no-subscribers.ts": "an interval of a second at most, which keeps the process alive",
+  "logs/sqlite/index.ts": "a pause of a few milliseconds that keeps the process alive",
+  "testing/adapter-suite.ts": "the suite of adapters",
+  "testing/log/scenario.ts": "the suite of logs needs no part of the package",
+};
+
+test.each([
+  ["Date.now() and new Date() are only", /\bDate\.now\(|\bnew Date\(\s*\)/, wallClock],
+  ["performance.now() is only", /\bperformance\.now\(/, { "base/clock.ts": "now()" }],
+  ["setTimeout() and setInterval() are only", /(?<![.\w])set(?:Timeout|Interval)\(/, timers],
+])("%s where the list says, with the reason", (_, pattern, allowed) => {
+  const src = join(root, "src");
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" })
+    .map((name) => name.replaceAll("\\", "/"))
+    .filter((name) => name.endsWith(".ts") && pattern.test(code(readFileSync(join(src, name), "utf8"))));
+  expect(files.sort()).toEqual(Object.keys(allowed).sort());
+});
+
+/** A file without its comments. */
+function code(text: string): string {
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+}
