@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sqliteLog } from "../../dist/logs/sqlite.js";
+import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 
 /** How long after its publish an event is in the tail of another process: one every 20 ms, and one every half second. */
 export async function acrossProcesses() {
@@ -24,11 +24,12 @@ async function delaysOf(pause, events) {
   const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
   const path = join(folder, "events.db");
   const log = sqliteLog({ path });
+  const { epoch, top, witness } = await log.head();
   /** @type {number[]} */
   const delays = [];
   const { promise, resolve } = Promise.withResolvers();
   log.tail(
-    0,
+    { epoch, offset: top, witness },
     ({ entries }) => {
       // The monotonic clock is one for all processes.
       for (const { data } of entries) delays.push(Number(process.hrtime.bigint() - BigInt(data)) / 1e6);

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import Database from "better-sqlite3";
-import { memoryLog } from "../../dist/logs/memory.js";
-import { sqliteLog } from "../../dist/logs/sqlite.js";
+import { memoryLog } from "../../dist/logs/memory/index.js";
+import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 import { compete } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 
@@ -68,7 +68,7 @@ async function rates(burst, bursts, rounds) {
   }));
 }
 
-/** Seconds for each event. @param {import("../../dist/logs/log.js").Log} log @param {number} burst @param {number} bursts */
+/** Seconds for each event. @param {import("../../dist/log/log.js").Log} log @param {number} burst @param {number} bursts */
 async function publish(log, burst, bursts) {
   const start = performance.now();
   for (let i = 0; i < bursts; i++) {

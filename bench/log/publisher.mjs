@@ -1,6 +1,6 @@
 // Publishes the time, again and again: node publisher.mjs PATH PAUSE COUNT
 import { setTimeout } from "node:timers/promises";
-import { sqliteLog } from "../../dist/logs/sqlite.js";
+import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 
 const [path = "", pause, count] = process.argv.slice(2);
 const log = sqliteLog({ path });

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sqliteLog } from "../../dist/logs/sqlite.js";
+import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 import { compete } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 

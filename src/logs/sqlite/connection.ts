@@ -1,26 +1,40 @@
-import type { Durability } from "./schema.ts";
+// One open database, whatever opened it: what the rest of the log asks of it.
 
-/** One open database, whatever holds it: statements, transactions, and what it is called in messages. */
+/**
+ * How much an accepted event survives: with `"process"` the end of the process, however it ends; with `"power"` a loss of
+ * power too, for which each transaction waits for the disk.
+ */
+export type Durability = "process" | "power";
+
+/** An open database: statements, transactions, and its name in messages. */
 export interface SqlConnection {
   /** `the file "events.db"`, `the database`. */
   readonly name: string;
-  /**
-   * Nobody else can write to it, and whoever reads comes through this log. Nothing is looked for while nobody asks: in a
-   * Durable Object a timer would keep the object from being evicted.
-   */
+  /** Path of the file, `null` where there is none or the database does not say. */
+  readonly file: string | null;
+  /** Nothing else can write to it: there are no changes to look for. */
   readonly isExclusive: boolean;
-  /** Sets it up for what is to survive. */
+  /** Held in memory by timers: in a Durable Object, nothing is scheduled for later than the next turns. */
+  readonly isEvictable: boolean;
+  /** Prepares it for what is to survive. */
   configure(durability: Durability): void;
   exec(sql: string): void;
   prepare<Row = unknown>(sql: string): Statement<Row>;
-  /** Reads from one state of the database, whatever others do meanwhile. */
+  /** Reads from one state of the database. @throws {LogError} when its file was removed or replaced. */
   read<T>(work: () => T): T;
-  /** Writes all or nothing. */
+  /**
+   * Writes all or nothing.
+   *
+   * @throws {LogError} when its file was removed or replaced; nothing was stored then.
+   * @throws {CommitError} when it is unknown whether the commit succeeded.
+   */
   write<T>(work: () => T): T;
   /** Resolves when what was written survives what it has to; `undefined` where it does already. */
   sync(): Promise<void> | undefined;
-  /** Another number whenever another connection has changed the database. */
-  version(): number;
+  /** Another value whenever something else has changed the database. */
+  version(): string;
+  /** @throws {LogError} when its file was removed or replaced. */
+  assertInPlace(): void;
   close(): void;
 }
 
@@ -31,4 +45,18 @@ export interface Statement<Row = unknown> {
   all(...values: SQLiteValue[]): Row[];
 }
 
-export type SQLiteValue = string | number | null;
+/** A database as `node:sqlite` (`DatabaseSync`), `better-sqlite3` and `bun:sqlite` (`Database`) have it. */
+export interface SQLiteLike {
+  exec(sql: string): unknown;
+  prepare(sql: string): SQLiteStatementLike;
+  close(): unknown;
+}
+
+/** A prepared statement of a {@link SQLiteLike}; `?` stands for a value. */
+export interface SQLiteStatementLike {
+  run(...values: SQLiteValue[]): unknown;
+  get(...values: SQLiteValue[]): unknown;
+  all(...values: SQLiteValue[]): unknown[];
+}
+
+export type SQLiteValue = string | number | null | Uint8Array;

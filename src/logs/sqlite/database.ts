@@ -1,57 +1,74 @@
-import type { SQLiteValue, SqlConnection, Statement } from "./connection.ts";
-import type { Durability } from "./schema.ts";
+// A database of a driver: a file that several processes may use at a time, or one in memory.
+import { LogError } from "../../base/errors.ts";
+import type { Durability, SQLiteLike, SQLiteStatementLike, SqlConnection, Statement } from "./connection.ts";
+import { CommitError, isFull, isLocked } from "./driver.ts";
+import { OpenFiles } from "./files.ts";
 
-/** A database as `node:sqlite` (`DatabaseSync`), `better-sqlite3` and `bun:sqlite` (`Database`) have it. */
-export interface SQLiteLike {
-  exec(sql: string): unknown;
-  prepare(sql: string): SQLiteStatementLike;
-  close(): unknown;
-}
+/** Thrown within a transaction that may have read stale pages, which is tried once more. */
+const staleRead: unique symbol = Symbol("stale read");
 
-/** A prepared statement of a {@link SQLiteLike}; `?` stands for a value. */
-export interface SQLiteStatementLike {
-  run(...values: SQLiteValue[]): unknown;
-  get(...values: SQLiteValue[]): unknown;
-  all(...values: SQLiteValue[]): unknown[];
-}
+/** The levels of `PRAGMA synchronous`. */
+const synchronousNormal = 1;
+const synchronousFull = 2;
 
-/** A database of a driver: a file that several processes may use at a time, or one in memory. */
 export class DatabaseConnection implements SqlConnection {
   readonly name: string;
-  readonly isExclusive = false;
+  readonly file: string | null;
+  readonly isExclusive: boolean;
+  readonly isEvictable = false;
   readonly #database: SQLiteLike;
-  /** Nobody else uses this connection. */
+  /** This log has opened it, and nothing else uses this connection. */
   readonly #isOwn: boolean;
   readonly #beginRead: SQLiteStatementLike;
   readonly #beginWrite: SQLiteStatementLike;
   readonly #commit: SQLiteStatementLike;
   readonly #rollback: SQLiteStatementLike;
   readonly #version: Statement<{ data_version: number }>;
+  readonly #changes: Statement<{ changes: number }>;
+  #files: OpenFiles | null = null;
+  /** How often the file had been written when SQLite last was made to forget its pages. */
+  #forgotten = 0;
 
   /** @param path Of a file that was opened for this connection and is closed with it. */
   constructor(database: SQLiteLike, path?: string) {
     this.#database = database;
     this.#isOwn = path !== undefined;
     this.name = path === undefined ? "the database" : `the file ${JSON.stringify(path)}`;
+    // SQLite answers with an absolute path: the process may change its folder. It is empty for a database in memory.
+    const list = this.prepare<{ name: string; file: string | null }>("PRAGMA database_list").all();
+    this.file = list.find(({ name }) => name === "main")?.file || null;
+    this.isExclusive = this.#isOwn && this.file === null;
     this.#beginRead = database.prepare("BEGIN");
     // Takes the write lock at once: a transaction that began to read could not go on to write after another process did.
     this.#beginWrite = database.prepare("BEGIN IMMEDIATE");
     this.#commit = database.prepare("COMMIT");
     this.#rollback = database.prepare("ROLLBACK");
     this.#version = this.prepare("PRAGMA data_version");
+    this.#changes = this.prepare("SELECT total_changes() AS changes");
   }
 
   configure(durability: Durability): void {
+    const encoding = this.#pragma("encoding");
+    if (encoding !== "UTF-8") {
+      throw new LogError(
+        `The log cannot use ${this.name}: its encoding is ${encoding}, which orders channel names in another way; ` +
+          "use a database with the encoding UTF-8",
+        false,
+      );
+    }
     // Readers and the writer do not wait for each other. A database in memory stays as it is.
     if (this.#pragma("journal_mode") !== "wal") this.#pragma("journal_mode = WAL");
-    const full = 2;
-    const wanted = durability === "power" ? full : 1;
-    // What an application has set for its own connection is raised and never lowered.
+    const wanted = durability === "power" ? synchronousFull : synchronousNormal;
+    // An application's setting for its own connection is raised and never lowered.
     if (this.#isOwn || Number(this.#pragma("synchronous")) < wanted) this.exec(`PRAGMA synchronous = ${wanted}`);
-    // macOS keeps a write in the drive's cache after an ordinary fsync. Other systems have no use for it.
+    // macOS keeps a write in the drive's cache after an ordinary fsync (https://sqlite.org/pragma.html#pragma_fullfsync).
+    // Other systems ignore this.
     if (durability === "power") this.exec("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1");
-    // A lock is waited for without blocking the process (see SqliteLog); this is for the moment that others need.
+    // The log waits for locks without blocking the process; this is for the moment that others need.
     if (this.#isOwn) this.exec("PRAGMA busy_timeout = 10");
+    // The first read creates the WAL, which stays as long as this connection is open.
+    this.prepare("SELECT 1 FROM sqlite_master LIMIT 1").get();
+    if (this.file !== null) this.#files = OpenFiles.of(this.file);
   }
 
   exec(sql: string): void {
@@ -63,42 +80,92 @@ export class DatabaseConnection implements SqlConnection {
   }
 
   read<T>(work: () => T): T {
-    return this.#transact(this.#beginRead, work);
+    this.assertInPlace();
+    this.#forgetStalePages();
+    this.#beginRead.run();
+    return this.#finish(work);
   }
 
   write<T>(work: () => T): T {
-    return this.#transact(this.#beginWrite, work);
+    // As late as possible: nothing is acknowledged that went into a removed file.
+    const checked = (): T => {
+      const result = work();
+      this.assertInPlace();
+      if (this.#hasStalePages) throw staleRead;
+      return result;
+    };
+    try {
+      this.#beginWrite.run();
+      return this.#finish(checked);
+    } catch (error) {
+      if (error !== staleRead) throw error;
+      this.#forgetStalePages();
+      this.#beginWrite.run();
+      return this.#finish(work);
+    }
   }
 
   sync(): undefined {
     return undefined;
   }
 
-  version(): number {
-    return Number(this.#version.get()?.data_version);
+  version(): string {
+    // The version tells of other connections only. An application may have given this one to several logs.
+    const own = this.#isOwn ? "" : this.#changes.get()?.changes;
+    return `${this.#version.get()?.data_version} ${own} ${this.#files?.writes}`;
+  }
+
+  assertInPlace(): void {
+    this.#files?.assertInPlace();
   }
 
   close(): void {
     if (this.#isOwn) this.#database.close();
   }
 
+  /**
+   * SQLite keeps pages in memory until another connection commits. It does not notice when the file itself is overwritten,
+   * such as by a copy that is restored, and would mix old pages with new ones. A checkpoint writes the file too: then this is
+   * for nothing, and rare.
+   */
+  get #hasStalePages(): boolean {
+    return this.#files !== null && this.#files.writes !== this.#forgotten;
+  }
+
+  #forgetStalePages(): void {
+    if (!this.#hasStalePages) return;
+    this.#forgotten = this.#files?.writes ?? 0;
+    this.exec("PRAGMA shrink_memory");
+  }
+
   #pragma(name: string): unknown {
     return Object.values(this.prepare<object>(`PRAGMA ${name}`).get() ?? {})[0];
   }
 
-  #transact<T>(begin: SQLiteStatementLike, work: () => T): T {
-    begin.run();
+  #finish<T>(work: () => T): T {
+    let result: T;
     try {
-      const result = work();
-      this.#commit.run();
-      return result;
+      result = work();
     } catch (error) {
-      try {
-        this.#rollback.run();
-      } catch {
-        // After some failures, such as a full disk, SQLite has rolled back by itself.
-      }
+      this.#rollBack();
       throw error;
+    }
+    try {
+      this.#commit.run();
+    } catch (error) {
+      this.#rollBack();
+      // In both cases no commit has been written. After any other failure, such as one of fsync, the commit may be in the
+      // WAL, and be found there by whoever opens the file after a crash.
+      throw isLocked(error) || isFull(error) ? error : new CommitError(error);
+    }
+    return result;
+  }
+
+  #rollBack(): void {
+    try {
+      this.#rollback.run();
+    } catch {
+      // After some failures, such as a full disk, SQLite has rolled back automatically.
     }
   }
 }

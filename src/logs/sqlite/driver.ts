@@ -1,14 +1,17 @@
+// The driver of the runtime, and what the errors of all drivers mean.
 import { LogError, SourcecastError } from "../../base/errors.ts";
-import type { SQLiteLike } from "./database.ts";
+import type { SQLiteLike } from "./connection.ts";
 
 /** Opens a file with the SQLite of the runtime. */
 export function openFile(path: string): SQLiteLike {
-  const sqlite = builtinSqlite();
+  const { process } = globalThis as { process?: ProcessLike };
+  // Requested when it is needed, so that runtimes without the module can load this file.
+  const sqlite = process?.getBuiltinModule?.("node:sqlite");
   if (sqlite === undefined) {
-    throw new SourcecastError(
-      "ERR_SSE_LOG",
+    throw new LogError(
       "This runtime has no module node:sqlite, which the option path needs; use Node 22.13 or later, or open the file with " +
         "better-sqlite3 or bun:sqlite and pass it as the option database",
+      false,
     );
   }
   return new sqlite.DatabaseSync(path);
@@ -16,26 +19,17 @@ export function openFile(path: string): SQLiteLike {
 
 interface ProcessLike {
   getBuiltinModule?: (id: string) => { DatabaseSync: new (path: string) => SQLiteLike } | undefined;
-  emitWarning: (...args: unknown[]) => void;
 }
 
-/** Asked for when it is needed: no runtime has to know the module in order to load this one. */
-function builtinSqlite() {
-  const { process } = globalThis as { process?: ProcessLike };
-  if (process?.getBuiltinModule === undefined) return undefined;
-  // Node 22 and some of 24 warn of it as experimental when it is loaded. Users of a log can do nothing about that.
-  const { emitWarning } = process;
-  process.emitWarning = (...args) => {
-    if (!/sqlite/i.test(String(args[0]))) emitWarning.apply(process, args);
-  };
-  try {
-    return process.getBuiltinModule("node:sqlite");
-  } finally {
-    process.emitWarning = emitWarning;
+/** A commit that failed in a way that leaves open whether it will be found in the file. */
+export class CommitError extends Error {
+  constructor(cause: unknown) {
+    super("The commit failed", { cause });
+    this.name = "CommitError";
   }
 }
 
-/** What can be wrong with a database, as far as somebody can do something about it. */
+/** Kinds of failures that call for different remedies. */
 type Failure = "locked" | "full" | "damaged" | "readonly" | "unreachable" | "other";
 
 /** True when another connection holds a lock, so that it helps to try again. */
@@ -43,23 +37,37 @@ export function isLocked(error: unknown): boolean {
   return failureOf(error) === "locked";
 }
 
-/** The error of a driver as one that says what to do about it. Errors of this package stay as they are. */
+/** True when there was no room for all that was to be written. */
+export function isFull(error: unknown): boolean {
+  return failureOf(error) === "full";
+}
+
+/**
+ * The error of a driver as one that says what to do about it. Errors of this package stay as they are.
+ *
+ * @param name Of the database, in the message.
+ */
 export function explain(error: unknown, name: string): SourcecastError {
   if (error instanceof SourcecastError) return error;
-  const found = error instanceof Error ? error.message : String(error);
-  return new LogError(`${advice[failureOf(error)](name)} (SQLite: ${found})`, false, { cause: error });
+  const isUnknown = error instanceof CommitError;
+  const cause = isUnknown ? error.cause : error;
+  const found = cause instanceof Error ? cause.message : String(cause);
+  const outcome = isUnknown ? "; whether the events were stored is unknown" : "";
+  const message = `${advice[failureOf(cause)](name)}${outcome} (SQLite: ${found})`;
+  return new LogError(message, isUnknown ? "unknown" : false, { cause });
 }
 
 const advice: Record<Failure, (name: string) => string> = {
   locked: (name) =>
-    `The log waited in vain for another process or transaction that holds the lock of ${name}; end that one and try again`,
+    `The log timed out waiting for the lock on ${name}, held by another process or transaction; release it, or raise busyTimeout`,
   full: (name) =>
-    `There is no room left for ${name}, and nothing was stored; free some on the disk, or lower maxEvents or maxBytes, and try again`,
+    `There is no room left for ${name}, and nothing was stored; free space on the disk, or lower maxEvents or maxBytes, and try again`,
   damaged: (name) =>
-    `The log cannot use ${name}: it is damaged or no SQLite database; restore it from a copy, or move it away and a new log begins`,
-  readonly: (name) => `The log cannot write to ${name}; give this process the right to write to it and to its folder`,
+    `The log cannot use ${name}: it is damaged or not an SQLite database; stop all processes that use it, then restore it ` +
+    "from a copy without the files -wal and -shm next to it, or move it away to begin a new log",
+  readonly: (name) => `The log cannot write to ${name}; give this process write permission for it and for its folder`,
   unreachable: (name) =>
-    `The log cannot open ${name}; see that its folder exists and that this process may write there`,
+    `The log cannot open ${name}; make sure that its folder exists and that this process may write there`,
   other: (name) => `The log failed to use ${name}`,
 };
 
@@ -77,7 +85,7 @@ const failures: readonly (readonly [code: number, name: string, failure: Failure
 function failureOf(error: unknown): Failure {
   const { errcode, code, message } = (error ?? {}) as { errcode?: unknown; code?: unknown; message?: unknown };
   // Extended result codes carry the primary one in the lowest byte, and in the beginning of their names. A Durable Object's
-  // storage has the name at the end of its message alone.
+  // storage has the name only at the end of its message.
   const primary = typeof errcode === "number" ? errcode & 0xff : undefined;
   const named = code === undefined ? /: (SQLITE_[A-Z_]+)/.exec(String(message))?.[1] : String(code);
   const found = failures.find(([number, name]) => number === primary || named?.startsWith(name));

@@ -1,282 +1,212 @@
+// Reading the log: pages, the last entries, witnesses, what tails take. Each answer is of one state of the database.
 import type {
   ChannelSelection,
-  Floor,
   Head,
   LogEntry,
   Page,
+  Position,
   ReadOptions,
+  TailBatch,
   ValueOptions,
   ValuePage,
 } from "../../log/log.ts";
-import { weightOf } from "../../log/retention.ts";
-import { selects } from "../../log/selection.ts";
+import { compileSelection } from "../../log/selection.ts";
+import { ChannelNames, TrimmedChannels } from "./channels.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
-import { type EntryRow, endOfPrefix, entryColumns, entryOf } from "./rows.ts";
+import { type FoundPage, PageFinder } from "./pages.ts";
+import { type EntryRow, EntryRows, entryColumns, entryOf } from "./rows.ts";
+import { headOf, type LogState, StateReader } from "./state.ts";
+import { WitnessHistory } from "./witnesses.ts";
 
-/** Up to so many channels are read one by one; of more, the log itself is read and they are picked out. */
-const maxMergedChannels = 1_000;
-/** Entries that are looked at in one go where channels are picked out. */
-const scanEntries = 4_096;
-/** Roughly the bytes that a tail takes at a time, and how many entries. */
+/** Bytes that a tail takes at a time, and how many entries. */
 const tailPageBytes = 4 * 1024 ** 2;
 const tailPageEntries = 1_000;
+/** Values that one page has at most: they are bounded by bytes alone. */
+const maxValuesPerPage = 1_024;
+/** Up to so many channels are asked one by one for their last entries before the log is scanned from its end. */
+const maxNamedChannels = 1_000;
+/** Entries that such a scan looks at. */
+const scannedFromEnd = 4_096;
 
-/** Everything that is asked of the log. Each answer is of one state of the database. */
 export class Reader {
   readonly #connection: SqlConnection;
-  readonly #epoch: string;
-  readonly #log: Statement<{ trimmed: number; trimmed_witness: number; floor: number }>;
-  readonly #newest: Statement<{ offset: number; witness: number }>;
-  readonly #at: Statement<EntryRow>;
-  readonly #all: Statement<EntryRow>;
-  readonly #countAll: Statement<{ count: number }>;
-  readonly #ofChannel: Statement<EntryRow>;
-  readonly #countOfChannel: Statement<{ count: number }>;
-  readonly #lastOfChannel: Statement<EntryRow>;
-  readonly #latestOfChannel: Statement<EntryRow>;
-  readonly #latestOfPrefix: Statement<EntryRow>;
-  readonly #names: Statement<{ name: string }>;
-  readonly #scanUp: Statement<ScanRow>;
-  readonly #scanDown: Statement<ScanRow>;
-  readonly #trimmedOfChannel: Statement<{ offset: number }>;
-  readonly #trimmedOfPrefix: Statement<{ offset: number | null }>;
-  readonly #behind: Statement<EntryRow>;
+  readonly #state: StateReader;
+  readonly #rows: EntryRows;
+  readonly #names: ChannelNames;
+  readonly #trimmed: TrimmedChannels;
+  readonly #witnesses: WitnessHistory;
+  readonly #all: PageFinder;
+  readonly #conflated: PageFinder;
+  readonly #values: PageFinder;
+  readonly #witnessAt: Statement<{ witness: number }>;
+  readonly #firstSuperseded: Statement<SupersededRow>;
+  readonly #lastSuperseded: Statement<SupersededRow>;
+  readonly #lastOfChannel: Statement<{ offset: number }>;
+  readonly #scanDown: Statement<{ offset: number; channel: string; superseded: number }>;
+  readonly #next: Statement<EntryRow>;
 
-  constructor(connection: SqlConnection, epoch: string) {
+  constructor(connection: SqlConnection) {
     this.#connection = connection;
-    this.#epoch = epoch;
+    this.#state = new StateReader(connection);
+    this.#rows = new EntryRows(connection);
+    this.#names = new ChannelNames(connection);
+    this.#trimmed = new TrimmedChannels(connection);
+    this.#witnesses = new WitnessHistory(connection);
+    const ofChannel = (condition: string) =>
+      `SELECT offset, weight FROM sse_entry WHERE channel = ? AND ${condition} AND offset > ? AND offset < ? ORDER BY offset LIMIT ?`;
+    const scan = "FROM sse_entry WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?";
+    this.#conflated = new PageFinder(connection, {
+      ofChannel: [ofChannel("superseded = 0")],
+      scan: `SELECT offset, weight, channel, superseded AS skipped ${scan}`,
+    });
+    this.#all = new PageFinder(connection, {
+      ofChannel: [ofChannel("superseded = 0"), ofChannel("superseded = 1")],
+      scan: `SELECT offset, weight, channel, 0 AS skipped ${scan}`,
+    });
+    const isValue = "key IS NOT NULL AND superseded = 0";
+    this.#values = new PageFinder(connection, {
+      condition: isValue,
+      ofChannel: [ofChannel(isValue).replace("sse_entry", "sse_entry INDEXED BY sse_entry_value")],
+      scan: `SELECT offset, weight, channel, 0 AS skipped FROM sse_entry INDEXED BY sse_entry_value_order
+        WHERE ${isValue} AND offset > ? AND offset <= ? ORDER BY offset LIMIT ?`,
+    });
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
-    const columns = entryColumns(connection);
-    this.#log = prepare("SELECT trimmed, trimmed_witness, floor FROM sse_log");
-    this.#newest = prepare("SELECT offset, witness FROM sse_entry ORDER BY offset DESC LIMIT 1");
-    this.#at = prepare(`SELECT ${columns} FROM sse_entry WHERE offset = ?`);
-    this.#all = prepare(`SELECT ${columns} FROM sse_entry WHERE offset > ? AND superseded = 0 ORDER BY offset LIMIT ?`);
-    this.#countAll = prepare(
-      "SELECT count(*) AS count FROM sse_entry WHERE offset > ? AND offset <= ? AND superseded = 1",
+    this.#witnessAt = prepare("SELECT witness FROM sse_entry WHERE offset = ?");
+    const superseded = `SELECT offset, key_ordinal FROM sse_entry
+      WHERE channel = ? AND superseded = 1 AND offset > ? AND offset <= ? ORDER BY offset`;
+    this.#firstSuperseded = prepare(`${superseded} LIMIT 1`);
+    this.#lastSuperseded = prepare(`${superseded} DESC LIMIT 1`);
+    this.#lastOfChannel = prepare(
+      "SELECT offset FROM sse_entry WHERE channel = ? AND superseded = 0 AND offset > ? ORDER BY offset DESC LIMIT ?",
     );
-    const ofChannel = `SELECT ${columns} FROM sse_entry WHERE channel = ? AND superseded = 0`;
-    this.#ofChannel = prepare(`${ofChannel} AND offset > ? AND offset < ? ORDER BY offset LIMIT ?`);
-    this.#countOfChannel = prepare(
-      "SELECT count(*) AS count FROM sse_entry WHERE channel = ? AND superseded = 1 AND offset > ? AND offset <= ?",
+    this.#scanDown = prepare(
+      `SELECT offset, channel, superseded FROM sse_entry ORDER BY offset DESC LIMIT ${scannedFromEnd}`,
     );
-    this.#lastOfChannel = prepare(`${ofChannel} AND offset > ? ORDER BY offset DESC LIMIT ?`);
-    this.#latestOfChannel = prepare(`${ofChannel} AND key IS NOT NULL`);
-    this.#latestOfPrefix = prepare(
-      `SELECT ${columns} FROM sse_entry WHERE channel >= ? AND channel < ? AND key IS NOT NULL AND superseded = 0`,
-    );
-    // From name to name by the index, without a look at the entries between.
-    this.#names = prepare(
-      `WITH RECURSIVE names (name) AS (
-         SELECT min(channel) FROM sse_entry WHERE channel >= ? AND channel < ?
-         UNION ALL
-         SELECT (SELECT min(channel) FROM sse_entry WHERE channel > name AND channel < ?) FROM names WHERE name IS NOT NULL
-       )
-       SELECT name FROM names WHERE name IS NOT NULL LIMIT ?`,
-    );
-    const scan = "SELECT offset, superseded, channel FROM sse_entry";
-    this.#scanUp = prepare(`${scan} WHERE offset > ? ORDER BY offset LIMIT ?`);
-    this.#scanDown = prepare(`${scan} WHERE offset < ? ORDER BY offset DESC LIMIT ?`);
-    this.#trimmedOfChannel = prepare("SELECT offset FROM sse_trimmed WHERE channel = ?");
-    this.#trimmedOfPrefix = prepare("SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?");
-    this.#behind = prepare(
-      `SELECT ${columns} FROM sse_entry
-       WHERE offset > ? AND weight <= ${tailPageBytes} + (SELECT weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
+    this.#next = prepare(
+      `SELECT ${entryColumns(connection)} FROM sse_entry
+       WHERE offset > ? AND total_weight <= ${tailPageBytes} + (SELECT total_weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
        ORDER BY offset LIMIT ${tailPageEntries}`,
     );
   }
 
   head(): Head {
-    return this.#connection.read(() => {
-      const newest = this.#newest.get();
-      const floor = this.#floor();
-      const [top, witness] = [Number(newest?.offset ?? 0), Number(newest?.witness ?? floor.witness)];
-      return { epoch: this.#epoch, top, witness, floor };
-    });
+    return this.#connection.read(() => headOf(this.#state.read()));
   }
 
   witnesses(offsets: readonly number[]): (number | undefined)[] {
     return this.#connection.read(() => {
-      const floor = this.#floor();
-      return offsets.map((offset) => {
-        if (offset <= floor.offset) return offset === floor.offset ? floor.witness : undefined;
-        const row = this.#at.get(offset);
-        return row == null ? undefined : Number(row.witness);
-      });
+      const state = this.#state.read();
+      return offsets.map((offset) => this.witnessAt(offset, state));
     });
+  }
+
+  /** Within a transaction. */
+  witnessAt(offset: number, state: LogState): number | undefined {
+    if (offset === 0) return state.origin;
+    if (offset === state.trimmed) return state.trimmedWitness;
+    if (offset < state.trimmed) return this.#witnesses.at(offset);
+    const found = this.#witnessAt.get(offset)?.witness;
+    return found == null ? undefined : Number(found);
   }
 
   read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Page {
     return this.#connection.read(() => {
-      const top = Math.max(after, Number(this.#newest.get()?.offset ?? 0));
-      const found = conflate ? this.#select(after, limit, top, selection) : this.#scanAll(after, limit, top, selection);
-      const entries = firstPage(found.entries, maxBytes);
-      const cut = entries.length < found.entries.length ? (entries.at(-1)?.offset as number) : found.through;
-      const conflated = cut === found.through ? found.conflated : this.#conflated(after, cut, selection);
-      const rest = { trimmed: this.#trimmed(selection), floor: this.#floor() };
-      return { epoch: this.#epoch, entries, through: cut, conflated, ...rest };
+      const state = this.#state.read();
+      const bounds = { after, upTo: Math.max(after, state.top), limit, maxBytes };
+      const found = (conflate ? this.#conflated : this.#all).find(bounds, selection);
+      const entries = this.#rows.at(found.offsets);
+      return {
+        epoch: state.epoch,
+        entries,
+        through: found.through,
+        conflated: conflate ? this.#supersededIn(found, entries, Math.max(after, state.trimmed)) : 0,
+        trimmed: this.#trimmed.of(selection, state),
+        floor: { offset: state.trimmed, witness: state.trimmedWitness },
+      };
     });
   }
 
   last(count: number, selection: ChannelSelection): LogEntry[] {
     return this.#connection.read(() => {
-      const names = this.#channels(selection);
-      if (names === undefined) return this.#scanLast(count, selection);
-      let found: EntryRow[] = [];
-      for (const name of names) {
-        // Only what is newer than all that have been found in other channels can still be among the last.
-        const least = found.length < count ? 0 : Number(found[count - 1]?.offset);
-        const rows = this.#lastOfChannel.all(name, least, count);
-        if (rows.length > 0) found = [...found, ...rows].sort((a, b) => byOffset(b, a)).slice(0, count);
-      }
-      return found.reverse().map(entryOf);
+      const names = this.#names.find(selection, maxNamedChannels);
+      const found = names === undefined ? this.#scanLast(count, selection) : this.#lastOf(count, names);
+      return this.#rows.at(found.sort((a, b) => a - b));
     });
   }
 
-  latest({ channels, prefixes }: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): ValuePage {
+  values(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): ValuePage {
     return this.#connection.read(() => {
-      const rows = [
-        ...channels.flatMap((name) => this.#latestOfChannel.all(name)),
-        ...prefixes.flatMap((prefix) => this.#latestOfPrefix.all(prefix, endOfPrefix(prefix))),
-      ];
-      const byPosition = new Map(rows.map((row) => [Number(row.offset), entryOf(row)]));
-      const all = [...byPosition.values()].filter(({ offset }) => offset > after && offset <= upTo).sort(byOffset);
-      const entries = firstPage(all, maxBytes);
-      const through = entries.length < all.length ? (entries.at(-1)?.offset as number) : upTo;
-      return { epoch: this.#epoch, entries, through };
+      const { epoch } = this.#state.read();
+      const bounds = { after, upTo: Math.max(after, upTo), limit: maxValuesPerPage, maxBytes };
+      const { offsets, through } = this.#values.find(bounds, selection);
+      return { epoch, entries: this.#rows.at(offsets), through };
     });
   }
 
-  /** The next entries for a tail, superseded ones too. None when it is at the head. */
-  entriesAfter(position: number): LogEntry[] {
+  /**
+   * The next entries after a position, superseded ones too; none at the head. Where the log does not have the position any
+   * more, it goes on with the entry at that offset, or with the newest one: a copy was restored.
+   */
+  next(position: Position): TailBatch {
     return this.#connection.read(() => {
-      const after = Math.max(position, Number(this.#log.get()?.trimmed));
-      return this.#behind.all(after, after).map(entryOf);
+      const state = this.#state.read();
+      const after = Math.max(this.#continueFrom(position, state), state.trimmed);
+      return { epoch: state.epoch, entries: this.#next.all(after, after).map(entryOf) };
     });
   }
 
-  #floor(): Floor {
-    const log = this.#log.get();
-    return { offset: Number(log?.trimmed), witness: Number(log?.trimmed_witness) };
+  #continueFrom({ epoch, offset, witness }: Position, state: LogState): number {
+    if (epoch !== state.epoch) return 0;
+    const known = offset > state.top ? null : this.witnessAt(offset, state);
+    // A trimmed entry whose witness is forgotten can be neither confirmed nor refuted.
+    return known === witness || known === undefined ? offset : Math.max(0, Math.min(offset, state.top) - 1);
   }
 
-  /** Every entry, superseded or not. */
-  #scanAll(after: number, limit: number, top: number, selection: ChannelSelection | undefined): Found {
-    const rows = this.#scanUp.all(after, scanEntries);
-    const entries: LogEntry[] = [];
-    for (const row of rows) {
-      if (!selects(selection, row.channel)) continue;
-      entries.push(entryOf(this.#at.get(row.offset) as EntryRow));
-      if (entries.length === limit) return { entries, through: Number(row.offset), conflated: 0 };
-    }
-    return { entries, through: rows.length < scanEntries ? top : Number(rows.at(-1)?.offset), conflated: 0 };
-  }
-
-  #conflated(after: number, through: number, selection: ChannelSelection | undefined): number {
-    if (selection === undefined) return Number(this.#countAll.get(after, through)?.count);
-    const names = this.#channels(selection) ?? [];
-    const counts = names.map((name) => Number(this.#countOfChannel.get(name, after, through)?.count));
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-
-  #select(after: number, limit: number, top: number, selection: ChannelSelection | undefined): Found {
-    if (selection === undefined) {
-      const entries = this.#all.all(after, limit).map(entryOf);
-      const through = throughOf(entries, limit, top);
-      return { entries, through, conflated: Number(this.#countAll.get(after, through)?.count) };
-    }
-    const names = this.#channels(selection);
-    return names === undefined ? this.#scan(after, limit, top, selection) : this.#merge(after, limit, top, names);
-  }
-
-  #merge(after: number, limit: number, top: number, names: readonly string[]): Found {
-    let found: EntryRow[] = [];
+  /** How many superseded entries a page leaves out after an offset. */
+  #supersededIn({ names, through, superseded }: FoundPage, entries: readonly LogEntry[], after: number): number {
+    if (names === undefined) return superseded;
+    let count = 0;
     for (const name of names) {
-      // What lies behind the page that has been found in other channels is not asked for.
-      const end = found.length < limit ? Number.MAX_SAFE_INTEGER : Number(found[limit - 1]?.offset);
-      const rows = this.#ofChannel.all(name, after, end, limit);
-      if (rows.length > 0) found = [...found, ...rows].sort(byOffset).slice(0, limit);
+      const first = this.#firstSuperseded.get(name, after, through);
+      const last = first == null ? null : this.#lastSuperseded.get(name, after, through);
+      if (first == null || last == null) continue;
+      // Entries with a key are numbered. Those between the two that are not superseded are on the page.
+      const shown = entries.filter(
+        ({ channel, key, offset }) =>
+          channel === name && key !== undefined && offset > Number(first.offset) && offset < Number(last.offset),
+      );
+      count += Number(last.key_ordinal) - Number(first.key_ordinal) + 1 - shown.length;
     }
-    const entries = found.map(entryOf);
-    const through = throughOf(entries, limit, top);
-    let conflated = 0;
-    for (const name of names) conflated += Number(this.#countOfChannel.get(name, after, through)?.count);
-    return { entries, through, conflated };
+    return count;
   }
 
-  /** Looks at a stretch of the log, the rest is for the next page. */
-  #scan(after: number, limit: number, top: number, selection: ChannelSelection): Found {
-    const rows = this.#scanUp.all(after, scanEntries);
-    const entries: LogEntry[] = [];
-    let conflated = 0;
-    for (const row of rows) {
-      if (!selects(selection, row.channel)) continue;
-      if (Number(row.superseded) === 1) conflated++;
-      else entries.push(entryOf(this.#at.get(row.offset) as EntryRow));
-      if (entries.length === limit) return { entries, through: Number(row.offset), conflated };
+  #lastOf(count: number, names: readonly string[]): number[] {
+    let found: number[] = [];
+    for (const name of names) {
+      // Only what is newer than all that have been found in other channels can still be among the last.
+      const least = found.length < count ? 0 : (found[count - 1] as number);
+      const rows = this.#lastOfChannel.all(name, least, count);
+      if (rows.length === 0) continue;
+      found = [...found, ...rows.map(({ offset }) => Number(offset))].sort((a, b) => b - a).slice(0, count);
     }
-    const through = rows.length < scanEntries ? top : Number(rows.at(-1)?.offset);
-    return { entries, through, conflated };
+    return found;
   }
 
-  #scanLast(count: number, selection: ChannelSelection): LogEntry[] {
-    const found: LogEntry[] = [];
-    let before = Number.MAX_SAFE_INTEGER;
-    for (;;) {
-      const rows = this.#scanDown.all(before, scanEntries);
-      for (const row of rows) {
-        if (found.length === count) break;
-        if (Number(row.superseded) === 1 || !selects(selection, row.channel)) continue;
-        found.push(entryOf(this.#at.get(row.offset) as EntryRow));
-      }
-      if (found.length === count || rows.length < scanEntries) return found.reverse();
-      before = Number(rows.at(-1)?.offset);
+  /** Of very many channels, the last are near the end, most often. */
+  #scanLast(count: number, selection: ChannelSelection): number[] {
+    const isSelected = compileSelection(selection);
+    const found: number[] = [];
+    for (const { offset, channel, superseded } of this.#scanDown.all()) {
+      if (found.length === count) return found;
+      if (Number(superseded) === 0 && isSelected(channel)) found.push(Number(offset));
     }
-  }
-
-  /** The selected channels that have entries, `undefined` when they are too many to be read one by one. */
-  #channels({ channels, prefixes }: ChannelSelection): string[] | undefined {
-    const names = new Set(channels);
-    for (const prefix of prefixes) {
-      const end = endOfPrefix(prefix);
-      for (const { name } of this.#names.all(prefix, end, end, maxMergedChannels)) names.add(name);
-    }
-    return prefixes.length > 0 && names.size >= maxMergedChannels ? undefined : [...names];
-  }
-
-  #trimmed(selection: ChannelSelection | undefined): number {
-    const log = this.#log.get();
-    if (selection === undefined) return Number(log?.trimmed);
-    const floor = Number(log?.floor);
-    const ofChannels = selection.channels.map((name) => Number(this.#trimmedOfChannel.get(name)?.offset ?? floor));
-    const ofPrefixes = selection.prefixes.map((prefix) => {
-      return Math.max(floor, Number(this.#trimmedOfPrefix.get(prefix, endOfPrefix(prefix))?.offset ?? 0));
-    });
-    return Math.max(0, ...ofChannels, ...ofPrefixes);
+    return found.length === count
+      ? found
+      : this.#lastOf(count, this.#names.find(selection, Number.MAX_SAFE_INTEGER - 1) ?? []);
   }
 }
 
-type Found = Pick<Page, "entries" | "through" | "conflated">;
-
-interface ScanRow {
+interface SupersededRow {
   offset: number;
-  superseded: number;
-  channel: string;
-}
-
-function firstPage(entries: readonly LogEntry[], maxBytes: number): LogEntry[] {
-  let bytes = 0;
-  const end = entries.findIndex((entry, index) => {
-    bytes += weightOf(entry);
-    return index > 0 && bytes > maxBytes;
-  });
-  return end === -1 ? [...entries] : entries.slice(0, end);
-}
-
-/** A full page ends with its last entry, any other reaches to the head. */
-function throughOf(entries: readonly LogEntry[], limit: number, top: number): number {
-  return entries.length < limit ? top : (entries.at(-1)?.offset ?? top);
-}
-
-function byOffset(a: { offset: number }, b: { offset: number }): number {
-  return Number(a.offset) - Number(b.offset);
+  key_ordinal: number;
 }

@@ -1,163 +1,219 @@
-import { now, WakeTimer } from "../../base/clock.ts";
+// Removes what is not to be kept, in the background.
+import { now, unrefTimeout } from "../../base/clock.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
+import type { LogClock } from "./clock.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
+import { type LogState, StateReader } from "./state.ts";
+import { WitnessHistory } from "./witnesses.ts";
 
-/** Entries that one transaction takes away: a publisher, in whatever process, waits for no more than that. */
+/** Entries that one transaction removes: a publisher, in whatever process, waits for that at most. */
 const entriesPerSlice = 500;
-/** Slices follow each other for so long, in milliseconds; then it is the turn of others in the process. */
+/** How long slices may follow each other before it is the turn of others in the process, in milliseconds. */
 const maxTurnMs = 5;
-/** And so many: the clock of Workers stands still while code runs. */
+/** And how many: the clock of Workers stands still while code runs. */
 const maxSlicesPerTurn = 20;
 /** A pass waits so long for more to come together, in milliseconds. */
 const passDelayMs = 20;
-/** Channels whose trimmed offset is remembered. Of the others the highest one is known. */
+/** Channels whose trimmed offset is remembered. Of the others, the highest one is known. */
 const maxRememberedChannels = 65_536;
 
-/** Takes away what is not to be kept, in the background. What fails is tried again with the next pass. */
+/** A failed transaction is tried again with the next pass. */
 export class RetentionWorker {
   readonly #connection: SqlConnection;
+  readonly #clock: LogClock;
   readonly #limits: RetentionLimits;
-  readonly #log: Statement<{ trimmed: number; trimmed_weight: number }>;
-  readonly #newest: Statement<{ offset: number; weight: number }>;
+  readonly #state: StateReader;
+  readonly #witnesses: WitnessHistory;
   readonly #oldest: Statement<OldRow>;
   readonly #remove: Statement;
   readonly #mark: Statement;
   readonly #trim: Statement;
-  readonly #expired: Statement;
-  readonly #forgetAnswers: Statement;
+  readonly #correctClock: Statement;
+  readonly #expiredKeys: Statement;
+  readonly #forgetKeys: Statement;
   readonly #excess: Statement<{ offset: number | null }>;
-  readonly #raiseFloor: Statement;
+  readonly #raiseForgotten: Statement;
   readonly #forgetMarks: Statement;
-  readonly #timer = new WakeTimer(() => this.#run());
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** When the next pass is due, in monotonic time. */
+  #due = Number.POSITIVE_INFINITY;
   #marked = 0;
   #closed = false;
 
-  constructor(connection: SqlConnection, limits: RetentionLimits) {
+  constructor(connection: SqlConnection, clock: LogClock, limits: RetentionLimits) {
     this.#connection = connection;
+    this.#clock = clock;
     this.#limits = limits;
+    this.#state = new StateReader(connection);
+    this.#witnesses = new WitnessHistory(connection);
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
-    this.#log = prepare("SELECT trimmed, trimmed_weight FROM sse_log");
-    this.#newest = prepare("SELECT offset, weight FROM sse_entry ORDER BY offset DESC LIMIT 1");
     this.#oldest = prepare(
-      "SELECT offset, witness, time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
+      "SELECT offset, witness, log_time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
     );
-    // The newest of a key stays, below `trimmed` from now on.
+    // The newest of a key stays, below `trimmed_offset` from now on.
     this.#remove = prepare(
       "DELETE FROM sse_entry WHERE offset > ? AND offset <= ? AND (key IS NULL OR superseded = 1)",
     );
     this.#mark = prepare("INSERT OR REPLACE INTO sse_trimmed VALUES (?, ?)");
-    this.#trim = prepare("UPDATE sse_log SET trimmed = ?, trimmed_witness = ?, trimmed_weight = ?");
-    this.#expired = prepare("SELECT 1 FROM sse_answer WHERE time <= ? LIMIT 1");
-    this.#forgetAnswers = prepare(
-      `DELETE FROM sse_answer
-       WHERE (channel, key) IN (SELECT channel, key FROM sse_answer WHERE time <= ? LIMIT ${entriesPerSlice})`,
+    this.#trim = prepare("UPDATE sse_log SET trimmed_offset = ?, trimmed_witness = ?, trimmed_weight = ?");
+    this.#correctClock = prepare("UPDATE sse_log SET clock_correction = ?");
+    this.#expiredKeys = prepare("SELECT 1 FROM sse_idempotency WHERE log_time <= ? LIMIT 1");
+    this.#forgetKeys = prepare(
+      `DELETE FROM sse_idempotency
+       WHERE (channel, key) IN (SELECT channel, key FROM sse_idempotency WHERE log_time <= ? LIMIT ${entriesPerSlice})`,
     );
     this.#excess = prepare(
       `SELECT max(offset) AS offset FROM (
          SELECT offset FROM sse_trimmed ORDER BY offset LIMIT max(0, (SELECT count(*) FROM sse_trimmed) - ${maxRememberedChannels})
        )`,
     );
-    this.#raiseFloor = prepare("UPDATE sse_log SET floor = ?");
+    this.#raiseForgotten = prepare("UPDATE sse_log SET forgotten_offset = ?");
     this.#forgetMarks = prepare("DELETE FROM sse_trimmed WHERE offset <= ?");
   }
 
-  /** Something was appended or asked for: there may be something to do soon. */
+  /** Log time passes from now on. */
+  start(): void {
+    this.#connection.read(() => this.#begin());
+    this.touch();
+  }
+
+  /** Something was appended or requested: there may be something to do soon. */
   touch(): void {
     this.#plan(passDelayMs);
   }
 
   close(): void {
     this.#closed = true;
-    this.#timer.stop();
+    this.#cancel();
   }
 
   #plan(delay: number): void {
-    if (!this.#closed) this.#timer.set(now() + delay);
+    const due = now() + delay;
+    if (this.#closed || due >= this.#due) return;
+    this.#cancel();
+    this.#due = due;
+    // A delay that is too long for a timer is cut short: the pass finds nothing to do, and plans the rest.
+    this.#timer = unrefTimeout(() => this.#run(), delay);
+  }
+
+  #cancel(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#due = Number.POSITIVE_INFINITY;
   }
 
   #run(): void {
+    this.#cancel();
     try {
       const end = now() + maxTurnMs;
-      for (let slices = 1; this.#isOver(Date.now()); slices++) {
-        this.#connection.write(() => this.#step(Date.now()));
+      for (let slices = 1; this.#hasWork(); slices++) {
+        this.#connection.write(() => this.#step());
         if (slices === maxSlicesPerTurn || now() > end) {
           this.#plan(0);
           return;
         }
       }
       this.#forgetChannels();
-      this.#planExpiry(Date.now());
+      this.#planExpiry();
     } catch {
-      // Locked, or the disk is full: publishers and readers are told, and the next append or read comes back here.
+      // Locked, full or lost: publishers and readers are told, and the next append or read comes back here.
     }
   }
 
   /** Looks without taking the write lock. */
-  #isOver(time: number): boolean {
-    return this.#connection.read(
-      () => this.#excessOf(1, time).length > 0 || this.#expired.get(time - this.#limits.window) != null,
-    );
+  #hasWork(): boolean {
+    return this.#connection.read(() => {
+      const { state, time } = this.#begin();
+      const { window, witnessAge } = this.#limits;
+      return (
+        this.#excessOf(1, state, time).length > 0 ||
+        this.#expiredKeys.get(time - window) != null ||
+        this.#witnesses.isOver(time - witnessAge) ||
+        this.#clock.correction() !== undefined
+      );
+    });
   }
 
-  #step(time: number): void {
-    const rows = this.#excessOf(entriesPerSlice, time);
+  #step(): void {
+    const { state, time } = this.#begin();
+    const rows = this.#excessOf(entriesPerSlice, state, time);
     const last = rows.at(-1);
     if (last !== undefined) {
-      this.#remove.run(Number(this.#log.get()?.trimmed), last.offset);
+      this.#remove.run(state.trimmed, last.offset);
       const marks = new Map(rows.flatMap(({ key, channel, offset }) => (key === null ? [[channel, offset]] : [])));
       for (const [channel, offset] of marks) this.#mark.run(channel, offset);
       this.#marked += marks.size;
-      this.#trim.run(last.offset, last.witness, last.weight);
+      this.#trim.run(last.offset, last.witness, state.trimmedWeight + rows.reduce((sum, row) => sum + row.weight, 0));
+      if (this.#limits.witnessAge > 0) this.#witnesses.add(rows, time);
     }
-    this.#forgetAnswers.run(time - this.#limits.window);
+    this.#forgetKeys.run(time - this.#limits.window);
+    this.#witnesses.forget(time - this.#limits.witnessAge);
+    const correction = this.#clock.correction();
+    if (correction !== undefined) this.#correctClock.run(correction);
+  }
+
+  #begin(): { state: LogState; time: number } {
+    const state = this.#state.read();
+    this.#clock.adopt({ correction: state.clockCorrection, latest: state.topLogTime });
+    return { state, time: this.#clock.now() };
   }
 
   /** The oldest entries, as far as they are over a limit. Never the newest of all. */
-  #excessOf(count: number, time: number): OldRow[] {
-    const log = this.#log.get();
-    const newest = this.#newest.get();
-    if (log == null || newest == null) return [];
+  #excessOf(count: number, state: LogState, time: number): OldRow[] {
     const { events, bytes, age } = this.#limits;
-    const firstKept = Number(newest.offset) - events + 1;
-    let weight = Number(newest.weight) - Number(log.trimmed_weight);
-    let before = Number(log.trimmed_weight);
-    const rows = this.#oldest.all(Number(log.trimmed), count);
+    const firstKept = state.top - events + 1;
+    let weight = state.topWeight - state.trimmedWeight;
+    const rows = this.#oldest.all(state.trimmed, count).map(numbered);
     const end = rows.findIndex((row) => {
-      const isOver = Number(row.offset) < firstKept || weight > bytes || Number(row.time) + age <= time;
-      weight -= Number(row.weight) - before;
-      before = Number(row.weight);
-      return !isOver || row.offset === newest.offset;
+      const isOver = row.offset < firstKept || weight > bytes || row.log_time + age <= time;
+      weight -= row.weight;
+      return !isOver || row.offset === state.top;
     });
     return end === -1 ? rows : rows.slice(0, end);
   }
 
-  /** Bounds the table of channels, those first that lost something longest ago. Counting it is not for every pass. */
+  /** Bounds the table of channels: those are forgotten first that lost something longest ago. Not counted in every pass. */
   #forgetChannels(): void {
     if (this.#marked < maxRememberedChannels / 16) return;
     this.#marked = 0;
     this.#connection.write(() => {
       const offset = this.#excess.get()?.offset;
       if (offset == null) return;
-      this.#raiseFloor.run(offset);
+      this.#raiseForgotten.run(offset);
       this.#forgetMarks.run(offset);
     });
   }
 
-  #planExpiry(time: number): void {
-    if (this.#limits.age === Number.POSITIVE_INFINITY || this.#connection.isExclusive) return;
-    const [oldest, next] = this.#oldest.all(Number(this.#log.get()?.trimmed), 2);
-    // The newest has no end.
-    if (oldest !== undefined && next !== undefined) {
-      this.#plan(Math.max(passDelayMs, Number(oldest.time) + this.#limits.age - time));
-    }
+  #planExpiry(): void {
+    const { age } = this.#limits;
+    if (age === Number.POSITIVE_INFINITY || this.#connection.isEvictable) return;
+    this.#connection.read(() => {
+      const { state, time } = this.#begin();
+      const [oldest, next] = this.#oldest.all(state.trimmed, 2);
+      // The newest does not expire.
+      if (oldest === undefined || next === undefined) return;
+      this.#plan(Math.max(passDelayMs, Number(oldest.log_time) + age - time));
+    });
   }
 }
 
 interface OldRow {
   offset: number;
   witness: number;
-  time: number;
+  log_time: number;
   weight: number;
   channel: string;
   key: string | null;
+}
+
+/** An application's own database may return integers as `bigint`. */
+function numbered(row: OldRow): OldRow {
+  const { offset, witness, log_time, weight } = row;
+  return {
+    ...row,
+    offset: Number(offset),
+    witness: Number(witness),
+    log_time: Number(log_time),
+    weight: Number(weight),
+  };
 }

@@ -1,120 +1,81 @@
-import { now } from "../../base/clock.ts";
-import { SourcecastError } from "../../base/errors.ts";
-import { makeEpoch, makeWitness } from "../../log/identity.ts";
+// The tables of the log.
+import { LogError } from "../../base/errors.ts";
 import type { SqlConnection } from "./connection.ts";
-import { isLocked } from "./driver.ts";
 
 /** Raised with every change that an older version of this package could not work with. */
-const schemaVersion = 2;
+export const schemaVersion = 2;
 
 /**
- * - `sse_log`: one row. Every entry up to `trimmed` was taken by retention, the last of them with
- *   `trimmed_witness` (at first the origin's), together `trimmed_weight`; `floor` is what
- *   `sse_trimmed` no longer knows of.
- * - `sse_entry`: what is retained, and below `trimmed` the newest of each key. `weight` is that of all entries up to this
- *   one, so that what is retained is weighed by a subtraction. `data` comes last: a scan need not read it.
- * - `sse_trimmed`: the highest offset that each channel lost.
- * - `sse_answer`: what entries with an idempotency key were answered.
+ * - `sse_log`: one row. `trimmed_offset` is the newest entry that retention has removed, 0 when there is none;
+ *   `trimmed_witness` its witness, or that of the origin; `trimmed_weight` the weight of all entries up to there.
+ *   `clock_correction` is log time minus wall clock (see LogClock). Entries up to `forgotten_offset` may have been removed
+ *   from channels that `sse_trimmed` no longer lists.
+ * - `sse_entry`: the retained entries, and below `trimmed_offset` the newest of each key. `time` is wall clock, `log_time` is
+ *   what its age is measured by. `total_weight` is the weight of all entries up to this one, so that any stretch is weighed
+ *   by a subtraction. `key_ordinal` numbers the entries with a key in their channel, so that superseded ones are counted in
+ *   the same way. `data` comes last: a scan does not read it.
+ * - `sse_trimmed`: the highest offset that each channel has lost.
+ * - `sse_witness`: witnesses of trimmed entries, four bytes each, in blocks; see WitnessHistory.
+ * - `sse_idempotency`: what entries with an idempotency key were answered.
  */
-const schema = `
+export const schema = `
   CREATE TABLE sse_log (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     version INTEGER NOT NULL,
     epoch TEXT NOT NULL,
-    trimmed INTEGER NOT NULL,
+    origin_witness INTEGER NOT NULL,
+    clock_correction INTEGER NOT NULL,
+    trimmed_offset INTEGER NOT NULL,
     trimmed_witness INTEGER NOT NULL,
     trimmed_weight INTEGER NOT NULL,
-    floor INTEGER NOT NULL
+    forgotten_offset INTEGER NOT NULL
   );
   CREATE TABLE sse_entry (
     offset INTEGER PRIMARY KEY,
     superseded INTEGER NOT NULL,
     witness INTEGER NOT NULL,
+    previous_witness INTEGER NOT NULL,
     time INTEGER NOT NULL,
+    log_time INTEGER NOT NULL,
     weight INTEGER NOT NULL,
+    total_weight INTEGER NOT NULL,
+    key_ordinal INTEGER,
     channel TEXT NOT NULL,
     type TEXT NOT NULL,
     key TEXT,
     sender TEXT,
-    data TEXT NOT NULL,
-    previous_witness INTEGER NOT NULL
+    data TEXT NOT NULL
   );
   CREATE INDEX sse_entry_channel ON sse_entry (channel, superseded, offset);
   CREATE UNIQUE INDEX sse_entry_key ON sse_entry (channel, key) WHERE key IS NOT NULL AND superseded = 0;
+  CREATE INDEX sse_entry_value ON sse_entry (channel, offset) WHERE key IS NOT NULL AND superseded = 0;
+  CREATE INDEX sse_entry_value_order ON sse_entry (offset) WHERE key IS NOT NULL AND superseded = 0;
   CREATE TABLE sse_trimmed (
     channel TEXT PRIMARY KEY,
     offset INTEGER NOT NULL
   ) WITHOUT ROWID;
-  CREATE TABLE sse_answer (
+  CREATE INDEX sse_trimmed_offset ON sse_trimmed (offset);
+  CREATE TABLE sse_witness (
+    block INTEGER PRIMARY KEY,
+    log_time INTEGER NOT NULL,
+    witnesses BLOB NOT NULL
+  );
+  CREATE TABLE sse_idempotency (
     channel TEXT NOT NULL,
     key TEXT NOT NULL,
-    time INTEGER NOT NULL,
+    log_time INTEGER NOT NULL,
     offset INTEGER NOT NULL,
     witness INTEGER NOT NULL,
     PRIMARY KEY (channel, key)
   ) WITHOUT ROWID;
-  CREATE INDEX sse_answer_time ON sse_answer (time);
+  CREATE INDEX sse_idempotency_log_time ON sse_idempotency (log_time);
 `;
 
-/** When a commit is on the disk: `"process"` survives the end of the process, however it ends, `"power"` that of the machine too. */
-export type Durability = "process" | "power";
-
-/**
- * Makes the database ready for a log and returns the log's epoch. Blocks while another process does the same.
- *
- * @param patience How long to wait for a lock, in milliseconds.
- */
-export function prepareDatabase(connection: SqlConnection, durability: Durability, patience: number): string {
-  return retrying(patience, () => {
-    connection.configure(durability);
-    if (!hasTable(connection, "sse_log")) create(connection);
-    const log = connection.prepare<{ version: number; epoch: string }>("SELECT version, epoch FROM sse_log").get();
-    if (log == null) throw notOurs(connection, "its table sse_log is empty");
-    if (log.version > schemaVersion) throw newer(connection, log.version);
-    if (log.version < schemaVersion) throw notOurs(connection, "a version before 0.2 of this package wrote it");
-    return log.epoch;
-  });
-}
-
-function create(connection: SqlConnection): void {
-  connection.write(() => {
-    // Another process may have been first.
-    if (hasTable(connection, "sse_log")) return;
-    connection.exec(schema);
-    connection
-      .prepare("INSERT INTO sse_log VALUES (1, ?, ?, 0, ?, 0, 0)")
-      .run(schemaVersion, makeEpoch(), makeWitness());
-  });
-}
-
-function hasTable(connection: SqlConnection, name: string): boolean {
-  return connection.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(name) != null;
-}
-
-function newer(connection: SqlConnection, version: number): SourcecastError {
-  return new SourcecastError(
-    "ERR_SSE_LOG",
-    `A newer version of this package wrote ${connection.name} (schema ${version}, while this one knows up to ${schemaVersion}); ` +
+/** Why a log cannot work with what another version of the package wrote. */
+export function unsupported(connection: SqlConnection, version: number): LogError {
+  return new LogError(
+    `A newer version of this package wrote ${connection.name} (schema ${version}; this one supports up to ${schemaVersion}); ` +
       "update the package, or give the log another file",
+    false,
   );
-}
-
-function notOurs(connection: SqlConnection, found: string): SourcecastError {
-  return new SourcecastError(
-    "ERR_SSE_LOG",
-    `The log cannot use ${connection.name}: ${found}; restore it from a copy, or move it away and a new log begins`,
-  );
-}
-
-/** SQLite does not wait for every lock by itself: not for the one that it takes to turn a file to WAL. */
-function retrying<T>(patience: number, work: () => T): T {
-  const deadline = now() + patience;
-  for (;;) {
-    try {
-      return work();
-    } catch (error) {
-      if (!isLocked(error) || now() > deadline) throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
-    }
-  }
 }

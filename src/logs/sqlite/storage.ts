@@ -1,17 +1,18 @@
-import type { SQLiteValue, SqlConnection, Statement } from "./connection.ts";
-import type { Durability } from "./schema.ts";
+// The database of a Durable Object. The object is alone with it, so every read is of one state even without a transaction.
+import type { Durability, SQLiteValue, SqlConnection, Statement } from "./connection.ts";
 
 /** The storage of a Durable Object that is kept in SQLite: `ctx.storage`. */
 export interface DurableObjectStorageLike {
-  readonly sql: { exec(sql: string, ...values: SQLiteValue[]): { toArray(): unknown[] } };
+  readonly sql: { exec(sql: string, ...values: (string | number | null | ArrayBuffer)[]): { toArray(): unknown[] } };
   transactionSync<T>(work: () => T): T;
   sync(): Promise<void>;
 }
 
-/** The database of a Durable Object. The object is alone with it, so what is read is of one state without a transaction. */
 export class StorageConnection implements SqlConnection {
   readonly name = "the storage of the Durable Object";
+  readonly file = null;
   readonly isExclusive = true;
+  readonly isEvictable = true;
   readonly #storage: DurableObjectStorageLike;
   #waitsForDisk = false;
 
@@ -29,7 +30,7 @@ export class StorageConnection implements SqlConnection {
 
   prepare<Row = unknown>(sql: string): Statement<Row> {
     // The storage keeps statements prepared by their text. A cursor does its work as it is read.
-    const all = (...values: SQLiteValue[]) => this.#storage.sql.exec(sql, ...values).toArray() as Row[];
+    const all = (...values: SQLiteValue[]) => this.#storage.sql.exec(sql, ...values.map(bindable)).toArray() as Row[];
     return { run: all, all, get: (...values) => all(...values)[0] };
   }
 
@@ -45,9 +46,16 @@ export class StorageConnection implements SqlConnection {
     return this.#waitsForDisk ? this.#storage.sync() : undefined;
   }
 
-  version(): number {
-    return 1;
+  version(): string {
+    return "";
   }
 
+  assertInPlace(): void {}
+
   close(): void {}
+}
+
+/** Bytes are bound as an ArrayBuffer (https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/). */
+function bindable(value: SQLiteValue): string | number | null | ArrayBuffer {
+  return value instanceof Uint8Array ? (value.slice().buffer as ArrayBuffer) : value;
 }

@@ -1,171 +1,133 @@
-import { setImmediateOrTimeout, unrefTimeout } from "../../base/clock.ts";
+// The tails of one log in this process.
+import { setImmediateOrTimeout } from "../../base/clock.ts";
 import type { LogEntry, Position, Tail, TailBatch } from "../../log/log.ts";
 
-/** How often it is asked whether other processes have appended, in milliseconds: from right after they did to long since. */
-const minPollMs = 2;
-const maxPollMs = 25;
-/** How long to wait after the database could not be asked. */
-const failureRetryMs = 500;
-
-/** What the tails of a log ask of it. */
+/** The log, as its tails need it. */
 export interface TailSource {
-  readonly epoch: string;
-  /** The next entries behind a position, none at the head. */
-  entriesAfter(position: number): LogEntry[];
-  /** Where a tail begins that is to deliver the entries after a position. */
-  offsetOf(position: Position): number;
-  /** Nobody else appends: there is nothing to watch. */
-  readonly isSole: boolean;
-  /** Another number whenever another connection has changed the database. */
-  version(): number;
+  /** The next entries after a position, which is verified; none at the head. */
+  next(position: Position): TailBatch;
   /** The error as users of the log get it. */
   explain(error: unknown): unknown;
+  /** There are tails from now on, or none any more. */
+  onTails(hasTails: boolean): void;
+  /** A tail could not read. It does so again when it is woken. */
+  onFailure(): void;
 }
 
-/** All tails of one log in this process: one watch over the database, while there are any and others may write to it. */
 export class Tails {
   readonly #source: TailSource;
-  readonly #tails = new Set<SqliteTail>();
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  /** The version up to which the tails have been told to read. Zero is none that there is. */
-  #version = 0;
-  #delay = minPollMs;
+  readonly #tails = new Set<LogTail>();
 
   constructor(source: TailSource) {
     this.#source = source;
   }
 
-  add(position: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
-    const tail = new SqliteTail(this.#source, this.#source.offsetOf(position), {
-      onEntries,
-      onError,
-      onFailure: () => this.#lookAgain(),
-      onClose: () => this.#delete(tail),
-    });
+  add(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    const tail = new LogTail(this.#source, after, onEntries, onError, () => this.#delete(tail));
     this.#tails.add(tail);
-    tail.pull();
-    if (this.#timer === null && !this.#source.isSole) this.#watch(minPollMs);
+    if (this.#tails.size === 1) this.#source.onTails(true);
+    tail.wake();
     return tail;
   }
 
-  /** This process has appended: its tails need not ask. */
-  committed(entries: readonly LogEntry[]): void {
-    if (entries.length === 0) return;
-    for (const tail of this.#tails) tail.take(entries);
+  /** This process has appended: its tails need not read that. */
+  committed(batch: TailBatch): void {
+    if (batch.entries.length === 0) return;
+    for (const tail of this.#tails) tail.take(batch);
+  }
+
+  /** Another process may have appended. */
+  wake(): void {
+    for (const tail of this.#tails) tail.wake();
+  }
+
+  report(error: unknown): void {
+    for (const tail of this.#tails) tail.report(error);
   }
 
   close(): void {
     for (const tail of this.#tails) tail.close();
   }
 
-  #delete(tail: SqliteTail): void {
-    this.#tails.delete(tail);
-    if (this.#tails.size > 0 || this.#timer === null) return;
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#version = 0;
-  }
-
-  #watch(delay: number): void {
-    this.#delay = delay;
-    this.#timer = unrefTimeout(() => this.#look(), delay);
-  }
-
-  #look(): void {
-    this.#timer = null;
-    let delay = Math.min(this.#delay * 1.5, maxPollMs);
-    try {
-      const version = this.#source.version();
-      if (version !== this.#version) {
-        this.#version = version;
-        delay = minPollMs;
-        for (const tail of this.#tails) tail.pull();
-      }
-    } catch (error) {
-      delay = failureRetryMs;
-      for (const tail of this.#tails) tail.report(error);
-    }
-    // A handler of the error may have closed the last tail.
-    if (this.#tails.size > 0 && (delay === failureRetryMs || !this.#source.isSole)) this.#watch(delay);
-  }
-
-  /** A tail could not read: it is told to once more, after a while. */
-  #lookAgain(): void {
-    this.#version = 0;
-    if (this.#tails.size === 0) return;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#watch(failureRetryMs);
+  #delete(tail: LogTail): void {
+    if (this.#tails.delete(tail) && this.#tails.size === 0) this.#source.onTails(false);
   }
 }
 
-interface TailHandlers {
-  onEntries(batch: TailBatch): void;
-  onError(error: unknown): void;
-  /** The database could not be read. */
-  onFailure(): void;
-  onClose(): void;
-}
-
-class SqliteTail implements Tail {
+class LogTail implements Tail {
   readonly #source: TailSource;
-  readonly #handlers: TailHandlers;
-  #position: number;
-  /** It reads from the database, in turns: what is appended meanwhile is found there. */
-  #pulling = false;
-  #closed = false;
+  readonly #onEntries: (batch: TailBatch) => void;
+  readonly #onError: (error: unknown) => void;
+  readonly #onClose: () => void;
+  #position: Position;
+  /** It reads in turns of the event loop: what is appended until then is found there. */
+  #isReading = false;
+  #isClosed = false;
 
-  constructor(source: TailSource, after: number, handlers: TailHandlers) {
+  constructor(
+    source: TailSource,
+    after: Position,
+    onEntries: (batch: TailBatch) => void,
+    onError: (error: unknown) => void,
+    onClose: () => void,
+  ) {
     this.#source = source;
     this.#position = after;
-    this.#handlers = handlers;
+    this.#onEntries = onEntries;
+    this.#onError = onError;
+    this.#onClose = onClose;
   }
 
-  /** Takes entries that were appended in this process; reads what other processes appended before them. */
-  take(entries: readonly LogEntry[]): void {
-    if (this.#pulling || this.#closed) return;
-    if (entries[0]?.offset === this.#position + 1) this.#hand(entries);
-    else this.pull();
+  /** Delivers what this process has appended, or reads what other processes appended before it. */
+  take(batch: TailBatch): void {
+    if (this.#isReading || this.#isClosed) return;
+    const { epoch, offset, witness } = this.#position;
+    const [first] = batch.entries as [LogEntry];
+    const follows = batch.epoch === epoch && first.offset === offset + 1 && first.previousWitness === witness;
+    if (follows) this.#deliver(batch);
+    else this.wake();
   }
 
-  /** Reads what is behind the position, one page in a turn of the event loop. */
-  pull(): void {
-    if (this.#pulling || this.#closed) return;
-    this.#pulling = true;
-    setImmediateOrTimeout(() => this.#step());
+  /** Reads what follows on the position, one page in a turn of the event loop. */
+  wake(): void {
+    if (this.#isReading || this.#isClosed) return;
+    this.#isReading = true;
+    setImmediateOrTimeout(() => this.#read());
   }
 
   report(error: unknown): void {
-    this.#handlers.onError(this.#source.explain(error));
+    this.#onError(this.#source.explain(error));
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#handlers.onClose();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#onClose();
   }
 
-  #step(): void {
-    if (this.#closed) return;
-    this.#pulling = false;
-    let entries: LogEntry[];
+  #read(): void {
+    if (this.#isClosed) return;
+    this.#isReading = false;
+    let batch: TailBatch;
     try {
-      entries = this.#source.entriesAfter(this.#position);
+      batch = this.#source.next(this.#position);
     } catch (error) {
       this.report(error);
-      this.#handlers.onFailure();
+      this.#source.onFailure();
       return;
     }
-    if (entries.length === 0) return;
-    this.#hand(entries);
-    this.pull();
+    if (batch.entries.length === 0) return;
+    this.#deliver(batch);
+    this.wake();
   }
 
-  #hand(entries: readonly LogEntry[]): void {
-    this.#position = entries.at(-1)?.offset ?? this.#position;
+  #deliver(batch: TailBatch): void {
+    const { offset, witness } = batch.entries.at(-1) as LogEntry;
+    this.#position = { epoch: batch.epoch, offset, witness };
     try {
-      this.#handlers.onEntries({ epoch: this.#source.epoch, entries });
+      this.#onEntries(batch);
     } catch (error) {
-      this.#handlers.onError(error);
+      this.#onError(error);
     }
   }
 }

@@ -12,12 +12,16 @@ afterEach(() => {
 
 describe("a database that cannot be used is a clear error", () => {
   test.each<[string, (path: string) => void, RegExp]>([
-    ["a file of something else", (path) => writeFileSync(path, "not a database ".repeat(500)), /damaged or no SQLite/],
-    ["a folder", (path) => mkdirSync(path), /cannot open the file ".*events\.db"; see that its folder exists/],
+    [
+      "a file of something else",
+      (path) => writeFileSync(path, "not a database ".repeat(500)),
+      /damaged or not an SQLite database; stop all processes/,
+    ],
+    ["a folder", (path) => mkdirSync(path), /cannot open the file ".*events\.db"; make sure that its folder exists/],
     [
       "a newer version",
       (path) => change(path, "UPDATE sse_log SET version = 7"),
-      /newer version .* wrote .*schema 7, while this one knows up to 2.*update the package/,
+      /newer version .* wrote .*schema 7; this one supports up to 2.*update the package/,
     ],
     ["a log without its row", (path) => change(path, "DELETE FROM sse_log"), /sse_log is empty/],
   ])("%s", (_, prepare, message) => {
@@ -29,14 +33,16 @@ describe("a database that cannot be used is a clear error", () => {
   });
 
   test("a folder that is not there", () => {
-    expect(() => sqliteLog({ path: `${dirname(file())}/none/events.db` })).toThrow(/see that its folder exists/);
+    expect(() => sqliteLog({ path: `${dirname(file())}/none/events.db` })).toThrow(/make sure that its folder exists/);
   });
 
   test("another process that is about to make the file", () => {
     const path = file();
     const other = open(path);
     other.exec("BEGIN EXCLUSIVE; CREATE TABLE other (id)");
-    expect(() => sqliteLog({ path, busyTimeout: 30 })).toThrow(/waited in vain for another process/);
+    expect(() => sqliteLog({ path, busyTimeout: 30 })).toThrow(
+      /timed out waiting for the lock on .*release it, or raise busyTimeout/,
+    );
     other.exec("COMMIT");
     expect(() => openLog({ path })).not.toThrow();
   });
@@ -64,7 +70,10 @@ describe("a database that cannot be used is a clear error", () => {
 test.each<[string, unknown, RegExp]>([
   ["neither path nor database", {}, /takes either path, the name of a file, or database, an open one/],
   ["both", { path: "x", database: new DatabaseSync(":memory:") }, /takes either/],
-  ["a database that is none", { database: {} }, /takes either/],
+  ["something else in place of a database", { database: {} }, /takes either/],
+  ["an empty path", { path: "" }, /path is ""; pass the name of a file, or ":memory:"/],
+  ["a blank path", { path: " " }, /path is " "; pass the name of a file/],
+  ["witnessAge", { path: "x", witnessAge: -1 }, /witnessAge is -1/],
   ["durability", { path: "x", durability: "full" }, /durability is "full"; it takes "process" or "power"/],
   ["maxEvents", { path: "x", maxEvents: 0 }, /maxEvents is 0; it takes a whole number, one or more/],
   ["busyTimeout", { path: "x", busyTimeout: "soon" }, /busyTimeout is "soon"/],
@@ -72,19 +81,6 @@ test.each<[string, unknown, RegExp]>([
   expect(() => sqliteLog(options as SqliteLogOptions)).toThrow(
     expect.objectContaining({ code: "ERR_SSE_OPTION", message: expect.stringMatching(message) }),
   );
-});
-
-test("users are not warned of node:sqlite, and of other things they are", () => {
-  const { getBuiltinModule } = process;
-  vi.spyOn(process, "getBuiltinModule").mockImplementation(((id: string) => {
-    process.emitWarning("SQLite is an experimental feature and might change at any time", "ExperimentalWarning");
-    process.emitWarning("careful");
-    return getBuiltinModule(id);
-  }) as never);
-  const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
-  openLog({ path: file() });
-  expect(warn.mock.calls).toEqual([["careful"]]);
-  expect(process.emitWarning).toBe(warn);
 });
 
 describe("while another connection holds the write lock", () => {
@@ -112,7 +108,7 @@ describe("while another connection holds the write lock", () => {
     other.exec("BEGIN IMMEDIATE");
     await expect(log.append([entry("a")])).rejects.toMatchObject({
       code: "ERR_SSE_LOG",
-      message: expect.stringMatching(/waited in vain/),
+      message: expect.stringMatching(/timed out waiting for the lock/),
     });
     other.exec("ROLLBACK");
     await expect(log.append([entry("a")])).resolves.toMatchObject([{ offset: 1 }]);

@@ -136,8 +136,8 @@ function fill(path: string, count: number, quiet: number): void {
   database.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
     INSERT INTO sse_entry
-    SELECT i, 0, i, ${Date.now()}, i * ${weight},
-      iif(i = ${quiet}, 'quiet', 'noise ' || (i % 100)), 'message', NULL, NULL, 'data', i - 1
+    SELECT i, 0, i, i - 1, ${Date.now()}, ${Date.now()}, ${weight}, i * ${weight}, NULL,
+      iif(i = ${quiet}, 'quiet', 'noise ' || (i % 100)), 'message', NULL, NULL, 'data'
     FROM n
   `);
   database.close();

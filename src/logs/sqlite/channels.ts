@@ -1,0 +1,89 @@
+// The channels of a selection, found in indexes by name or by prefix.
+import type { ChannelSelection } from "../../log/log.ts";
+import { endOfPrefix, hasPrefix } from "../../log/selection.ts";
+import type { SQLiteValue, SqlConnection, Statement } from "./connection.ts";
+import type { LogState } from "./state.ts";
+
+/** Sorts after every name: SQLite orders BLOBs after all text. */
+const afterAllText = new Uint8Array(1);
+
+/** From where to where the names with a prefix are. With half a character at its end, others are among them. */
+export function rangeOf(prefix: string): [from: string, to: SQLiteValue] {
+  const from = endsWithHalfCharacter(prefix) ? prefix.slice(0, -1) : prefix;
+  return [from, endOfPrefix(from) ?? afterAllText];
+}
+
+/** Finds names in an index of `sse_entry` that begins with the channel. */
+export class ChannelNames {
+  readonly #names: Statement<{ name: string }>;
+
+  /** @param condition Which entries count, for a partial index. */
+  constructor(connection: SqlConnection, condition = "TRUE") {
+    const first = `SELECT min(channel) FROM sse_entry WHERE ${condition} AND channel`;
+    // From name to name by the index, without a look at the entries between.
+    this.#names = connection.prepare(
+      `WITH RECURSIVE names (name) AS (
+         ${first} >= ? AND channel < ?
+         UNION ALL
+         SELECT (${first} > name AND channel < ?) FROM names WHERE name IS NOT NULL
+       )
+       SELECT name FROM names WHERE name IS NOT NULL LIMIT ?`,
+    );
+  }
+
+  /** The selected channels, `undefined` when there are more than `max`. Of a prefix, those that have entries. */
+  find({ channels, prefixes }: ChannelSelection, max: number): string[] | undefined {
+    const names = new Set(channels);
+    for (const prefix of prefixes) {
+      if (names.size > max) return undefined;
+      const [from, to] = rangeOf(prefix);
+      for (const { name } of this.#names.all(from, to, to, max + 1)) if (hasPrefix(name, prefix)) names.add(name);
+    }
+    return names.size > max ? undefined : [...names];
+  }
+}
+
+/** Of the channels that have lost something most recently, so many are looked at before all of a prefix are. */
+const recentChannels = 256;
+
+/** The highest offsets that channels have lost. */
+export class TrimmedChannels {
+  readonly #ofChannel: Statement<{ offset: number }>;
+  readonly #recentOfPrefix: Statement<{ offset: number }>;
+  readonly #ofPrefix: Statement<{ offset: number | null }>;
+
+  constructor(connection: SqlConnection) {
+    this.#ofChannel = connection.prepare("SELECT offset FROM sse_trimmed WHERE channel = ?");
+    this.#recentOfPrefix = connection.prepare(
+      `SELECT offset FROM (SELECT channel, offset FROM sse_trimmed ORDER BY offset DESC LIMIT ${recentChannels})
+       WHERE channel >= ? AND channel < ? LIMIT 1`,
+    );
+    this.#ofPrefix = connection.prepare(
+      "SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?",
+    );
+  }
+
+  /** The highest offset that the selection has lost, a higher one where that is not known. */
+  of(selection: ChannelSelection | undefined, state: LogState): number {
+    if (selection === undefined) return state.trimmed;
+    const { channels, prefixes } = selection;
+    let trimmed = channels.length + prefixes.length === 0 ? 0 : state.forgotten;
+    if (state.trimmed === 0) return 0;
+    for (const name of channels) trimmed = Math.max(trimmed, this.ofChannel(name, state));
+    for (const prefix of prefixes) {
+      const range = rangeOf(prefix);
+      const found = this.#recentOfPrefix.get(...range) ?? this.#ofPrefix.get(...range);
+      trimmed = Math.max(trimmed, Number(found?.offset ?? 0));
+    }
+    return trimmed;
+  }
+
+  ofChannel(name: string, state: LogState): number {
+    return state.trimmed === 0 ? 0 : Number(this.#ofChannel.get(name)?.offset ?? state.forgotten);
+  }
+}
+
+function endsWithHalfCharacter(text: string): boolean {
+  const last = text.charCodeAt(text.length - 1);
+  return last >= 0xd800 && last <= 0xdbff;
+}

@@ -1,0 +1,97 @@
+// The files of a database, seen from outside of SQLite: whether they are still those that it has open.
+import { LogError } from "../../base/errors.ts";
+
+/** The part of `node:fs` that the log uses. Every runtime with files has it under that name. */
+export interface FileSystemLike {
+  statSync(path: string, options: { bigint: true; throwIfNoEntry: false }): FileStats | undefined;
+  utimesSync(path: string, accessed: Date, modified: Date): void;
+  /** On macOS it opens the file (kqueue), and closing it releases the locks that SQLite has on it: only for the WAL. */
+  watch(
+    path: string,
+    options: { persistent: false },
+    listener: () => void,
+  ): { close(): void; on(event: "error", listener: (error: unknown) => void): unknown };
+}
+
+interface FileStats {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+/** Requested when it is needed, so that runtimes without files can load this module. `undefined` where there is none. */
+export function fileSystem(): FileSystemLike | undefined {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?: (id: string) => FileSystemLike | undefined };
+  };
+  return process?.getBuiltinModule?.("node:fs");
+}
+
+/** The write-ahead log, into which every commit goes first. It exists as long as a connection is open. */
+export function walOf(path: string): string {
+  return `${path}-wal`;
+}
+
+/**
+ * The files of a connection: the database and its WAL. What is in neither of them is not stored.
+ *
+ * SQLite goes on with a file that was removed or renamed, and acknowledges commits that are lost with it; see "How To Corrupt
+ * An SQLite Database File", 1.4 and 4.2 (https://sqlite.org/howtocorrupt.html). The files are not opened for this check:
+ * closing one would release the locks that SQLite has on it (2.2 of the same page).
+ */
+export class OpenFiles {
+  /** Counts how often the database file was written, by a checkpoint or by something else. */
+  writes = 0;
+  readonly #fs: FileSystemLike;
+  readonly #path: string;
+  readonly #database: FileStats;
+  /** `null` for a database that is not in WAL mode. */
+  readonly #wal: FileStats | null;
+  #lastWrite: Pick<FileStats, "size" | "mtimeNs">;
+
+  /** `null` where the runtime has no files, or does not let this process look. */
+  static of(path: string): OpenFiles | null {
+    const fs = fileSystem();
+    try {
+      return fs === undefined ? null : new OpenFiles(fs, path);
+    } catch {
+      return null;
+    }
+  }
+
+  private constructor(fs: FileSystemLike, path: string) {
+    this.#fs = fs;
+    this.#path = path;
+    this.#database = this.#stat(path) ?? this.#lost(path, undefined);
+    this.#wal = this.#stat(walOf(path)) ?? null;
+    this.#lastWrite = this.#database;
+  }
+
+  /** @throws {LogError} when one of the files was removed, renamed or replaced since. */
+  assertInPlace(): void {
+    const { size, mtimeNs } = this.#assertSame(this.#path, this.#database);
+    if (this.#wal !== null) this.#assertSame(walOf(this.#path), this.#wal);
+    if (size === this.#lastWrite.size && mtimeNs === this.#lastWrite.mtimeNs) return;
+    this.#lastWrite = { size, mtimeNs };
+    this.writes++;
+  }
+
+  #assertSame(path: string, known: FileStats): FileStats {
+    const found = this.#stat(path);
+    return found?.ino === known.ino && found.dev === known.dev ? found : this.#lost(path, found);
+  }
+
+  #stat(path: string): FileStats | undefined {
+    return this.#fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  }
+
+  #lost(path: string, found: FileStats | undefined): never {
+    const what = found === undefined ? "is no longer there" : "is another file now";
+    throw new LogError(
+      `The log has lost its file ${JSON.stringify(this.#path)}: ${JSON.stringify(path)} ${what}, and what is stored would ` +
+        "be lost with it; stop all processes that use the log before its files are moved or restored, then start them again",
+      false,
+    );
+  }
+}
