@@ -6,7 +6,7 @@ import { root } from "./paths.mjs";
 /** Measured: all of the core, the part of it that an application without a hub uses, and what a client's parser adds. */
 export const parts = {
   core: 'export * from "./index.js";',
-  parser: 'export { EventStreamParser } from "./wire/parse.js";',
+  parser: 'export { EventStreamParser } from "./wire/index.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
 };
 

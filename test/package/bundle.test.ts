@@ -1,0 +1,69 @@
+// Properties that bundling (scripts/lib/bundle.mjs) must preserve: identities, names, source maps, imports without effects.
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { expect, test } from "vitest";
+import { entries, root } from "../support/package.ts";
+
+const dist = join(root, "dist");
+const files = globSync("**/*.js", { cwd: dist }).sort();
+
+const load = (code: string): Promise<Record<string, unknown>> => import(pathToFileURL(join(root, code)).href);
+
+test("the core is imported as few files", () => {
+  const loaded = new Set<string>();
+  const visit = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const [, target = ""] of readFileSync(file, "utf8").matchAll(/^(?:import|export) .*? from "(\.[^"]+)";$/gm)) {
+      visit(join(dirname(file), target));
+    }
+  };
+  visit(join(dist, "index.js"));
+  process.stdout.write(`sourcecast is imported as ${loaded.size} files\n`);
+  expect(loaded.size).toBeGreaterThan(1);
+  expect(loaded.size).toBeLessThanOrEqual(20);
+});
+
+test("a class that several subpaths export is one class, under its own name", async () => {
+  const seen = new Map<string, unknown>();
+  for (const { code } of entries) {
+    for (const [name, value] of Object.entries(await load(code))) {
+      if (typeof value !== "function") continue;
+      expect(value.name).toBe(name);
+      if (!/^class\b/.test(Function.prototype.toString.call(value))) continue;
+      expect(seen.get(name) ?? value, name).toBe(value);
+      seen.set(name, value);
+    }
+  }
+  expect(seen.size).toBeGreaterThan(10);
+});
+
+// A bundler warns its user of each such import, since package.json says that no file has side effects.
+test.each(files)("%s imports nothing for its effects alone", (file) => {
+  expect(readFileSync(join(dist, file), "utf8")).not.toMatch(/^import "/m);
+});
+
+// A file that only exports from others has no map.
+const mapped = files.filter((file) => readFileSync(join(dist, file), "utf8").includes("sourceMappingURL="));
+
+test.each(mapped)("the source map of %s leads to files of src, which the package contains", (file) => {
+  const map = join(dist, `${file}.map`);
+  const { sources }: { sources: string[] } = JSON.parse(readFileSync(map, "utf8"));
+  const paths = sources.map((source) => fileURLToPath(new URL(source, pathToFileURL(map))));
+  expect(paths.filter((path) => !path.startsWith(join(root, "src")) || !existsSync(path))).toEqual([]);
+});
+
+test("an error's stack names functions and, with source maps, lines of src", async () => {
+  const code = `
+    import { EventSource } from ${JSON.stringify(pathToFileURL(join(dist, "index.js")).href)};
+    const source = new EventSource(new Request("http://localhost/"));
+    try { source.dispatch("a\\nb"); } catch (error) { console.log(error.stack); }
+    await source.close();
+  `;
+  const { execFileSync } = await import("node:child_process");
+  const stackWith = (...flags: string[]) =>
+    execFileSync(process.execPath, [...flags, "--input-type=module", "-e", code], { encoding: "utf8" });
+  expect(stackWith()).toMatch(/at EventSource\.dispatch .*\/dist\/chunks\/\w+\.js:\d+/);
+  expect(stackWith("--enable-source-maps")).toMatch(/at EventSource\.dispatch .*\/src\/source\/source\.ts:\d+/);
+});
