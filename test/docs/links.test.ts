@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { root } from "../support/package.ts";
 
-const files = globSync(["*.md", "docs/**/*.md"], { cwd: root }).sort();
+const files = globSync(["*.md", "docs/**/*.md", "examples/*.md", "examples/*/*.md"], { cwd: root }).sort();
 
 test.each(files)("every link of %s leads to a file and to a heading in it", (file) => {
   expect(linksOf(file).filter((link) => !leadsSomewhere(file, link))).toEqual([]);

@@ -5,11 +5,11 @@ import { reference, writtenReference } from "../../scripts/lib/reference/index.m
 
 const { pages, problems } = reference();
 
-test("the pages are those that npm run reference writes", () => {
+test("the pages are those that npm run generate writes", () => {
   const written = writtenReference();
   expect([...written.keys()]).toEqual([...pages.keys()].sort());
   for (const [name, text] of pages)
-    expect(written.get(name), `docs/reference/${name}: run npm run reference`).toBe(text);
+    expect(written.get(name), `docs/reference/${name}: run npm run generate`).toBe(text);
 });
 
 test("every exported name, method and property has a sentence, every option a default and a unit", () => {

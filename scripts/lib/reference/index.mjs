@@ -1,4 +1,4 @@
-// docs/reference: written by `npm run reference`, compared by test/docs/reference.test.ts.
+// docs/reference: written by `npm run generate`, compared by test/docs/reference.test.ts.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../paths.mjs";

@@ -52,7 +52,7 @@ function renderIndex(api) {
   ].join("\n");
 }
 
-const generated = "<!-- Generated from the docstrings in src by `npm run reference`: edit those. -->\n";
+const generated = "<!-- Generated from the docstrings in src by `npm run generate`: edit those. -->\n";
 
 /** Where each name has its entry. */
 class Places {

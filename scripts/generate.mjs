@@ -1,11 +1,14 @@
-// Writes docs/reference from the docstrings of what the package exports, and lists what those leave open.
+// Writes what is generated from src: docs/reference from the docstrings, and the tree in AGENTS.md. Lists what the
+// docstrings leave open.
 import "./lib/bootstrap.mjs";
 import { build } from "./lib/build.mjs";
 import { reference, writeReference } from "./lib/reference/index.mjs";
+import { writeTree } from "./lib/tree.mjs";
 
 if (!(await build())) process.exit(1);
+writeTree();
 const { pages, problems } = reference();
 writeReference(pages);
 for (const problem of problems) console.log(problem);
-console.log(`${pages.size} pages in docs/reference, ${problems.length} problems`);
+console.log(`AGENTS.md, ${pages.size} pages in docs/reference; ${problems.length} problems`);
 process.exit(problems.length === 0 ? 0 : 1);
