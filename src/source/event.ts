@@ -51,7 +51,7 @@ export class ServerSentEvent extends Event {
   constructor(type: string, data?: unknown, init: ServerSentEventInit = {}) {
     super(type, { cancelable: init.cancelable === true });
     this.data = serialize(data, init.replacer, init.space);
-    this.#text = encodeEvent({ ...init, type, data: this.data });
+    this.#text = encodeEvent({ type, id: init.id, retry: init.retry, data: this.data });
     this.id = init.id === undefined ? undefined : String(init.id);
     this.retry = init.retry;
     made.set(this, { data, init });
@@ -97,7 +97,7 @@ export function encodeFrame(
 ): Frame {
   assertNotReserved(type);
   if (events !== undefined) return encodeChecked(type, events.validateSync(type, data), events, options, render);
-  return Frame.of(encodeEvent({ ...options, type, data: toText(data, render) }));
+  return frameOfText(type, toText(data, render), options);
 }
 
 /**
@@ -114,10 +114,14 @@ export function encodeChecked(
   render?: Render,
   json?: Pick<ServerSentEventInit, "replacer" | "space">,
 ): Frame {
-  if (render !== undefined) return Frame.of(encodeEvent({ ...options, type, data: toText(value, render) }));
+  if (render !== undefined) return frameOfText(type, toText(value, render), options);
   const data = events.encode(type, value, json?.replacer, json?.space);
   warnUnlessRoundTrip(events, type, value);
-  return Frame.of(encodeEvent({ ...options, type, data }));
+  return frameOfText(type, data, options);
+}
+
+function frameOfText(type: string, data: string, options?: EventOptions): Frame {
+  return Frame.of(encodeEvent({ type, id: options?.id, retry: options?.retry, data }));
 }
 
 function toText(value: unknown, render?: Render): string {

@@ -11,6 +11,8 @@ export interface EventFields {
   id?: string | number | undefined;
   /** Reconnection time for the client, in whole milliseconds from 1 on: see {@link encodeRetry}. */
   retry?: number | undefined;
+  /** The channel that the event belongs to, on a labeled stream. Every client that follows the standard ignores it. */
+  channel?: string | undefined;
 }
 
 /**
@@ -31,7 +33,8 @@ export function encodeEvent(event: EventFields): string {
   if (event.type !== undefined) text += encodeType(event.type);
   if (event.id !== undefined) text += encodeId(event.id);
   if (event.retry !== undefined) text += encodeRetry(event.retry);
-  return `${text}${encodeLines("data: ", event.data ?? "", "ERR_SSE_DATA")}\n`;
+  if (event.channel !== undefined) text += encodeChannel(event.channel);
+  return `${text}${encodeLines("data: ", event.data === undefined ? "" : event.data, "ERR_SSE_DATA")}\n`;
 }
 
 /**
@@ -134,6 +137,15 @@ function encodeId(id: string | number): string {
   throw new SourcecastTypeError(
     "ERR_SSE_ID",
     `The event id ${quote(id)} cannot be written; use a number, or at most 128 of the characters A-Z a-z 0-9 - _ . ~`,
+  );
+}
+
+function encodeChannel(channel: string): string {
+  if (typeof channel === "string" && channel.isWellFormed() && /^[^\r\n\0]+$/.test(channel))
+    return `channel: ${channel}\n`;
+  throw new SourcecastTypeError(
+    "ERR_SSE_CHANNEL",
+    `The channel ${quote(channel)} cannot be written; use non-empty, well-formed text without CR, LF and NUL`,
   );
 }
 

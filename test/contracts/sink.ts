@@ -104,6 +104,17 @@ export function sinkContract(sink: Sink): void {
       expect(client.parser.complete).toBe(true);
     });
 
+    test("rule 9: every block has data; the opening, comments and keep-alives are lines", async () => {
+      const { client, source } = await open({ keepAlive: 5 });
+      source.dispatchComment("a comment");
+      source.dispatch("t", undefined, { id: "7" });
+      await client.until(() => client.parser.comments.length > 4);
+      await source.close();
+      await client.rest();
+      const blocks = client.body.toString().split("\n\n").slice(0, -1);
+      expect(blocks.filter((block) => !/^data:/m.test(block))).toEqual([]);
+    });
+
     test("rule 12: Last-Event-ID is read as UTF-8", async () => {
       const id = Buffer.from("é日").toString("latin1");
       // A client of HTTP/2 in Node writes header values as UTF-8 by itself, a socket of HTTP/1 gets bytes.

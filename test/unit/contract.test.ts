@@ -116,7 +116,7 @@ describe.each(Object.entries(contracts))("a contract of %s", (_, contract) => {
     expect(errorOf(() => source.dispatch("price", 12)).issues).toHaveLength(1);
     // @ts-expect-error a title is missing
     expect(errorOf(() => source.dispatch("headline", {})).message).toContain("title");
-    // @ts-expect-error a string is no headline, although it could be written
+    // @ts-expect-error a string is not a headline, although it could be written
     expect(errorOf(() => source.dispatch("headline", "Rain")).issues).toHaveLength(1);
     // @ts-expect-error a headline has data
     expect(errorOf(() => source.dispatch("headline")).issues).toHaveLength(1);

@@ -134,7 +134,7 @@ describe("rule 11:", () => {
   });
 });
 
-test.each(["", 5, null, {}, Symbol("s")])("a type that is no name is refused: %s", (type) => {
+test.each(["", 5, null, {}, Symbol("s")])("a type that is not a name is refused: %s", (type) => {
   expect(codeOf(() => encodeEvent({ type: type as string, data: "" }))).toBe("ERR_SSE_TYPE");
 });
 

@@ -56,6 +56,13 @@ describe("rule 16: a comment after a silence", () => {
     expect(beats(client)).toBe(1);
   });
 
+  test("rule 9: which is a line that no blank line follows", async () => {
+    const { client } = openReading({ keepAlive: 100 });
+    await pass(100);
+    await pass(100);
+    expect(client.text).toMatch(/^: keep-alive 100\nretry: \d+\n:\n:\n$/);
+  });
+
   test("of the length that was asked for", async () => {
     const [ms, text] = [openReading({ keepAlive: 700 }), openReading({ keepAlive: "1.5s" })];
     await pass(700);
