@@ -77,12 +77,6 @@ export class ChangeWatch implements IdleTarget {
     this.#cancel();
   }
 
-  /** Reports a change with the next look, in `failureRetryMs`: what was reported before could not be read. */
-  retry(): void {
-    this.#version = null;
-    if (this.#isRunning) this.#lookIn(failureRetryMs);
-  }
-
   /** Called by the shared timer. */
   onIdle(time: number): void {
     this.lastSent = time;

@@ -1,6 +1,7 @@
 // The log over one open database: takes calls, and puts the parts of this folder together.
-import { now, setImmediateOrTimeout } from "../../base/clock.ts";
+import { now } from "../../base/clock.ts";
 import { SourcecastError } from "../../base/errors.ts";
+import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import { closedError } from "../../log/errors.ts";
 import type {
@@ -21,6 +22,7 @@ import type {
   ValuePage,
 } from "../../log/log.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
+import { TailFanout } from "../../log/tail-fanout.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import { LogClock } from "./clock.ts";
 import type { SqlConnection } from "./connection.ts";
@@ -28,20 +30,15 @@ import { CommitError, explain, isLocked } from "./driver.ts";
 import { Locating } from "./locating.ts";
 import { Reader } from "./reader.ts";
 import { RetentionWorker } from "./retention.ts";
-import { Tails } from "./tails.ts";
 import { Writer, type Written } from "./writer.ts";
 
-/** Calls that one transaction stores at most: after that it is the turn of others in the process. */
-const maxCallsPerTransaction = 1_024;
 /** How long to wait for a lock before it is tried again, in milliseconds. */
 const lockRetryMs = 5;
-
-/** One call of `append` that waits for its transaction. */
-interface Waiting {
-  readonly entries: readonly NewEntry[];
-  readonly resolve: (appended: Appended[]) => void;
-  readonly reject: (error: unknown) => void;
-}
+/**
+ * How long a call may wait on top of `busyTimeout`, in milliseconds: for the calls before it, and for a process that is too
+ * busy to store anything.
+ */
+const queueTimeoutMs = 60_000;
 
 export class SqliteLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
@@ -59,10 +56,8 @@ export class SqliteLog implements CompleteLog {
   readonly #locating: Locating;
   readonly #retention: RetentionWorker;
   readonly #watch: ChangeWatch;
-  readonly #tails: Tails;
-  #waiting: Waiting[] = [];
-  /** Resolves when nothing waits. */
-  #storing: Promise<void> | null = null;
+  readonly #queue: AppendQueue;
+  readonly #tails: TailFanout;
   #closed: Promise<void> | null = null;
 
   /** @param busyTimeout How long to wait for a lock, in milliseconds. */
@@ -74,15 +69,12 @@ export class SqliteLog implements CompleteLog {
     this.#writer = new Writer(connection, this.#reader, clock, limits.window);
     this.#locating = new Locating(connection, this.#reader);
     this.#retention = new RetentionWorker(connection, clock, limits);
-    this.#tails = new Tails({
-      next: (position) => this.#reader.next(position),
-      explain: (error) => this.#explain(error),
-      onTails: (hasTails) => (hasTails ? this.#watch.start() : this.#watch.stop()),
-      onFailure: () => this.#watch.retry(),
-    });
+    this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), deadline: busyTimeout + queueTimeoutMs });
+    // The watch wakes the tails, so they need not poll.
+    this.#tails = new TailFanout({ read: (after) => this.#explained(() => this.#reader.next(after)) }, { poll: false });
     this.#watch = new ChangeWatch(connection, {
       onChange: () => this.#tails.wake(),
-      onFailure: (error) => this.#tails.report(error),
+      onFailure: (error) => this.#tails.report(this.#explain(error)),
       onIdle: () => {
         // The wall clock has jumped: that is to be stored.
         if (clock.correction() !== undefined) this.#retention.touch();
@@ -92,12 +84,7 @@ export class SqliteLog implements CompleteLog {
   }
 
   async append(entries: readonly NewEntry[]): Promise<Appended[]> {
-    this.#assertOpen();
-    if (entries.length === 0) return [];
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries, resolve, reject });
-      this.#storing ??= this.#storeWaiting();
-    });
+    return this.#queue.append(entries);
   }
 
   head(): Promise<Head> {
@@ -126,7 +113,14 @@ export class SqliteLog implements CompleteLog {
 
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    return this.#tails.add(after, onEntries, onError);
+    const tail = this.#tails.add(after, onEntries, onError);
+    this.#watch.start();
+    return {
+      close: () => {
+        tail.close();
+        if (this.#tails.size === 0) this.#watch.stop();
+      },
+    };
   }
 
   close(): Promise<void> {
@@ -135,62 +129,55 @@ export class SqliteLog implements CompleteLog {
   }
 
   async #close(): Promise<void> {
-    await this.#storing;
+    await this.#queue.close();
     this.#tails.close();
+    this.#watch.stop();
     this.#retention.close();
     this.#connection.close();
   }
 
-  /** Stores what the ticks bring, until nothing waits. */
-  async #storeWaiting(): Promise<void> {
+  /** Without a promise where there is nothing to wait for, which is nearly always. */
+  #store(calls: readonly AppendCall[]): readonly AppendOutcome[] | Promise<readonly AppendOutcome[]> {
     try {
-      while (this.#waiting.length > 0) {
-        // At the end of the tick: what is published until then shares one transaction.
-        await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
-        await this.#store(this.#waiting.splice(0, maxCallsPerTransaction));
-      }
-    } finally {
-      this.#storing = null;
+      const written = this.#writer.append(calls);
+      const syncing = this.#connection.sync();
+      return syncing === undefined ? this.#finish(written) : this.#sync(written, syncing).catch(this.#failAll(calls));
+    } catch (error) {
+      if (!isLocked(error)) return this.#failAll(calls)(error);
+      return this.#patiently(() => this.#writer.append(calls))
+        .then(async (written) => this.#sync(written, this.#connection.sync()))
+        .catch(this.#failAll(calls));
     }
   }
 
-  async #store(calls: readonly Waiting[]): Promise<void> {
-    const written = await this.#write(calls);
-    if (written === undefined) return;
+  async #sync(written: Written, syncing: Promise<void> | undefined): Promise<readonly AppendOutcome[]> {
     try {
-      await this.#connection.sync();
+      await syncing;
     } catch (error) {
       // The entries are there, and may be lost with the next crash.
-      for (const { reject } of calls) reject(this.#explain(new CommitError(error)));
       this.#tails.wake();
-      return;
+      throw new CommitError(error);
     }
-    for (const [i, { resolve, reject }] of calls.entries()) {
-      const answer = written.answers[i];
-      if (Array.isArray(answer)) resolve(answer);
-      else reject(answer);
-    }
-    this.#retention.touch();
-    // Publishers go on in a microtask, after the tails.
-    this.#tails.committed(written);
+    return this.#finish(written);
   }
 
-  /** `undefined` when the calls had to be stored, or rejected, one apart from the other. */
-  async #write(calls: readonly Waiting[]): Promise<Written | undefined> {
-    try {
-      return await this.#patiently(() => this.#writer.append(calls.map(({ entries }) => entries)));
-    } catch (error) {
+  #finish({ epoch, answers, entries }: Written): readonly AppendOutcome[] {
+    this.#retention.touch();
+    // Before the publishers are told: they go on after the tails.
+    this.#tails.offer(epoch, entries);
+    return answers;
+  }
+
+  /** The outcome of calls that one transaction was to store. */
+  #failAll(calls: readonly AppendCall[]): (error: unknown) => readonly AppendOutcome[] {
+    return (error) => {
+      const explained = this.#explain(error);
+      // A call that cannot be stored, for its size perhaps, must not take the others with it: the queue stores them apart.
+      // Any other failure is that of all.
       const isOfAll = isLocked(error) || error instanceof CommitError || error instanceof SourcecastError;
-      if (calls.length === 1 || isOfAll) {
-        for (const { reject } of calls) reject(this.#explain(error));
-        return undefined;
-      }
-      // One call that cannot be stored, for its size perhaps, must not take the others with it.
-      const half = calls.length >> 1;
-      await this.#store(calls.slice(0, half));
-      await this.#store(calls.slice(half));
-      return undefined;
-    }
+      if (!isOfAll) throw explained;
+      return calls.map(() => explained);
+    };
   }
 
   async #ask<T>(question: () => T): Promise<T> {
@@ -213,6 +200,14 @@ export class SqliteLog implements CompleteLog {
         if (!isLocked(error) || now() >= deadline) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, lockRetryMs));
+    }
+  }
+
+  #explained<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.#explain(error);
     }
   }
 

@@ -1,22 +1,14 @@
 // Reading the log: pages, the last entries, witnesses, what tails take. Each answer is of one state of the database.
-import type {
-  ChannelSelection,
-  Head,
-  LogEntry,
-  Page,
-  Position,
-  ReadOptions,
-  TailBatch,
-  ValueOptions,
-  ValuePage,
-} from "../../log/log.ts";
+
+import type { TailPage } from "../../log/follow-tail.ts";
+import type { ChannelSelection, Head, LogEntry, Page, ReadOptions, ValueOptions, ValuePage } from "../../log/log.ts";
 import { compileSelection } from "../../log/selection.ts";
 import { ChannelNames, TrimmedChannels } from "./channels.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 import { type FoundPage, PageFinder } from "./pages.ts";
 import { type EntryRow, EntryRows, entryColumns, entryOf } from "./rows.ts";
 import { headOf, type LogState, StateReader } from "./state.ts";
-import { WitnessHistory } from "./witnesses.ts";
+import { StoredWitnesses } from "./witnesses.ts";
 
 /** Bytes that a tail takes at a time, and how many entries. */
 const tailPageBytes = 4 * 1024 ** 2;
@@ -34,7 +26,7 @@ export class Reader {
   readonly #rows: EntryRows;
   readonly #names: ChannelNames;
   readonly #trimmed: TrimmedChannels;
-  readonly #witnesses: WitnessHistory;
+  readonly #witnesses: StoredWitnesses;
   readonly #all: PageFinder;
   readonly #conflated: PageFinder;
   readonly #values: PageFinder;
@@ -51,7 +43,7 @@ export class Reader {
     this.#rows = new EntryRows(connection);
     this.#names = new ChannelNames(connection);
     this.#trimmed = new TrimmedChannels(connection);
-    this.#witnesses = new WitnessHistory(connection);
+    this.#witnesses = new StoredWitnesses(connection);
     const ofChannel = (condition: string) =>
       `SELECT offset, weight FROM sse_entry WHERE channel = ? AND ${condition} AND offset > ? AND offset < ? ORDER BY offset LIMIT ?`;
     const scan = "FROM sse_entry WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?";
@@ -143,23 +135,13 @@ export class Reader {
     });
   }
 
-  /**
-   * The next entries after a position, superseded ones too; none at the head. Where the log does not have the position any
-   * more, it goes on with the entry at that offset, or with the newest one: a copy was restored.
-   */
-  next(position: Position): TailBatch {
+  /** The next entries for a tail, superseded ones too, and the head of the same state. */
+  next(offset: number): TailPage {
     return this.#connection.read(() => {
       const state = this.#state.read();
-      const after = Math.max(this.#continueFrom(position, state), state.trimmed);
-      return { epoch: state.epoch, entries: this.#next.all(after, after).map(entryOf) };
+      const after = Math.max(offset, state.trimmed);
+      return { head: headOf(state), entries: this.#next.all(after, after).map(entryOf) };
     });
-  }
-
-  #continueFrom({ epoch, offset, witness }: Position, state: LogState): number {
-    if (epoch !== state.epoch) return 0;
-    const known = offset > state.top ? null : this.witnessAt(offset, state);
-    // A trimmed entry whose witness is forgotten can be neither confirmed nor refuted.
-    return known === witness || known === undefined ? offset : Math.max(0, Math.min(offset, state.top) - 1);
   }
 
   /** How many superseded entries a page leaves out after an offset. */

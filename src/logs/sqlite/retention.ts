@@ -1,10 +1,10 @@
 // Removes what is not to be kept, in the background.
-import { now, unrefTimeout } from "../../base/clock.ts";
+import { now, WakeTimer } from "../../base/clock.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import type { LogClock } from "./clock.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 import { type LogState, StateReader } from "./state.ts";
-import { WitnessHistory } from "./witnesses.ts";
+import { StoredWitnesses } from "./witnesses.ts";
 
 /** Entries that one transaction removes: a publisher, in whatever process, waits for that at most. */
 const entriesPerSlice = 500;
@@ -23,7 +23,7 @@ export class RetentionWorker {
   readonly #clock: LogClock;
   readonly #limits: RetentionLimits;
   readonly #state: StateReader;
-  readonly #witnesses: WitnessHistory;
+  readonly #witnesses: StoredWitnesses;
   readonly #oldest: Statement<OldRow>;
   readonly #remove: Statement;
   readonly #mark: Statement;
@@ -34,9 +34,7 @@ export class RetentionWorker {
   readonly #excess: Statement<{ offset: number | null }>;
   readonly #raiseForgotten: Statement;
   readonly #forgetMarks: Statement;
-  #timer: ReturnType<typeof setTimeout> | null = null;
-  /** When the next pass is due, in monotonic time. */
-  #due = Number.POSITIVE_INFINITY;
+  readonly #timer = new WakeTimer(() => this.#run());
   #marked = 0;
   #closed = false;
 
@@ -45,7 +43,7 @@ export class RetentionWorker {
     this.#clock = clock;
     this.#limits = limits;
     this.#state = new StateReader(connection);
-    this.#witnesses = new WitnessHistory(connection);
+    this.#witnesses = new StoredWitnesses(connection);
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
     this.#oldest = prepare(
       "SELECT offset, witness, log_time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
@@ -84,26 +82,14 @@ export class RetentionWorker {
 
   close(): void {
     this.#closed = true;
-    this.#cancel();
+    this.#timer.stop();
   }
 
   #plan(delay: number): void {
-    const due = now() + delay;
-    if (this.#closed || due >= this.#due) return;
-    this.#cancel();
-    this.#due = due;
-    // A delay that is too long for a timer is cut short: the pass finds nothing to do, and plans the rest.
-    this.#timer = unrefTimeout(() => this.#run(), delay);
-  }
-
-  #cancel(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#due = Number.POSITIVE_INFINITY;
+    if (!this.#closed) this.#timer.set(now() + delay);
   }
 
   #run(): void {
-    this.#cancel();
     try {
       const end = now() + maxTurnMs;
       for (let slices = 1; this.#hasWork(); slices++) {

@@ -15,7 +15,7 @@ export const schemaVersion = 2;
  *   by a subtraction. `key_ordinal` numbers the entries with a key in their channel, so that superseded ones are counted in
  *   the same way. `data` comes last: a scan does not read it.
  * - `sse_trimmed`: the highest offset that each channel has lost.
- * - `sse_witness`: witnesses of trimmed entries, four bytes each, in blocks; see WitnessHistory.
+ * - `sse_witness`: witnesses of trimmed entries, four bytes each, in blocks; see StoredWitnesses.
  * - `sse_idempotency`: what entries with an idempotency key were answered.
  */
 export const schema = `

@@ -20,7 +20,7 @@ export interface WitnessAt {
  * The table `sse_witness`. Block 0 has the witnesses of offsets 1 to 256, and so on; 0 stands for one that is not known. A
  * block is as old as its newest witness, counted from when that was trimmed.
  */
-export class WitnessHistory {
+export class StoredWitnesses {
   readonly #block: Statement<{ hex: string }>;
   readonly #store: Statement;
   readonly #at: Statement<{ hex: string }>;
@@ -35,13 +35,12 @@ export class WitnessHistory {
       `SELECT hex(substr(witnesses, ?, ${bytesPerWitness})) AS hex FROM sse_witness WHERE block = ?`,
     );
     const isOver = `log_time <= ? OR block <= (SELECT max(block) FROM sse_witness) - ${maxBlocks}`;
-    // Blocks are in the order of their times, so only the oldest has to be looked at.
+    // Blocks are in the order of their times, so only the oldest have to be looked at.
     this.#expired = connection.prepare(
-      `SELECT 1 FROM (SELECT block, log_time FROM sse_witness ORDER BY block LIMIT 1) WHERE ${isOver}`,
+      `SELECT 1 FROM sse_witness WHERE block = (SELECT min(block) FROM sse_witness) AND (${isOver})`,
     );
     this.#forget = connection.prepare(
-      `DELETE FROM sse_witness
-       WHERE block IN (SELECT block FROM sse_witness ORDER BY block LIMIT ${blocksPerSlice}) AND (${isOver})`,
+      `DELETE FROM sse_witness WHERE block < (SELECT min(block) FROM sse_witness) + ${blocksPerSlice} AND (${isOver})`,
     );
   }
 

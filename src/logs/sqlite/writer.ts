@@ -59,10 +59,12 @@ export class Writer {
     this.#correctClock = prepare("UPDATE sse_log SET clock_correction = ?");
   }
 
-  append(calls: readonly (readonly NewEntry[])[]): Written {
+  append(calls: readonly { readonly entries: readonly NewEntry[] }[]): Written {
     return this.#connection.write(() => {
       const batch = this.#begin();
-      const answers = calls.map((call) => this.#refusal(call, batch) ?? call.map((entry) => this.#store(entry, batch)));
+      const answers = calls.map(({ entries }) => {
+        return this.#refusal(entries, batch) ?? entries.map((entry) => this.#store(entry, batch));
+      });
       return { epoch: batch.state.epoch, answers, entries: batch.entries };
     });
   }
