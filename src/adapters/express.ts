@@ -6,7 +6,7 @@ import { createHub, type Hub } from "../hub/hub.ts";
 import { reportError } from "../hub/lifetime/report.ts";
 import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
 import type { Exchange } from "../sinks/exchange.ts";
-import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import { assertNodeExchange, type NodeRequest, onNodeExchange } from "../sinks/node-request.ts";
 import type { NodeResponse } from "../sinks/node-response.ts";
 import type { EventSource } from "../source/source.ts";
 import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
@@ -95,14 +95,15 @@ export class SSE<E extends EventMap = false> {
    */
   attach(id: string, res: NodeResponse, options: AttachOptions = {}): Promise<EventSource | null> {
     const channels = [everyoneChannel, channelOf(id)];
-    const exchange = nodeExchange("attach", res?.req, res);
+    assertNodeExchange("attach", res?.req, res);
     if (this.size >= this.#most) {
       throw new OverloadError(`There are ${this.size} connections, as many as the option connections allows`);
     }
     const connection = new ManagedConnection(id);
     this.#connections.add(connection);
     const filter = connection.noting(options.filter);
-    return this.#open(connection, exchange, { ...options, channels, filter, key: id }).catch((error) => {
+    const open = (exchange: Exchange) => this.#open(connection, exchange, { ...options, channels, filter, key: id });
+    return onNodeExchange("attach", res.req, res, true, open).catch((error) => {
       this.#connections.delete(connection);
       this.#onError(error, { stage: "attach" });
       res.destroy();

@@ -4,7 +4,7 @@ import type { Duration } from "../base/units.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import type { Exchange } from "../sinks/exchange.ts";
-import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import { type NodeRequest, onNodeExchange } from "../sinks/node-request.ts";
 import type { NodeResponse } from "../sinks/node-response.ts";
 import type { ContractOptions, SourceOptions } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
@@ -15,10 +15,20 @@ export interface FastifyRequestLike {
   readonly raw: NodeRequest;
 }
 
+/** The part of a Fastify instance that this package uses. */
+export interface FastifyInstanceLike {
+  /** The server of `node:http` or `node:http2`. */
+  readonly server: object;
+  // biome-ignore lint/suspicious/noExplicitAny: Fastify overloads it for each kind of hook
+  addHook(name: "preClose", hook: (done: () => void) => void): any;
+}
+
 /** The part of Fastify's reply that this package uses. */
 export interface FastifyReplyLike {
   readonly raw: NodeResponse;
   readonly sent: boolean;
+  /** The instance that the route belongs to. */
+  readonly server: FastifyInstanceLike;
   getHeaders(): Readonly<Record<string, number | string | string[] | undefined>>;
   hijack(): unknown;
 }
@@ -48,9 +58,11 @@ export function openEventSource<E extends EventMap = false>(
   reply: FastifyReplyLike,
   options?: (SourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
-  const source = new EventSource<E>(fastifyConnection("openEventSource", request, reply), options);
+  const open = (exchange: Exchange) => new EventSource<E>(exchange, options);
+  const source = onFastifyExchange("openEventSource", request, reply, open);
   // Not earlier: Fastify must still be able to answer an error that is thrown before the stream is open.
   reply.hijack();
+  closeWithServer(reply, source);
   return source;
 }
 
@@ -76,12 +88,51 @@ export async function respond<E extends EventMap>(
   reply: FastifyReplyLike,
   options: SubscribeOptions,
 ): Promise<EventSource | null> {
-  const source = await hub.open(fastifyConnection("respond", request, reply), options);
+  const open = (exchange: Exchange) => hub.open(exchange, options);
+  const source = await onFastifyExchange("respond", request, reply, open);
   reply.hijack();
+  if (source !== null) closeWithServer(reply, source);
   return source;
 }
 
-function fastifyConnection(caller: string, request: FastifyRequestLike, reply: FastifyReplyLike): Exchange {
+/**
+ * A plugin of Fastify that ends all event streams in a `preClose` hook, so that `app.close()` need not wait for their clients.
+ *
+ * @example
+ * ```ts excerpt examples/fastify/server.js
+ * import fastify from "fastify";
+ * import { endStreamsOnClose, openEventSource, respond } from "sourcecast/fastify";
+ *
+ * const app = fastify();
+ * app.register(endStreamsOnClose);
+ * ```
+ */
+export function endStreamsOnClose(app: FastifyInstanceLike, _options: unknown, done: () => void): void {
+  app.addHook("preClose", (next) => {
+    for (const source of openSources.get(app.server) ?? []) void source.close("shutdown");
+    next();
+  });
+  done();
+}
+
+/** The open streams of each server. */
+const openSources = new WeakMap<object, Set<{ close(reason: string): Promise<void> }>>();
+
+function closeWithServer<E extends EventMap>(reply: FastifyReplyLike, source: EventSource<E>): void {
+  const server = reply.server?.server;
+  if (server === undefined || source.closeReason !== null) return;
+  const sources = openSources.get(server) ?? new Set();
+  openSources.set(server, sources);
+  sources.add(source);
+  source.addEventListener("close", () => sources.delete(source));
+}
+
+function onFastifyExchange<T>(
+  caller: string,
+  request: FastifyRequestLike,
+  reply: FastifyReplyLike,
+  open: (exchange: Exchange) => T,
+): T {
   if (typeof reply?.hijack !== "function" || request?.raw === undefined) {
     throw new SourcecastTypeError(
       "ERR_SSE_ARGUMENT",
@@ -95,10 +146,11 @@ function fastifyConnection(caller: string, request: FastifyRequestLike, reply: F
       "The reply has been sent already; open the event source in its place, and return nothing after it",
     );
   }
-  const connection = nodeExchange(caller, request.raw, reply.raw);
-  // Fastify buffers headers until it sends a reply, which it does not do for a hijacked one.
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) reply.raw.setHeader(name, value);
-  }
-  return connection;
+  return onNodeExchange(caller, request.raw, reply.raw, true, (exchange) => {
+    // Fastify buffers headers until it sends a reply, which it does not do for a hijacked one.
+    for (const [name, value] of Object.entries(reply.getHeaders())) {
+      if (value !== undefined) reply.raw.setHeader(name, value);
+    }
+    return open(exchange);
+  });
 }

@@ -2,7 +2,7 @@
 import type { Duration } from "../base/units.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
-import { type NodeRequest, nodeExchange } from "../sinks/node-request.ts";
+import { type NodeRequest, onNodeExchange } from "../sinks/node-request.ts";
 import type { NodeResponse } from "../sinks/node-response.ts";
 import type { ContractOptions, SourceOptions } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
@@ -43,8 +43,8 @@ export function openEventSource<E extends EventMap = false>(
   res: NodeResponse,
   options?: (NodeSourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
-  const direct = typeof options !== "object" || options.fastWrite !== false;
-  return new EventSource<E>(nodeExchange("openEventSource", req, res, direct), options);
+  const fastWrite = typeof options !== "object" || options.fastWrite !== false;
+  return onNodeExchange("openEventSource", req, res, fastWrite, (exchange) => new EventSource<E>(exchange, options));
 }
 
 /**
@@ -68,10 +68,10 @@ export async function respond<E extends EventMap>(
   hub: Hub<E>,
   req: NodeRequest,
   res: NodeResponse,
-  options: SubscribeOptions & { direct?: boolean },
+  options: SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">,
 ): Promise<EventSource | null> {
-  const connection = nodeExchange("respond", req, res, options?.direct !== false);
-  return hub.open(connection, options);
+  const { fastWrite = true, ...subscribe } = options ?? {};
+  return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribe));
 }
 
 /**

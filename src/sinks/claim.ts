@@ -7,7 +7,12 @@
 const claimed: symbol = Symbol.for("sourcecast.taken");
 
 export function claimResponse(response: object): void {
-  Object.defineProperty(response, claimed, { value: true });
+  Object.defineProperty(response, claimed, { value: true, configurable: true });
+}
+
+/** Takes the mark away, for a response to which nothing was written: it is the application's again. */
+export function releaseResponse(response: object): void {
+  Reflect.deleteProperty(response, claimed);
 }
 
 export function isClaimed(response: object): boolean {

@@ -4,7 +4,7 @@ import type { Http2ServerRequest } from "node:http2";
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { retryLater } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
-import { claimResponse, isClaimed } from "./claim.ts";
+import { claimResponse, isClaimed, releaseResponse } from "./claim.ts";
 import type { Exchange } from "./exchange.ts";
 import { NodeSink } from "./node.ts";
 import { NodeHeaders } from "./node-headers.ts";
@@ -14,14 +14,32 @@ import type { NodeResponse } from "./node-response.ts";
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 
 /**
- * A request of Node and its response, as the core takes them. `caller` names the function in the errors.
+ * Opens something on a request of Node and its response. The response is claimed while `open` runs, and for good unless it
+ * throws or rejects: then the application can still answer. `caller` names the function in the errors.
  *
  * @throws {SourcecastTypeError} for a web request, and for a response that has been sent already.
  */
-export function nodeExchange(caller: string, req: NodeRequest, res: NodeResponse, direct = true): Exchange {
-  assertExchange(caller, req, res);
+export function onNodeExchange<T>(
+  caller: string,
+  req: NodeRequest,
+  res: NodeResponse,
+  fastWrite: boolean,
+  open: (exchange: Exchange) => T,
+): T {
+  assertNodeExchange(caller, req, res);
+  const sink = new NodeSink(res, fastWrite);
   claimResponse(res);
-  return { request: new NodeRequestView(req), sink: new NodeSink(res, direct) };
+  const release = (error: unknown): never => {
+    sink.release();
+    releaseResponse(res);
+    throw error;
+  };
+  try {
+    const opened = open({ request: new NodeRequestView(req), sink });
+    return (opened instanceof Promise ? opened.catch(release) : opened) as T;
+  } catch (error) {
+    return release(error);
+  }
 }
 
 /** Responds that there is no room at present, so that the client retries later. */
@@ -29,7 +47,8 @@ export function respondRetryLater(req: NodeRequest, res: NodeResponse): void {
   new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), {}, "connections"));
 }
 
-function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
+/** @throws {SourcecastTypeError} for anything that no stream can be opened on. */
+export function assertNodeExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
   if (isWeb(req)) {
     throw new SourcecastTypeError(
       "ERR_SSE_ARGUMENT",
@@ -56,7 +75,7 @@ function assertExchange(caller: string, req: NodeRequest, res: NodeResponse): vo
   }
 }
 
-/** What those are to pass who have something else of their framework. */
+/** The way that fits a framework whose request or response was passed. */
 function hint(req: unknown, res: unknown): string {
   if (isWeb(res)) return "; a web Response is for routes that return one";
   if (has(res, "raw")) return "; for a reply of Fastify use sourcecast/fastify";
@@ -73,7 +92,7 @@ function has(value: unknown, name: string): boolean {
   return typeof value === "object" && value !== null && name in value;
 }
 
-/** What a source asks of a request, in the form of the fetch standard; read when it is asked for. */
+/** A request in the form of the fetch standard, read on demand. */
 class NodeRequestView implements RequestLike {
   readonly #req: NodeRequest;
   #headers: NodeHeaders | undefined;

@@ -23,6 +23,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   readonly #response: NodeResponse;
   /** The response is one of HTTP/1.1 in chunks, and the application allows writing past it. */
   #fastWrite: boolean;
+  #isStarted = false;
   #headSent = false;
   /** The socket or response that has no room, if any. */
   #blockedBy: NodeResponse | Socket | null = null;
@@ -53,6 +54,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   get gone(): boolean {
     const response = this.#response;
+    if (this.#isAnsweredByOthers) return true;
     if (response instanceof ServerResponse) return response.destroyed || response.req?.socket?.destroyed === true;
     return response.stream === undefined || response.stream.destroyed;
   }
@@ -77,6 +79,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
     this.owner = owner;
+    this.#isStarted = true;
     const response = this.#response;
     const header = headers(presetHeaders(response));
     for (const name of response.getHeaderNames()) {
@@ -94,7 +97,8 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   refuse(answer: EarlyResponse): void {
-    this.#release();
+    this.release();
+    if (this.#isAnsweredByOthers) return;
     writeHead(this.#response, answer.status, answer.headers);
     if (answer.body === null) this.#response.end();
     else this.#response.end(answer.body);
@@ -102,7 +106,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   end(): Promise<void> {
     const { pending } = this;
-    this.#release();
+    this.release();
     const response = this.#response;
     if (response.destroyed) return Promise.resolve();
     const connection = connectionOf(response);
@@ -126,7 +130,8 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   abort(): void {
-    this.#release();
+    this.release();
+    if (this.#isAnsweredByOthers) return;
     const response = this.#response;
     const connection = connectionOf(response);
     // One that the application has ended itself may still have bytes under way.
@@ -167,6 +172,15 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     return true;
   }
 
+  /**
+   * True if the application or its framework has answered while this sink waited to be started: a handler that throws after
+   * it has called `respond()` gets an error page, for example.
+   */
+  get #isAnsweredByOthers(): boolean {
+    const response = this.#response;
+    return !this.#isStarted && (response.headersSent || response.writableEnded);
+  }
+
   /** The socket, if frames may be written to it past the response now. */
   #directSocket(): Socket | null {
     return this.#fastWrite && this.#headSent ? directSocket(this.#response as ServerResponse) : null;
@@ -182,7 +196,8 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     }
   }
 
-  #release(): void {
+  /** Lets go of the response and its connection. */
+  release(): void {
     this.owner = null;
     this.pending = null;
     this.#blockedBy?.removeListener("drain", this.#onDrain);

@@ -97,6 +97,23 @@ describe("a manager of connections", () => {
     expect(() => sse.send("message", 1, { to: "" })).toThrow('The id is ""; pass a string that is not empty');
   });
 
+  test.each([
+    ["28 Chinese characters", "\u6211".repeat(28)],
+    ["of any length", "x".repeat(5_000)],
+    ["with a lone surrogate", "\ud800"],
+    ["with a control character and a percent sign", "a\0%2A"],
+  ])("an id may be %s, and none is mistaken for another", async (_, id) => {
+    const { sse, open } = await startApp({}, (sse, user, res) => void sse.attach(user === "id" ? id : user, res));
+    const others = [`${id}x`, id.slice(1), id.replace("\ud800", "\ud801"), id.replace("\0%2A", "%0;*")];
+    const [one, other] = [await open("id").opened(), await open("other").opened()];
+    expect(sse.has(id)).toBe(true);
+    for (const another of others) if (another !== id && another !== "") await sse.send("t", "another", { to: another });
+    await sse.send("t", "one", { to: id });
+    await sse.send("t", "all");
+    expect((await one.nextPublished()).data).toBe("one");
+    expect((await other.nextPublished()).data).toBe("all");
+  });
+
   test("over the limit newcomers are turned away with a time to come again, and the others stay", async () => {
     const { sse, open } = await startApp({ connections: 1 });
     const first = await open("ann").opened();
