@@ -3,17 +3,17 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 
 /**
- * The reconnection time that a client is told: a fixed one, or a range `[from, to]` out of which each connection gets
- * its own. A range keeps the clients of a server that restarts from coming back all at once.
+ * The reconnection time of a client: fixed, or a range `[from, to]` from which each connection draws its own. A range keeps
+ * the clients of a restarted server from reconnecting all at once.
  */
 export type Retry = Duration | readonly [from: Duration, to: Duration];
 
-/** Browsers wait 3 or 5 seconds, always the same; this is about as long, and scattered. */
+/** About as long as the constant 3 or 5 seconds of browsers, but spread out. */
 export const defaultRetry: Retry = [2_000, 6_000];
-/** For those who are turned away because there are too many, or because the server is about to end. */
+/** For clients that are rejected because a limit is reached or the server is stopping. */
 export const overloadRetry: Retry = [5_000, 30_000];
 
-/** Checks the option once, and returns what draws a time from it. */
+/** Checks the option once, and returns a function that draws a time in milliseconds. */
 export function resolveRetry(retry: Retry): () => number {
   const [from, to] = typeof retry === "object" && retry !== null ? [retry[0], retry[1]] : [retry, retry];
   const least = Math.round(milliseconds(from, "retry"));
@@ -26,5 +26,5 @@ export function resolveRetry(retry: Retry): () => number {
   );
 }
 
-/** Milliseconds. */
+/** Draws the time, in milliseconds, for a client that is rejected. */
 export const drawOverloadRetry: () => number = resolveRetry(overloadRetry);
