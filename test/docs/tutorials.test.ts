@@ -3,14 +3,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from "vitest";
 import { blocksOfDocuments } from "../support/blocks.ts";
 import { launchChromium } from "../support/browser.ts";
+import { Http1Client } from "../support/client.ts";
 import { npm, root } from "../support/package.ts";
+import { runQuietly } from "../support/run.ts";
 import { ServerProcess } from "../support/server-process.ts";
 
-const servers = blocksOfDocuments().filter(({ kind }) => kind === "server");
+const blocks = blocksOfDocuments();
 const preload = new URL("../support/listen-on-port.mjs", import.meta.url).href;
 let browser: Browser;
 let folder: string;
@@ -32,26 +34,20 @@ describe.each([
   { document: "README.md", program: "news.mjs", index: 0, resumes: true },
   { document: "docs/getting-started.md", program: "server.ts", index: 0, resumes: false },
   { document: "docs/getting-started.md", program: "server.ts", index: 1, resumes: true },
+  { document: "docs/recipes/htmx.md", program: "server.ts", index: 0, resumes: false },
 ])("$document, server $index in $program", ({ document, program, index, resumes }) => {
-  const text = readFileSync(join(root, document), "utf8");
-  const block = servers.filter(({ file }) => file === document)[index];
-
   test("serves a page on which an event appears, and continues after a kill -9 if its log lasts", async () => {
-    expect(text).toContain(`\`${program}\``);
-    writeFileSync(join(folder, program), block?.code ?? "");
-    for (const [, html = ""] of text.matchAll(/^```html\n(.*?)^```$/gms))
-      writeFileSync(join(folder, "page.html"), html);
+    save(document, program, index);
     let server = await start(program);
     try {
-      const page = await browser.newPage();
-      await page.goto(server.origin);
-      const before = await page.evaluate(eventInPage, "");
+      const page = await open(server.origin);
+      const before = await eventInPage(page);
       if (!resumes) return;
       await server.stop("SIGKILL");
       server = await start(program, server.port);
-      // The page that was reloaded after a loss would not have what it was told before.
+      // A page that was reloaded after a loss would not have this.
       await page.evaluate("window.isFirstLoad = true");
-      expect(await page.evaluate(eventInPage, before)).not.toBe(before);
+      expect(await eventInPage(page, before)).not.toBe(before);
       expect(await page.evaluate("window.isFirstLoad")).toBe(true);
       await page.close();
     } finally {
@@ -61,19 +57,50 @@ describe.each([
   });
 });
 
+test("docs/recipes/several-processes.md: the server delivers what the worker publishes", async () => {
+  const document = "docs/recipes/several-processes.md";
+  save(document, "server.ts", 0);
+  save(document, "worker.ts", 0, "complete");
+  await using server = await start("server.ts");
+  const client = await new Http1Client(server.port, { path: "/news" }).opened();
+  await runQuietly(process.execPath, [...flags, "worker.ts"], { cwd: folder });
+  await client.until(() => client.parser.events.some(({ data }) => data === '{"title":"The report is ready"}'));
+  client.leave();
+});
+
+/** Writes a block into the file that the page names, and a page of HTML next to it. */
+function save(document: string, file: string, index: number, kind = "server"): void {
+  const text = readFileSync(join(root, document), "utf8");
+  expect(text).toContain(`\`${file}\``);
+  const block = blocks.filter((one) => one.file === document && one.kind === kind)[index];
+  writeFileSync(join(folder, file), block?.code ?? "");
+  const html = /^```html\n(.*?)^```$/ms.exec(text)?.[1];
+  if (html !== undefined) writeFileSync(join(folder, "page.html"), html);
+}
+
+const flags = ["--disable-warning=ExperimentalWarning"];
+
 function start(program: string, port?: number): Promise<ServerProcess> {
-  const args = ["--disable-warning=ExperimentalWarning", "--import", preload, program];
+  const args = [...flags, "--import", preload, program];
   return ServerProcess.start({ args, cwd: folder, ...(port === undefined ? {} : { port }) });
 }
 
-/** Runs in the page: resolves with its text when that holds a time of day and differs from `before`. */
-function eventInPage(before: string): Promise<string> {
-  const { body } = (globalThis as unknown as { document: { body: { innerText: string } } }).document;
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (/\d:\d\d:\d\d/.test(body.innerText) && body.innerText !== before) resolve(body.innerText);
-      else setTimeout(look, 50);
-    };
-    look();
+/** A page in which scripts of the CDN are those of the installed packages, if their versions are the same. */
+async function open(url: string): Promise<Page> {
+  const page = await browser.newPage();
+  await page.route("https://cdn.jsdelivr.net/npm/*@*/**", (route) => {
+    const [, name = "", version, file = ""] = /npm\/([^@]+)@([^/]+)\/(.+)$/.exec(route.request().url()) ?? [];
+    const installed = JSON.parse(readFileSync(join(root, "node_modules", name, "package.json"), "utf8")).version;
+    return version === installed ? route.fulfill({ path: join(root, "node_modules", name, file) }) : route.abort();
   });
+  await page.goto(url);
+  return page;
+}
+
+/** Resolves with the text of the page when that holds a time of day and differs from `before`. */
+async function eventInPage(page: Page, before = ""): Promise<string> {
+  const hasEvent =
+    "(before) => /\\d:\\d\\d:\\d\\d/.test(document.body.innerText) && document.body.innerText !== before";
+  await page.waitForFunction(`(${hasEvent})(${JSON.stringify(before)})`);
+  return page.innerText("body");
 }

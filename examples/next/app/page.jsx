@@ -1,6 +1,7 @@
 "use client";
 
 import { useEffect, useState } from "react";
+import Headlines from "./headlines.jsx";
 
 export default function Page() {
   const [time, setTime] = useState("…");
@@ -10,8 +11,11 @@ export default function Page() {
     return () => source.close();
   }, []);
   return (
-    <p>
-      It is <b id="time">{time}</b>
-    </p>
+    <>
+      <p>
+        It is <b id="time">{time}</b>
+      </p>
+      <Headlines />
+    </>
   );
 }
