@@ -29,7 +29,7 @@ const timerToleranceMs = 1;
  * One timer for the next moment at which something is due, however far away.
  *
  * @example
- * ```ts fragment
+ * ```text
  * const timer = new WakeTimer((time) => expireAll(time));
  * timer.set(now() + 40 * 86_400_000);
  * ```

@@ -1,12 +1,12 @@
 import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Block, blocksOfDocuments, unprinted } from "../support/blocks.ts";
+import { type Block, blocksOfDocuments, isSelfContained, unprinted } from "../support/blocks.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const blocks = blocksOfDocuments();
-const workspace = new Workspace(blocks.filter(({ kind }) => kind !== "excerpt"));
+const workspace = new Workspace(blocks.filter(isSelfContained));
 let browser: Awaited<ReturnType<typeof launchChromium>>;
 
 beforeAll(async () => {

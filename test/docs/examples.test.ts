@@ -1,12 +1,19 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { type Block, blocksOfDocstrings, blocksOfDocuments, strangeLines, unprinted } from "../support/blocks.ts";
+import {
+  type Block,
+  blocksOfDocstrings,
+  blocksOfDocuments,
+  isSelfContained,
+  strangeLines,
+  unprinted,
+} from "../support/blocks.ts";
 import { type Outcome, startAll, Workspace } from "../support/workspace.ts";
 
 const blocks = [...blocksOfDocuments(), ...blocksOfDocstrings()];
 const complete = blocks.filter(({ kind }) => kind === "complete");
 const servers = blocks.filter(({ kind }) => kind === "server");
 const excerpts = blocks.filter(({ kind }) => kind === "excerpt");
-const workspace = new Workspace(blocks.filter((block) => !excerpts.includes(block)));
+const workspace = new Workspace(blocks.filter(isSelfContained));
 // The types of all at once, and no more than two processes at a time.
 const typeErrors = workspace.typeErrors();
 const outcomes = startAll([...complete, ...servers], 2, async (block) => {

@@ -4,13 +4,19 @@ import { join } from "node:path";
 import { root } from "./package.ts";
 
 /**
- * How a block is checked. A `complete` one runs until it ends by itself, a `server` answers a request and ends on SIGTERM, a
- * `browser` one runs in a browser against the server before it, and a `fragment` needs something that only an application
- * has: all of these are type-checked. An `excerpt` is of a file that other tests run.
+ * How a block is checked. A `complete` one runs until it ends, a `server` answers a request and ends on SIGTERM, a `browser`
+ * one runs in a browser against the server before it, and a `fragment` needs something that only an application has: all of
+ * these are type-checked in one program. An `installed` one is a server that needs other packages; the test of migrations
+ * checks and runs it. An `excerpt` is part of a file that other tests run.
  */
 export type Kind = (typeof kinds)[number];
 
-const kinds = ["complete", "server", "browser", "fragment", "excerpt"] as const;
+const kinds = ["complete", "server", "browser", "fragment", "installed", "excerpt"] as const;
+
+/** True for a block that needs only the package and what this repository installs. */
+export function isSelfContained({ kind }: Block): boolean {
+  return kind !== "excerpt" && kind !== "installed";
+}
 
 export interface Block {
   /** `docs/resume.md:12`, where its code begins. */

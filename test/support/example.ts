@@ -32,6 +32,8 @@ const cache = join(realpathSync(tmpdir()), `sourcecast-examples-${sha256(root).s
 const lockDeadline = 240_000;
 
 export interface InstallOptions {
+  /** The folder to copy. @default the one in examples/ */
+  from?: string;
   /** Other versions than the example's own, for a second installation beside the first. */
   versions?: Record<string, string>;
   /** Packages beside its own, by their versions: plugins that not every user has. */
@@ -132,14 +134,14 @@ interface Manifest {
 function copyExample(
   name: string,
   folder: string,
-  { versions = {}, packages = {}, files = [] }: InstallOptions,
+  { from = join(examples, name), versions = {}, packages = {}, files = [] }: InstallOptions,
 ): Manifest {
   for (const entry of readdirSync(folder)) {
     if (!["node_modules", ".installed", ".unpacked"].includes(entry)) {
       rmSync(join(folder, entry), { recursive: true, force: true });
     }
   }
-  cpSync(join(examples, name), folder, {
+  cpSync(from, folder, {
     recursive: true,
     filter: (path) => !/node_modules|dist$/.test(basename(path)),
   });
