@@ -55,7 +55,7 @@ async function bundle(block: Block): Promise<string> {
   return outputFiles[0]?.text ?? "";
 }
 
-/** What a page prints. An error of the page is one of the test. */
+/** Collects what a page prints. An error of the page fails the test. */
 function listen(page: Page): { until(condition: (lines: readonly string[]) => boolean): Promise<void> } {
   const lines: string[] = [];
   let look: () => void = () => {};

@@ -40,7 +40,7 @@ test("every code block compiles, in one program", async () => {
   expect(await typeErrors).toEqual([]);
 });
 
-describe("a complete block runs, ends by itself and prints what it says", () => {
+describe("a complete block runs, ends and prints what it says", () => {
   test.each(complete)("$name", async (block) => {
     const { end, stdout, stderr } = (await outcomes.get(block)) as Outcome;
     expect(stderr).toBe("");

@@ -23,7 +23,7 @@ beforeAll(async () => {
   for (const block of servers) writeFileSync(join(folder.folder, `${nameOf(block)}.ts`), block.code);
 }, 240_000);
 
-test("what the pages say of other packages compiles", async () => {
+test("the code for other packages compiles", async () => {
   expect(await folder.typeErrors()).toBe("");
 });
 

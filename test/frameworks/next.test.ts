@@ -7,7 +7,7 @@ import { builtFixture, startExample } from "../support/fixture.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 
 const env = { NEXT_TELEMETRY_DISABLED: "1" };
-// What Next.js says when it has started, which may be after it listens.
+// Next.js prints this when it has started, which may be after it listens.
 const log = /^[▲✓ -]/;
 
 const start = builtFixture("next", { env });

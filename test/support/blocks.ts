@@ -25,10 +25,10 @@ export interface Block {
   /** Of its first line of code, counted from 1. */
   readonly line: number;
   readonly kind: Kind;
-  /** The word behind the kind: what a server is asked for, or the file of an excerpt. */
+  /** The word after the kind: the path to request from a server, or the file of an excerpt. */
   readonly path: string;
   readonly code: string;
-  /** What it says that it prints: the comments behind `console.log()`, or on the line below it. */
+  /** The lines that it promises to print: the comments after `console.log()`, or on the line below it. */
   readonly prints: readonly string[];
 }
 
@@ -44,14 +44,14 @@ export function blocksOfDocuments(): Block[] {
   return documents.flatMap((file) => blocksOf(file, read(file).split("\n")));
 }
 
-/** Those behind `@example` in src/. */
+/** The examples in the docstrings of src/, which follow `@example`. */
 export function blocksOfDocstrings(): Block[] {
   return globSync("src/**/*.ts", { cwd: root })
     .sort()
     .flatMap((file) =>
       blocksOf(
         file,
-        // What is no line of a docstring is no code of an example.
+        // Only lines of a docstring can be code of an example.
         read(file)
           .split("\n")
           .map((line) => /^ *\* ?(.*)$/.exec(line)?.[1] ?? ""),
@@ -119,7 +119,7 @@ function trimmedLines(text: string): string[] {
   return text.split("\n").flatMap((line) => line.trim() || []);
 }
 
-/** What was said to be printed and was not. An ellipsis stands for any text. */
+/** The promised lines that were not printed. An ellipsis stands for any text. */
 export function unprinted(block: Block, printed: readonly string[]): string[] {
   return block.prints.filter((said) => {
     const pattern = new RegExp(`^${said.split("…").map(RegExp.escape).join(".*")}$`);

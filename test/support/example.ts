@@ -28,19 +28,19 @@ const examples = join(root, "examples");
  */
 const cache = join(realpathSync(tmpdir()), `sourcecast-examples-${sha256(root).slice(0, 12)}`);
 
-/** How long somebody else may take to install the same example. */
+/** How long another process may take to install the same example. */
 const lockDeadline = 240_000;
 
 export interface InstallOptions {
   /** The folder to copy. @default the one in examples/ */
   from?: string;
-  /** Other versions than the example's own, for a second installation beside the first. */
+  /** Other versions than the example's own, for a second installation. */
   versions?: Record<string, string>;
-  /** Packages beside its own, by their versions: plugins that not every user has. */
+  /** Additional packages, by their versions: plugins that not every user has. */
   packages?: Record<string, string>;
-  /** Names a copy of its own: test files that run beside each other would take it from under each other. */
+  /** Names a separate copy: test files that run at the same time would overwrite each other's. */
   copy?: string;
-  /** Files or folders that the tests put beside the example's own. */
+  /** Files or folders that the tests add to those of the example. */
   files?: readonly string[];
 }
 
@@ -114,7 +114,7 @@ export class Example {
     return { program: existsSync(installed) ? installed : program, args };
   }
 
-  /** What TypeScript finds in it, by its own tsconfig.json. */
+  /** The errors that TypeScript finds with the example's own tsconfig.json. */
   async typeErrors(): Promise<string> {
     const tsc = join(root, "node_modules/typescript/lib/tsc.js");
     return this.run([tsc, "-p", "tsconfig.json", "--noEmit"]).then(
@@ -171,7 +171,7 @@ async function installDependencies(folder: string, manifest: Manifest): Promise<
   writeFileSync(stamp, version);
 }
 
-/** What `npm install sourcecast` would do, without asking a registry for it. */
+/** Installs the packed package, as `npm install sourcecast` would, without asking a registry for it. */
 async function unpackPackage(folder: string): Promise<void> {
   const tarball = inject("tarball");
   const stamp = join(folder, ".unpacked");
@@ -184,7 +184,7 @@ async function unpackPackage(folder: string): Promise<void> {
   writeFileSync(stamp, hash);
 }
 
-/** Test files run beside each other, and two of them may want the same example. */
+/** Test files run at the same time, and two of them may want the same example. */
 async function lock(path: string): Promise<() => void> {
   const deadline = Date.now() + lockDeadline;
   for (;;) {
@@ -197,7 +197,7 @@ async function lock(path: string): Promise<() => void> {
     // A run that was killed leaves its lock behind.
     const age = existsSync(path) ? Date.now() - statSync(path).mtimeMs : 0;
     if (age > lockDeadline) rmSync(path, { recursive: true, force: true });
-    if (Date.now() > deadline) throw new Error(`Somebody else holds ${path}`);
+    if (Date.now() > deadline) throw new Error(`Another process holds ${path}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
