@@ -1,12 +1,12 @@
-// A hub with many channels and one subscriber each, on web responses that are read in the same process, since no machine has
-// so many sockets. Spoken to in lines of JSON.
+// A hub with many channels and one subscriber each, on web responses that are read in the same process, because no machine
+// has that many sockets. It takes commands as lines of JSON.
 import { createInterface } from "node:readline";
 import { createHub } from "sourcecast";
 
 const hub = createHub();
 /** @type {import("sourcecast").Channel[]} */
 const channels = [];
-let heard = 0;
+let received = 0;
 
 const commands = {
   async open(/** @type {{ count: number }} */ { count }) {
@@ -15,18 +15,18 @@ const commands = {
       channels.push(channel);
       void read(await channel.response(new Request("http://localhost/events")));
     }
-    // A newcomer is told its position after a second.
+    // A new client receives its position within a second.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     return {};
   },
-  /** Events one after the other, `step` channels further each: microseconds for each until its subscriber has read it. */
+  /** Publishes events one by one, each `step` channels further. Returns microseconds per event until its subscriber read it. */
   async publish(/** @type {{ events: number, step: number }} */ { events, step }) {
     const data = "x".repeat(100);
     const cpu = process.cpuUsage();
     for (let sent = 0; sent < events; sent++) {
-      const wanted = heard + 1;
+      const wanted = received + 1;
       await channels[(sent * step) % channels.length]?.dispatch("tick", data);
-      while (heard < wanted) await new Promise((resolve) => setImmediate(resolve));
+      while (received < wanted) await new Promise((resolve) => setImmediate(resolve));
     }
     const { user, system } = process.cpuUsage(cpu);
     return { cpu: (user + system) / events };
@@ -41,8 +41,8 @@ const commands = {
 async function read(response) {
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
-    // Its last line is that of the data, 100 of which end in an x.
-    if (read.value.at(-3) === 120) heard++;
+    // The last line is the data, which ends in an x.
+    if (read.value.at(-3) === 120) received++;
   }
 }
 

@@ -1,7 +1,7 @@
 import { hasCompiler, hasRuntime } from "./lib/command.mjs";
 import { hasNchan } from "./lib/nchan.mjs";
 
-/** How who is measured is called in tables and plots, by the file in servers/. */
+/** The names of contenders in tables and plots, by their file in servers/. */
 const names = {
   "control-write": "by hand: response.write()",
   "control-chunk": "by hand: prebuilt chunk to the socket",
@@ -22,7 +22,7 @@ const names = {
   nchan: "nginx with nchan",
 };
 
-/** Those that are written to be run on Node, side by side. */
+/** The contenders that run on Node. */
 export const onNode = available([
   "control-write",
   "control-chunk",
@@ -38,17 +38,17 @@ export const onNode = available([
   "hono-stream-sse",
 ]);
 
-/** Some of them, for a look in a minute. */
+/** A few of them, for a run of a minute. */
 export const forQuick = ["control-write", "control-chunk", "set", "hub-memory", "better-sse", "hono-stream-sse"];
 
-/** The name of a contender; behind an @ may be a runtime. @param {string} contender */
+/** The name of a contender, which may end in `@` and a runtime. @param {string} contender */
 export function nameOf(contender) {
   const [, file = contender, runtime] = /^(.+)@(bun|deno)$/.exec(contender) ?? [];
   const name = /** @type {Record<string, string>} */ (names)[file] ?? file;
   return runtime === undefined ? name : `${name}, ${runtime === "bun" ? "Bun" : "Deno"}`;
 }
 
-/** True for those that are this package. @param {string} contender */
+/** Whether a contender is this package. @param {string} contender */
 export function isOurs(contender) {
   return nameOf(contender).startsWith("sourcecast");
 }
@@ -65,7 +65,7 @@ export function available(contenders) {
   return contenders.filter((contender) => missing(contender) === null);
 }
 
-/** What a contender needs and this machine does not have. @param {string} contender */
+/** The requirement of a contender that this machine lacks, or `null`. @param {string} contender */
 export function missing(contender) {
   const [file, runtime] = contender.split("@");
   if (file === "control-c" && !hasCompiler()) return "a C compiler (cc)";

@@ -1,4 +1,4 @@
-// What the core costs beside the same by hand and beside other encoders, as ratios in one run.
+// npm run bench:core: the cost of the core compared with hand-written code and with other encoders, as ratios in one run.
 import "../scripts/lib/bootstrap.mjs";
 import { build } from "../scripts/lib/build.mjs";
 import { installPeers } from "./lib/install.mjs";

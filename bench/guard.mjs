@@ -1,5 +1,5 @@
-// npm run bench:guard -- <commit> [--rounds 9]: this tree beside a commit, in one run, by processor time and allocations.
-// Ends with 1 when something became worse beyond noise.
+// npm run bench:guard -- <commit> [--rounds 9]: compares this tree with a commit, in one run, by processor time and
+// allocations. Exits with 1 if a figure became worse beyond noise.
 import "../scripts/lib/bootstrap.mjs";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,10 +10,11 @@ import { checkOut, commitOf, remove, snapshot } from "./lib/tree.mjs";
 const [name = "", ...rest] = process.argv.slice(2);
 if (name === "") throw new Error("npm run bench:guard -- <commit>: name the commit to compare with, such as HEAD~1");
 const rounds = Number(rest[0] === "--rounds" ? rest[1] : 9);
-if (!(rounds >= 7)) throw new Error(`--rounds ${rest[1]}: take 7 or more, fewer pairs tell nothing from noise`);
+if (!(rounds >= 7))
+  throw new Error(`--rounds ${rest[1]}: pass 7 or more; with fewer pairs, a change cannot be told from noise`);
 const commit = commitOf(name);
 installPeers();
-// Who is there to be measured is known only now.
+// Imported only now: the contenders depend on the packages that were just installed.
 const { compare } = await import("./lib/compare.mjs");
 
 const folder = mkdtempSync(join(tmpdir(), "sourcecast-guard-"));

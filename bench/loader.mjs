@@ -1,4 +1,5 @@
-// Holds the connections of a benchmark and counts what arrives: a process of its own, spoken to in lines of JSON.
+// Holds the connections of a benchmark and counts the bytes that arrive, in a process of its own. It takes commands as lines
+// of JSON.
 import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
@@ -6,12 +7,12 @@ import { createInterface } from "node:readline";
 /** @type {import("node:net").Socket[]} */
 let sockets = [];
 let bytes = 0;
-/** Latencies in microseconds while they are asked for. @type {number[] | null} */
+/** Latencies in microseconds while they are recorded. @type {number[] | null} */
 let latencies = null;
 const buffer = Buffer.allocUnsafe(1024 * 1024);
 
 const commands = {
-  /** Opens connections, so many at a time, and says how long that took. */
+  /** Opens connections, `atOnce` at a time. Returns the microseconds that it took. */
   async open(/** @type {{ port: number, count: number, path?: string, atOnce?: number, headers?: string }} */ options) {
     const { port, count, path = "/events", atOnce = 200, headers = "" } = options;
     const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${headers}\r\n`;
@@ -31,7 +32,7 @@ const commands = {
     sockets = [];
     return {};
   },
-  /** Stops reading on a share of the connections. */
+  /** Stops reading from a share of the connections. */
   async stall(/** @type {{ share: number }} */ { share }) {
     const stalled = sockets.slice(0, Math.ceil(sockets.length * share));
     for (const socket of stalled) socket.pause();
@@ -41,7 +42,7 @@ const commands = {
     const { user, system } = process.cpuUsage();
     return { bytes, cpu: user + system };
   },
-  /** Waits until nothing has come for a while. */
+  /** Waits until no byte has arrived for `quiet` milliseconds. */
   async settle(/** @type {{ quiet?: number }} */ { quiet = 50 }) {
     for (let before = -1; before !== bytes; ) {
       before = bytes;
@@ -49,7 +50,7 @@ const commands = {
     }
     return { bytes };
   },
-  /** Waits until so many have come. */
+  /** Waits until this many bytes have arrived. */
   async until(/** @type {{ bytes: number }} */ { bytes: wanted }) {
     while (bytes < wanted) await new Promise((resolve) => setTimeout(resolve, 2));
     return { bytes };
@@ -65,7 +66,7 @@ const commands = {
       sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
     return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
   },
-  /** Publishes over HTTP with so many requests under way, as publishers elsewhere would. */
+  /** Publishes over HTTP with several requests in flight, as remote publishers would. */
   async publish(/** @type {{ port: number, events: number, inFlight: number, size: number }} */ options) {
     const { port, events, inFlight, size } = options;
     const body = "x".repeat(size);
@@ -86,7 +87,7 @@ const commands = {
 };
 
 /**
- * Resolves with the socket when its first bytes have come.
+ * Resolves with the socket when its first bytes have arrived.
  *
  * @param {number} port
  * @param {string} request
@@ -98,7 +99,7 @@ function openOne(port, request) {
     const socket = connect({
       port,
       host: "127.0.0.1",
-      // One buffer for all: what has been counted is of no use any more.
+      // One buffer for all sockets: bytes are counted and forgotten.
       onread: {
         buffer,
         callback(length) {

@@ -1,4 +1,5 @@
-// What publishing to a log costs, one event after the other and in bursts, and how soon another process has it.
+// npm run bench:log: the cost of publishing to a log, one by one and in bursts, and the delay until another process has the
+// event.
 import "../scripts/lib/bootstrap.mjs";
 import { build } from "../scripts/lib/build.mjs";
 

@@ -1,4 +1,4 @@
-// npm run bench [-- --quick] [-- --only fan-out,storm]: everything that is measured, with tables here and files in results/.
+// npm run bench [-- --quick] [-- --only fan-out,storm]: runs all benchmarks, prints tables and writes files to results/.
 import "../scripts/lib/bootstrap.mjs";
 import { loadavg } from "node:os";
 import { build } from "../scripts/lib/build.mjs";
@@ -9,7 +9,7 @@ const [, only] = /--only[= ](\S+)/.exec(process.argv.join(" ")) ?? [];
 
 installPeers();
 if (!(await build())) process.exit(1);
-// Who is there to be measured is known only now.
+// Imported only now: the contenders depend on the packages that were just installed.
 const { missing } = await import("./contenders.mjs");
 const { measures } = await import("./measures.mjs");
 const { report } = await import("./lib/report.mjs");
@@ -17,14 +17,14 @@ const { writeGoals } = await import("./lib/goals.mjs");
 
 const wanted = measures.filter(({ name }) => only === undefined || only.split(",").includes(name));
 if (wanted.length === 0)
-  throw new Error(`--only ${only}: the measures are ${measures.map(({ name }) => name).join(", ")}`);
+  throw new Error(`--only ${only}: the benchmarks are ${measures.map(({ name }) => name).join(", ")}`);
 for (const contender of ["control-c", "nchan", "set@bun", "set@deno"]) {
   const lacks = missing(contender);
   if (lacks !== null) console.log(`Left out: ${contender}, which needs ${lacks}`);
 }
 console.log("Left out: Oak, which sends no byte of an event stream on Node");
 console.log(
-  `Load before: ${loadavg()[0]?.toFixed(2)} on average of the last minute; anything above 0.5 blurs the figures`,
+  `Load before the run: ${loadavg()[0]?.toFixed(2)} on average over the last minute; above 0.5 the figures are unreliable`,
 );
 
 const begin = performance.now();
@@ -36,10 +36,10 @@ for (const measure of wanted) {
   report(measure, groups, { write: !quick, seconds });
   console.log(`  ${seconds} s`);
 }
-if (!quick) console.log(`\nWhat is to be reached, by what is in bench/results\n\n${writeGoals()}`);
+if (!quick) console.log(`\nGoals, according to bench/results\n\n${writeGoals()}`);
 console.log(`\n${((performance.now() - begin) / 60_000).toFixed(1)} minutes`);
 
-/** One line that is written over and over. @param {string} text */
+/** Prints one line that replaces the previous one. @param {string} text */
 function progress(text) {
   if (!process.stderr.isTTY) return;
   const seconds = ((performance.now() - begin) / 1_000).toFixed(0);

@@ -1,4 +1,4 @@
-// Finds English that this project does not write. english.mjs [rule or part of a path] lists places; --lower records
+// npm run english -- [rule or part of a path]: lists wording that this project avoids. --lower records
 // today's counts as the new ceilings, which only go down.
 import "./lib/bootstrap.mjs";
 import { writeFileSync } from "node:fs";

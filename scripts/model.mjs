@@ -1,4 +1,4 @@
-// The model of faults, for longer than the tests have: npm run test:model -- --histories 100000 --seed 7
+// npm run test:model -- --histories 100000 --seed 7: runs the model of faults for longer than the tests do.
 import "./lib/bootstrap.mjs";
 import { parseArgs } from "node:util";
 import { vitest } from "./lib/vitest.mjs";
@@ -7,8 +7,7 @@ const { values } = parseArgs({
   options: { histories: { type: "string", default: "10000" }, seed: { type: "string", default: "1" } },
 });
 for (const [name, value] of Object.entries(values)) {
-  if (!/^[1-9]\d*$/.test(value))
-    throw new Error(`--${name} takes a number, such as --${name} 100; it was given "${value}"`);
+  if (!/^[1-9]\d*$/.test(value)) throw new Error(`--${name} takes a number, such as --${name} 100; it got "${value}"`);
 }
 process.env.MODEL_HISTORIES = values.histories;
 process.env.MODEL_SEED = values.seed;

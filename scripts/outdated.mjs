@@ -1,4 +1,4 @@
-// Which examples do not have their framework's newest version. Asks npm's registry once for each package.
+// npm run outdated: lists examples without their framework's newest version. It asks npm's registry once for each package.
 import "./lib/bootstrap.mjs";
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ let outdated = 0;
 for (const example of readdirSync(examples).sort()) {
   const file = join(examples, example, "package.json");
   if (!existsSync(file)) continue;
-  // What an example holds back, and why.
+  // Packages that an example keeps at an older version, with the reason.
   const { dependencies, devDependencies, held = {} } = JSON.parse(readFileSync(file, "utf8"));
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
     if (name === "sourcecast" || name in held) continue;
@@ -24,7 +24,7 @@ for (const example of readdirSync(examples).sort()) {
     console.log(`examples/${example}: ${name} ${version}, the newest is ${latest}`);
   }
 }
-console.log(outdated === 0 ? "Every example has the newest versions" : `${outdated} to look at`);
+console.log(outdated === 0 ? "Every example has the newest versions" : `${outdated} outdated`);
 
 /** @param {string} name */
 function newestOf(name) {

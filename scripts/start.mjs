@@ -1,4 +1,4 @@
-// npm start: the demo, from a fresh clone too. The server prints its address itself.
+// npm start: runs the demo, also from a fresh clone. The server prints its address.
 import "./lib/bootstrap.mjs";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -13,5 +13,5 @@ if (!existsSync(server)) {
 }
 if (!(await build())) process.exit(1);
 process.argv[1] = server;
-// In this process, so that a signal sent to it reaches the server and nothing else.
+// In this process, so that a signal reaches only the server.
 await import(pathToFileURL(server).href);

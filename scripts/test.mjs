@@ -1,4 +1,5 @@
-// npm test: everything, from a fresh clone too. With file names (npm test -- test/unit/encode.test.ts) only those.
+// npm test: checks, builds and tests everything, also from a fresh clone. With file names (npm test -- test/unit/encode.test.ts)
+// it runs only those.
 import "./lib/bootstrap.mjs";
 import { ensureBrowser } from "./lib/browser.mjs";
 import { build } from "./lib/build.mjs";
@@ -8,9 +9,9 @@ import { ensureProxies } from "./lib/proxies.mjs";
 import { vitest } from "./lib/vitest.mjs";
 
 const args = process.argv.slice(2);
-// Options may have a value (-t name, --project unit): then a part is wanted too.
+// Options with a value (-t name, --project unit) select a part of the tests, too.
 if (args.length === 0) {
-  // First what can fail for want of something on this machine, then the fast, then the slow.
+  // First the steps that fail if this machine lacks something, then the fast ones, then the slow ones.
   for (const ensure of [ensureBrowser, ensureFirefox, ensureProxies]) if (!(await ensure())) process.exit(1);
   if (!(await check()) || !(await build())) process.exit(1);
 }

@@ -1,4 +1,4 @@
-// One part of the tests, for work on it: node scripts/vitest.mjs --project unit [files and options of Vitest]
+// Runs one part of the tests: node scripts/vitest.mjs --project unit [files and options of Vitest]
 import "./lib/bootstrap.mjs";
 import { vitest } from "./lib/vitest.mjs";
 

@@ -1,4 +1,4 @@
-// Prints the bytes of heap that each of 10,000 idle connections takes: node --expose-gc idle-heap-process.mjs web|node "by hand"|sourcecast
+// Prints the bytes of heap per idle connection, with 10,000 of them: node --expose-gc idle-heap-process.mjs web|node "by hand"|sourcecast
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { EventSource, EventSourceSet } from "sourcecast";
@@ -10,7 +10,7 @@ const set = new EventSourceSet();
 /** @type {unknown[]} */
 const kept = [];
 
-// The request, the socket and the response are the server's, with either.
+// The server has created the request, the socket and the response in both variants.
 const exchanges = Array.from({ length: count }, () => {
   if (kind === "web") return { request: new Request("http://localhost/") };
   const socket = new Socket();

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { summary } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 
-/** Heap for each of 10,000 sources that wait, after collection; each way in a process of its own. */
+/** Heap per source with 10,000 idle ones, after a collection; each variant in a process of its own. */
 export async function idleHeap() {
   for (const kind of ["web", "node"]) {
     const results = ["by hand", "sourcecast"].map((who) => {

@@ -10,7 +10,7 @@ const connections = 1_000;
 const dispatches = 50;
 const data = "x".repeat(80);
 
-/** One event to 1,000 connections over loopback, in processor time of this process for each delivery. */
+/** One event to 1,000 connections over loopback: processor time of this process per delivery. */
 export async function nodeFanOut() {
   const byHand = await open("by hand: response.write() on each", () => {
     /** @type {Set<import("node:http").ServerResponse>} */
@@ -41,7 +41,7 @@ export async function nodeFanOut() {
 }
 
 /**
- * A server with all its connections, held by a process of its own.
+ * A server, with all its connections held by another process.
  *
  * @param {string} name
  * @param {() => { attach(req: import("node:http").IncomingMessage, res: import("node:http").ServerResponse): void, send(): void }} make

@@ -6,7 +6,7 @@ const connections = 1_000;
 const dispatches = 300;
 const text = `event: tick\ndata: ${"x".repeat(80)}\n\n`;
 
-/** One event to 1,000 bodies of web responses, each with a reader that waits. */
+/** One event to 1,000 bodies of web responses, each with a waiting reader. */
 export async function webFanOut() {
   const contenders = [
     { name: "by hand: enqueue() on each", run: () => measure(byHand()) },

@@ -29,8 +29,8 @@ export function hasCompiler() {
 }
 
 /**
- * What starts a script below bench/, or below another folder that has the same files: with Node, with the runtime behind an
- * @, or compiled.
+ * The command that starts a script of bench/, or of another folder with the same files: with Node, with the runtime named
+ * after an `@`, or compiled.
  *
  * @param {string} script
  * @param {string} [root]

@@ -6,8 +6,8 @@ import { format } from "./table.mjs";
 
 const contenders = ["set", "hub-memory", "hub-sqlite", "hono-set"];
 const connections = 500;
-/** Changes below this are not worth a word, however sure they are. */
-const worthSaying = 0.03;
+/** Smaller changes are not reported, however certain they are. */
+const minChange = 0.03;
 
 const figures = /** @type {const} */ ({
   cpu: "ns of processor time a delivery",
@@ -18,11 +18,11 @@ const figures = /** @type {const} */ ({
 });
 
 /**
- * Measures two trees in pairs, the one after the other in each round, in turns first, and prints what moved.
+ * Measures two trees in pairs, in alternating order from round to round, and prints the changes.
  *
  * @param {{ before: string, now: string }} trees
  * @param {number} rounds
- * @returns {Promise<boolean>} True when something became worse.
+ * @returns {Promise<boolean>} True if a figure became worse.
  */
 export async function compare(trees, rounds) {
   let isWorse = false;
@@ -47,15 +47,15 @@ export async function compare(trees, rounds) {
 }
 
 /**
- * Beyond noise is what went the same way in every pair, by more than nothing. With nine pairs chance alone does that for one
- * figure in five hundred, to the worse side.
+ * A change is beyond noise if it has the same direction in every pair, and a minimum size. With nine pairs, chance alone makes
+ * one figure in five hundred look worse.
  *
  * @param {number[]} ratios
  */
 function judge(ratios) {
   const { median, low, high } = summary(ratios);
-  const up = ratios.every((ratio) => ratio > 1) && median > 1 + worthSaying;
-  const down = ratios.every((ratio) => ratio < 1) && median < 1 - worthSaying;
+  const up = ratios.every((ratio) => ratio > 1) && median > 1 + minChange;
+  const down = ratios.every((ratio) => ratio < 1) && median < 1 - minChange;
   const change = `${median >= 1 ? "+" : ""}${((median - 1) * 100).toFixed(1)} %`;
   const noise = `(middle half ${((low - 1) * 100).toFixed(1)} … ${((high - 1) * 100).toFixed(1)} %)`;
   return { isWorse: up, text: `${change.padStart(8)} ${noise}${up ? "  WORSE" : down ? "  better" : ""}` };

@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { root } from "../../scripts/lib/paths.mjs";
 import { results } from "./report.mjs";
 
-/** @typedef {(contender: string, figure: string) => number} Read The median in the measure and group that a goal is about. */
+/** @typedef {(contender: string, figure: string) => number} Read The median in the benchmark and group of a goal. */
 
 /**
- * The figures that are to be reached, as ratios within one run, and where they come from.
+ * The goals, as ratios within one run, and the figures that they are computed from.
  *
  * @type {{ title: string, measure: string, group: string, value: (read: Read) => number, most?: number, least?: number, unit?: string }[]}
  */
@@ -17,63 +17,63 @@ const goals = [
     { peer: "better-sse", name: "better-sse", most: 0.55 },
     { peer: "hono-stream-sse", name: "Hono's `streamSSE()`", most: 0.15 },
   ].map(({ peer, name, most }) => ({
-    title: `a delivery of a set, beside ${name}`,
+    title: `a delivery of a set, compared with ${name}`,
     measure: "fan-out",
     group: "10000",
     value: (/** @type {Read} */ read) => read("set", "cpu-100") / read(peer, "cpu-100"),
     most,
   })),
   {
-    title: "the same over HTTP, beside nchan",
+    title: "the same over HTTP, compared with nchan",
     measure: "publishers",
     group: "10000",
     value: (read) => read("set", "cpu-1") / read("nchan", "cpu-1"),
     most: 0.9,
   },
   {
-    title: "a hub on memory, beside a set",
+    title: "a hub on memory, compared with a set",
     measure: "fan-out",
     group: "10000",
     value: (read) => read("hub-memory", "cpu-100") / read("set", "cpu-100"),
     most: 1.15,
   },
   {
-    title: "a hub on SQLite, beside a set",
+    title: "a hub on SQLite, compared with a set",
     measure: "fan-out",
     group: "10000",
     value: (read) => read("hub-sqlite", "cpu-100") / read("set", "cpu-100"),
     most: 1.25,
   },
   {
-    title: "8 publishers in flight, beside nchan",
+    title: "8 publishers in flight, compared with nchan",
     measure: "publishers",
     group: "10000",
     value: (read) => read("set", "rate-8") / read("nchan", "rate-8"),
     least: 5,
   },
   {
-    title: "8 publishers in flight, beside better-sse",
+    title: "8 publishers in flight, compared with better-sse",
     measure: "publishers",
     group: "10000",
     value: (read) => read("set", "rate-8") / read("better-sse", "rate-8"),
     least: 10,
   },
   {
-    title: "deliveries of 16 events in a tick, beside those of one",
+    title: "deliveries of 16 events in a tick, compared with batteries of one",
     measure: "bursts",
     group: "16",
     value: (read) => read("set 1", "cpu") / read("set", "cpu"),
     least: 8,
   },
   {
-    title: "a web response on Hono, beside `streamSSE()`",
+    title: "a web response on Hono, compared with `streamSSE()`",
     measure: "fan-out",
     group: "10000",
     value: (read) => read("hono-set", "cpu-100") / read("hono-stream-sse", "cpu-100"),
     most: 0.6,
   },
   {
-    title: "a web response on Hono, beside the leanest by hand",
+    title: "a web response on Hono, compared with the leanest by hand",
     measure: "fan-out",
     group: "10000",
     value: (read) => read("hono-set", "cpu-100") / read("hono-by-hand", "cpu-100"),
@@ -96,35 +96,35 @@ const goals = [
     unit: "B",
   },
   {
-    title: "connections accepted by a set, beside `response.write()`",
+    title: "connections accepted by a set, compared with `response.write()`",
     measure: "connections",
     group: "10000",
     value: (read) => read("control-write", "accept") / read("set", "accept"),
     least: 0.9,
   },
   {
-    title: "latency of a set at half load, 99 % within, beside `response.write()`",
+    title: "latency of a set at half load, 99 % within, compared with `response.write()`",
     measure: "latency",
     group: "50",
     value: (read) => read("set", "p99") / read("control-write", "p99"),
     most: 1.2,
   },
   {
-    title: "a storm of 10,000, beside ten storms of 1,000",
+    title: "a storm of 10,000, compared with ten storms of 1,000",
     measure: "storm",
     group: "10000",
     value: (read) => read("hub-memory", "seconds") / (10 * read("hub-memory 1000", "seconds")),
     most: 1.2,
   },
   {
-    title: "live subscribers in a storm of 10,000, 99 % within, beside a quiet time",
+    title: "live subscribers in a storm of 10,000, 99 % within, compared with a quiet time",
     measure: "storm",
     group: "10000",
     value: (read) => read("hub-memory", "during") / read("hub-memory", "quiet"),
     most: 3,
   },
   {
-    title: "a publish to one of 100,000 channels, beside a hub with one channel",
+    title: "a publish to one of 100,000 channels, compared with a hub with one channel",
     measure: "channels",
     group: "",
     value: (read) => read("100,000 channels", "cpu") / read("1 channel", "cpu"),
@@ -132,7 +132,7 @@ const goals = [
   },
 ];
 
-/** Puts the table into the document that shows it, and returns it. */
+/** Writes the table of goals into its page of the docs, and returns it. */
 export function writeGoals() {
   const path = join(root, "docs/performance.md");
   const table = goalTable();
@@ -141,7 +141,7 @@ export function writeGoals() {
   return table;
 }
 
-/** A table in Markdown of what is to be reached and what the files in results/ say; what was not measured is left out. */
+/** The table of goals and results in Markdown, without goals that were not measured. */
 function goalTable() {
   const rows = goals.flatMap(({ title, measure, group, value, most, least, unit = "×" }) => {
     const file = `${results}${measure}.json`;

@@ -6,17 +6,17 @@ import { fileURLToPath } from "node:url";
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(folder, "node_modules", ".installed");
 
-/** Installs what the benchmarks compare with, unless that has been done for this package.json. */
+/** Installs the packages that the benchmarks compare with, unless they are installed for this package.json. */
 export function installPeers() {
   const wanted = readFileSync(join(folder, "package.json"), "utf8");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  console.log("Installing what is compared with ...");
+  console.log("Installing the packages to compare with ...");
   const { status } = spawnSync("npm", ["install", "--no-package-lock", "--no-audit", "--no-fund"], {
     cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],
   });
   if (status !== 0) throw new Error("The packages that the benchmarks compare with could not be installed");
-  // A link and no dependency: npm would install what the package itself is developed with, too.
+  // A link rather than a dependency: npm would install the development dependencies of the package, too.
   const self = join(folder, "node_modules", "sourcecast");
   rmSync(self, { recursive: true, force: true });
   symlinkSync(dirname(folder), self, "junction");

@@ -31,7 +31,8 @@ export async function interleave(contenders, rounds, measure, progress) {
 }
 
 /**
- * The figures of one group, for measures that take several groups in one session: their names end in that of the group.
+ * The figures of one group, for benchmarks that measure several groups in one session: the names of their figures end in the
+ * group.
  *
  * @param {Results} results
  * @param {number} group

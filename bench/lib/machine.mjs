@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { hasRuntime, runtimeVersion } from "./command.mjs";
 
-/** What figures were measured on, and with what. */
+/** The machine, the runtimes and the packages that figures were measured with. */
 export function machine() {
   const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   const own = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

@@ -12,7 +12,7 @@ export function hasNchan() {
   return existsSync(nginx) && existsSync(library);
 }
 
-/** nginx with one worker and a channel of nchan. It answers what a `Worker` is asked, from what the kernel knows of it. */
+/** nginx with one worker and a channel of nchan. It answers like a `Worker`, with what the kernel knows about its process. */
 export class Nchan {
   #child;
   #folder;
@@ -57,13 +57,13 @@ export class Nchan {
 
   async stop() {
     const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    // At once, with its worker; SIGKILL would leave that behind.
+    // Ends nginx immediately, with its worker; SIGKILL would leave the worker running.
     this.#child.kill("SIGTERM");
     await gone;
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  /** The one process below the master that serves. */
+  /** The worker process, a child of the master. */
   #worker() {
     for (const pid of readdirSync("/proc")) {
       if (!/^\d+$/.test(pid)) continue;
@@ -71,7 +71,7 @@ export class Nchan {
         const status = readFileSync(`/proc/${pid}/status`, "utf8");
         if (Number(/PPid:\s+(\d+)/.exec(status)?.[1]) === this.#child.pid) return Number(pid);
       } catch {
-        // It ended while we looked.
+        // The process ended in the meantime.
       }
     }
     throw new Error("nginx has no worker");

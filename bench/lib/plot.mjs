@@ -3,7 +3,7 @@ import { format } from "./table.mjs";
 
 const width = 760;
 
-// A picture in a page cannot see the page's colours: it asks for those of the reader's system.
+// An image in a page cannot use the page's colors, so it asks for those of the reader's system.
 const style = `
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
   .title { font-weight: 600; font-size: 15px; }

@@ -10,19 +10,19 @@ export function pinned(command, processor) {
   return canPin ? ["taskset", "-c", String(processor), ...command] : command;
 }
 
-/** A process of the benchmark, spoken to in lines of JSON, and pinned to one processor. */
+/** A process of the benchmark, pinned to one processor. It takes commands as lines of JSON. */
 export class Worker {
   #child;
   /** @type {AsyncIterator<string>} */
   #lines;
 
   /**
-   * @param {string} script Path below bench/, and behind an @ the runtime that it is for, if it is not Node.
-   * @param {{ processor: number, root?: string | undefined }} options `root` is another place than bench/ to look in.
+   * @param {string} script Path in bench/, then `@` and the runtime unless it is Node.
+   * @param {{ processor: number, root?: string | undefined }} options `root` replaces bench/.
    */
   constructor(script, { processor, root }) {
     const [file = "", ...args] = pinned(commandOf(script, root), processor);
-    // What a server has to say on its standard error is said once, and is no reason to stop.
+    // Servers may print warnings to their standard error; they do not stop a benchmark.
     this.#child = spawn(file, args, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, NO_COLOR: "1" } });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
@@ -44,7 +44,7 @@ export class Worker {
     return this.hear();
   }
 
-  /** Servers and loaders end with their standard input, and clean up; those that are stuck are killed. */
+  /** Ends the process by closing its standard input, so that it cleans up. A process that hangs is killed. */
   async stop() {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = new Promise((resolve) => this.#child.once("exit", resolve));

@@ -1,4 +1,4 @@
-// Holds connections to a server and throws away what comes: node readers.mjs PORT COUNT. Says "ready" when all are open.
+// Holds connections to a server and discards what they receive: node readers.mjs PORT COUNT. Prints "ready" when all are open.
 import { connect } from "node:net";
 
 const [port = 0, count = 0] = process.argv.slice(2).map(Number);

@@ -5,7 +5,7 @@ import { machine } from "./machine.mjs";
 import { draw } from "./plot.mjs";
 import { format, printColumns } from "./table.mjs";
 
-/** The folder of what was measured. */
+/** The folder of the results. */
 export const results = fileURLToPath(new URL("../results/", import.meta.url));
 
 const method = [
@@ -16,7 +16,7 @@ const method = [
 ];
 
 /**
- * Prints the tables of a measure. Writes its figures as JSON, with what they were measured on, and its plots.
+ * Prints the tables of a benchmark. Writes its figures as JSON, with the machine, and its plots.
  *
  * @param {import("./measure.mjs").Measure} measure
  * @param {import("./measure.mjs").Groups} groups

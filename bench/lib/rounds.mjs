@@ -1,12 +1,12 @@
 /**
- * @typedef {{ name: string, run: () => number | Promise<number> }} Contender `run` gives a cost, the smaller the better.
+ * @typedef {{ name: string, run: () => number | Promise<number> }} Contender `run` returns a cost: less is better.
  */
 
 /** @typedef {{ median: number, low: number, high: number, rounds: number }} Summary `low` and `high` are the quartiles. */
 
 /**
- * Runs contenders in turns, so that a change of the machine's speed hits all of them, and gives the median of each with the
- * spread between its quartiles. One round more is run first and not counted.
+ * Runs contenders in turns, so that a change of the machine's speed affects all of them. Returns the median of each and the
+ * spread between its quartiles. A first round is not counted.
  *
  * @param {Contender[]} contenders
  * @param {number} rounds
@@ -23,7 +23,7 @@ export async function compete(contenders, rounds) {
 }
 
 /**
- * The same in another order: who runs first after a pause has a cooler machine, so each round begins with another one.
+ * The same items in another order: the first one after a pause runs on a cooler machine, so each round starts with another.
  *
  * @template T
  * @param {readonly T[]} all

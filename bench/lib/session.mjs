@@ -4,7 +4,7 @@ import { Nchan } from "./nchan.mjs";
 import { Worker } from "./process.mjs";
 
 /**
- * A server of one contender with its connections, each in a process of its own: the server alone on the first processor.
+ * The server of one contender and its connections, in two processes: the server alone on the first processor.
  *
  * @template T
  * @param {string} contender
@@ -37,12 +37,12 @@ export async function withSession(contender, connections, measure, { root } = {}
  * @property {Worker} loader
  * @property {number} port
  * @property {number} connections
- * @property {{ wall: number, cpu: number }} opening Microseconds that opening all connections took, in all and of the server.
- * @property {{ heap: number, rss: number, kernel: number }} before Memory of the server, and of the kernel, before there were any.
+ * @property {{ wall: number, cpu: number }} opening Microseconds for opening all connections: in total, and of the server.
+ * @property {{ heap: number, rss: number, kernel: number }} before Memory of the server and of the kernel before the first connection.
  */
 
-/** @typedef {{ cpu: number, rate: number, loaderShare: number }} Cost Nanoseconds of the server's processor for each delivery,
- * deliveries a second, and the share of its time in which the loader was busy. */
+/** @typedef {{ cpu: number, rate: number, loaderShare: number }} Cost Nanoseconds of the server's processor time per
+ * delivery, deliveries per second, and the share of time in which the loader was busy. */
 
 /**
  * Publishes in the server itself and waits for everything to arrive.
@@ -59,7 +59,7 @@ export function publishAndCount(session, { events, perTick = 1, size, readers = 
 }
 
 /**
- * Publishes over HTTP, with so many requests under way, and waits for everything to arrive.
+ * Publishes over HTTP, with several requests in flight, and waits for everything to arrive.
  *
  * @param {Session} session
  * @param {{ events: number, inFlight: number, size: number }} what
@@ -79,7 +79,7 @@ export function postAndCount(session, { events, inFlight, size }) {
  * @param {Session} session
  * @param {number} deliveries
  * @param {number} size
- * @param {(arrived: () => Promise<void>) => Promise<number>} publish Gives the microseconds that it took the server.
+ * @param {(arrived: () => Promise<void>) => Promise<number>} publish Returns the microseconds that it took the server.
  */
 async function count({ loader }, deliveries, size, publish) {
   const before = await loader.ask("count");
@@ -102,7 +102,7 @@ async function count({ loader }, deliveries, size, publish) {
   };
 }
 
-/** Bytes that the kernel has in use for its own objects, sockets among them. */
+/** Bytes that the kernel uses for its own objects, including sockets. */
 export function kernelMemory() {
   return Number(/^Slab:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1]) * 1_024;
 }

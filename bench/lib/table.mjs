@@ -1,5 +1,5 @@
 /**
- * Prints results with their ratio to the first one.
+ * Prints results and their ratio to the first one.
  *
  * @param {string} title
  * @param {string} unit

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 
-/** How long after its publish an event is in the tail of another process: one every 20 ms, and one every half second. */
+/** The delay until an event reaches the tail of another process, at one event every 20 ms and one every half second. */
 export async function acrossProcesses() {
   console.log("\nFrom the publish in one process to the tail of another, SQLite");
   const paces = [
@@ -31,7 +31,7 @@ async function delaysOf(pause, events) {
   log.tail(
     { epoch, offset: top, witness },
     ({ entries }) => {
-      // The monotonic clock is one for all processes.
+      // All processes share the monotonic clock.
       for (const { data } of entries) delays.push(Number(process.hrtime.bigint() - BigInt(data)) / 1e6);
       if (delays.length >= events) resolve(undefined);
     },
@@ -39,7 +39,7 @@ async function delaysOf(pause, events) {
   );
   const args = [join(import.meta.dirname, "publisher.mjs"), path, String(pause), String(events)];
   const publisher = spawn(process.execPath, args, { stdio: "inherit" });
-  // A tail alone does not keep a process.
+  // A tail alone does not keep a process alive.
   const alive = setInterval(() => {}, 1_000);
   await Promise.all([promise, once(publisher, "exit")]);
   clearInterval(alive);

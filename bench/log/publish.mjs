@@ -14,18 +14,18 @@ const data = JSON.stringify({
 });
 const entry = (/** @type {number} */ i) => ({ channel: `channel/${i % 100}`, type: "message", data });
 
-/** Each publish waits for the one before. */
+/** Each publish waits for the previous one. */
 export async function oneByOne() {
   print("One by one", await rates(1, 600, 7));
 }
 
-/** A thousand in one tick, then the next thousand. */
+/** A thousand events in one tick, then the next thousand. */
 export async function inBursts() {
   print("In bursts of 1,000", await rates(1_000, 12, 7));
 }
 
 /**
- * The same for the table of all benchmarks.
+ * The same, for the table of all benchmarks.
  *
  * @param {number} burst
  * @param {number} bursts
@@ -79,7 +79,7 @@ async function publish(log, burst, bursts) {
   return (performance.now() - start) / 1_000 / (burst * bursts);
 }
 
-/** What the same machine does with no log: one row in one transaction, and one write that reaches the disk. */
+/** Control without a log: one row in one transaction, and one write that reaches the disk. */
 function handWritten(/** @type {(name: string) => string} */ path, /** @type {number} */ count) {
   const database = new DatabaseSync(path("hand.db"));
   database.exec(

@@ -1,4 +1,4 @@
-// Publishes the time, again and again: node publisher.mjs PATH PAUSE COUNT
+// Publishes the time repeatedly: node publisher.mjs PATH PAUSE COUNT
 import { setTimeout } from "node:timers/promises";
 import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 

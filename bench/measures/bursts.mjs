@@ -12,7 +12,7 @@ const contenders = available([
   "hono-stream-sse",
 ]);
 
-/** Several events in one turn of the event loop, as several publishers at once make them. */
+/** Several events in one turn of the event loop, as concurrent publishers cause them. */
 export const bursts = {
   name: "bursts",
   title: "A delivery when several events come in one tick, 1,000 connections, 100 B",

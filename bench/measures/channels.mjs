@@ -39,7 +39,7 @@ async function measure(count, events) {
     await worker.ask("publish", { events: 2_000, step: 7_919 });
     const { cpu } = await worker.ask("publish", { events, step: 0 });
     const { cpu: scattered } = await worker.ask("publish", { events, step: 7_919 });
-    // Of a single one nothing could be told from what else moves.
+    // The memory of a single channel would be lost in the noise.
     return { cpu, scattered, ...(count > 1 && { heap: (heap - before) / count }) };
   } finally {
     await worker.stop();

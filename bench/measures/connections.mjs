@@ -4,7 +4,7 @@ import { kernelMemory, withSession } from "../lib/session.mjs";
 
 const contenders = [...forQuick, "hub-sqlite", "fastify-sse"];
 
-/** What a connection costs that hears nothing: to accept it, to keep it, and what is left of it when it has gone. */
+/** The cost of an idle connection: accepting it, keeping it, and the memory that remains after it. */
 export const connections = {
   name: "connections",
   title: "An idle connection",

@@ -8,10 +8,10 @@ const sizes = /** @type {const} */ ([
   { size: 10_240, share: 0.1 },
 ]);
 
-/** Deliveries before any is counted: what runs for the first time is compiled on the way, on the same processor. */
+/** Deliveries before the first one that counts: code is compiled during its first runs, on the same processor. */
 const warmUp = 60_000;
 
-/** One event after the other to all connections, in three sizes: what a delivery costs, and how it grows with the number. */
+/** One event at a time to all connections, in three sizes: the cost of a delivery by number of connections. */
 export const fanOut = {
   name: "fan-out",
   title: "A delivery: one event to all connections",

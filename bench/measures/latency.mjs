@@ -13,7 +13,7 @@ const contenders = [
   "hono-stream-sse",
 ];
 
-/** From the publish to the receipt, at half of what the control can carry and at nine tenths. */
+/** The time from publish to receipt, at half and at nine tenths of the load that the control sustains. */
 export const latency = {
   name: "latency",
   title: "From publish to receipt, 1,000 connections, 100 B",
@@ -47,7 +47,7 @@ export const latency = {
 
 /**
  * @param {import("../lib/session.mjs").Session} session
- * @param {number} capacity Events a second.
+ * @param {number} capacity Events per second.
  * @param {number} seconds
  */
 async function measure({ server, loader }, capacity, seconds) {

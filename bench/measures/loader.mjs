@@ -4,7 +4,7 @@ import { publishAndCount, withSession } from "../lib/session.mjs";
 
 const contenders = available(["control-c", "control-chunk"]);
 
-/** How much the loader could take: what it took from the leanest sources, and how busy that kept it. */
+/** The capacity of the loader: its rate with the leanest sources, and how busy it was. */
 export const loader = {
   name: "loader",
   title: "The loader's own limit, 100 B",
@@ -38,7 +38,7 @@ async function measure(session) {
   const events = Math.ceil(100_000 / session.connections);
   await publishAndCount(session, { events, size: 100 });
   const one = await publishAndCount(session, { events, size: 100 });
-  // As one event of the size that sixteen have together.
+  // As one event with the size of sixteen.
   const many = await publishAndCount(session, { events, size: 1_600 + 15 * 19 });
   return {
     took: one.rate,

@@ -1,6 +1,6 @@
 import { inGroups } from "../log/publish.mjs";
 
-/** What logs take, one event after the other and in bursts, beside a transaction by hand. */
+/** The rate of logs, one by one and in bursts, compared with a hand-written transaction. */
 export const log = {
   name: "log",
   title: "Publishing to a log, 100 channels",

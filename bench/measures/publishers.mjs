@@ -13,7 +13,7 @@ const contenders = available([
   "better-sse",
 ]);
 
-/** Events that come over HTTP, from one publisher and from eight that do not wait for each other. */
+/** Events that are published over HTTP, by one publisher and by eight that do not wait for each other. */
 export const publishers = {
   name: "publishers",
   title: "A delivery of what is posted, 100 B",
@@ -50,7 +50,7 @@ export const publishers = {
  */
 async function measure(session, deliveries) {
   const events = Math.ceil(deliveries / session.connections);
-  // What runs for the first time is compiled on the way, on the same processor.
+  // Code is compiled during its first runs, on the same processor.
   await postAndCount(session, { events, inFlight: 1, size: 100 });
   const one = await postAndCount(session, { events, inFlight: 1, size: 100 });
   await postAndCount(session, { events: 8, inFlight: 8, size: 100 });

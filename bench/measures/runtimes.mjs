@@ -16,7 +16,7 @@ const contenders = available([
   "web-set@deno",
 ]);
 
-/** The same on Bun and on Deno: on their `node:http`, and on their own servers through web responses. */
+/** The same on Bun and Deno: on their `node:http`, and on their own servers with web responses. */
 export const runtimes = {
   name: "runtimes",
   title: "A delivery on Node, Bun and Deno, 1,000 connections, 100 B",

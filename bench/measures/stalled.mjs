@@ -4,14 +4,14 @@ import { publishAndCount, withSession } from "../lib/session.mjs";
 const contenders = ["control-write", "control-chunk", "set", "hub-memory", "hub-sqlite", "better-sse"];
 const size = 65_536;
 
-/** One reader in a hundred stops reading: what the others notice, and what piles up for it. */
+/** One reader in a hundred stops reading: the effect on the others, and the memory that its events take. */
 export const stalled = {
   name: "stalled",
   title: "1 % of the readers stalled, 100 connections, 64 KiB",
   control: "control-write",
   figures: {
     before: { title: "to the others, before", unit: "ns of processor time a delivery" },
-    cpu: { title: "to the others, meanwhile", unit: "ns of processor time a delivery" },
+    cpu: { title: "to the others, during that", unit: "ns of processor time a delivery" },
     memory: { title: "memory that a stalled reader takes", unit: "bytes of heap and buffers" },
   },
   plots: [{ file: "stalled", kind: "bars", figure: "memory", group: "" }],
@@ -34,7 +34,7 @@ export const stalled = {
  */
 async function measure(session, batches) {
   const { server, loader, connections } = session;
-  // In batches for which we wait, so that nobody lags who is not meant to.
+  // In batches that are awaited, so that only the stalled readers lag.
   const publish = async (/** @type {number} */ readers, /** @type {number} */ times) => {
     const { heap } = await server.ask("memory");
     let cpu = 0;
@@ -43,7 +43,7 @@ async function measure(session, batches) {
     }
     return { cpu, grown: (await server.ask("memory")).heap - heap };
   };
-  // What a hub keeps for those who come back grows too: its ring is full after this, its log never.
+  // The ring of a hub grows too, and is full after this; its log never is.
   await publish(connections, 40);
   const before = await publish(connections, batches);
   const { stalled } = await loader.ask("stall", { share: 0.01 });

@@ -13,7 +13,7 @@ const imports = {
   "Fastify with @fastify/sse": ["fastify", "@fastify/sse"],
 };
 
-/** What the imports of a server cost, in a process of its own each time. */
+/** The cost of a server's imports, in a new process each time. */
 export const start = {
   name: "start",
   title: "Starting",

@@ -7,7 +7,7 @@ const live = 100;
 const missed = 100;
 const size = 100;
 
-/** All clients come back at once, each with a cursor a hundred events old, while others listen. */
+/** All clients reconnect at once, each with a cursor a hundred events old, while others stay connected. */
 export const storm = {
   name: "storm",
   title: "A reconnect storm, 100 events of 100 B replayed to each client",
@@ -66,7 +66,7 @@ async function measure({ server, loader, port }, clients) {
     const milliseconds = await arrived;
     const used = (await server.ask("cpu")).cpu - cpu;
     const during = await loader.ask("stopLatency");
-    // The same number of connections, all live by now.
+    // The same number of connections, all of them live.
     await loader.ask("startLatency");
     for (let times = 0; times < 4; times++) await server.ask("pace", pace);
     const quiet = await loader.ask("stopLatency");

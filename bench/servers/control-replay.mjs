@@ -1,4 +1,4 @@
-// Control for a reconnect: no library, the last hundred events kept as one buffer, which a client with an id gets at once.
+// Control for reconnects: no library. The last hundred events are one buffer, which is sent to a client with an id.
 import { serve } from "./harness.mjs";
 import { header, listenHttp } from "./http.mjs";
 

@@ -1,5 +1,5 @@
-// Control in C: one thread, an epoll loop, the chunk made once and written to each socket. It is told what to do as the
-// servers in JavaScript are, one line of JSON each: see harness.mjs. Linux only.
+// Control in C: one thread, an epoll loop, the chunk made once and written to each socket. It takes the same commands as the
+// servers in JavaScript, one line of JSON each: see harness.mjs. Linux only.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static void watch(int fd) {
   epoll_ctl(queue, EPOLL_CTL_ADD, fd, &event);
 }
 
-// A reader that lags makes the writer wait: what the loop costs is measured, not what it could do about that.
+// A reader that lags makes the writer wait: this measures the cost of the loop, not a policy for slow readers.
 static void writeAll(int fd, const char *bytes, size_t length) {
   while (length > 0) {
     ssize_t written = write(fd, bytes, length);
@@ -48,7 +48,7 @@ static void writeAll(int fd, const char *bytes, size_t length) {
   }
 }
 
-// `events` events behind each other, in one chunk.
+// `events` events in a row, in one chunk.
 static void publish(const char *data, int size, int events) {
   char event[64];
   int head = sprintf(event, "event: tick\ndata: ");

@@ -1,4 +1,4 @@
-// @fastify/sse: a reply for each connection, sent to in a loop, as its documentation has no group.
+// @fastify/sse: a reply for each connection and a send in a loop, because its documentation shows no groups.
 import fastifySse from "@fastify/sse";
 import Fastify from "fastify";
 import { serve } from "./harness.mjs";

@@ -1,4 +1,4 @@
-// h3: createEventStream() for each connection, pushed to in a loop, as it has no group.
+// h3: createEventStream() for each connection and a push in a loop, because it has no groups.
 import { createEventStream, H3, serve as serveH3 } from "h3";
 import { serve } from "./harness.mjs";
 

@@ -1,18 +1,18 @@
-// What every server under measurement has in common: it is told on its standard input what to do, one line of JSON each, and
-// answers on its standard output in the same way.
+// The part that all measured servers share: commands on the standard input, answers on the standard output, one line of JSON
+// each.
 import { createInterface } from "node:readline";
 
 /**
  * @typedef {object} Contender
  * @property {() => Promise<number>} listen Listens on a free port of 127.0.0.1, streams on /events, publishes what is posted
- * to /publish, and gives the port.
+ * to /publish, and returns the port.
  * @property {(data: string) => unknown} publish Sends one event of the type "tick" to every connection.
  */
 
 /** @param {Contender} contender */
 export async function serve({ listen, publish }) {
   const commands = {
-    /** Events one after the other, `perTick` in each turn of the event loop, and what they cost this process. */
+    /** Publishes events, `perTick` in each turn of the event loop. Returns their cost to this process. */
     async publish(/** @type {{ events: number, perTick: number, size: number }} */ { events, perTick, size }) {
       const data = "x".repeat(size);
       const start = process.hrtime.bigint();
@@ -23,14 +23,14 @@ export async function serve({ listen, publish }) {
         const published = [];
         for (let index = 0; index < perTick && sent < events; index++, sent++) published.push(publish(data));
         last = (await Promise.all(published)).at(-1);
-        // Two turns: what was deferred to the end of the first has left by the end of the second.
+        // Two turns: writes that were deferred to the end of the first have left by the end of the second.
         await turn();
         await turn();
       }
       const { user, system } = process.cpuUsage(cpu);
       return { cpu: user + system, wall: Number(process.hrtime.bigint() - start) / 1_000, last };
     },
-    /** Events at a steady pace, each with the time at which it was published, in nanoseconds of the machine's clock. */
+    /** Publishes at a steady pace. Each event carries its time, in nanoseconds of the machine's clock. */
     async pace(/** @type {{ perSecond: number, seconds: number, size: number }} */ { perSecond, seconds, size }) {
       const cpu = process.cpuUsage();
       const start = performance.now();
@@ -44,7 +44,7 @@ export async function serve({ listen, publish }) {
       const { user, system } = process.cpuUsage(cpu);
       return { cpu: user + system, wall: (performance.now() - start) * 1_000, events };
     },
-    /** Bytes of the heap that an event takes until it has left: the median, since some are interrupted by a collection. */
+    /** Bytes of heap per event until it has left: the median, because a collection interrupts some measurements. */
     async allocated(/** @type {{ events: number, size: number }} */ { events, size }) {
       const data = "x".repeat(size);
       /** @type {number[]} */
@@ -58,7 +58,7 @@ export async function serve({ listen, publish }) {
       }
       return { bytes: taken.sort((a, b) => a - b)[events >> 1] };
     },
-    /** Bytes in use after collection: of the heap with what it holds outside, and of the process as the kernel sees it. */
+    /** Bytes in use after a collection: heap and external memory, and the process as the kernel sees it. */
     async memory() {
       for (let index = 0; index < 5; index++) {
         await pause(20);

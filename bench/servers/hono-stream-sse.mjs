@@ -1,4 +1,4 @@
-// Hono's streamSSE() on @hono/node-server: a stream for each connection, written to in a loop, as it has no group.
+// Hono's streamSSE() on @hono/node-server: a stream for each connection and a write in a loop, because it has no groups.
 import { streamSSE } from "hono/streaming";
 import { serve } from "./harness.mjs";
 import { listenHono } from "./hono.mjs";

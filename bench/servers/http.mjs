@@ -1,4 +1,4 @@
-// A server of node:http whose streams are opened by `attach`, and which publishes what is posted to it.
+// A server of node:http that opens streams by `attach` and publishes what is posted to it.
 import { once } from "node:events";
 import { createServer } from "node:http";
 
@@ -14,14 +14,14 @@ export async function listenHttp(attach, publish) {
     await publish(data);
     res.writeHead(204).end();
   });
-  // A publisher that waits for a long fan-out is not to be cut off when it posts again.
+  // A publisher that waits for a long fan-out must not be cut off when it posts again.
   server.keepAliveTimeout = 600_000;
   server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 });
   await once(server, "listening");
   return /** @type {import("node:net").AddressInfo} */ (server.address()).port;
 }
 
-/** The header that the controls send: what a careful hand would write. */
+/** The headers of the controls, as a careful programmer would write them. */
 export const header = {
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",

@@ -12,7 +12,7 @@ export async function listenWeb(attach, publish) {
     return new Response(null, { status: 204 });
   };
   const { Bun, Deno } = /** @type {any} */ (globalThis);
-  // Bun closes a connection that is quiet for ten seconds, unless it is told otherwise.
+  // By default, Bun closes a connection that is idle for ten seconds.
   if (Bun !== undefined) return Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch }).port;
   return Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, fetch).addr.port;
 }

@@ -8,7 +8,7 @@ export const longestMessage = 280;
 
 const mostShown = 50;
 
-/** A room in which every window hears every message, and one that comes later the last few of them. */
+/** A room. Every window receives every message; a new one starts with the last few. */
 export class Chat {
   static readonly channel = "chat";
   readonly #log: Store["log"];
@@ -19,7 +19,7 @@ export class Chat {
     this.#channel = hub.channel(Chat.channel);
   }
 
-  /** @returns false for what is no message: nothing, or too much. */
+  /** @returns false for an empty message, or one that is too long. */
   async say({ persona }: Visitor, text: string): Promise<boolean> {
     const message = text.trim();
     if (message === "" || message.length > longestMessage) return false;
@@ -27,7 +27,7 @@ export class Chat {
     return true;
   }
 
-  /** The room with its last messages, to which those that follow are added. */
+  /** The room with its last messages. Later ones are appended to it. */
   async render(): Promise<Html> {
     const entries = await this.#log.last(mostShown, { channels: [Chat.channel], prefixes: [] });
     const messages = entries.map(({ data }) => new Html(data));

@@ -9,21 +9,21 @@ interface Field {
   readonly lines: number;
   readonly longest: number;
   text: string;
-  /** Who alone may write it. */
+  /** The only visitor that may write in it. */
   holder: Visitor | null;
 }
 
 /**
- * A text of several fields. Whoever writes in one holds its lock, and the lock is held by the stream of the window: when
- * that closes, for whatever reason, the field is free.
+ * A document of several fields. A visitor that writes in one holds its lock. The lock belongs to the stream of the window: when
+ * the stream closes, for whatever reason, the field is free.
  */
 export class SharedDocument {
   static readonly channel = "document";
   readonly #fields: ReadonlyMap<string, Field> = new Map(blank().map((field) => [field.name, field]));
   readonly #log: Store["log"];
-  /** What the fields look like, as windows hear it. */
+  /** The views of the fields, as windows receive them. */
   readonly #views: Channel;
-  /** What is written in them, as it is taken up after a restart. */
+  /** The text of the fields, which is read again after a restart. */
   readonly #texts: Channel;
 
   private constructor({ hub, log }: Store) {
@@ -32,14 +32,14 @@ export class SharedDocument {
     this.#texts = hub.channel("document/texts");
   }
 
-  /** Goes on with what was written before. */
+  /** Continues with the text that was written before. */
   static async open(store: Store): Promise<SharedDocument> {
     const document = new SharedDocument(store);
     for (const [name, text] of await document.#latest(document.#texts)) {
       const field = document.field(name);
       if (field !== undefined) field.text = text;
     }
-    // A server that was killed could not say any more that the locks it held were free.
+    // A killed server could not announce that its locks were free.
     for (const [name, view] of await document.#latest(document.#views)) {
       const field = document.field(name);
       if (field !== undefined && view !== String(renderField(field))) await document.#publish(field);
@@ -59,7 +59,7 @@ export class SharedDocument {
     return name === null ? undefined : this.#fields.get(name);
   }
 
-  /** @returns false when somebody else holds it. */
+  /** @returns false if another visitor holds it. */
   async lock(field: Field, visitor: Visitor): Promise<boolean> {
     if (field.holder !== null) return field.holder === visitor;
     field.holder = visitor;
@@ -67,7 +67,7 @@ export class SharedDocument {
     return true;
   }
 
-  /** @returns false when the visitor does not hold the field, or the text is too long for it. */
+  /** @returns false if the visitor does not hold the field, or the text is too long. */
   async write(field: Field, visitor: Visitor, text: string): Promise<boolean> {
     if (field.holder !== visitor || text.length > field.longest) return false;
     if (field.text === text) return true;
@@ -91,7 +91,7 @@ export class SharedDocument {
     await this.#publish(field);
   }
 
-  /** With a key: who comes late, or back, needs the last view of each field and none of those before. */
+  /** With a key: a window that is new or reconnects needs only the latest view of each field. */
   async #publish(field: Field): Promise<void> {
     await this.#views.dispatch(`field-${field.name}`, String(renderField(field)), { key: field.name });
   }
@@ -104,7 +104,7 @@ export class SharedDocument {
   }
 }
 
-/** As everybody sees it but the one who writes, whose window leaves alone what it is writing in. */
+/** A field as the other windows see it. The window that holds it does not replace the input that it is typing in. */
 export function renderField({ name, label, lines, longest, text, holder }: Field): Html {
   const who = holder?.persona;
   const id = `field-${name}`;
@@ -127,8 +127,8 @@ function blank(): Field[] {
   return [
     field("what", "What", "The Reconnection Picnic"),
     field("when", "When", "Saturday, once we are all online"),
-    field("where", "Where", "On the hill behind the data centre"),
+    field("where", "Where", "On the hill beyond the data centre"),
     field("bring", "Bring", "Lemonade, a blanket, one anecdote"),
-    field("note", "Small print", "In case of rain we reconnect under the big oak.\nNobody misses a thing.", 2, 300),
+    field("note", "Small print", "In case of rain we reconnect under the big oak.\nNo one misses a thing.", 2, 300),
   ];
 }

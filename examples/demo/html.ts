@@ -1,4 +1,4 @@
-/** Markup that may be sent as it is: made by `html`, which escapes every value put into it. */
+/** Markup that is safe to send: made by `html`, which escapes every value. */
 export class Html {
   readonly #markup: string;
 
@@ -13,7 +13,7 @@ export class Html {
 
 export type HtmlValue = Html | string | number | false | null | undefined | readonly HtmlValue[];
 
-/** A template for markup. What is put in is text, and stays text, unless it is markup of another template. */
+/** A template for markup. Values are escaped unless they are markup of another template. */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   let markup = "";
   for (const [index, part] of parts.entries()) markup += oneLine(part) + toMarkup(values[index]);
@@ -29,7 +29,7 @@ function toMarkup(value: HtmlValue): string {
 
 const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
-/** Templates are written over several lines; an event with one `data:` line is easier to read on the wire. */
+/** Joins the lines of a template: an event with a single `data:` line is easier to read on the wire. */
 function oneLine(part: string): string {
   return part.replace(/(^|>)\s*\n\s*(<|$)/g, "$1$2").replace(/\s*\n\s*/g, " ");
 }

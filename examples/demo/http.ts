@@ -5,7 +5,7 @@ import type { Html } from "./html.ts";
 
 const longestBody = 4 * 1024;
 
-/** What a route answers with when it cannot do what was asked. */
+/** The response of a route that rejects a request. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -17,12 +17,12 @@ export class Refusal extends Error {
 
 /** The fields of a posted form. */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  // Browsers say where a request comes from: other sites have no business here.
+  // Browsers send the origin of a request. Other sites may not post here.
   const site = request.headers["sec-fetch-site"];
   if (site !== undefined && site !== "same-origin") throw new Refusal(403, "Only this page may post here");
   const chunks: Buffer[] = [];
   let length = 0;
-  // Not destroyed when the loop is left early: the answer has to go out on the same connection.
+  // Not destroyed when the loop ends early, because the response is sent on the same connection.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += chunk.byteLength;
     if (length > longestBody) throw new Refusal(413, "That is more than this demo takes");
@@ -39,7 +39,7 @@ const securityHeaders = {
 };
 
 export function sendPage(response: ServerResponse, page: Html): void {
-  // Each window gets an id of its own in the page, so no two may get the same copy.
+  // The page contains the id of its window, so two windows must not share a cached copy.
   response.writeHead(200, {
     ...securityHeaders,
     "content-type": "text/html; charset=utf-8",
@@ -65,7 +65,7 @@ const types: Record<string, string> = {
   woff2: "font/woff2",
 };
 
-/** Files that are read once, by the path under which they are served. */
+/** Files by the path that they are served at, read once. */
 export class StaticFiles {
   readonly #files = new Map<string, { body: Buffer; headers: Record<string, string> }>();
 
@@ -81,7 +81,7 @@ export class StaticFiles {
     }
   }
 
-  /** @returns false when there is no such file. */
+  /** @returns false if there is no such file. */
   serve(path: string, request: IncomingMessage, response: ServerResponse): boolean {
     const file = this.#files.get(path);
     if (file === undefined) return false;

@@ -3,7 +3,7 @@ import { type Html, html } from "./html.ts";
 import type { Persona } from "./personas.ts";
 import { figures } from "./stats.ts";
 
-/** What htmx is not to do: evaluate code, write styles of its own, keep pages, wait before it settles a swap. */
+/** Features of htmx that are off: evaluating code, its own styles, caching pages, waiting before it settles a swap. */
 const htmxConfig = JSON.stringify({
   allowEval: false,
   allowScriptTags: false,
@@ -14,10 +14,10 @@ const htmxConfig = JSON.stringify({
 });
 
 export interface PageState {
-  /** Names the window in its own requests. */
+  /** The id of the window in its requests. */
   readonly windowId: string;
   readonly persona: Persona;
-  /** The position of the stream to which the following belong. */
+  /** The position of the stream that the following state belongs to. */
   readonly cursor: string;
   readonly fields: ReadonlyMap<string, Html>;
   readonly room: Html;
@@ -25,7 +25,7 @@ export interface PageState {
   readonly control: Html;
 }
 
-/** The one page: the stream is connected on `body`, and each named event is swapped into the element that names it. */
+/** The page. `body` connects to the stream, and htmx swaps each named event into the element that names it. */
 export function renderPage({ windowId, persona, cursor, fields, room, tale, control }: PageState): Html {
   const stream = `/events?${new URLSearchParams({ window: windowId, as: persona.id, lastEventId: cursor })}`;
   return html`
@@ -59,7 +59,7 @@ export function renderPage({ windowId, persona, cursor, fields, room, tale, cont
         </main>
         <footer>
           <p>Everything here arrives over <strong>one</strong> event stream per window, read by the browser’s own
-          <code>EventSource</code>. Kill the server and start it again: nothing is lost, and nobody has to reload.</p>
+          <code>EventSource</code>. Kill the server and start it again: nothing is lost, and no window needs a reload.</p>
         </footer>
         <div id="notice" class="notice" role="status"></div>
         <p id="announcements" class="visually-hidden" role="status"></p>
@@ -82,8 +82,8 @@ function renderHeader(persona: Persona): Html {
       <div class="people" sse-swap="people" hx-swap="innerHTML"></div>
       <div class="intro">
         <h1>One stream, many windows</h1>
-        <p>This window is <strong class="me">${persona.name}</strong> to the others. What happens in one shows in all, at
-        once.</p>
+        <p>This window is <strong class="me">${persona.name}</strong> to the others. Anything that happens in one window
+        shows in all of them at once.</p>
         <ol class="try">
           <li><a id="second-window" class="button" href="/" target="_blank" rel="noopener">Open a second window</a></li>
           <li>Click into a field there</li>

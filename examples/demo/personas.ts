@@ -1,10 +1,10 @@
-/** What a window is called and coloured. It is in the window's address, so that a reload keeps it. */
+/** The name and color of a window. It is part of the window's address, so that a reload keeps it. */
 export interface Persona {
-  /** As in the address: `quiet-heron`. */
+  /** The id in the address: `quiet-heron`. */
   readonly id: string;
-  /** As people see it: `Quiet Heron`. */
+  /** The displayed name: `Quiet Heron`. */
   readonly name: string;
-  /** Degrees on the colour wheel. */
+  /** Degrees on the color wheel. */
   readonly hue: number;
 }
 
@@ -23,7 +23,7 @@ const moods = [
   "witty",
 ];
 
-/** With the hue of each. */
+/** Animals, each with its hue. */
 const animals: Readonly<Record<string, number>> = {
   heron: 235,
   otter: 25,
@@ -39,7 +39,7 @@ const animals: Readonly<Record<string, number>> = {
   octopus: 340,
 };
 
-/** One whose colour is as far as can be from those that are taken. */
+/** Chooses a persona whose color is as far as possible from those in use. */
 export function choosePersona(taken: readonly Persona[]): Persona {
   const distance = (hue: number): number => Math.min(...taken.map((other) => hueDistance(hue, other.hue)));
   const farthest = Math.max(...Object.values(animals).map(distance));
@@ -47,7 +47,7 @@ export function choosePersona(taken: readonly Persona[]): Persona {
   return persona(any(moods), any(choice));
 }
 
-/** The persona of an id out of an address, or `null` if it is none. */
+/** The persona for an id in an address, or `null` if the id is invalid. */
 export function findPersona(id: string | null): Persona | null {
   const [mood = "", animal = "", ...rest] = id?.split("-") ?? [];
   return rest.length === 0 && moods.includes(mood) && Object.hasOwn(animals, animal) ? persona(mood, animal) : null;

@@ -15,7 +15,7 @@ import { Wire } from "./wire.ts";
 
 type Route = (request: IncomingMessage, response: ServerResponse, url: URL) => void | Promise<void>;
 
-/** By method and path. */
+/** Routes by method and path. */
 export type Routes = Readonly<Record<string, Route>>;
 
 export async function openRoutes(store: Store): Promise<Routes> {
@@ -28,7 +28,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
   const lines = new Lines();
   const wires = new Map<string, Wire>();
 
-  /** All that a window shows of what is kept, and the position of the stream at which it does. */
+  /** The stored state that a window shows, and its position in the stream. */
   const readState = (persona: Persona) =>
     readWithCursor(hub, async () => ({
       room: await chat.render(),
@@ -51,7 +51,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
       sendPage(response, renderPage({ windowId, persona, cursor, control, ...state }));
     },
 
-    /** The one stream of a window. It begins where the page ends. */
+    /** The stream of a window. It starts at the position of the page. */
     "GET /events": async (request, response, url) => {
       const id = url.searchParams.get("window");
       const persona = findPersona(url.searchParams.get("as"));
@@ -60,7 +60,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
       const wire = Wire.tap(request, response);
       const source = await respond(hub, request, response, {
         channels: [Chat.channel, SharedDocument.channel, Storyteller.channel(persona)],
-        // For a window that has missed what is no longer kept: everything as it is now.
+        // For a window that missed events which are no longer stored: the current state.
         snapshot: async () => {
           const { state, cursor } = await readState(persona);
           const events = [
@@ -87,7 +87,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
       wire.answer(response);
     },
 
-    /** Cuts the line of a window, and mends it. */
+    /** Cuts the line of a window, and restores it. */
     "POST /line": async (request, response) => {
       const form = await readForm(request);
       const id = form.get("window") ?? "";
@@ -106,7 +106,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
       const done =
         visitor &&
         (action === "lock" ? await document.lock(field, visitor) : await document.write(field, visitor, text));
-      // Somebody else was faster: the window is given the field as everybody else sees it.
+      // Another visitor was faster: the window gets the field as all other windows see it.
       if (!done) return sendText(response, 409, renderField(field));
       if (action === "release") await document.release(field, visitor);
       sendText(response, 200, field.text);

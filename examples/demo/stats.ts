@@ -4,7 +4,7 @@ import type { Visitor, Visitors } from "./visitors.ts";
 
 const pace = 1_000;
 
-/** Shows what the hub has counted to all windows, whenever it has changed. */
+/** Sends the statistics of the hub to all windows whenever they have changed. */
 export class StatsPanel {
   readonly #hub: Hub;
   #shown = "";
@@ -30,7 +30,7 @@ export class StatsPanel {
   }
 }
 
-/** What is shown, by its heading. */
+/** The figures by their headings. */
 export const figures: Readonly<Record<string, (stats: HubStats) => number | string>> = {
   connections: ({ connections }) => connections,
   live: ({ live }) => live,

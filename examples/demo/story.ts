@@ -6,9 +6,9 @@ import { tokens } from "./tale.ts";
 import type { Visitor, Visitors } from "./visitors.ts";
 
 const tokensPerSecond = 15;
-/** How often the others hear how far a telling has come. */
+/** How often other windows receive the progress of a story. */
 const reportEvery = 15;
-/** How long a generator goes on without a reader, so that a reload of the page does not stop it. */
+/** How long a generator continues without a reader, so that a reload of the page does not stop it. */
 const patience = "4s";
 const mostShown = 3;
 
@@ -16,14 +16,14 @@ const mostShown = 3;
 interface Telling {
   readonly to: Persona;
   made: number;
-  /** How the generator itself saw its end. */
+  /** How the generator ended, as it saw it. */
   state: "running" | "finished" | "stopped";
   readonly stop: AbortController;
 }
 
 /**
- * A generator that tells a tale token by token on a channel of the window that asked for it. It stops when nobody follows
- * the channel any more.
+ * A generator that tells a tale token by token, on a channel of the window that requested it. It stops when the channel has no
+ * subscription left.
  */
 export class Storyteller {
   readonly #store: Store;
@@ -45,7 +45,7 @@ export class Storyteller {
     source.dispatch("tellings", String(this.renderTellings()));
   }
 
-  /** Begins, unless it is at it already. */
+  /** Starts the generator unless it is running. */
   tell({ persona }: Visitor): void {
     if (this.#running.has(persona.id)) return;
     const telling: Telling = { to: persona, made: 0, state: "running", stop: new AbortController() };
@@ -64,7 +64,7 @@ export class Storyteller {
     this.#running.get(persona.id)?.stop.abort();
   }
 
-  /** What was told last, as far as it is kept. What follows is added to it. */
+  /** The stored part of the latest telling. Later tokens are appended to it. */
   async renderTale(persona: Persona): Promise<Html> {
     const selection = { channels: [Storyteller.channel(persona)], prefixes: [] };
     const entries = await this.#store.log.last(tokens.length + 1, selection);
@@ -77,7 +77,7 @@ export class Storyteller {
     return html`${this.#shown.map(renderTelling)}`;
   }
 
-  /** All have the same id, so that the focus stays when one takes the place of the other. */
+  /** All buttons have the same id, so that the focus stays when one replaces another. */
   renderControl({ id }: Persona): Html {
     if (this.#running.has(id)) {
       return html`<button id="story-button" type="button" class="quiet" hx-post="/story/stop">Stop listening</button>`;
@@ -98,7 +98,7 @@ export class Storyteller {
     if (result.ended === "failed") throw result.error;
   }
 
-  /** Its `finally` runs when the last token is out, and when nobody takes another one. */
+  /** Its `finally` block runs after the last token, and when no reader takes another one. */
   async *#generate(telling: Telling): AsyncGenerator<string> {
     try {
       for (const token of tokens) {

@@ -2,22 +2,22 @@ import { type EventSource, EventSourceSet } from "sourcecast";
 import { type Html, html } from "./html.ts";
 import type { Persona } from "./personas.ts";
 
-/** An open window: who it is for the others, and the stream on which it hears everything. */
+/** An open window: its persona, and the stream on which it receives events. */
 export interface Visitor {
-  /** Known to the window alone: with it the window says in a POST which stream is its own. */
+  /** A secret of the window, with which its POST requests name its stream. */
   readonly id: string;
   readonly persona: Persona;
   readonly source: EventSource;
 }
 
-/** Who is here: exactly those whose stream is open. What is said of them is said to a set, and kept nowhere. */
+/** The visitors: those with an open stream. Their events go to a set and are not stored. */
 export class Visitors {
-  /** What is dispatched here reaches every window, encoded once. */
+  /** Every window; an event that is dispatched here is encoded once. */
   readonly everyone = new EventSourceSet();
   readonly #open = new Map<string, Visitor>();
 
   welcome(visitor: Visitor): void {
-    // A window that is back before its old connection was found to be dead.
+    // The window reconnected before its old connection was found to be dead.
     this.find(visitor.id)?.source.close("replaced");
     this.#open.set(visitor.id, visitor);
     this.everyone.add(visitor.source);
@@ -32,7 +32,7 @@ export class Visitors {
     return id === null ? undefined : this.#open.get(id);
   }
 
-  /** More than one where an address was opened twice. */
+  /** The windows of a persona: several if an address was opened twice. */
   named({ id }: Persona): Visitor[] {
     return Array.from(this.#open.values()).filter(({ persona }) => persona.id === id);
   }

@@ -1,26 +1,26 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** What a reader of the wire who comes late still gets: the opening of the stream, and more than a screen of events. */
+/** Bytes that a late reader of the wire still receives: the opening of the stream, and more than a screen of events. */
 const mostKept = 32 * 1024;
-/** A reader of the wire that does not read is let go. */
+/** Bytes that may wait for a reader of the wire; then it is disconnected. */
 const mostWaiting = 256 * 1024;
 
 /**
- * A copy of the bytes of one stream, as they are handed to its connection. A page can read the events of its native
- * `EventSource` but not the bytes, so it fetches the copy to show them.
+ * A copy of the bytes of one stream, as they are passed to its connection. A page can read the events of its native
+ * `EventSource`, but not the bytes, so it fetches this copy to show them.
  */
 export class Wire {
   #kept: Uint8Array[] = [];
   #size = 0;
   readonly #readers = new Set<ServerResponse>();
-  /** Where the browser said it had come to, when it came back by itself. */
+  /** The position that the browser sent when it reconnected. */
   readonly #lastEventId: string;
 
   private constructor(lastEventId: string) {
     this.#lastEventId = lastEventId;
   }
 
-  /** Listens in on a response; to be called before it is written to. */
+  /** Copies the bytes of a response. Must be called before the first write. */
   static tap(request: IncomingMessage, response: ServerResponse): Wire {
     const wire = new Wire(String(request.headers["last-event-id"] ?? ""));
     const write = response.write;
@@ -32,7 +32,7 @@ export class Wire {
     return wire;
   }
 
-  /** Answers with the bytes so far and those that follow, until the stream ends. */
+  /** Responds with the bytes so far and all later ones, until the stream ends. */
   answer(response: ServerResponse): void {
     const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
     response.writeHead(200, { ...headers, "x-last-event-id": this.#lastEventId });

@@ -17,7 +17,7 @@ if (viteDevServer) app.use(viteDevServer.middlewares);
 else app.use(express.static("dist/client"));
 app.use("/htmx", express.static("node_modules/htmx.org/dist"), express.static("node_modules/htmx-ext-sse"));
 
-// htmx-router hears of a client that left by an event which Node no longer sends once a request has been read.
+// htmx-router waits for `aborted`, which Node does not emit once a request has been read.
 app.use((req, res, next) => {
   res.once("close", () => req.emit("aborted"));
   next();

@@ -29,7 +29,7 @@ router.get("/sse", (ctx) => {
   target.addEventListener("ping", (event) => {
     if (event.data === '"secret"') event.preventDefault();
   });
-  target.dispatchComment("for those who debug");
+  target.dispatchComment("for debugging");
   target.dispatchMessage({ hello: "world" });
   target.dispatchEvent(new ServerSentEvent("ping", { hello: "world" }));
   target.dispatchEvent(new ServerSentEvent("ping", '"secret"', { cancelable: true }));

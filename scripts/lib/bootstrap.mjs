@@ -1,6 +1,6 @@
-// First import of every script. It runs on Node 20 with nothing installed: it installs what package-lock.json names,
-// once, and then hands over to the Node of the project (development dependency `node`). Only with that Node does the
-// importing script go on.
+// The first import of every script. It runs on Node 20 with nothing installed: it installs the packages of package-lock.json
+// once, then starts the script again with the Node of the project (development dependency `node`). Only there does the
+// importing script continue.
 import { existsSync, realpathSync } from "node:fs";
 import { pinnedNode, projectEnv } from "./paths.mjs";
 import { run } from "./run.mjs";
@@ -21,11 +21,11 @@ async function install() {
   console.log("Installing dependencies (once) ...");
   const args = ["ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath;
-  // npm says where it is to the scripts that it starts; anything else that started us is not npm.
+  // npm passes its path to the scripts that it starts.
   const code = npm?.endsWith("npm-cli.js")
     ? await run(process.execPath, [npm, ...args])
     : await run("npm", args, { shell: process.platform === "win32" });
-  if (code !== 0) fail(`npm ci ended with ${code}: see above; a second try continues from the start`);
+  if (code !== 0) fail(`npm ci ended with ${code}: see above, then try again`);
   markInstalled();
 }
 

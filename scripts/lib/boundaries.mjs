@@ -6,7 +6,7 @@ import { join, posix } from "node:path";
 
 /** @typedef {{ file: string, line: number, specifier: string, typeOnly: boolean }} Import */
 
-/** What stands at the top of src. A file imports only its own layer and layers listed before it. */
+/** The files and folders at the top of src. A file imports only its own layer and layers listed before it. */
 export const layers = [
   "base",
   "wire",

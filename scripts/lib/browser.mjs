@@ -1,4 +1,4 @@
-// A Chromium to test with: one that is on the machine, else Playwright's own download, else Debian's package.
+// Finds or installs a Chromium to test with: one on the machine, else Playwright's download, else Debian's package.
 // A candidate counts only if it starts: a download without its system libraries does not.
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -8,7 +8,7 @@ import { installFromDebian } from "./debian.mjs";
 import { packageFile } from "./paths.mjs";
 import { run } from "./run.mjs";
 
-/** @returns {Promise<string | undefined>} its path, also in CHROMIUM_PATH from then on; undefined after saying what to do */
+/** @returns {Promise<string | undefined>} its path, also in CHROMIUM_PATH from then on; undefined after printing what to do */
 export async function ensureBrowser() {
   const path = findBrowser() ?? (await downloaded()) ?? (await fromDebian());
   if (path) process.env.CHROMIUM_PATH = path;
@@ -34,7 +34,7 @@ function candidates() {
   ];
 }
 
-/** Where programs of these names may be. @param {string[]} names */
+/** The paths where programs of these names may be. @param {string[]} names */
 export function onPath(...names) {
   const folders = (process.env.PATH ?? "").split(delimiter).filter(Boolean);
   return folders.flatMap((folder) =>
@@ -58,7 +58,7 @@ export function starts(file) {
 async function downloaded() {
   if (process.env.CHROMIUM_PATH) return undefined;
   console.log("No Chromium on this machine: trying Playwright's download ...");
-  // Silent: its failure is common, has a remedy below, and would look like ours.
+  // Without output: its failure is common, is handled below, and would look like ours.
   const args = [packageFile("playwright-core", "cli.js"), "install", "--no-shell", "chromium"];
   const code = await run(process.execPath, args, { stdio: "ignore" });
   return code === 0 ? ofPlaywright().find(starts) : undefined;
@@ -70,9 +70,9 @@ async function fromDebian() {
   return findBrowser();
 }
 
-/** Where Playwright keeps the Chromium of its version, whether it is there or not. */
+/** The path of the Chromium that this version of Playwright downloads, whether it exists or not. */
 function ofPlaywright() {
-  // Loaded late: this file is read before anything is installed.
+  // Imported late: this file is loaded before anything is installed.
   const { chromium } = createRequire(import.meta.url)("playwright-core");
   return [chromium.executablePath()];
 }

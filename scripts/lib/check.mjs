@@ -7,13 +7,13 @@ import { packageFile, root } from "./paths.mjs";
 import { runNode } from "./run.mjs";
 
 /**
- * All steps run even if one fails: who mends one thing wants to know the others too.
+ * Runs all checks, even if one fails, so that all problems can be fixed at once.
  *
  * @param {{ fix?: boolean }} [options]
  * @returns {Promise<boolean>}
  */
 export async function check({ fix = false } = {}) {
-  // The build is the type check of src; tests and examples are checked against its declarations.
+  // The build checks the types of src. Tests and examples are checked against its declarations.
   const steps = {
     "types of src": build,
     "types of tests, scripts, examples": async () =>

@@ -1,4 +1,4 @@
-// Programs that npm does not have, from Debian's packages: on a machine of root with apt-get, as CI is one.
+// Installs programs that npm does not have from Debian's packages, on machines with root and apt-get such as CI.
 import { spawnSync } from "node:child_process";
 import { run } from "./run.mjs";
 
@@ -6,19 +6,19 @@ import { run } from "./run.mjs";
 let updated;
 
 /**
- * Installs packages where that is possible. Whether they are there then, is for the caller to look.
+ * Installs packages if that is possible. The caller checks whether they are there afterwards.
  *
- * @param {string} why said before it begins, since it takes a while
+ * @param {string} why printed before it begins, because it takes a while
  * @param {...string} packages
  */
 export async function installFromDebian(why, ...packages) {
   if (!isPossible()) return;
   console.log(`${why}: installing Debian's ${packages.join(", ")} ...`);
-  // Services are not started in runlevel 1, those of servers neither.
+  // In runlevel 1, packages of servers do not start their services.
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   /** @type {import("node:child_process").SpawnOptions} */
   const options = { env, stdio: ["ignore", "ignore", "inherit"] };
-  // Somebody else may be at it: another part of the tests, or the machine's own updates.
+  // Another part of the tests or the machine's own updates may hold the lock of apt.
   const patience = ["-o", "DPkg::Lock::Timeout=120"];
   updated ??= run("apt-get", ["update", "-qq"], options);
   await updated;

@@ -1,9 +1,9 @@
-// A Firefox to test with: one that is on the machine, else Debian's package. It is driven by WebDriver BiDi, which every
-// Firefox has built in.
+// Finds or installs a Firefox to test with: one on the machine, else Debian's package. Tests drive it by WebDriver BiDi, which
+// every Firefox has built in.
 import { onPath, starts } from "./browser.mjs";
 import { installFromDebian } from "./debian.mjs";
 
-/** @returns {Promise<string | undefined>} its path, also in FIREFOX_PATH from then on; undefined after saying what to do */
+/** @returns {Promise<string | undefined>} its path, also in FIREFOX_PATH from then on; undefined after printing what to do */
 export async function ensureFirefox() {
   const path = findFirefox() ?? (await fromDebian());
   if (path) process.env.FIREFOX_PATH = path;

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { projectEnv, root } from "./paths.mjs";
 
 /**
- * Runs a command with this process's terminal, passes the signals on that end it, and resolves with its exit code
- * (128 + n when a signal ended it, as a shell reports it).
+ * Runs a command with this process's terminal and forwards signals to it. Resolves with its exit code, or 128 + n if signal n
+ * ended it, as in a shell.
  *
  * @param {string} command
  * @param {string[]} args
@@ -30,7 +30,7 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Runs one JavaScript file with the Node that runs this one. @param {string[]} args */
+/** Runs a JavaScript file with the Node that runs this process. @param {string[]} args */
 export const runNode = (...args) => run(process.execPath, args);
 
 const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);

@@ -1,5 +1,5 @@
-// The mark of a finished installation: a file inside node_modules that names the lock file and platform it was
-// made for. npm removes node_modules first, so an interrupted installation leaves no mark.
+// The mark of a finished installation: a file in node_modules with the hash of the lock file and the platform. npm removes
+// node_modules first, so an interrupted installation leaves no mark.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -26,5 +26,5 @@ function wanted() {
   return `${createHash("sha256").update(lock).digest("hex")} ${process.platform}-${process.arch}\n`;
 }
 
-// npm runs this file (script "dependencies") after it changed node_modules, so that an installation by hand counts too.
+// npm runs this file (script "dependencies") after changing node_modules, so that a manual installation counts too.
 if (process.argv[1] === fileURLToPath(import.meta.url)) markInstalled();

@@ -59,7 +59,7 @@ describe.each([
     const client = open("/sse");
     expect(await client.next()).toEqual({ type: "message", data: '{"hello":"world"}', lastEventId: "" });
     expect(await client.next()).toEqual({ type: "ping", data: '{"hello":"world"}', lastEventId: "" });
-    expect(client.parser.comments).toContain("for those who debug");
+    expect(client.parser.comments).toContain("for debugging");
     expect(client.headers).toMatchObject({ "x-custom-header": "custom value", "content-type": "text/event-stream" });
   });
 

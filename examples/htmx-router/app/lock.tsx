@@ -1,6 +1,6 @@
 import type { EventSource } from "sourcecast";
 
-/** Who came first has the lock; when that stream closes, however it does, the next has it. */
+/** The first stream has the lock. When it closes, for whatever reason, the next one gets it. */
 class LockPool {
   readonly #sources = new Set<EventSource<true>>();
 
