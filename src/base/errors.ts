@@ -19,6 +19,7 @@ export const errorCodes = {
   ERR_SSE_LIMIT: "An event, or a subscription, over one of the limits",
   ERR_SSE_CONFLICT: "Something else was published behind the position that a publisher expected",
   ERR_SSE_LOG: "A log that cannot store or read",
+  ERR_SSE_STREAM: "A stream that a client could not open, or lost",
   ERR_SSE_TIMEOUT: "A callback of the application that did not settle within its deadline",
   ERR_SSE_CLOSED: "A hub or log that was used after it was closed",
 } as const;

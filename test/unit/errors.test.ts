@@ -42,6 +42,7 @@ const codesOfHubs = [
   "ERR_SSE_CURSOR",
   "ERR_SSE_LIMIT",
   "ERR_SSE_LOG",
+  "ERR_SSE_STREAM",
   "ERR_SSE_TIMEOUT",
 ];
 

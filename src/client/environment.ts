@@ -1,0 +1,66 @@
+// The runtime as a client needs it: time, chance, and the events that say that it has slept. Tests bring their own.
+
+/** The runtime as a client sees it. */
+export interface Environment {
+  /** Milliseconds of a clock that goes on while the machine sleeps. */
+  now(): number;
+  random(): number;
+  /** @returns Cancels the timer. */
+  after(milliseconds: number, callback: () => void): () => void;
+  online(): boolean;
+  /** @returns Removes the listener. */
+  watch(listener: WakeListener): () => void;
+}
+
+/** Told when timers may have slept, or the page is put away. */
+export interface WakeListener {
+  onWake(): void;
+  /** The page may enter the back/forward cache, which an open connection would prevent. */
+  onSuspend(): void;
+  /** The network is gone. */
+  onOffline(): void;
+}
+
+/** Longer delays overflow to 1 ms in every runtime. */
+const maxTimeoutMs = 2 ** 31 - 1;
+
+/** The runtime that this program runs in: a document, a worker, Node, Bun, Deno. */
+export const runtime: Environment = {
+  // performance.now() stops while some machines sleep, and the time it slept counts.
+  now: () => Date.now(),
+  random: () => Math.random(),
+  after(milliseconds, callback) {
+    const timer = setTimeout(callback, Math.min(Math.max(0, milliseconds), maxTimeoutMs));
+    return () => clearTimeout(timer);
+  },
+  online: () => globalThis.navigator?.onLine !== false,
+  watch(listener) {
+    const page = globalThis as Partial<PageLike>;
+    if (typeof page.addEventListener !== "function") return () => {};
+    const onWake = (): void => {
+      if (page.document?.visibilityState !== "hidden") listener.onWake();
+    };
+    const handlers: [target: EventTargetLike | undefined, type: string, handler: () => void][] = [
+      [page as PageLike, "online", onWake],
+      [page as PageLike, "pageshow", onWake],
+      [page as PageLike, "pagehide", () => listener.onSuspend()],
+      [page as PageLike, "offline", () => listener.onOffline()],
+      [page.document, "visibilitychange", onWake],
+      // Chromium freezes hidden pages: https://wicg.github.io/page-lifecycle/
+      [page.document, "resume", onWake],
+    ];
+    for (const [target, type, handler] of handlers) target?.addEventListener(type, handler);
+    return () => {
+      for (const [target, type, handler] of handlers) target?.removeEventListener(type, handler);
+    };
+  },
+};
+
+interface EventTargetLike {
+  addEventListener(type: string, listener: () => void): void;
+  removeEventListener(type: string, listener: () => void): void;
+}
+
+interface PageLike extends EventTargetLike {
+  readonly document: (EventTargetLike & { readonly visibilityState: string }) | undefined;
+}

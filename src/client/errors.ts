@@ -1,0 +1,41 @@
+// The errors of a stream's client.
+import { SourcecastError } from "../base/errors.ts";
+
+/** The kind of a failure that ended a connection, or kept it from opening. */
+export type StreamFailure =
+  /** The request failed, or the connection was lost. */
+  | "network"
+  /** The server answered with a status that is not 200. */
+  | "status"
+  /** The response is not an event stream. */
+  | "content-type"
+  /** The connection took too long to open, or was idle for too long. */
+  | "timeout"
+  /** An event was larger than `maxEventSize`. */
+  | "event-size"
+  /** `headers()`, `body()` or `url()` threw. */
+  | "request";
+
+/** A connection that a client could not open, or lost. */
+export class StreamError extends SourcecastError {
+  readonly failure: StreamFailure;
+  /** The status of a response that was not a stream. */
+  readonly status: number | undefined;
+  /** The content type of a response that was not a stream. */
+  readonly contentType: string | undefined;
+  /** The first characters of a response that was not a stream. */
+  readonly body: string | undefined;
+
+  constructor(
+    failure: StreamFailure,
+    message: string,
+    details: { status?: number; contentType?: string; body?: string; cause?: unknown } = {},
+  ) {
+    super("ERR_SSE_STREAM", message, { cause: details.cause });
+    this.name = "StreamError";
+    this.failure = failure;
+    this.status = details.status;
+    this.contentType = details.contentType;
+    this.body = details.body;
+  }
+}

@@ -1,0 +1,113 @@
+// The things that a client hands to its consumers: events, losses, status.
+import type { AnyContract, ClientEventsOf } from "../wire/contract.ts";
+import type { ParsedEvent } from "../wire/parse.ts";
+import type { StreamError } from "./errors.ts";
+
+/** An event without a contract: its data is text. */
+export interface TextEvent {
+  readonly type: string;
+  readonly data: string;
+  /** The event's own id, if it has one. */
+  readonly id: string | undefined;
+  /** The position after this event. */
+  readonly lastEventId: string;
+  /** The channel, on a stream that labels its events. */
+  readonly channel: string | undefined;
+  /** The data as JSON. @throws {SyntaxError} for data that is not JSON. */
+  json<T = unknown>(): T;
+}
+
+/** An event under the contract `C`: one of a union, told apart by its `type`. */
+export type ContractEvent<C> = {
+  [T in keyof ClientEventsOf<C> & string]: Omit<TextEvent, "type" | "data"> & {
+    readonly type: T;
+    readonly data: ClientEventsOf<C>[T];
+  };
+}[keyof ClientEventsOf<C> & string];
+
+/** An event as consumers receive it. */
+export type StreamEvent<C extends AnyContract | undefined> = C extends AnyContract ? ContractEvent<C> : TextEvent;
+
+/** Events that this client did not receive. */
+export type StreamLoss =
+  /** Entries of the log were trimmed, or left out (`sse:gap`). */
+  | {
+      readonly kind: "gap";
+      /** How many; an upper bound if `exact` is false. */
+      readonly missed: number;
+      readonly reason: string;
+      readonly exact: boolean;
+      readonly from?: number;
+      readonly to?: number;
+      readonly channels?: readonly string[];
+    }
+  /** The client's position means nothing in this log: load the state again (`sse:reset`). */
+  | { readonly kind: "reset"; readonly reason: string; readonly channels?: readonly string[] }
+  /** An iterator was too slow, and dropped its oldest events. */
+  | { readonly kind: "overflow"; readonly missed: number };
+
+/** The state of a stream, for a status line. */
+export interface StreamStatus {
+  /**
+   * - `connecting`: a connection is being opened.
+   * - `open`: events arrive.
+   * - `stale`: open, but idle for longer than the server's keep-alive.
+   * - `paused`: a consumer is full, and reading has stopped.
+   * - `retrying`: the next attempt is at `retryAt`.
+   * - `offline`: as `retrying`, and the runtime says that there is no network.
+   * - `closed`: for good.
+   */
+  readonly state: "connecting" | "open" | "stale" | "retrying" | "offline" | "paused" | "closed";
+  /** Attempts since the stream was last healthy, this one included; 0 while it is. */
+  readonly attempt: number;
+  /** When the next attempt is due, in milliseconds of Unix time. */
+  readonly retryAt: number | undefined;
+  /** The error that ended the connection before. */
+  readonly error: StreamError | undefined;
+}
+
+/** How a stream ended. */
+export interface StreamClosed {
+  /** `closed` by `close()`, `aborted` by the signal, `ended` by the server, `failed` with `error`. */
+  readonly reason: "closed" | "aborted" | "ended" | "failed";
+  readonly error: StreamError | undefined;
+}
+
+/** The event that consumers receive, from the one that was parsed. */
+export function toTextEvent({ type, data, id, lastEventId, channel }: ParsedEvent): TextEvent {
+  return new ReceivedEvent(type, data, id, lastEventId, channel);
+}
+
+/** The same event with decoded data. */
+export function withData(event: TextEvent, data: unknown): TextEvent {
+  return new ReceivedEvent(event.type, data as string, event.id, event.lastEventId, event.channel, event.data);
+}
+
+class ReceivedEvent implements TextEvent {
+  readonly type: string;
+  readonly data: string;
+  readonly id: string | undefined;
+  readonly lastEventId: string;
+  readonly channel: string | undefined;
+  readonly #text: string;
+
+  constructor(
+    type: string,
+    data: string,
+    id: string | undefined,
+    lastEventId: string,
+    channel: string | undefined,
+    text: string = data,
+  ) {
+    this.type = type;
+    this.data = data;
+    this.id = id;
+    this.lastEventId = lastEventId;
+    this.channel = channel;
+    this.#text = text;
+  }
+
+  json<T>(): T {
+    return JSON.parse(this.#text) as T;
+  }
+}

@@ -1,0 +1,150 @@
+// Bounded iteration over a stream's events.
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import type { TextEvent } from "./events.ts";
+
+/** The options of `events()` and `batches()`. */
+export interface IterationOptions<Type extends string = string> {
+  /** Only events of these types. @default all */
+  types?: readonly Type[];
+  /** Most events that wait for the loop. @default 256 */
+  buffer?: number;
+  /**
+   * What happens when the buffer is full: `"wait"` stops reading from the network, `"drop-oldest"` drops and reports a loss
+   * of the kind `overflow`, `"latest"` keeps the newest event alone.
+   * @default "wait"
+   */
+  whenFull?: "wait" | "drop-oldest" | "latest";
+}
+
+/** What a buffer reports to its stream. */
+export interface BufferOwner {
+  /** The loop has been left, or the buffer has room again. */
+  onRoom(buffer: EventBuffer): void;
+  onLeave(buffer: EventBuffer): void;
+  onOverflow(missed: number): void;
+}
+
+/** The events that wait for one loop. */
+export class EventBuffer {
+  /** The event that the loop took last, or the position at which it began. */
+  lastEventId: string;
+  readonly #types: ReadonlySet<string> | null;
+  readonly #size: number;
+  readonly #whenFull: "wait" | "drop-oldest" | "latest";
+  readonly #owner: BufferOwner;
+  #events: TextEvent[] = [];
+  #dropped = 0;
+  #waiting: ((value?: unknown) => void) | null = null;
+  #ended: { error: unknown } | null = null;
+
+  constructor(options: IterationOptions, lastEventId: string, owner: BufferOwner) {
+    const { types, buffer = 256, whenFull = "wait" } = options;
+    if (!Number.isSafeInteger(buffer) || buffer < 1) throw optionError("buffer", buffer, "a whole number, one or more");
+    if (!["wait", "drop-oldest", "latest"].includes(whenFull)) {
+      throw optionError("whenFull", whenFull, '"wait", "drop-oldest" or "latest"');
+    }
+    this.#types = types === undefined ? null : new Set(types);
+    this.#size = whenFull === "latest" ? 1 : buffer;
+    this.#whenFull = whenFull;
+    this.lastEventId = lastEventId;
+    this.#owner = owner;
+  }
+
+  /** True while reading from the network has to wait for this loop. */
+  get full(): boolean {
+    return this.#whenFull === "wait" && this.#events.length >= this.#size;
+  }
+
+  /** True while an event waits for the loop. */
+  get pending(): boolean {
+    return this.#events.length > 0;
+  }
+
+  push(event: TextEvent): void {
+    if (this.#ended !== null || this.#types?.has(event.type) === false) return;
+    if (this.#whenFull !== "wait" && this.#events.length >= this.#size) {
+      this.#events.shift();
+      if (this.#whenFull === "drop-oldest") this.#drop();
+    }
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  /** Ends the loop after the events that wait; with an error if there was one. */
+  end(error: unknown): void {
+    this.#ended ??= { error };
+    this.#wake();
+  }
+
+  /** The loop is left: nothing is kept for it any more. */
+  leave(): void {
+    this.#ended ??= { error: undefined };
+    this.#events = [];
+    this.#owner.onLeave(this);
+  }
+
+  /** All events that wait, at least one; `null` at the end. */
+  async take(most: number): Promise<TextEvent[] | null> {
+    while (this.#events.length === 0) {
+      if (this.#ended !== null) {
+        if (this.#ended.error !== undefined) throw this.#ended.error;
+        return null;
+      }
+      await new Promise((resolve) => {
+        this.#waiting = resolve;
+      });
+    }
+    const wasFull = this.full;
+    const taken = this.#events.length <= most ? this.#events : this.#events.slice(0, most);
+    this.#events = this.#events.length <= most ? [] : this.#events.slice(most);
+    this.lastEventId = (taken.at(-1) as TextEvent).lastEventId;
+    if (wasFull && !this.full) this.#owner.onRoom(this);
+    return taken;
+  }
+
+  #drop(): void {
+    if (this.#dropped++ > 0) return;
+    // Drops of one burst are one loss.
+    queueMicrotask(() => {
+      const missed = this.#dropped;
+      this.#dropped = 0;
+      this.#owner.onOverflow(missed);
+    });
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.();
+  }
+}
+
+/** A loop over single events. Leaving it ends its buffer. */
+export async function* iterate<T>(buffer: EventBuffer): AsyncGenerator<T, void, undefined> {
+  try {
+    for (;;) {
+      const taken = await buffer.take(1);
+      if (taken === null) return;
+      yield taken[0] as T;
+    }
+  } finally {
+    buffer.leave();
+  }
+}
+
+/** A loop over everything that waits at a time: one promise for a burst, not one for each event. */
+export async function* iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void, undefined> {
+  try {
+    for (;;) {
+      const taken = await buffer.take(Number.POSITIVE_INFINITY);
+      if (taken === null) return;
+      yield taken as T[];
+    }
+  } finally {
+    buffer.leave();
+  }
+}
+
+function optionError(option: string, value: unknown, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${option} is ${quote(value)}; it takes ${allowed}`);
+}

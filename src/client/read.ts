@@ -1,0 +1,131 @@
+// One response as events, without reconnecting: what a client of an LLM API needs.
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { EventStreamParser, type EventStreamParserOptions, type ParsedEvent } from "../wire/parse.ts";
+import { StreamError } from "./errors.ts";
+import { type TextEvent, toTextEvent } from "./events.ts";
+
+/** A body of an event stream: a `Response`, its `ReadableStream`, a Node `Readable`, or any iterable of bytes or text. */
+export type EventStreamBody =
+  | Response
+  | ReadableStream<Uint8Array | string>
+  | AsyncIterable<Uint8Array | string>
+  | Iterable<Uint8Array | string>;
+
+/**
+ * Reads one event stream to its end. The producer is asked for more only when the loop wants more, and is cancelled when the
+ * loop is left. An unfinished event at the end is dropped, as the standard has it.
+ *
+ * @throws {StreamError} for a response that is not an event stream; in the loop, for one that is cut off.
+ * @throws {SourcecastError} `ERR_SSE_LIMIT` for an event over `maxEventSize`.
+ * @example
+ * ```ts
+ * import { readEventStream } from "sourcecast/client";
+ *
+ * const response = new Response("data: hello\n\n", { headers: { "content-type": "text/event-stream" } });
+ * for await (const event of readEventStream(response)) console.log(event.data); // hello
+ * ```
+ */
+export async function* readEventStream(
+  body: EventStreamBody,
+  options: Pick<EventStreamParserOptions, "maxEventSize"> = {},
+): AsyncGenerator<TextEvent, void, undefined> {
+  let events: ParsedEvent[] = [];
+  const parser = new EventStreamParser({ onEvent: (event) => events.push(event) }, options);
+  for await (const chunk of chunksOf(body)) {
+    parser.push(chunk);
+    const arrived = events;
+    events = [];
+    for (const event of arrived) yield toTextEvent(event);
+  }
+}
+
+/**
+ * Turns bytes, or text, into events: `response.body.pipeThrough(new EventStreamDecoder())`.
+ *
+ * @example
+ * ```ts
+ * import { EventStreamDecoder } from "sourcecast/client";
+ *
+ * const { body } = new Response("event: greeting\ndata: hello\n\n");
+ * const reader = body?.pipeThrough(new EventStreamDecoder()).getReader();
+ * console.log((await reader?.read())?.value?.type); // greeting
+ * ```
+ */
+export class EventStreamDecoder extends TransformStream<Uint8Array | string, TextEvent> {
+  readonly #parser: EventStreamParser;
+  readonly #state: { reconnectionTime: number | undefined };
+
+  /** @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number. */
+  constructor(options: EventStreamParserOptions = {}) {
+    const state: { reconnectionTime: number | undefined } = { reconnectionTime: undefined };
+    let output: TransformStreamDefaultController<TextEvent> | undefined;
+    const parser = new EventStreamParser(
+      {
+        onEvent: (event) => output?.enqueue(toTextEvent(event)),
+        onRetry: (time) => {
+          state.reconnectionTime = time;
+        },
+      },
+      options,
+    );
+    super({
+      start(controller) {
+        output = controller;
+      },
+      transform: (chunk) => parser.push(chunk),
+    });
+    this.#parser = parser;
+    this.#state = state;
+  }
+
+  /** The id of the last event, as a reconnect would send it. */
+  get lastEventId(): string {
+    return this.#parser.lastEventId;
+  }
+
+  /** The reconnection time in milliseconds that the stream named last, if any. */
+  get reconnectionTime(): number | undefined {
+    return this.#state.reconnectionTime;
+  }
+}
+
+async function* chunksOf(body: EventStreamBody): AsyncGenerator<Uint8Array | string, void, undefined> {
+  const stream = body instanceof Response ? await bodyOf(body) : body;
+  if (typeof (stream as Partial<ReadableStream>).getReader === "function") {
+    yield* readerChunks((stream as ReadableStream<Uint8Array | string>).getReader());
+    return;
+  }
+  if (typeof stream !== "object" || stream === null || !(Symbol.asyncIterator in stream || Symbol.iterator in stream)) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `readEventStream() was given ${quote(body)}; pass a Response, a ReadableStream or a Readable`,
+    );
+  }
+  yield* stream as AsyncIterable<Uint8Array | string>;
+}
+
+async function* readerChunks<T>(reader: ReadableStreamDefaultReader<T>): AsyncGenerator<T, void, undefined> {
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((cause) => {
+        throw new StreamError("network", `The stream was cut off: ${String(cause?.message ?? cause)}`, { cause });
+      });
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    // Without effect on a stream that has ended; cancels one whose loop was left.
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function bodyOf(response: Response): Promise<ReadableStream<Uint8Array>> {
+  const type = response.headers.get("content-type") ?? "";
+  if (response.ok && /^text\/event-stream(\s*;|\s*$)/i.test(type) && response.body !== null) return response.body;
+  const body = (await response.text().catch(() => "")).slice(0, 200);
+  throw new StreamError(
+    response.ok ? "content-type" : "status",
+    `The response is ${response.status} ${quote(type)} and not an event stream; it begins with ${quote(body)}`,
+    { status: response.status, contentType: type, body },
+  );
+}

@@ -1,0 +1,73 @@
+// The request of one attempt: address, headers and body as the application gives them now, the position, the channels.
+import { StreamError } from "./errors.ts";
+
+/** Something, or a function that gives it for each attempt. */
+export type PerAttempt<T> = T | (() => T | Promise<T>);
+
+/** The parts of a request that the application decides. */
+export interface RequestOptions {
+  readonly url: PerAttempt<string | URL>;
+  readonly method: string;
+  readonly headers: PerAttempt<HeadersInit> | undefined;
+  readonly body: PerAttempt<BodyInit | object | null> | undefined;
+  readonly credentials: RequestCredentials | undefined;
+  readonly channels: readonly string[];
+  /** Where the position goes: `header`, or `query` where a preflight would not be answered. */
+  readonly lastEventIdIn: "header" | "query";
+}
+
+/** What `fetch` is called with. */
+export interface PreparedRequest {
+  readonly url: string;
+  readonly init: RequestInit;
+}
+
+/** @throws {StreamError} when a function of the application throws or rejects. */
+export async function prepareRequest(options: RequestOptions, lastEventId: string): Promise<PreparedRequest> {
+  const { method, credentials } = options;
+  const [address, given, body] = await Promise.all([
+    resolve("url()", options.url),
+    resolve("headers()", options.headers),
+    resolve("body()", options.body),
+  ]);
+  const headers = new Headers(given);
+  if (!headers.has("accept")) headers.set("accept", "text/event-stream");
+  const url = addressOf(address, options, lastEventId);
+  if (lastEventId !== "" && options.lastEventIdIn === "header") headers.set("last-event-id", utf8Bytes(lastEventId));
+  const init: RequestInit = { method, headers, cache: "no-store", redirect: "follow" };
+  if (credentials !== undefined) init.credentials = credentials;
+  if (body !== undefined && body !== null) init.body = encodeBody(body, headers);
+  return { url, init };
+}
+
+async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
+  if (typeof value !== "function") return value;
+  try {
+    return await (value as () => T | Promise<T>)();
+  } catch (cause) {
+    throw new StreamError("request", `The option ${name} failed: ${String((cause as Error)?.message ?? cause)}`, {
+      cause,
+    });
+  }
+}
+
+function addressOf(address: string | URL, { channels, lastEventIdIn }: RequestOptions, lastEventId: string): string {
+  const query = new URLSearchParams();
+  for (const channel of channels) query.append("channel", channel);
+  if (lastEventId !== "" && lastEventIdIn === "query") query.append("lastEventId", lastEventId);
+  const [text = ""] = String(address).split("#", 1);
+  if (query.size === 0) return text;
+  return `${text}${text.includes("?") ? "&" : "?"}${query}`;
+}
+
+/** A header takes bytes, one character each; the standard sends the id as UTF-8. */
+function utf8Bytes(text: string): string {
+  return /^[\x20-\x7e]*$/.test(text) ? text : String.fromCharCode(...new TextEncoder().encode(text));
+}
+
+function encodeBody(body: BodyInit | object, headers: Headers): BodyInit {
+  const isPlain = typeof body === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(body));
+  if (!isPlain && !Array.isArray(body)) return body as BodyInit;
+  if (!headers.has("content-type")) headers.set("content-type", "application/json");
+  return JSON.stringify(body);
+}

@@ -1,0 +1,80 @@
+// The meaning of a response: a stream, a reason to retry, or the end.
+import { quote } from "../base/errors.ts";
+import { StreamError } from "./errors.ts";
+
+/** The meaning of a response. */
+export type Verdict =
+  | { readonly kind: "stream" }
+  /** 204: the stream is over. */
+  | { readonly kind: "ended" }
+  /** @see StreamError */
+  | { readonly kind: "final" | "unauthorized" | "retry"; readonly error: StreamError; readonly retryAfter: number };
+
+/** How many characters of a wrong response an error carries. */
+const maxQuotedBody = 200;
+/** How long to wait for them, in milliseconds: the error is worth more than the quotation. */
+const quoteTimeoutMs = 1_000;
+
+/** Statuses that say "not now": the request may succeed later as it is. */
+const temporary: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** Decides by status and content type. A body that is not a stream is read for its first characters, then cancelled. */
+export async function judge(response: Response): Promise<Verdict> {
+  const { status } = response;
+  const contentType = response.headers.get("content-type") ?? undefined;
+  if (status === 200 && contentType !== undefined && /^text\/event-stream(\s*;|\s*$)/i.test(contentType)) {
+    return { kind: "stream" };
+  }
+  if (status === 204) return { kind: "ended" };
+  const body = await firstCharacters(response);
+  const details = { status, body, ...(contentType !== undefined && { contentType }) };
+  if (status === 200) {
+    const found = contentType === undefined ? "no content type" : quote(contentType);
+    const error = new StreamError(
+      "content-type",
+      `The response has ${found} in place of text/event-stream, and begins with ${quote(body)}; check the address`,
+      details,
+    );
+    return { kind: "final", error, retryAfter: 0 };
+  }
+  const error = new StreamError("status", `The server answered ${status}${explain(status)}: ${quote(body)}`, details);
+  const retryAfter = readRetryAfter(response.headers.get("retry-after"));
+  if (status === 401 || status === 403) return { kind: "unauthorized", error, retryAfter };
+  return { kind: status >= 500 || temporary.has(status) ? "retry" : "final", error, retryAfter };
+}
+
+function explain(status: number): string {
+  if (status === 401 || status === 403) return ", so this client may not read the stream";
+  if (status === 404 || status === 410) return ", so there is no such stream";
+  return "";
+}
+
+/** Milliseconds (RFC 9110, section 10.2.3): seconds, or a date. */
+function readRetryAfter(value: string | null): number {
+  if (value === null) return 0;
+  if (/^\d+$/.test(value)) return Number(value) * 1_000;
+  const time = Date.parse(value) - Date.now();
+  return time > 0 ? time : 0;
+}
+
+async function firstCharacters(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  const timer = setTimeout(() => void reader.cancel().catch(ignore), quoteTimeoutMs);
+  try {
+    while (text.length < maxQuotedBody) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value, { stream: true });
+    }
+  } catch {
+    // The characters that have arrived are enough.
+  }
+  clearTimeout(timer);
+  void reader.cancel().catch(ignore);
+  return text.slice(0, maxQuotedBody);
+}
+
+function ignore(): void {}

@@ -1,0 +1,280 @@
+// The state machine of the client, without timers: time and chance are arguments.
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  dueAt,
+  initialState,
+  type ReconnectInput,
+  type ReconnectSettings,
+  type ReconnectState,
+  staleAt,
+  step,
+  TimeoutReason,
+} from "../../../src/client/reconnect.ts";
+
+const settings: ReconnectSettings = {
+  enabled: true,
+  initial: 1_000,
+  max: 30_000,
+  connectTimeout: 30_000,
+  idleTimeout: 60_000,
+};
+
+/** Runs inputs at their times, with the largest jitter by default. */
+function run(inputs: readonly [time: number, input: ReconnectInput][], random = 1, changed = settings): ReconnectState {
+  return inputs.reduce((state, [time, input]) => step(state, input, time, changed, random), initialState(0));
+}
+
+const opened = { type: "opened" } as const;
+const lost = { type: "lost" } as const;
+
+describe("backoff", () => {
+  test("doubles from the first delay to the longest, with full jitter", () => {
+    let state = initialState(0);
+    const delays: number[] = [];
+    let now = 0;
+    for (let n = 0; n < 8; n++) {
+      state = step(state, { type: "lost", error: "refused" }, now, settings, 1);
+      delays.push(state.retryAt - now);
+      now = state.retryAt;
+      state = step(state, { type: "tick" }, now, settings, 1);
+    }
+    expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(run([[0, lost]], 0).retryAt).toBe(0);
+  });
+
+  test("is on top of the server's time: retry for every wait, later and retry-after for one", () => {
+    expect(
+      run([
+        [0, { type: "retry", time: 5_000 }],
+        [10, lost],
+      ]).retryAt,
+    ).toBe(6_010);
+    expect(
+      run([
+        [0, opened],
+        [5, { type: "later", time: 20_000 }],
+        [10, lost],
+      ]).retryAt,
+    ).toBe(21_010);
+    expect(run([[10, { type: "lost", retryAfter: 7_000 }]]).retryAt).toBe(8_010);
+    const again = run([
+      [0, opened],
+      [5, { type: "later", time: 20_000 }],
+      [10, lost],
+      [21_010, { type: "tick" }],
+      [21_020, lost],
+    ]);
+    expect(again.retryAt).toBe(21_020 + 2_000);
+  });
+
+  test("a server cannot send a client away for longer than ten minutes", () => {
+    expect(
+      run(
+        [
+          [0, { type: "retry", time: 99_999_999_999_999 }],
+          [0, lost],
+        ],
+        0,
+      ).retryAt,
+    ).toBe(600_000);
+  });
+
+  test("starts afresh after an event, or after 30 s of health; not after a connect", () => {
+    const failing: [number, ReconnectInput][] = [
+      [0, lost],
+      [1_000, { type: "tick" }],
+      [1_000, lost],
+      [3_000, { type: "tick" }],
+    ];
+    const delayAfter = (...inputs: [number, ReconnectInput][]) => {
+      const at = inputs.at(-1)?.[0] ?? 0;
+      return run([...failing, ...inputs]).retryAt - at;
+    };
+    expect(delayAfter([3_010, lost])).toBe(4_000);
+    expect(delayAfter([3_010, opened], [3_020, lost])).toBe(4_000);
+    expect(delayAfter([3_010, opened], [3_015, { type: "event" }], [3_020, lost])).toBe(1_000);
+    expect(delayAfter([3_010, opened], [33_009, lost])).toBe(4_000);
+    expect(delayAfter([3_010, opened], [33_010, lost])).toBe(1_000);
+  });
+
+  test("switched off, the first end is the last", () => {
+    const once = { ...settings, enabled: false };
+    expect(
+      run(
+        [
+          [0, opened],
+          [1, lost],
+        ],
+        1,
+        once,
+      ),
+    ).toMatchObject({ phase: "closed", closedBy: "ended" });
+    expect(run([[0, { type: "lost", error: "refused" }]], 1, once)).toMatchObject({
+      phase: "closed",
+      closedBy: "failed",
+    });
+  });
+});
+
+describe("the watchdog", () => {
+  test("ends a connection that does not open, and one that is idle", () => {
+    const slow = run([[29_999, { type: "tick" }]]);
+    expect(slow.phase).toBe("connecting");
+    expect(run([[30_000, { type: "tick" }]])).toMatchObject({
+      phase: "waiting",
+      error: new TimeoutReason("connect", 30_000),
+    });
+    expect(
+      run([
+        [10, opened],
+        [60_009, { type: "tick" }],
+      ]).phase,
+    ).toBe("open");
+    expect(
+      run([
+        [10, opened],
+        [60_010, { type: "tick" }],
+      ]),
+    ).toMatchObject({ phase: "waiting", error: new TimeoutReason("idle", 60_000) });
+  });
+
+  test("waits 2.5 times the keep-alive that the server announced, and counts every byte", () => {
+    const open = run([
+      [0, opened],
+      [0, { type: "keepAlive", interval: 1_000 }],
+      [900, { type: "bytes" }],
+    ]);
+    expect([staleAt(open, settings), dueAt(open, settings)]).toEqual([2_400, 3_400]);
+  });
+
+  test("stands still while reading is paused", () => {
+    const paused = run([
+      [0, opened],
+      [10, { type: "paused", paused: true }],
+      [500_000, { type: "tick" }],
+    ]);
+    expect([paused.phase, dueAt(paused, settings)]).toEqual(["open", Number.POSITIVE_INFINITY]);
+    const again = step(paused, { type: "paused", paused: false }, 500_000, settings, 1);
+    expect(dueAt(again, settings)).toBe(560_000);
+  });
+});
+
+describe("after a sleep", () => {
+  const wake = { type: "wake", online: true } as const;
+
+  test("a stream that was idle for longer than its keep-alive is replaced at once, another is kept", () => {
+    const inputs: [number, ReconnectInput][] = [
+      [0, opened],
+      [0, { type: "keepAlive", interval: 15_000 }],
+    ];
+    expect(run([...inputs, [14_000, wake]])).toMatchObject({ phase: "open", connection: 1 });
+    expect(run([...inputs, [16_000, wake]])).toMatchObject({ phase: "connecting", connection: 2 });
+  });
+
+  test("a wait ends, unless the server asked for it", () => {
+    expect(
+      run([
+        [0, { type: "lost", error: "offline" }],
+        [10, wake],
+      ]).phase,
+    ).toBe("connecting");
+    expect(
+      run([
+        [0, { type: "lost", error: "offline" }],
+        [10, { ...wake, online: false }],
+      ]).phase,
+    ).toBe("waiting");
+    expect(
+      run([
+        [0, { type: "retry", time: 5_000 }],
+        [0, lost],
+        [4_999, wake],
+      ]).phase,
+    ).toBe("waiting");
+    expect(
+      run([
+        [0, { type: "retry", time: 5_000 }],
+        [0, lost],
+        [5_000, wake],
+      ]).phase,
+    ).toBe("connecting");
+  });
+
+  test("a page that is put away has no connection until it comes back", () => {
+    const away = run([
+      [0, opened],
+      [10, { type: "suspend" }],
+    ]);
+    expect([away.phase, dueAt(away, settings)]).toEqual(["waiting", Number.POSITIVE_INFINITY]);
+    expect(step(away, wake, 99_999, settings, 1)).toMatchObject({ phase: "connecting", connection: 2 });
+  });
+});
+
+describe("whatever happens", () => {
+  const input: fc.Arbitrary<ReconnectInput> = fc.oneof(
+    fc.constantFrom<ReconnectInput>(
+      opened,
+      { type: "bytes" },
+      { type: "event" },
+      { type: "suspend" },
+      { type: "tick" },
+      { type: "tick" },
+      { type: "lost", error: "cut" },
+      lost,
+      { type: "lost", immediately: true },
+    ),
+    fc.record({ type: fc.constant("retry" as const), time: fc.nat(20_000) }),
+    fc.record({ type: fc.constant("later" as const), time: fc.nat(20_000) }),
+    fc.record({ type: fc.constant("keepAlive" as const), interval: fc.integer({ min: 1, max: 30_000 }) }),
+    fc.record({ type: fc.constant("paused" as const), paused: fc.boolean() }),
+    fc.record({ type: fc.constant("wake" as const), online: fc.boolean() }),
+  );
+  const history = fc.array(fc.tuple(fc.nat(50_000), input, fc.double({ min: 0, max: 1, noNaN: true })), {
+    maxLength: 60,
+  });
+
+  test("a connection is numbered once, the server's time is kept, and a client never gives up on its own", () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        let state = initialState(0);
+        let now = 0;
+        for (const [pause, next, random] of steps) {
+          now += pause;
+          const before = state;
+          state = step(state, next, now, settings, random);
+          expect(state.connection - before.connection).toBeLessThanOrEqual(1);
+          if (state.connection > before.connection) expect(state.phase).toBe("connecting");
+          if (before.phase === "waiting" && state.phase === "connecting")
+            expect(now).toBeGreaterThanOrEqual(before.notBefore);
+          if (state.phase === "waiting") expect(state.retryAt).toBeGreaterThanOrEqual(state.notBefore);
+          expect(state.phase).not.toBe("closed");
+        }
+        // Time alone brings it back, unless the page is put away.
+        if (state.phase !== "waiting" || Number.isFinite(state.retryAt)) {
+          state = step(state, { type: "paused", paused: false }, now, settings, 0);
+          for (let n = 0; n < 3 && state.phase !== "connecting"; n++) {
+            now = dueAt(state, settings);
+            expect(Number.isFinite(now)).toBe(true);
+            state = step(state, { type: "tick" }, now, settings, 0);
+          }
+          expect(state.phase).toBe("connecting");
+        }
+      }),
+    );
+  });
+
+  test("closed is closed", () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const closed = step(initialState(0), { type: "close", by: "closed" }, 0, settings, 0);
+        let now = 0;
+        for (const [pause, next, random] of steps) {
+          now += pause;
+          expect(step(closed, next, now, settings, random)).toBe(closed);
+        }
+        expect(dueAt(closed, settings)).toBe(Number.POSITIVE_INFINITY);
+      }),
+    );
+  });
+});
