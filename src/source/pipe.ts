@@ -1,5 +1,6 @@
 // Piping: the pieces of a producer become events, at the pace of the reader.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { bytesOf } from "../wire/binary.ts";
 
 /** Anything that yields one piece after the other: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
 export type Pipeable<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
@@ -8,7 +9,7 @@ export type Pipeable<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
 export interface PipeOptions<T = unknown, Type extends string = string> {
   /** Type of the event that each piece becomes. @default "message" */
   type?: Type;
-  /** What of a piece is the data of its event. Bytes are decoded as UTF-8 unless this is given. @default the piece itself */
+  /** What of a piece is the data of its event. Bytes, in a view or a buffer, are decoded as UTF-8 unless this is given. @default the piece itself */
   map?: (piece: T) => unknown;
   /** Sent after the last piece: an event type, with empty data, or a type and data. @default nothing */
   end?: Type | { type: Type; data?: unknown };
@@ -182,14 +183,15 @@ function textOf(): TextOf {
   let hasBegun = false;
   let half = "";
   const toText = (piece: unknown): unknown => {
-    if (piece instanceof Uint8Array) {
+    const bytes = bytesOf(piece);
+    if (bytes !== null) {
       // A byte order mark is none of the text at its very beginning alone. Left to itself, Deno's decoder takes it from the
       // beginning of a later piece.
       decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
-      const decoded = decoder.decode(piece, { stream: true });
+      const decoded = decoder.decode(bytes, { stream: true });
       const text = hasBegun ? decoded : decoded.replace(/^\uFEFF/, "");
       hasBegun ||= decoded !== "";
-      return text === "" && piece.length > 0 ? withheld : text;
+      return text === "" && bytes.length > 0 ? withheld : text;
     }
     if (typeof piece !== "string") return piece;
     let text = half + piece;
