@@ -60,7 +60,7 @@ test(`what SQLite acknowledged to two publishers survives ${rounds} times kill -
   expect(seen.map(({ data }) => data)).toEqual(stored.map(({ data }) => data));
   expect(failures).toEqual([]);
   expect(open(path).prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
-  const weights = open(path).prepare("SELECT max(weight) AS weight FROM sse_entry").get();
+  const weights = open(path).prepare("SELECT max(total_weight) AS weight FROM sse_entry").get();
   expect(weights?.weight).toBe(seen.reduce((sum, entry) => sum + weightOf(entry), 0));
 });
 

@@ -2,6 +2,7 @@
 import { now, unrefTimeout } from "../../base/clock.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../../sinks/idle-timer.ts";
 import type { SqlConnection } from "./connection.ts";
+import { isLocked } from "./driver.ts";
 import { fileSystem, walOf } from "./files.ts";
 
 /** The first look after a sign of a change, and the least time between two looks. */
@@ -150,8 +151,9 @@ export class ChangeWatch implements IdleTarget {
       work();
       return true;
     } catch (error) {
-      this.#lookIn(failureRetryMs);
-      this.#handlers.onFailure(error);
+      const isPassing = isLocked(error);
+      this.#lookIn(isPassing ? maxLookMs : failureRetryMs);
+      if (!isPassing) this.#handlers.onFailure(error);
       return false;
     }
   }

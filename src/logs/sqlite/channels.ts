@@ -43,7 +43,7 @@ export class ChannelNames {
   }
 }
 
-/** Of the channels that have lost something most recently, so many are looked at before all of a prefix are. */
+/** So many of the channels that lost something most recently are checked before all channels of a prefix are. */
 const recentChannels = 256;
 
 /** The highest offsets that channels have lost. */

@@ -73,37 +73,56 @@ export function sqliteLog(options: SqliteLogOptions): CompleteLog {
   }
   const limits = retentionLimits(options, { maxEvents: 1_000_000, maxBytes: "1gb", witnessAge: "1d" });
   const timeout = milliseconds(busyTimeout, "busyTimeout");
-  const open = opener(options);
-  let connection: SqlConnection | undefined;
+  const database = open(options);
   try {
-    connection = open();
-    prepareDatabase(connection, durability, timeout);
-    return new SqliteLog(connection, limits, timeout);
+    return prepareDatabase(database.connect, { durability, timeout }, (connection) => {
+      return new SqliteLog(connection, limits, timeout);
+    });
   } catch (error) {
-    connection?.close();
-    throw explain(error, connection?.name ?? `the file ${quote(options.path)}`);
+    database.close();
+    throw explain(error, database.name);
   }
 }
 
-function opener({ path, database }: SqliteLogOptions): () => SqlConnection {
-  if (typeof path === "string" && database === undefined) {
-    // SQLite would open a temporary database that no other process sees.
-    if (path.trim() === "") {
-      throw new SourcecastTypeError(
-        "ERR_SSE_OPTION",
-        `The option path is ${quote(path)}; pass the name of a file, or ":memory:" for a log that ends with the process`,
-      );
-    }
-    return () => new DatabaseConnection(openFile(path), path);
-  }
+/** An open database, before anything has been read from it. */
+interface OpenDatabase {
+  readonly name: string;
+  readonly connect: () => SqlConnection;
+  /** Closes what was opened here. */
+  readonly close: () => void;
+}
+
+function open({ path, database }: SqliteLogOptions): OpenDatabase {
+  if (typeof path === "string" && database === undefined) return openPath(path);
   if (path === undefined && database !== undefined) {
-    if (isStorage(database)) return () => new StorageConnection(database);
-    if (typeof database?.prepare === "function") return () => new DatabaseConnection(database);
+    if (isStorage(database)) return brought("the storage of the Durable Object", () => new StorageConnection(database));
+    if (typeof database?.prepare === "function") return brought("the database", () => new DatabaseConnection(database));
   }
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
     `sqliteLog() takes either path, the name of a file, or database, an open one; it got ${quote(path)} and ${quote(database)}`,
   );
+}
+
+function openPath(path: string): OpenDatabase {
+  // SQLite would open a temporary database that no other process sees.
+  if (path.trim() === "") {
+    throw new SourcecastTypeError(
+      "ERR_SSE_OPTION",
+      `The option path is ${quote(path)}; pass the name of a file, or ":memory:" for a log that ends with the process`,
+    );
+  }
+  const name = `the file ${JSON.stringify(path)}`;
+  try {
+    const database = openFile(path);
+    return { name, connect: () => new DatabaseConnection(database, path), close: () => void database.close() };
+  } catch (error) {
+    throw explain(error, name);
+  }
+}
+
+function brought(name: string, connect: () => SqlConnection): OpenDatabase {
+  return { name, connect, close: () => {} };
 }
 
 function isStorage(database: SQLiteLike | DurableObjectStorageLike): database is DurableObjectStorageLike {

@@ -71,7 +71,7 @@ export class SqliteLog implements CompleteLog {
     this.#retention = new RetentionWorker(connection, clock, limits);
     this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), deadline: busyTimeout + queueTimeoutMs });
     // The watch wakes the tails, so they need not poll.
-    this.#tails = new TailFanout({ read: (after) => this.#explained(() => this.#reader.next(after)) }, { poll: false });
+    this.#tails = new TailFanout({ read: (after) => this.#attempt(() => this.#reader.next(after)) }, { poll: false });
     this.#watch = new ChangeWatch(connection, {
       onChange: () => this.#tails.wake(),
       onFailure: (error) => this.#tails.report(this.#explain(error)),
@@ -183,10 +183,17 @@ export class SqliteLog implements CompleteLog {
   async #ask<T>(question: () => T): Promise<T> {
     this.#assertOpen();
     this.#retention.touch();
+    return this.#attempt(question);
+  }
+
+  #attempt<T>(work: () => T): T | Promise<T> {
     try {
-      return await this.#patiently(question);
+      return work();
     } catch (error) {
-      throw this.#explain(error);
+      if (!isLocked(error)) throw this.#explain(error);
+      return this.#patiently(work).catch((failure) => {
+        throw this.#explain(failure);
+      });
     }
   }
 
@@ -200,14 +207,6 @@ export class SqliteLog implements CompleteLog {
         if (!isLocked(error) || now() >= deadline) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, lockRetryMs));
-    }
-  }
-
-  #explained<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw this.#explain(error);
     }
   }
 

@@ -1,4 +1,5 @@
 // Gets a database ready for a log: creates the tables, or brings those of an older version up to date.
+import { now } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { Durability, SqlConnection } from "./connection.ts";
@@ -12,25 +13,32 @@ const lockRetryMs = 10;
 const migrationTimeoutMs = 120_000;
 
 /**
- * Makes the database ready for a log. Blocks while another process does the same.
+ * Makes a database ready for a log and opens it. Blocks while another process does the same.
  *
+ * @param connect Makes the connection.
  * @param timeout How long to wait for a lock, in milliseconds.
+ * @param open Called once everything is in place.
  */
-export function prepareDatabase(connection: SqlConnection, durability: Durability, timeout: number): void {
+export function prepareDatabase<T>(
+  connect: () => SqlConnection,
+  { durability, timeout }: { durability: Durability; timeout: number },
+  open: (connection: SqlConnection) => T,
+): T {
+  const start = now();
   let patience = timeout;
-  const start = performance.now();
   for (;;) {
     try {
+      const connection = connect();
       connection.configure(durability);
       const found = versionOf(connection);
-      if (found === schemaVersion) return;
-      if (found !== undefined) patience = Math.max(timeout, migrationTimeoutMs);
-      connection.write(() => upgrade(connection));
-      return;
+      if (found !== undefined && found !== schemaVersion) patience = Math.max(timeout, migrationTimeoutMs);
+      if (found !== schemaVersion) connection.write(() => upgrade(connection));
+      return open(connection);
     } catch (error) {
-      if (!isLocked(error) || performance.now() - start > patience) throw error;
-      // SQLite does not wait for every lock: not for the one that it takes to turn a file to WAL. A process that starts has
-      // nothing else to do, and a log is made synchronously.
+      if (!isLocked(error) || now() - start > patience) throw error;
+      // SQLite does not wait for every lock: not for the one that it takes to turn a file to WAL, nor for another process
+      // that closes the file, even if it only prepares a statement. A process that starts has nothing else to do, and a log
+      // is made synchronously.
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockRetryMs);
     }
   }

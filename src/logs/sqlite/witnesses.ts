@@ -35,7 +35,7 @@ export class StoredWitnesses {
       `SELECT hex(substr(witnesses, ?, ${bytesPerWitness})) AS hex FROM sse_witness WHERE block = ?`,
     );
     const isOver = `log_time <= ? OR block <= (SELECT max(block) FROM sse_witness) - ${maxBlocks}`;
-    // Blocks are in the order of their times, so only the oldest have to be looked at.
+    // Blocks are in the order of their times, so only the oldest have to be checked.
     this.#expired = connection.prepare(
       `SELECT 1 FROM sse_witness WHERE block = (SELECT min(block) FROM sse_witness) AND (${isOver})`,
     );
