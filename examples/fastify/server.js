@@ -1,19 +1,21 @@
 import fastify from "fastify";
 import { createHub, EventSourceSet } from "sourcecast";
-import { openEventSource, respond } from "sourcecast/fastify";
+import { endStreamsOnClose, openEventSource, respond } from "sourcecast/fastify";
 
 const clients = new EventSourceSet();
 setInterval(() => clients.dispatch("time", new Date()), 1_000).unref();
 const hub = createHub();
 
 const app = fastify();
+// app.close() would otherwise wait for the clients of open streams.
+app.register(endStreamsOnClose);
 
 app.get("/events", (request, reply) => {
   const source = openEventSource(request, reply);
   clients.add(source);
 });
 
-// With a hub, whoever comes back gets what was published in between.
+// With a hub, a client that reconnects receives what was published in between.
 app.get("/news", (request, reply) => respond(hub, request, reply, { channels: ["news"] }));
 app.post("/news", async (request) => ({ id: await hub.channel("news").dispatch("headline", request.body) }));
 

@@ -7,7 +7,7 @@ setInterval(() => clients.dispatch("time", new Date()), 1_000).unref();
 
 const app = new Koa();
 
-// To Koa a client that leaves in the middle of a response is an error, and it would print it.
+// Koa reports a client that disconnects during a response as an error, and would print it.
 app.on("error", (error) => {
   if (!["ECONNRESET", "EPIPE"].includes(error.code)) app.onerror(error);
 });
@@ -15,7 +15,7 @@ app.on("error", (error) => {
 app.use((ctx) => {
   if (ctx.path === "/events") {
     clients.add(openEventSource(ctx.req, ctx.res));
-    // The response is no longer Koa's to write.
+    // Koa must not write to this response.
     ctx.respond = false;
   } else if (ctx.path === "/") {
     ctx.body = `<!doctype html>

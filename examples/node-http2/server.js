@@ -15,14 +15,14 @@ const page = `<!doctype html>
   });
 </script>`;
 
-// Browsers speak HTTP/2 over TLS alone. A key and a certificate to try it with:
+// Browsers use HTTP/2 only over TLS. This creates a key and a certificate to try it:
 // openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=localhost -keyout key.pem -out cert.pem
 const tls = {
   key: readFileSync(process.env.TLS_KEY ?? "key.pem"),
   cert: readFileSync(process.env.TLS_CERT ?? "cert.pem"),
 };
 
-// Without these settings a browser stops at a hundred streams; over HTTP/1.1 it would at six.
+// Without these settings a browser stops at 100 streams, and over HTTP/1.1 at six.
 createSecureServer({ ...tls, allowHTTP1: true, settings: http2Settings }, (req, res) => {
   if (req.url === "/events") clients.add(openEventSource(req, res));
   else if (req.url === "/") res.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);

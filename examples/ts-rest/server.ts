@@ -26,7 +26,7 @@ const router = s.router(contract, {
   },
 });
 
-// In place of a session: the user is whom the address names.
+// Stands in for a session: the address names the user.
 function userOf(req: { originalUrl: string }): string | undefined {
   return new URL(req.originalUrl, "http://localhost").searchParams.get("user") ?? undefined;
 }

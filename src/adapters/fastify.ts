@@ -43,7 +43,7 @@ export interface FastifyReplyLike {
  * @example
  * ```ts excerpt examples/fastify/server.js
  * import fastify from "fastify";
- * import { openEventSource, respond } from "sourcecast/fastify";
+ * import { endStreamsOnClose, openEventSource, respond } from "sourcecast/fastify";
  *
  * const app = fastify();
  *
@@ -75,7 +75,7 @@ export function openEventSource<E extends EventMap = false>(
  * @example
  * ```ts excerpt examples/fastify/server.js
  * import { createHub, EventSourceSet } from "sourcecast";
- * import { openEventSource, respond } from "sourcecast/fastify";
+ * import { endStreamsOnClose, openEventSource, respond } from "sourcecast/fastify";
  *
  * const hub = createHub();
  *

@@ -50,7 +50,7 @@ describe.each(["development", "production"])("the example of htmx-router in %s",
 
     const second = await browser.newPage();
     await second.goto(server.origin);
-    await second.locator("#lock").getByText("Somebody has the lock").waitFor();
+    await second.locator("#lock").getByText("Locked by another user").waitFor();
     await second.locator("#group").getByText("hello all 2").waitFor();
     await first.close();
     await second.locator("#lock .mine").waitFor();

@@ -8,15 +8,15 @@ class LockPool {
     this.#sources.add(source);
     source.addEventListener("close", () => {
       this.#sources.delete(source);
-      this.#tell();
+      this.#announce();
     });
-    this.#tell();
+    this.#announce();
   }
 
-  #tell(): void {
+  #announce(): void {
     const [owner] = this.#sources;
     for (const source of this.#sources) {
-      source.dispatch("lock", source === owner ? <b class="mine">The lock is yours</b> : <i>Somebody has the lock</i>);
+      source.dispatch("lock", source === owner ? <b class="mine">The lock is yours</b> : <i>Locked by another user</i>);
     }
   }
 }

@@ -4,7 +4,7 @@ import { EventSource, EventSourceSet } from "sourcecast";
 const group = new EventSourceSet();
 setInterval(() => group.dispatch("message", `hello all ${group.size}`), 200).unref();
 
-/** The same for all who are here. */
+/** The same events for every client that is connected. */
 export function loader({ request }: RouteContext) {
   const source = new EventSource(request);
   group.add(source);
