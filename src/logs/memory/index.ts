@@ -60,7 +60,7 @@ class MemoryLog implements CompleteLog {
   ]);
   readonly epoch: string = makeEpoch();
   readonly #limits: RetentionLimits;
-  readonly #ring = new EntryRing();
+  readonly #ring: EntryRing;
   readonly #channels = new MemoryChannels();
   /** The positions of entries with an idempotency key, by channel and key, oldest first. */
   readonly #answered = new Map<string, { appended: Appended; time: number }>();
@@ -69,6 +69,7 @@ class MemoryLog implements CompleteLog {
 
   constructor(limits: RetentionLimits) {
     this.#limits = limits;
+    this.#ring = new EntryRing(limits.witnessAge);
   }
 
   async append(entries: readonly NewEntry[]): Promise<Appended[]> {

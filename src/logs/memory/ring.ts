@@ -1,15 +1,23 @@
 import { makeWitness } from "../../log/identity.ts";
 import type { Floor, LogEntry } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
+import { WitnessHistory } from "../../log/witness-history.ts";
 
 /** The retained entries of a memory log, contiguous, with what they weigh. */
 export class EntryRing {
   /** The position before the first retained entry: every entry up to here was trimmed. */
   floor: Floor = { offset: 0, witness: makeWitness() };
+  /** Witnesses of the positions before the floor. */
+  readonly #trimmedWitnesses: WitnessHistory;
   bytes = 0;
   /** Retained from `#start` on; before it lies what was trimmed and not yet moved away. */
   #entries: LogEntry[] = [];
   #start = 0;
+
+  /** @param witnessAge How long the witness of a trimmed entry is kept, in milliseconds. */
+  constructor(witnessAge: number) {
+    this.#trimmedWitnesses = new WitnessHistory(witnessAge);
+  }
 
   get size(): number {
     return this.#entries.length - this.#start;
@@ -46,6 +54,7 @@ export class EntryRing {
   /** Takes the oldest entry away. */
   shift(): LogEntry {
     const oldest = this.#entries[this.#start++] as LogEntry;
+    this.#trimmedWitnesses.push(this.floor.offset, this.floor.witness);
     this.floor = { offset: oldest.offset, witness: oldest.witness };
     this.bytes -= weightOf(oldest);
     // Moving the rest is paid for by the entries that were trimmed since the last time.
@@ -62,7 +71,9 @@ export class EntryRing {
 
   /** The witness at an offset, if it is known. */
   witnessAt(offset: number): number | undefined {
-    return offset === this.floor.offset ? this.floor.witness : this.at(offset)?.witness;
+    return offset === this.floor.offset
+      ? this.floor.witness
+      : (this.at(offset)?.witness ?? this.#trimmedWitnesses.at(offset));
   }
 
   /** The retained entries after an offset. */
