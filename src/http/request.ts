@@ -40,14 +40,6 @@ export function readLastEventId(request: RequestLike): string {
   return query === -1 ? "" : (new URLSearchParams(address.slice(query)).getAll("lastEventId").at(-1) ?? "");
 }
 
-/**
- * Whether the client stores an `id` that comes without data, as the standard says (section 9.2.6: the last event ID is set
- * before an event without data is dropped). Firefox does not.
- */
-export function keepsBareId(request: RequestLike): boolean {
-  return !request.headers.get("user-agent")?.includes("Firefox/");
-}
-
 /** True unless the client says by `Accept` that it does not take event streams. */
 export function acceptsEventStream(request: RequestLike): boolean {
   const accept = request.headers.get("accept");

@@ -11,19 +11,23 @@ import type { Stream } from "../source/stream.ts";
 import { headCursor } from "../wire/cursor.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
+import { Locator } from "./admission/locator.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
 import { Feed } from "./feed/feed.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
+import { PageCache } from "./feed/page-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { endStream, Sweep } from "./lifetime/sweep.ts";
+import { LogDeadline } from "./log-deadline.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence, type PresenceContext } from "./presence.ts";
 import { Publisher } from "./publish.ts";
 import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
-import { parseSelection } from "./selection.ts";
+import { parseFrom, parseSelection } from "./selection.ts";
 import { Counters, type HubStats, readStats } from "./stats.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
+import { openSubscription } from "./subscription/opening.ts";
 import { Pump } from "./subscription/pump.ts";
 import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
 
@@ -57,12 +61,12 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly name: string;
   readonly #log: CompleteLog;
   readonly #feed: Feed;
-  readonly #audience: Subscribers<Subscription>;
+  readonly #subscribers: Subscribers<Subscription>;
   readonly #admission: Admission;
-  readonly #housekeeping: Sweep;
+  readonly #sweep: Sweep;
   readonly #presence: HubPresence;
   /** The part of the hub that every subscription uses. */
-  readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions">;
+  readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions"> & { deadline: LogDeadline };
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
@@ -73,22 +77,29 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.name = settings.name;
     this.#log = completeLog(options.log ?? memoryLog());
     const ring = new FrameRing(settings.ring);
-    this.#feed = new Feed(this.#log, ring, settings.onError);
-    this.#audience = new Subscribers(ring);
-    this.#feed.observers.add(this.#audience);
+    const deadline = new LogDeadline(settings.limits.logTimeout);
+    this.#feed = new Feed(this.#log, ring, deadline, settings.onError);
+    this.#subscribers = new Subscribers(ring);
+    const locator = new Locator(this.#feed, deadline);
+    const pages = new PageCache(this.#feed, () => locator.confirm(), deadline);
+    // At a break in the sequence the pages are dropped before subscriptions ask for others.
+    this.#feed.observers.add(pages).add(this.#subscribers);
     // Each part declares which of these it needs.
     const context = {
       ...settings,
-      log: this.#log,
       feed: this.#feed,
-      audience: this.#audience,
+      deadline,
+      locator,
+      pages,
+      subscribers: this.#subscribers,
       checkpoints: new Checkpoints(ring),
       counters: new Counters(),
+      catchUp: (subscription: Subscription) => new Pump(subscription),
       subscribe: (admitted: Admitted) => this.#subscribe(admitted),
     };
     this.#context = context;
     this.#admission = new Admission(context);
-    this.#housekeeping = new Sweep(context);
+    this.#sweep = new Sweep(context);
     this.#presence = settings.presence?.open(presenceContext(context)) ?? noPresence;
     const publisher = new Publisher(context);
     this.#channelContext = {
@@ -105,7 +116,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
         this.#assertOpen();
         return this.#presence.members(channel);
       },
-      subscribers: this.#audience.channels,
+      subscribers: this.#subscribers.channels,
     };
   }
 
@@ -163,7 +174,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    */
   revoke(key: string): number {
     this.#admission.revoke(key);
-    const subscriptions = this.#audience.ofKey(key);
+    const subscriptions = this.#subscribers.ofKey(key);
     for (const subscription of subscriptions) endStream(subscription, "revoked");
     return subscriptions.length;
   }
@@ -171,7 +182,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   /** Returns counters and gauges of this process. */
   stats(): HubStats {
     const { connections } = this.#admission;
-    return readStats(this.#context.counters, this.#feed.ring, this.#audience, connections, !this.#isOpen);
+    return readStats(this.#context.counters, this.#feed.ring, this.#subscribers, connections, !this.#isOpen);
   }
 
   /**
@@ -184,7 +195,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   async drain(options: { within?: Duration } = {}): Promise<void> {
     const window = milliseconds(options.within ?? "10s", "within");
     this.#admission.close();
-    await drainAll(this.#audience.all, window, this.#context.sourceOptions.retry);
+    await drainAll(this.#subscribers.all, window, this.#context.sourceOptions.retry);
   }
 
   /** Ends all streams and closes the log. Resolves when both are done. */
@@ -201,11 +212,11 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#admission.close();
-    await Promise.all(Array.from(this.#audience.all, ({ stream }) => stream.close("closed")));
-    this.#housekeeping.stop();
+    await Promise.all(Array.from(this.#subscribers.all, ({ stream }) => stream.close("closed")));
+    this.#sweep.stop();
     await this.#presence.close();
-    this.#context.checkpoints.close();
     this.#feed.close();
+    this.#context.deadline.close();
     await this.#log.close();
   }
 
@@ -214,20 +225,20 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     wholeNumber(options.rewind ?? 0, "rewind");
     const { member } = options;
     const checked = member === undefined ? options : { ...options, member: this.#presence.check(member) };
-    return this.#admission.open(exchange, selection, checked);
+    return this.#admission.open(exchange, { selection, options: checked, from: parseFrom(options.from) });
   }
 
   #subscribe(admitted: Admitted): void {
     const subscription = new Subscription(admitted, this.#context);
-    subscription.expires = this.#housekeeping.expiry();
+    subscription.expires = this.#sweep.expiry();
     const { leave, stream, options } = admitted;
     const leaveChannels = options.member && this.#presence.enter(options.member, options.channels);
     subscription.onLeave = () => {
       leave();
       leaveChannels?.(stream.closeReason ?? "closed");
     };
-    this.#housekeeping.schedule();
-    subscription.start(new Pump(subscription));
+    this.#sweep.schedule();
+    openSubscription(subscription, admitted.origin);
   }
 
   #assertOpen(): void {
@@ -247,8 +258,7 @@ function presenceContext({
     log: feed.log,
     maxDataSize: limits.eventSize,
     get head() {
-      const { epoch, top, witness } = feed.ring;
-      return { epoch, offset: top, witness };
+      return feed.ring.head;
     },
     start: () => feed.start(),
     observe: (observer) => void feed.observers.add(observer),

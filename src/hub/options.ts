@@ -68,6 +68,11 @@ export interface Limits {
    */
   callbackTimeout?: Duration;
   /**
+   * How long the log may take to answer a question of one connection. After that `onError` is called with `ERR_SSE_TIMEOUT`,
+   * the stream ends, and the client is told to retry. @default "5s"
+   */
+  logTimeout?: Duration;
+  /**
    * How long a connection may take no byte while events wait for it. Then it is closed with the reason `stalled`.
    * @default "30s"
    */
@@ -138,7 +143,17 @@ export interface FilteredEvent {
 export interface SubscribeOptions {
   /** Channel names. A name that ends in `*` stands for every channel with that prefix. */
   channels: readonly string[];
-  /** Number of past events that a client without a cursor receives first. @default 0 */
+  /**
+   * Where a client without a position of its own begins:
+   *
+   * - `"now"`: with the events that are published from now on.
+   * - `"start"`: with the oldest event that the log retains. Older ones are not declared as a gap.
+   * - A cursor, such as that of a page's state: with the events after it. Those that the log no longer retains are declared.
+   *
+   * @default "now"
+   */
+  from?: "now" | "start" | (string & {});
+  /** Number of past events that a client without a position receives first, with `from: "now"`. @default 0 */
   rewind?: number;
   /** Called for each event; the client receives it only if the result is `true`. @default every event */
   filter?: (event: FilteredEvent) => boolean;

@@ -21,7 +21,7 @@ export interface PresencePlugin {
   open(context: PresenceContext): HubPresence;
 }
 
-/** What a hub asks of presence. */
+/** Presence, as a hub uses it. */
 export interface HubPresence {
   /**
    * A copy of a subscription's member, which the application can no longer change.
@@ -70,7 +70,7 @@ function absent(what: string): SourcecastTypeError {
   );
 }
 
-/** What presence needs of its hub. */
+/** The parts of a hub that presence uses. */
 export interface PresenceContext {
   readonly log: CompleteLog;
   /** The limit `eventSize` of the hub. */
@@ -86,7 +86,7 @@ export interface PresenceContext {
   onError(error: unknown): void;
 }
 
-/** Called with what the tail of the log delivers to this process. */
+/** Called with the entries that the tail of the log delivers to this process. */
 export interface TailObserver {
   onEntry(item: { readonly entry: LogEntry }): void;
   /** The next entry does not follow the previous one: some were trimmed or lost, or the log was replaced. */

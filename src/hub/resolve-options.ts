@@ -21,7 +21,7 @@ export interface ResolvedHubOptions {
   readonly presence: PresencePlugin | undefined;
   readonly reauthorize: number;
   readonly ring: { readonly maxEvents: number; readonly maxBytes: number };
-  /** Of every stream, under what the request's own options say. */
+  /** The options of every stream. Those of the request take precedence. */
   readonly sourceOptions: ResolvedOptions;
 }
 

@@ -1,10 +1,12 @@
+// Channel names and selections: which are valid, and which channels a subscription follows.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import type { ChannelSelection } from "../log/log.ts";
+import type { ChannelSelection, Position } from "../log/log.ts";
+import { parseCursor } from "../wire/cursor.ts";
 
 /** Longest name of a channel, in characters. */
 const maxNameLength = 256;
 
-/** @throws {SourcecastTypeError} for a name that cannot be that of a channel. */
+/** @throws {SourcecastTypeError} for a name on which events cannot be published. */
 export function assertChannelName(name: string): void {
   assertName(name);
   if (name.endsWith("*")) {
@@ -12,7 +14,12 @@ export function assertChannelName(name: string): void {
   }
 }
 
-/** What is followed: names, and prefixes where a name ends in `*`. What a prefix has already is left out. */
+/**
+ * Parses the option `channels`: names, and prefixes where a name ends in `*`. Names and prefixes that another prefix includes
+ * are left out.
+ *
+ * @throws {SourcecastTypeError} for an empty list, and for an invalid name.
+ */
 export function parseSelection(channels: readonly string[]): ChannelSelection {
   if (!Array.isArray(channels) || channels.length === 0) {
     throw new SourcecastTypeError(
@@ -27,7 +34,23 @@ export function parseSelection(channels: readonly string[]): ChannelSelection {
   return { channels: [...new Set(names)], prefixes: [...new Set(shortest)] };
 }
 
-/** True for a channel of the hub's own: its name has what {@link assertChannelName} refuses, and nobody may follow it. */
+/**
+ * Reads the option `from`.
+ *
+ * @throws {SourcecastTypeError} for anything but `"now"`, `"start"` and a cursor.
+ */
+export function parseFrom(from: string | undefined): "now" | "start" | Position {
+  if (from === undefined || from === "now") return "now";
+  if (from === "start") return from;
+  const position = typeof from === "string" ? parseCursor(from) : null;
+  if (position !== null) return position;
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option from is ${quote(from)}; it takes "now", "start", or a cursor that dispatch() or hub.cursor() returned`,
+  );
+}
+
+/** True for a channel of the hub's own. No client can follow one: {@link assertChannelName} rejects its name. */
 export function isInternal(channel: string): boolean {
   return channel.charCodeAt(0) < 0x20;
 }
@@ -37,7 +60,7 @@ function assertName(name: string): void {
   if (name.length > maxNameLength) {
     throw channelError(name, `is longer than ${maxNameLength} characters`, "use a shorter one");
   }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are invalid in a name
   if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed()) {
     throw channelError(name, "has control characters or a lone surrogate", "use printable text");
   }

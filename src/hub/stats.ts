@@ -62,12 +62,12 @@ export class Counters {
 export function readStats(
   counters: Counters,
   ring: FrameRing,
-  { all, lagging, channels: topics }: Subscribers<Subscriber & { readonly position: number }>,
+  { all, lagging, channels: topics }: Subscribers<Subscriber & { readonly offset: number }>,
   connections: number,
   closed: boolean,
 ): HubStats {
   let oldestLag = 0;
-  for (const { position } of lagging) oldestLag = Math.max(oldestLag, ring.top - position);
+  for (const { offset } of lagging) oldestLag = Math.max(oldestLag, ring.top - offset);
   const { gaps, refused, ...counts } = counters;
   return {
     connections,

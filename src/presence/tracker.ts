@@ -1,5 +1,4 @@
 import { now, WakeTimer } from "../base/clock.ts";
-import { findEndMarkers } from "../hub/admission/ended-channels.ts";
 import type { HubPresence, Member, PresenceContext } from "../hub/presence.ts";
 import { makeEpoch } from "../log/identity.ts";
 import type { NewEntry } from "../log/log.ts";
@@ -152,7 +151,8 @@ export class PresenceTracker implements HubPresence {
     const types = this.#options.events;
     if (types === null) return [];
     const channels = new Set(transitions.map(({ member }) => member.channel));
-    const ends = await findEndMarkers(this.#context.log, [...channels]);
+    const selection = { channels: [...channels], prefixes: [] };
+    const ends = (await this.#context.log.locate([{ cursor: null, selection }])).answers[0]?.ends ?? [];
     const ended = new Set(ends.map(({ channel }) => channel));
     return transitions.flatMap(({ kind, member: { channel, id, data } }) =>
       ended.has(channel) ? [] : { channel, type: types[kind], data: JSON.stringify({ id, data }) },

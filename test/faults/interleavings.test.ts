@@ -4,7 +4,7 @@ import type { CompleteLog } from "../../src/log/complete.ts";
 import type { NewEntry, Position, Tail, TailBatch } from "../../src/log/log.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { HubClient } from "../support/hub.ts";
-import { request } from "../support/web.ts";
+import { request, tick } from "../support/web.ts";
 
 /** Where the way to the log is long: for questions, so that answers are newer than expected, or for answers, which are old. */
 type Delay = "questions" | "answers";
@@ -139,9 +139,9 @@ function publish(hub: Hub, { channel, type, data, key }: NewEntry): Promise<stri
   return hub.channel(channel).dispatch(type, data, key === undefined ? {} : { key });
 }
 
-/** All that needs no answer of the log. */
+/** Lets everything happen that needs no answer of the log. Questions leave, and replays go on, at the end of a tick. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 40; turn++) await Promise.resolve();
+  for (let turn = 0; turn < 3; turn++) await tick();
 }
 
 /** Every order of moves, one after the other: the next one differs from the last at the latest possible move. */

@@ -76,9 +76,15 @@ export class HubClient {
     else void this.#read(this.#reader);
   }
 
-  /** Everything that was heard. */
+  /** The checkpoint that the stream opened with, `null` where something else came first. */
+  get opening(): RecordedEvent | null {
+    const [first] = this.parser.events;
+    return first?.type === "sse:checkpoint" ? first : null;
+  }
+
+  /** Everything that was received after the opening. */
   get events(): readonly RecordedEvent[] {
-    return this.parser.events;
+    return this.opening === null ? this.parser.events : this.parser.events.slice(1);
   }
 
   get types(): string[] {

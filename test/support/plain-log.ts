@@ -59,6 +59,19 @@ export class PlainLog implements CompleteLog {
     for (const tail of this.#tails) tail.position = Math.min(tail.position, top);
   }
 
+  /** A copy of the log as it is, to be restored later. */
+  copy(): PlainCopy {
+    return { top: this.#entries.length, entries: this.#entries, floor: this.#floor };
+  }
+
+  /** Goes back to a copy, as an operator does who restores a backup. Everything after it never was. */
+  restore({ top, entries, floor }: PlainCopy): void {
+    this.#entries = entries.slice(0, top);
+    this.#floor = floor;
+    this.#answered.clear();
+    for (const tail of this.#tails) tail.position = Math.min(tail.position, top);
+  }
+
   async append(entries: readonly NewEntry[]): Promise<Appended[]> {
     this.#assertOpen();
     const state = {
@@ -225,6 +238,13 @@ export class PlainLog implements CompleteLog {
     if (this.#isSuperseded(entry)) return !conflate && entry.offset > this.#floor;
     return entry.offset > this.#floor || entry.key !== undefined;
   }
+}
+
+/** What {@link PlainLog.restore} goes back to. */
+export interface PlainCopy {
+  readonly top: number;
+  readonly entries: readonly LogEntry[];
+  readonly floor: number;
 }
 
 /** As many of the entries as a page may have. */

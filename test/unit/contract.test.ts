@@ -432,6 +432,7 @@ describe("a hub under a contract", () => {
     await using hub = createHub({ events });
     expectTypeOf(hub).toEqualTypeOf<Hub<EventsOf<typeof events>>>();
     const client = new BodyReader(await hub.channel("a").response(request()));
+    expect((await client.next()).type).toBe("sse:checkpoint");
     expectConsole(/"measured" rejects its own output/);
     await hub.channel("a").dispatch("measured", 2);
     await hub.channel("a").dispatch("seen", "2026-01-02");

@@ -1,48 +1,19 @@
-import { captureContext } from "../../base/async-context.ts";
+// Which requests get a stream, and how the others are answered.
+import { type CapturedContext, captureContext } from "../../base/async-context.ts";
 import { type EarlyResponse, earlyResponse, giveUp, headResponse, retryLater } from "../../http/early-response.ts";
-import { type RequestLike, readLastEventId } from "../../http/request.ts";
-import type { CompleteLog } from "../../log/complete.ts";
-import type { ChannelSelection } from "../../log/log.ts";
+import type { RequestLike } from "../../http/request.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import { Stream } from "../../source/stream.ts";
-import { parseCursor } from "../../wire/cursor.ts";
 import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
-import { hasSeenAllEnds } from "./ended-channels.ts";
+import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext, type Subscribing } from "./origin.ts";
 import { Permissions } from "./permissions.ts";
 import { ConnectionSlots } from "./slots.ts";
 
-/** What admission needs of its hub. */
-export interface AdmissionContext
-  extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError" | "sourceOptions"> {
-  readonly log: CompleteLog;
-  readonly counters: Counters;
-  /** Called in the moment in which a stream is opened. */
-  subscribe(admitted: Admitted): void;
-}
-
-/** A request that has got its stream. */
-export interface Admitted {
-  readonly stream: Stream;
-  readonly request: RequestLike;
-  readonly selection: ChannelSelection;
-  readonly options: SubscribeOptions;
-  readonly permissions: Permissions;
-  /** Gives its place back. */
-  leave(): void;
-}
-
-/** A request of which it is not known yet whether it gets a stream. */
-interface Candidate extends Pick<Admitted, "request" | "selection" | "options" | "permissions"> {
-  readonly sink: Sink;
-  readonly sourceOptions: ResolvedOptions;
-  revoked: boolean;
-}
-
-/** Who gets a stream, and what the others are answered. */
+/** Admits requests: slot, permission, and then one question to the log, before the response starts. */
 export class Admission {
   readonly #context: AdmissionContext;
   readonly #slots: ConnectionSlots;
@@ -54,56 +25,49 @@ export class Admission {
     this.#slots = new ConnectionSlots(context.limits);
   }
 
-  /** How many have a place. */
+  /** The number of slots in use. */
   get connections(): number {
     return this.#slots.total;
   }
 
-  /** From now on everybody is turned away. */
+  /** From now on every request is told to retry later. */
   close(): void {
     this.#isOpen = false;
   }
 
-  /** Those with this key whose answer is still being found out do not get a stream. */
+  /** Requests with this key that are still being admitted do not get a stream. */
   revoke(key: string): void {
     for (const candidate of this.#candidates) if (candidate.options.key === key) candidate.revoked = true;
   }
 
   /**
-   * Opens a stream, closed already where the client has left meanwhile; `null` where the request was answered with something
-   * else.
+   * Opens a stream. It is closed from the start if the client has left.
    *
+   * @returns `null` if the request got another response.
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
-  async open(exchange: Exchange, selection: ChannelSelection, options: SubscribeOptions): Promise<Stream | null> {
-    const { subscribe } = this.#context;
+  async open(exchange: Exchange, asked: Subscribing): Promise<Stream | null> {
     const { request, sink } = exchange;
-    const sourceOptions = this.#optionsFor(options);
+    const sourceOptions = this.#optionsFor(asked.options);
     // Callbacks for this connection run in the context of its request, whoever causes them.
     const asyncContext = captureContext();
     const permissions = new Permissions(this.#context, request, asyncContext);
-    const candidate = { request, sink, selection, options, permissions, sourceOptions, revoked: false };
-    const place = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(candidate);
-    if (typeof place !== "function") {
-      sink.refuse(place);
+    const candidate: Candidate = { ...asked, request, sink, permissions, sourceOptions, revoked: false };
+    const slot = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(candidate);
+    if (typeof slot !== "function") {
+      sink.refuse(slot);
       return null;
     }
     // HEAD is answered as GET would be, and opens nothing that would keep the slot.
-    if (request.method === "HEAD") place();
+    if (request.method === "HEAD") slot();
     this.#candidates.add(candidate);
     const departure = new Departure(sink);
     try {
-      // A client that leaves in between frees its slot at once, however long the application takes.
-      const refusal = await Promise.race([this.#refusal(candidate), departure.gone]);
-      // The hub may have closed, or the key been revoked, while authorize() was pending.
-      const answer = this.#turnedAwayMeanwhile(candidate) ?? refusal ?? headResponse(request, sourceOptions);
-      if (answer !== null) sink.refuse(answer);
-      const stream = answer === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
-      if (stream === null || stream.closeReason !== null) place();
-      else subscribe({ stream, request, selection, options, permissions, leave: place });
-      return stream;
+      // A client that leaves in between frees its slot at once, however long the application and the log take.
+      const decision = await Promise.race([this.#decide(candidate), departure.gone]);
+      return this.#answer(exchange, candidate, decision, asyncContext, slot);
     } catch (error) {
-      place();
+      slot();
       throw error;
     } finally {
       departure.forget();
@@ -111,44 +75,63 @@ export class Admission {
     }
   }
 
-  /** A place among the connections, as what gives it back; or the answer that turns the request away. */
+  /** Runs without waiting for anything, so that the opening and the first events leave in one write. */
+  #answer(
+    exchange: Exchange,
+    candidate: Candidate,
+    decision: Decision | null,
+    asyncContext: CapturedContext,
+    leave: () => void,
+  ): Stream | null {
+    const { request, sink, selection, options, permissions, sourceOptions } = candidate;
+    // The hub may have closed, or the key been revoked, while the request was pending.
+    const early = this.#rejectedSince(candidate) ?? decision?.early ?? headResponse(request, sourceOptions);
+    if (early !== null) sink.refuse(early);
+    const stream = early === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
+    const origin = decision?.origin;
+    if (stream === null || stream.closeReason !== null || origin === undefined) leave();
+    else this.#context.subscribe({ stream, request, selection, options, permissions, origin, leave });
+    return stream;
+  }
+
+  /** A slot, as the function that releases it; or the response that rejects the request. */
   #acquireSlot({ request, sink, selection, options, sourceOptions }: Candidate): EarlyResponse | (() => void) {
     if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
     if (sink.crowdedOut) return retryLater(request, sourceOptions, "pipelined");
     const { limits, counters } = this.#context;
-    const tooMany = selection.channels.length + selection.prefixes.length > limits.channels;
-    const place = tooMany ? "channels" : this.#slots.acquire(options.key);
-    if (typeof place === "function") return place;
-    counters.countRefused(place);
-    return retryLater(request, sourceOptions, place);
+    const isOverLimit = selection.channels.length + selection.prefixes.length > limits.channels;
+    const slot = isOverLimit ? "channels" : this.#slots.acquire(options.key);
+    if (typeof slot === "function") return slot;
+    counters.countRefused(slot);
+    return retryLater(request, sourceOptions, slot);
   }
 
-  /** The answer to one who may not follow, or for whom nothing will follow; `null` for one who gets a stream. */
-  async #refusal({
-    request,
-    selection,
-    options,
-    permissions,
-    sourceOptions,
-  }: Candidate): Promise<EarlyResponse | null> {
-    const { log, counters, onError } = this.#context;
-    const allowed = await permissions.reauthorize(options.channels);
+  async #decide(candidate: Candidate): Promise<Decision> {
+    const { request, options, permissions, sourceOptions } = candidate;
+    const { counters, onError, authorize } = this.#context;
+    const allowed = authorize === undefined || (await permissions.reauthorize(options.channels));
     if (allowed !== true) {
       counters.countRefused("authorize");
-      // A 403 keeps a native client away for good, which a failure on this side is no reason for.
-      if (allowed === null) return retryLater(request, sourceOptions, "error");
-      return giveUp(request, sourceOptions, 403, "forbidden");
+      // A 403 stops a native client for good, which a failure on this side is no reason for.
+      if (allowed === null) return { early: retryLater(request, sourceOptions, "error") };
+      return { early: giveUp(request, sourceOptions, 403, "forbidden") };
     }
+    const rejected = this.#rejectedSince(candidate);
+    if (rejected !== null) return { early: rejected };
     try {
-      const over = await hasSeenAllEnds(log, parseCursor(readLastEventId(request)), selection);
-      return over ? giveUp(request, sourceOptions, 204, "ended") : null;
+      const origin = await findOrigin(this.#context, request, candidate);
+      if (hasReceivedAllEnds(origin, candidate.selection)) {
+        return { early: giveUp(request, sourceOptions, 204, "ended") };
+      }
+      return { origin };
     } catch (error) {
-      onError(error, { stage: "replay" });
-      return retryLater(request, sourceOptions, "error");
+      // A hub that is closed during the question closes its log.
+      if (this.#isOpen) onError(error, { stage: "replay" });
+      return { early: retryLater(request, sourceOptions, "error") };
     }
   }
 
-  #turnedAwayMeanwhile({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
+  #rejectedSince({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
     if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
     return revoked ? retryLater(request, sourceOptions, "revoked") : null;
   }
@@ -172,4 +155,36 @@ class Departure {
       this.forget = sink.onceGone(() => resolve(null));
     });
   }
+}
+
+/** A request that has got its stream. */
+export interface Admitted extends Pick<Candidate, "request" | "selection" | "options" | "permissions"> {
+  readonly stream: Stream;
+  readonly origin: Origin;
+  /** Releases the slot. */
+  leave(): void;
+}
+
+/** A request that is being admitted. */
+interface Candidate extends Subscribing {
+  readonly request: RequestLike;
+  readonly permissions: Permissions;
+  readonly sink: Sink;
+  readonly sourceOptions: ResolvedOptions;
+  revoked: boolean;
+}
+
+/** Another response, or where the stream begins. */
+interface Decision {
+  readonly early?: EarlyResponse;
+  readonly origin?: Origin;
+}
+
+/** The parts of the hub that admission uses. */
+export interface AdmissionContext
+  extends OriginContext,
+    Pick<ResolvedHubOptions, "authorize" | "limits" | "onError" | "sourceOptions"> {
+  readonly counters: Counters;
+  /** Called in the tick in which a stream is opened. */
+  subscribe(admitted: Admitted): void;
 }

@@ -84,5 +84,5 @@ export class Permissions {
   }
 }
 
-/** What permissions need of their hub. */
+/** The parts of the hub that permissions use. */
 export interface PermissionsContext extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError"> {}

@@ -1,3 +1,4 @@
+// The limits of a hub, and the slots of its connections.
 import { bytes, milliseconds, wholeNumber } from "../../base/units.ts";
 import type { Limits } from "../options.ts";
 
@@ -15,12 +16,13 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
       limits.maxLifetime === undefined
         ? Number.POSITIVE_INFINITY
         : milliseconds(limits.maxLifetime, "limits.maxLifetime"),
+    logTimeout: milliseconds(limits.logTimeout ?? "5s", "limits.logTimeout"),
     callbackTimeout: milliseconds(limits.callbackTimeout ?? "10s", "limits.callbackTimeout"),
     stallTimeout: milliseconds(limits.stallTimeout ?? "30s", "limits.stallTimeout"),
   };
 }
 
-/** Counts connections, in total and by key. A place that is taken is given back exactly once. */
+/** Counts connections, in total and by key. Releasing a slot again does nothing. */
 export class ConnectionSlots {
   readonly #limits: ResolvedLimits;
   readonly #byKey = new Map<string, number>();
@@ -34,7 +36,7 @@ export class ConnectionSlots {
     return this.#total;
   }
 
-  /** Takes a place and returns what gives it back, or the name of the limit that was met. */
+  /** Takes a slot and returns the function that releases it, or the name of the limit that is reached. */
   acquire(key: string | undefined): (() => void) | "connections" | "connectionsPerKey" {
     if (this.#total >= this.#limits.connections) return "connections";
     const ofKey = key === undefined ? 0 : (this.#byKey.get(key) ?? 0);

@@ -1,63 +1,64 @@
+// The subscriptions of each channel: found by name and by prefix, without looking at any other.
 import type { ChannelSelection } from "../../log/log.ts";
 
-/** Who follows which channel: found by name and by prefix, without looking at anybody else. */
+/** An index from channels to subscriptions. */
 export class ChannelIndex<T> {
   readonly #channels = new Map<string, Set<T>>();
   readonly #prefixes = new Map<string, Set<T>>();
-  /** The lengths that prefixes have, with how many have it: a channel's name is looked up once for each. */
+  /** The lengths of the prefixes, with the number of prefixes of each: a name is looked up once for each length. */
   readonly #lengths = new Map<number, number>();
 
-  /** How many channels and prefixes are followed. */
+  /** The number of channels and prefixes with a subscription. */
   get size(): number {
     return this.#channels.size + this.#prefixes.size;
   }
 
-  add(follower: T, selection: ChannelSelection): void {
-    for (const channel of selection.channels) enter(this.#channels, channel, follower);
+  add(subscriber: T, selection: ChannelSelection): void {
+    for (const channel of selection.channels) enter(this.#channels, channel, subscriber);
     for (const prefix of selection.prefixes) {
-      if (enter(this.#prefixes, prefix, follower)) this.#count(prefix.length, 1);
+      if (enter(this.#prefixes, prefix, subscriber)) this.#count(prefix.length, 1);
     }
   }
 
-  delete(follower: T, selection: ChannelSelection): void {
-    for (const channel of selection.channels) leave(this.#channels, channel, follower);
+  delete(subscriber: T, selection: ChannelSelection): void {
+    for (const channel of selection.channels) leave(this.#channels, channel, subscriber);
     for (const prefix of selection.prefixes) {
-      if (leave(this.#prefixes, prefix, follower)) this.#count(prefix.length, -1);
+      if (leave(this.#prefixes, prefix, subscriber)) this.#count(prefix.length, -1);
     }
   }
 
-  /** Calls `visit` for each follower of a channel. Followers may join and leave meanwhile. */
-  visit(channel: string, visit: (follower: T) => void): void {
+  /** Calls `visit` for each subscription of a channel. Subscriptions may join and leave during the call. */
+  visit(channel: string, visit: (subscriber: T) => void): void {
     this.#channels.get(channel)?.forEach(visit);
     for (const length of this.#lengths.keys()) {
       if (length <= channel.length) this.#prefixes.get(channel.slice(0, length))?.forEach(visit);
     }
   }
 
-  /** How many follow a channel. */
+  /** The number of subscriptions of a channel. */
   count(channel: string): number {
     let count = 0;
     this.visit(channel, () => count++);
     return count;
   }
 
-  #count(length: number, more: 1 | -1): void {
-    const count = (this.#lengths.get(length) ?? 0) + more;
+  #count(length: number, change: 1 | -1): void {
+    const count = (this.#lengths.get(length) ?? 0) + change;
     if (count === 0) this.#lengths.delete(length);
     else this.#lengths.set(length, count);
   }
 }
 
-/** True for the first follower of a topic. */
-function enter<T>(topics: Map<string, Set<T>>, name: string, follower: T): boolean {
-  const followers = topics.get(name);
-  if (followers === undefined) topics.set(name, new Set([follower]));
-  else followers.add(follower);
-  return followers === undefined;
+/** Returns true for the first subscription of a name. */
+function enter<T>(index: Map<string, Set<T>>, name: string, subscriber: T): boolean {
+  const subscribers = index.get(name);
+  if (subscribers === undefined) index.set(name, new Set([subscriber]));
+  else subscribers.add(subscriber);
+  return subscribers === undefined;
 }
 
-/** True for the last follower of a topic. */
-function leave<T>(topics: Map<string, Set<T>>, name: string, follower: T): boolean {
-  const followers = topics.get(name);
-  return followers?.delete(follower) === true && followers.size === 0 && topics.delete(name);
+/** Returns true for the last subscription of a name. */
+function leave<T>(index: Map<string, Set<T>>, name: string, subscriber: T): boolean {
+  const subscribers = index.get(name);
+  return subscribers?.delete(subscriber) === true && subscribers.size === 0 && index.delete(name);
 }

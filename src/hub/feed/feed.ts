@@ -1,48 +1,44 @@
+// The entries of the log as they arrive in this process, with every break in their sequence.
 import { runDetached } from "../../base/async-context.ts";
 import type { CompleteLog } from "../../log/complete.ts";
-import type { Head, Tail, TailBatch } from "../../log/log.ts";
+import type { Head, LocateAnswer, LogEntry, Position } from "../../log/log.ts";
+import type { LogDeadline } from "../log-deadline.ts";
 import type { OnError } from "../options.ts";
+import { CheckedTail, type Hole } from "./checked-tail.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
 
-/**
- * How what comes next does not follow on what came before: entries in between were trimmed (`"hole"`), the log has lost its
- * newest ones (`"cut"`), or it is another log than before (`"epoch"`).
- */
-export type Discontinuity = "hole" | "cut" | "epoch";
-
-/** Who hears of what comes out of the log. */
-export interface FeedObserver {
-  /** An entry has come in at the head. */
-  onEntry(item: RingEntry): void;
-  /** @param top Where the head was until now. */
-  onDiscontinuity(how: Discontinuity, top: number): void;
-}
+/** How many missing stretches are remembered. Beyond that, the two oldest become one. */
+const maxHoles = 16;
 
 /**
- * What comes out of the log in this process: one tail, whatever the number of connections. Each entry goes into the ring,
- * and to the observers.
+ * One tail, whatever the number of connections. Each entry goes into the ring and to the observers. It vouches for the
+ * entry before it, so that a log that was rewritten while this process runs does not pass for a continuation.
  */
 export class Feed {
   readonly log: CompleteLog;
   readonly ring: FrameRing;
-  /** Told one after the other, in the order in which they came. */
+  /** Called one after the other, in the order in which they were added. */
   readonly observers: Set<FeedObserver> = new Set();
+  /** Stretches that the log has lost from the middle of its sequence, oldest first. */
+  #holes: Hole[] = [];
   /** Epochs that the log had before, as far as this process has seen them. */
   readonly #pastEpochs = new Set<string>();
-  /** How often the log was found not to continue what it was. */
-  #discontinuities = 0;
+  /** How often the sequence has started over. */
+  #restarts = 0;
+  readonly #deadline: LogDeadline;
   readonly #onError: OnError;
-  #tail: Tail | null = null;
+  #tail: CheckedTail | null = null;
   #started: Promise<void> | null = null;
   #closed = false;
 
-  constructor(log: CompleteLog, ring: FrameRing, onError: OnError) {
+  constructor(log: CompleteLog, ring: FrameRing, deadline: LogDeadline, onError: OnError) {
     this.log = log;
     this.ring = ring;
+    this.#deadline = deadline;
     this.#onError = onError;
   }
 
-  /** Resolves when the head of the log is known and the tail follows it. A failure is tried again with the next call. */
+  /** Resolves when the head of the log is known and the tail follows it. After a failure, the next call tries again. */
   start(): Promise<void> {
     this.#started ??= runDetached(() => this.#open()).catch((error) => {
       this.#started = null;
@@ -51,65 +47,125 @@ export class Feed {
     return this.#started;
   }
 
+  /** True once the tail follows the log. */
+  get isStarted(): boolean {
+    return this.#tail !== null;
+  }
+
   close(): void {
     this.#closed = true;
     this.#tail?.close();
   }
 
-  /** True for an epoch that the log has left behind; one that is not known may be the next. */
+  /** True for an epoch that the log has left. An unknown one may be the next. */
   isPastEpoch(epoch: string): boolean {
     return this.#pastEpochs.has(epoch);
   }
 
-  /** Where the log stands, and nothing is taken for present any more that the log does not have. */
-  async head(): Promise<Head> {
-    const { epoch, top } = this.ring;
-    const breaks = this.#discontinuities;
-    const head = await this.log.head();
-    const isOlder = head.epoch === epoch && head.top < top;
-    if (isOlder && breaks === this.#discontinuities) this.#breakSequence("cut", epoch, head.top, head.witness);
-    return head;
+  /** The first missing stretch that ends after an offset. */
+  holeAfter(offset: number): Hole | undefined {
+    return this.#holes.find(({ to }) => to > offset);
+  }
+
+  /**
+   * Begins to check the newest entry that has arrived here against the log. The caller asks the primary for `anchor`, and
+   * passes on the answer. If the log has another entry in its place, the sequence starts over at once: the tail may notice
+   * only after a while.
+   */
+  check(): FeedCheck {
+    const restarts = this.#restarts;
+    return {
+      anchor: this.ring.head,
+      confirm: (head, verification) => {
+        const isCurrent = restarts === this.#restarts && this.#tail !== null && !this.#closed;
+        if (verification === "other" && isCurrent) this.#restartAt(head);
+      },
+    };
   }
 
   async #open(): Promise<void> {
-    this.#tail?.close();
     const { epoch, top, witness } = await this.log.head();
-    this.ring.reset(epoch, top, witness);
-    if (this.#closed) return;
-    this.#tail = this.log.tail(
-      { epoch, offset: top, witness },
-      (batch) => this.#receive(batch),
-      (error) => this.#onError(error, { stage: "tail" }),
-    );
-    // A log that was replaced or cut off in between is followed from a place that it never had.
-    const head = await this.log.head();
-    if ((head.epoch !== epoch || head.top < top) && !this.#closed) await this.#open();
+    this.ring.reset({ epoch, offset: top, witness });
+    if (!this.#closed) this.#follow();
   }
 
-  #receive({ epoch, entries }: TailBatch): void {
-    const { ring } = this;
-    for (const entry of entries) {
-      const before = entry.offset - 1;
-      const { previousWitness } = entry;
-      if (epoch !== ring.epoch) this.#breakSequence("epoch", epoch, before, previousWitness);
-      if (entry.offset <= ring.top) {
-        if (ring.witnessAt(entry.offset) === entry.witness) continue;
-        this.#breakSequence("cut", epoch, before, previousWitness);
-      }
-      if (before > ring.top) this.#breakSequence("hole", epoch, before, previousWitness);
-      else if (previousWitness !== ring.witness) this.#breakSequence("cut", epoch, before, previousWitness);
-      const item = ring.push(entry);
-      for (const observer of this.observers) observer.onEntry(item);
+  #follow(): void {
+    this.#tail?.close();
+    this.#tail = new CheckedTail(
+      this.log,
+      this.#deadline,
+      this.ring.head,
+      (epoch, entry, hole) => this.#receive(epoch, entry, hole),
+      (error) => this.#onError(error, { stage: "tail" }),
+    );
+  }
+
+  #restartAt({ epoch, top, witness }: Head): void {
+    this.#tail?.close();
+    this.#startOver(epoch === this.ring.epoch ? "rewind" : "epoch", { epoch, offset: top, witness });
+    try {
+      this.#follow();
+    } catch (error) {
+      this.#started = null;
+      this.#onError(error, { stage: "tail" });
     }
   }
 
-  /** What comes next follows on an entry that did not come this way. */
-  #breakSequence(how: Discontinuity, epoch: string, before: number, witness: number): void {
+  #receive(epoch: string, entry: LogEntry, hole: Hole | null): void {
     const { ring } = this;
-    const { top } = ring;
-    if (how !== "hole") this.#discontinuities++;
-    if (how === "epoch") this.#pastEpochs.add(ring.epoch);
-    ring.reset(epoch, before, witness);
-    for (const observer of this.observers) observer.onDiscontinuity(how, top);
+    const before = { epoch, offset: entry.offset - 1, witness: entry.previousWitness };
+    if (epoch !== ring.epoch) this.#startOver("epoch", before);
+    else if (hole !== null) this.#skip(hole, before);
+    else if (entry.offset > ring.top) {
+      if (before.witness !== ring.witness) this.#startOver("rewind", before);
+    } else {
+      if (ring.witnessAt(entry.offset) === entry.witness) return;
+      this.#startOver("rewind", before);
+    }
+    const item = ring.push(entry);
+    for (const observer of this.observers) observer.onEntry(item);
   }
+
+  #skip(hole: Hole, before: Position): void {
+    if (hole.isMissing) this.#holes.push(hole);
+    const [first, second] = this.#holes;
+    if (this.#holes.length > maxHoles && first !== undefined && second !== undefined) {
+      this.#holes.splice(0, 2, { ...second, from: first.from });
+    }
+    this.#breakSequence("gap", before);
+  }
+
+  #startOver(how: "rewind" | "epoch", before: Position): void {
+    this.#restarts++;
+    this.#holes = [];
+    if (how === "epoch") this.#pastEpochs.add(this.ring.epoch);
+    this.#breakSequence(how, before);
+  }
+
+  /** The next entry comes after `before`, not after the ring's newest one. */
+  #breakSequence(how: Discontinuity, before: Position): void {
+    const last = this.ring.head;
+    this.ring.reset(before);
+    for (const observer of this.observers) observer.onDiscontinuity(how, last);
+  }
+}
+
+/**
+ * Why the next entry does not follow the previous one: entries in between were trimmed or are missing (`"gap"`), the log has
+ * lost its newest entries (`"rewind"`), or it was replaced (`"epoch"`).
+ */
+export type Discontinuity = "gap" | "rewind" | "epoch";
+
+/** Called with the entries that arrive from the log. */
+export interface FeedObserver {
+  /** An entry has arrived at the head. */
+  onEntry(item: RingEntry): void;
+  /** @param last The position of the newest entry before the break. */
+  onDiscontinuity(how: Discontinuity, last: Position): void;
+}
+
+/** A check of the newest entry that has arrived. */
+export interface FeedCheck {
+  readonly anchor: Position;
+  confirm(head: Head, verification: LocateAnswer["verification"]): void;
 }

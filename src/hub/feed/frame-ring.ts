@@ -1,21 +1,11 @@
-import type { LogEntry } from "../../log/log.ts";
+// The newest entries of the log, each encoded once for all connections of this process.
+import type { LogEntry, Position } from "../../log/log.ts";
 import { formatCursor } from "../../wire/cursor.ts";
 import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 
-/** An entry with the frame that all connections share. */
-export interface RingEntry {
-  readonly entry: LogEntry;
-  readonly frame: Frame;
-  /** A later entry of the same channel and key has come: a reader that lags gets that one alone. */
-  superseded: boolean;
-}
-
-/**
- * The newest entries of the log, each encoded once for all connections of this process. Contiguous: it holds every entry
- * behind `floor` up to `top`.
- */
+/** A ring without holes: it holds every entry of the log after `floor`, up to `top`. */
 export class FrameRing {
   epoch = "";
   /** Offset and witness of the newest entry. */
@@ -23,9 +13,11 @@ export class FrameRing {
   witness = 0;
   readonly #maxEntries: number;
   readonly #maxBytes: number;
-  #entries: RingEntry[] = [];
+  #entries: (RingEntry | undefined)[] = [];
   #start = 0;
   #bytes = 0;
+  /** Witness of the entry before the oldest one that is here. */
+  #floorWitness = 0;
   readonly #newest = new Map<string, RingEntry>();
 
   constructor({ maxEvents, maxBytes }: ResolvedHubOptions["ring"]) {
@@ -33,7 +25,7 @@ export class FrameRing {
     this.#maxBytes = maxBytes;
   }
 
-  /** Everything behind this offset is here. */
+  /** Every entry after this offset is here. */
   get floor(): number {
     return this.top - (this.#entries.length - this.#start);
   }
@@ -43,11 +35,17 @@ export class FrameRing {
     return this.#bytes;
   }
 
-  /** Begins anew behind an entry whose predecessors are not here. */
-  reset(epoch: string, top: number, witness: number): void {
+  /** The position of the newest entry. */
+  get head(): Position {
+    return { epoch: this.epoch, offset: this.top, witness: this.witness };
+  }
+
+  /** Drops all entries, and continues after a position. */
+  reset({ epoch, offset, witness }: Position): void {
     this.epoch = epoch;
-    this.top = top;
+    this.top = offset;
     this.witness = witness;
+    this.#floorWitness = witness;
     this.#entries = [];
     this.#start = 0;
     this.#bytes = 0;
@@ -65,9 +63,10 @@ export class FrameRing {
     return added;
   }
 
-  /** The witness of the entry at an offset, if it is known. */
+  /** The witness of the entry at an offset, where this ring knows it. */
   witnessAt(offset: number): number | undefined {
-    return offset === this.top ? this.witness || undefined : this.at(offset)?.entry.witness;
+    if (offset === this.top) return this.witness;
+    return offset === this.floor ? this.#floorWitness : this.at(offset)?.entry.witness;
   }
 
   /** The entry at an offset, if it is here. */
@@ -86,8 +85,11 @@ export class FrameRing {
       this.#entries.length - this.#start > 1 &&
       (this.#entries.length - this.#start > this.#maxEntries || this.#bytes > this.#maxBytes)
     ) {
-      const oldest = this.#entries[this.#start++] as RingEntry;
+      const oldest = this.#entries[this.#start] as RingEntry;
+      // The array is shortened from time to time. Until then the entry must not be kept alive by it.
+      this.#entries[this.#start++] = undefined;
       this.#bytes -= oldest.frame.byteLength;
+      this.#floorWitness = oldest.entry.witness;
       const key = `${oldest.entry.channel}\n${oldest.entry.key}`;
       if (oldest.entry.key !== undefined && this.#newest.get(key) === oldest) this.#newest.delete(key);
     }
@@ -98,18 +100,20 @@ export class FrameRing {
   }
 }
 
-/** The one way from a log's entry to bytes, for entries that come live and for those that are read again. */
-export function frameOfEntry(epoch: string, entry: LogEntry): Frame {
-  return Frame.of(
-    encodeEvent({
-      id: formatCursor({ epoch, offset: entry.offset, witness: entry.witness }),
-      type: entry.type,
-      data: entry.data,
-    }),
-  );
+/** An entry with the frame that all connections share. */
+export interface RingEntry {
+  readonly entry: LogEntry;
+  readonly frame: Frame;
+  /** A later entry of the same channel and key is in the ring: a reader that lags gets only that one. */
+  superseded: boolean;
 }
 
-/** The same without a position, for entries that are the state of a channel and not its next event. */
-export function stateFrameOfEntry(entry: LogEntry): Frame {
-  return Frame.of(encodeEvent({ type: entry.type, data: entry.data }));
+/** The frame of an entry: its id is the position that the client has reached with it. */
+export function frameOfEntry(epoch: string, { offset, witness, type, data }: LogEntry): Frame {
+  return Frame.of(encodeEvent({ id: formatCursor({ epoch, offset, witness }), type, data }));
+}
+
+/** The frame of an entry that is part of a channel's state and not its next event: without an id. */
+export function stateFrameOfEntry({ type, data }: LogEntry): Frame {
+  return Frame.of(encodeEvent({ type, data }));
 }

@@ -1,11 +1,12 @@
 import { now, WakeTimer } from "../../base/clock.ts";
+// Drain: hands the clients of this process over to another one.
 import { encodeLater } from "../../wire/control.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 
 /**
- * Ends the streams at random moments of a window, each with a reconnection time of its own, so that the clients do not
- * arrive elsewhere all at once. Resolves when all have ended, which is earlier where they leave by themselves.
+ * Ends the streams at random moments of a window, each with its own reconnection time, so that the clients do not arrive
+ * elsewhere all at once. Resolves when all have ended.
  */
 export async function drainAll(
   subscriptions: Iterable<Subscription>,
@@ -20,7 +21,7 @@ export async function drainAll(
   await Promise.all(ends);
 }
 
-/** Resolves after a time, or when the stream has closed before. */
+/** Resolves after a time, or earlier if the stream closes. */
 function closedOrAfter({ stream }: Subscription, time: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = new WakeTimer(() => resolve(), true);

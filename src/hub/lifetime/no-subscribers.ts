@@ -1,14 +1,15 @@
+// Stops a producer when its channel has had no subscriptions for a while.
 import { type Duration, milliseconds } from "../../base/units.ts";
 
-/** Who follows what, as far as it matters here. */
+/** Counts the subscriptions of a channel. */
 export interface SubscriberCount {
   count(channel: string): number;
 }
 
-/** How often it is looked whether somebody listens, at most. */
+/** Most time between two counts, in milliseconds. */
 const maxCheckIntervalMs = 1_000;
 
-/** A signal that is aborted when nobody has followed a channel for so long; never, without a time. */
+/** A signal that is aborted when a channel has had no subscriptions for a time; never, without a time. */
 export function abortWhenUnsubscribed(
   followed: SubscriberCount,
   channel: string,

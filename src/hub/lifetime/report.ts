@@ -1,12 +1,13 @@
+// Reports of failures that no caller waits for.
 import type { OnError } from "../options.ts";
 
-/** Where background failures go when nobody asked for them. */
+/** Reports a background failure where the application has given no `onError`. */
 export function reportError(error: unknown, { stage }: { stage: string }): void {
-  // biome-ignore lint/suspicious/noConsole: the default for those who gave no onError; silence would hide it
+  // biome-ignore lint/suspicious/noConsole: the default of the option onError; without it a failure would go unnoticed
   console.error(`sourcecast: a failure in the background (${stage})`, error);
 }
 
-/** What an application's own handler throws must not end what the failure was in the middle of. */
+/** An `onError` that throws must not interrupt the work in which the failure occurred. */
 export function safely(onError: OnError): OnError {
   return (error, context) => {
     try {

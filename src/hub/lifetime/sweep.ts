@@ -1,26 +1,26 @@
+// The periodic checks of a hub: stalled readers, expired connections, permissions.
 import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import { isWorkers } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
 import { encodeControl } from "../../wire/control.ts";
 import { Frame } from "../../wire/frame.ts";
+import type { PageCache } from "../feed/page-cache.ts";
 import type { Subscribers } from "../feed/subscribers.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 
-/** A timer that is late by so much, in milliseconds, does not come any more. */
+/** A timer that is late by so much, in milliseconds, was lost with the request that set it. */
 const lostTimerMs = 10_000;
 
-/** What housekeeping needs of its hub. */
+/** The parts of the hub that the checks use. */
 export interface SweepContext extends Pick<ResolvedHubOptions, "limits" | "reauthorize"> {
-  readonly audience: Subscribers<Subscription>;
+  readonly subscribers: Subscribers<Subscription>;
+  readonly pages: PageCache;
   readonly counters: Counters;
 }
 
-/**
- * What is to be looked at from time to time: who does not read, who has been here long enough, who may still be here. One
- * timer for a hub, and none while nobody is connected.
- */
+/** Checks all connections from time to time. One timer for a hub, and none while there are no connections. */
 export class Sweep {
   readonly #context: SweepContext;
   readonly #intervalMs: number;
@@ -33,12 +33,12 @@ export class Sweep {
     this.#intervalMs = checkInterval(Math.min(limits.stallTimeout, limits.maxLifetime, reauthorize));
   }
 
-  /** When a connection that begins now is to end: scattered, so that those who came together do not leave together. */
+  /** When a connection that begins now is to end. At random, so that clients that came together do not leave together. */
   expiry(): number {
     return now() + this.#context.limits.maxLifetime * (1 - Math.random() / 10);
   }
 
-  /** Keeps the timer while there are connections. */
+  /** Starts the timer, unless it is running. */
   schedule(): void {
     const time = now();
     if (this.#timer !== undefined) {
@@ -57,11 +57,12 @@ export class Sweep {
   #sweep(): void {
     this.#timer = undefined;
     const time = now();
-    for (const subscription of this.#context.audience.lagging) this.#checkStalled(subscription, time);
+    this.#context.pages.sweep();
+    for (const subscription of this.#context.subscribers.lagging) this.#checkStalled(subscription, time);
     if (Math.min(this.#context.limits.maxLifetime, this.#context.reauthorize) !== Number.POSITIVE_INFINITY) {
-      for (const subscription of this.#context.audience.all) this.#checkAge(subscription, time);
+      for (const subscription of this.#context.subscribers.all) this.#checkAge(subscription, time);
     }
-    if (this.#context.audience.all.size > 0) this.schedule();
+    if (this.#context.subscribers.all.size > 0) this.schedule();
   }
 
   #checkStalled(subscription: Subscription, time: number): void {
@@ -80,16 +81,16 @@ export class Sweep {
     subscription.lastAsked = time;
     const allowed = await subscription.permissions.reauthorize(subscription.options.channels);
     if (allowed === false) endStream(subscription, "revoked");
-    // Nobody could say: it does not go on, and may come again.
+    // Without an answer the stream ends, and the client retries.
     if (allowed === null) subscription.stream.close("error");
   }
 }
 
 const sharedByRequests =
-  "a hub is shared by the requests of a worker, and what it does in time ended with one of them. " +
+  "a hub is shared by the requests of a worker, and its timer ended with one of them. " +
   "Make it in a Durable Object, where all of its requests arrive.";
 
-/** Ends a stream for good, as far as this side can say so: the client is told why, and a reconnect is asked for again. */
+/** Ends a stream and tells the client why. A reconnect is authorized again. */
 export function endStream(subscription: Subscription, reason: "revoked"): void {
   if (subscription.closed) return;
   subscription.sendControl(Frame.of(encodeControl("sse:end", { reason })));

@@ -1,107 +1,114 @@
+// Where a gap or a reset is declared, with the state that stands in for the events that the client does not get.
 import { withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
-import type { Floor, Position } from "../../log/log.ts";
+import type { Position } from "../../log/log.ts";
 import { encodeFrame } from "../../source/event.ts";
 import type { AnyContract } from "../../wire/contract.ts";
-import { type ControlEvents, encodeControl, type Gap, type GapReason, type ResetReason } from "../../wire/control.ts";
-import { formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
+import { encodeControl, type Gap, type ResetReason } from "../../wire/control.ts";
+import { headCursor, parseCursor } from "../../wire/cursor.ts";
 import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
+import type { Location } from "../admission/locator.ts";
 import type { Loss, Snapshot } from "../options.ts";
 import { encodeChecked } from "../publish.ts";
-import { checkpointFrame } from "./checkpoints.ts";
-import { endMarkers, latestValues, sendPaced } from "./current-values.ts";
+import { presentPosition } from "./position.ts";
+import type { DeclaredGap } from "./resume.ts";
+import { type ChannelState, type StateTransfer, transferState } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
- * Tells a client that it does not get the entries after its position up to `to`.
+ * Declares a gap. The subscription continues after it.
  *
- * @param next Where it goes on: a position that can be verified, at `to` or past it with nothing of the client in between.
+ * @returns The state that remains to be sent, `null` if there is none. A promise where the application is asked for it.
  */
-export async function declareGap(
-  subscription: Subscription,
-  to: number,
-  reason: GapReason,
-  next: Floor,
-): Promise<void> {
-  const { context, epoch, position, request, options } = subscription;
-  const from = position + 1;
-  const missed = to - position;
-  // The log counts its entries: those of other channels, superseded ones and the hub's own among them.
-  const gap: Gap = { missed, from, to, reason, exact: false };
+export function declareGap(subscription: Subscription, gap: DeclaredGap, location: Location): Answer {
+  const { context, request, options } = subscription;
+  const { reason, from, to, position } = gap;
+  // The log counts its entries: those of other channels, superseded ones, and the hub's own, too.
+  const data: Gap = { missed: to - from + 1, from, to, reason, exact: false };
   context.counters.countGap(reason);
-  observe(subscription, { kind: "gap", request, channels: options.channels, missed, from, to, reason });
-  await answer(subscription, "sse:gap", gap, { epoch, ...next }, position);
+  observe(subscription, { kind: "gap", request, channels: options.channels, missed: data.missed, from, to, reason });
+  return answer(subscription, {
+    frame: (id) => Frame.of(encodeControl("sse:gap", data, id)),
+    known: from - 1,
+    position,
+    location,
+  });
 }
 
-/** Tells a client that its position means nothing in this log, and goes on from the head. */
-export async function declareReset(subscription: Subscription, reason: ResetReason): Promise<void> {
+/** Declares that the client's position is not part of this log. The subscription continues after the head. */
+export function declareReset(subscription: Subscription, reason: ResetReason, location: Location): Answer {
   const { context, request, options } = subscription;
-  const { ring } = context.feed;
-  const head = await context.feed.head();
-  if (subscription.closed) return;
-  // What the tail has not come to it brings itself.
-  const { epoch, top, witness } = head.epoch === ring.epoch ? ring : head;
   context.counters.resets++;
   observe(subscription, { kind: "reset", request, channels: options.channels, reason });
-  await answer(subscription, "sse:reset", { reason }, { epoch, offset: top, witness }, -1);
+  return answer(subscription, {
+    frame: (id) => Frame.of(encodeControl("sse:reset", { reason }, id)),
+    known: -1,
+    position: presentPosition(location.head, context.feed.ring.head),
+    location,
+  });
 }
 
-/**
- * Declares a loss, with what takes the place of the events: the application's snapshot if there is one, else what the
- * channels keep. The position comes behind it: a client that loses the connection in between is told, and given, all of it
- * again.
- *
- * @param known The client has heard of everything up to here.
- */
-async function answer<T extends "sse:gap" | "sse:reset">(
-  subscription: Subscription,
-  type: T,
-  data: ControlEvents[T],
-  present: Position,
-  known: number,
-): Promise<void> {
-  const snapshot = await takeSnapshot(subscription, present.epoch, known);
-  if (subscription.closed) return;
-  const { epoch, offset, witness } = snapshot?.cursor ?? present;
-  const values = snapshot?.frames ?? (await latestValues(subscription, known, offset));
-  const frames = [...values, ...(await endMarkers(subscription, epoch, known, offset))];
-  const cursor = formatCursor({ epoch, offset, witness });
-  if (frames.length === 0) subscription.sendControl(Frame.of(encodeControl(type, data, cursor)), offset);
-  else {
-    subscription.sendControl(Frame.of(encodeControl(type, data)));
-    await sendPaced(subscription, frames);
-    if (!subscription.allEnded) subscription.sendControl(checkpointFrame(cursor), offset);
-  }
-  subscription.moveTo({ epoch, offset, witness });
-  subscription.closeIfEnded();
+function answer(subscription: Subscription, loss: DeclaredLoss): Answer {
+  const take = subscription.options.snapshot ?? subscription.context.snapshot;
+  if (take !== undefined) return answerWithSnapshot(subscription, loss, take);
+  return transferState(subscription, stateAfter(subscription, loss, loss.position));
 }
 
-/** The application's snapshot, encoded before anything of it is sent. Where it fails, the stream ends. */
-async function takeSnapshot(
+async function answerWithSnapshot(
   subscription: Subscription,
-  epoch: string,
-  known: number,
-): Promise<{ frames: Frame[]; cursor: Position } | null> {
-  const { options, context, request } = subscription;
-  const take = options.snapshot ?? context.snapshot;
-  if (take === undefined) return null;
+  loss: DeclaredLoss,
+  take: NonNullable<Subscription["options"]["snapshot"]>,
+): Promise<StateTransfer | null> {
+  // It may be read for a client that has not been moved anywhere yet.
+  subscription.moveTo(loss.position);
   try {
-    const present = headCursor(await context.feed.log.head());
-    const taken = subscription.stream.context.runInAsyncScope(take, undefined, request, options.channels, present);
+    const cursor = headCursor(loss.location.head);
+    const { request, options, stream, context } = subscription;
+    const taken = stream.context.runInAsyncScope(take, undefined, request, options.channels, cursor);
     const { callbackTimeout } = context.limits;
     const snapshot = await withDeadline(taken, callbackTimeout, "snapshot()", "limits.callbackTimeout");
-    const cursor = parseCursor(String(snapshot.cursor ?? present));
-    // One that is no newer than the loss would lead back to it, again and again.
-    if (cursor?.epoch !== epoch || cursor.offset <= known) throw staleSnapshot(snapshot.cursor);
-    return { cursor, frames: await encodeSnapshot(snapshot.events, context.contract) };
+    const position = positionOf(snapshot, cursor, loss);
+    const frames = await encodeSnapshot(snapshot.events, context.contract);
+    if (subscription.closed) return null;
+    return transferState(subscription, { ...stateAfter(subscription, loss, position), frames, values: null });
   } catch (error) {
     subscription.fail(error, "snapshot");
     return null;
   }
 }
 
-/** The contract of the hub binds a snapshot too: clients cannot tell its events from published ones. */
+/** The state that a client lacks which continues after a position. */
+function stateAfter(
+  subscription: Subscription,
+  { frame, known, location }: DeclaredLoss,
+  position: Position,
+): ChannelState {
+  const { ends, hasValues } = location.answer;
+  for (const { offset, channel } of ends) if (offset <= known) subscription.markEnded(channel);
+  return {
+    loss: frame,
+    frames: [],
+    values: hasValues && position.offset > known ? { after: Math.max(0, known), upTo: position.offset } : null,
+    ends: ends.filter(({ offset }) => offset > known && offset <= position.offset),
+    position,
+  };
+}
+
+function positionOf({ cursor }: Snapshot, present: string, { known, position }: DeclaredLoss): Position {
+  const taken = parseCursor(String(cursor ?? present));
+  // A position that is no newer than the loss would lead back to it, again and again.
+  if (taken !== null && taken.epoch === position.epoch && taken.offset > known) return taken;
+  throw new SourcecastTypeError(
+    "ERR_SSE_CURSOR",
+    `The cursor of the snapshot is ${quote(cursor)}; leave it out, or take it with hub.cursor() before reading the state`,
+  );
+}
+
+/**
+ * Encodes a whole snapshot before anything of it is sent: an event that cannot be encoded must not cut it in half. The
+ * contract of the hub binds a snapshot, too, since clients cannot tell its events from published ones.
+ */
 function encodeSnapshot(events: Snapshot["events"], contract: AnyContract | undefined): Promise<Frame[]> {
   const encode = async ({ type, data }: Snapshot["events"][number]): Promise<Frame> => {
     if (contract === undefined) return encodeFrame(type, data);
@@ -118,9 +125,13 @@ function observe({ context, stream }: Subscription, loss: Loss): void {
   }
 }
 
-function staleSnapshot(cursor: unknown): SourcecastTypeError {
-  return new SourcecastTypeError(
-    "ERR_SSE_CURSOR",
-    `The cursor of the snapshot is ${quote(cursor)}; leave it out, or take it anew before the state is read`,
-  );
+type Answer = StateTransfer | null | Promise<StateTransfer | null>;
+
+interface DeclaredLoss {
+  /** The frame that declares it, with an id if it is to carry the position. */
+  frame(id?: string): Frame;
+  /** The client has everything up to this offset; -1 if it has nothing of this log. */
+  readonly known: number;
+  readonly position: Position;
+  readonly location: Location;
 }

@@ -1,159 +1,288 @@
-import { readLastEventId } from "../../http/request.ts";
-import type { Floor, LogEntry } from "../../log/log.ts";
-import { selects } from "../../log/selection.ts";
-import type { GapReason } from "../../wire/control.ts";
+// Brings a subscription to the head: through pages of the log, then through the ring.
+import type { LogEntry } from "../../log/log.ts";
+import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
+import type { Location } from "../admission/locator.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
+import { PageReader } from "../feed/page-reader.ts";
+import type { PageItem } from "../feed/shared-page.ts";
 import { declareGap, declareReset } from "./loss.ts";
-import { start } from "./start.ts";
+import { presentPosition } from "./position.ts";
+import { type DeclaredGap, decideResume, lastTrimmed } from "./resume.ts";
+import { type Slice, scheduler, type Task } from "./scheduler.ts";
+import type { StateTransfer } from "./state-transfer.ts";
 import type { CatchUp, Subscription } from "./subscription.ts";
 
-/** How many entries are asked of the log at a time. */
-const pageEntries = 256;
-/** How many bytes. */
-const pageBytes = 1024 ** 2;
-
-/** Why an entry could not be passed: no room, nobody has asked whether it may be read, or enough has been replayed. */
-type Blocker = "full" | "unknown" | "limit";
+/** The cost of an entry that is sent, in the units of a {@link Slice}. A skipped one costs 1. */
+const sendUnits = 8;
 
 /**
- * Brings a subscription to the head: from where its client was, and again whenever it has fallen behind. It reads the ring,
- * or pages of the log where the ring has moved past the position, and makes it live in the tick in which it gets there.
- *
- * All that takes time happens here, one thing after the other: nothing else moves a position that is not live.
+ * Works in steps, when the scheduler says so, and only while the client reads. Everything that takes time
+ * happens here, one thing after the other: nothing else moves a position that lags.
  */
-export class Pump implements CatchUp {
+export class Pump implements CatchUp, Task {
   readonly #subscription: Subscription;
-  #begun = false;
-  #running = false;
-  /** Entries sent since the position was last declared to the client, as long as it has not been at the head. */
+  readonly #selects: ChannelMatcher;
+  readonly #pages: PageReader;
+  /** A state that is sent before the position moves on. */
+  #transfer: StateTransfer | null = null;
+  /** It waits for an answer, of the log or of the application. */
+  #isWaiting = false;
+  #isStopped = false;
+  /** Entries sent since the client was last declared a gap, as long as it has not been at the head. */
   #replayed = 0;
-  #maxReplay: number;
+  readonly #maxReplay: number;
+  /** The witness of the last entry that it has passed. */
+  #passed = { offset: -1, witness: 0 };
 
   constructor(subscription: Subscription) {
+    const { selection, conflates, context, isCatchingUp } = subscription;
+    const kind = conflates ? "conflated" : "all";
     this.#subscription = subscription;
-    this.#maxReplay = subscription.context.limits.maxReplay;
+    this.#selects = compileSelection(selection);
+    this.#pages = new PageReader(context.pages, {
+      kind,
+      selection,
+      upTo: Number.POSITIVE_INFINITY,
+      // Needed only by a client that the ring has left behind.
+      get key() {
+        return `${kind} ${subscription.selectionKey}`;
+      },
+    });
+    // A client that has been at the head is not reconnecting any more.
+    this.#maxReplay = isCatchingUp ? context.limits.maxReplay : Number.POSITIVE_INFINITY;
   }
 
-  async run(): Promise<void> {
-    if (this.#running) return;
-    this.#running = true;
+  /** @param first What is sent before anything else. */
+  start(first: StateTransfer | null | Promise<StateTransfer | null>): void {
+    if (first instanceof Promise) this.#transferWhenReady(first);
+    else {
+      this.#transfer = first;
+      this.schedule();
+    }
+  }
+
+  schedule(): void {
+    if (!this.#isWaiting && !this.#isStopped) scheduler.schedule(this);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#rest();
+  }
+
+  step(slice: Slice): boolean {
     try {
-      while (this.#canGoOn()) await this.#step();
+      const isUnfinished = this.#step(slice);
+      if (!isUnfinished) this.#rest();
+      return isUnfinished;
     } catch (error) {
+      this.#rest();
       if (!this.#subscription.closed) this.#subscription.fail(error, "replay");
-    } finally {
-      this.#running = false;
+      return false;
     }
   }
 
-  #canGoOn(): boolean {
-    const { live, closed, stream, epoch, context } = this.#subscription;
-    if (live || closed || stream.full) return false;
-    // A position in a log that the tail has not come to yet waits for the tail.
-    return !this.#begun || epoch === context.feed.ring.epoch || context.feed.isPastEpoch(epoch);
-  }
-
-  /** Waits only where something has to be asked for. */
-  #step(): Promise<void> | undefined {
+  /** Returns whether there is more to do at once. */
+  #step(slice: Slice): boolean {
     const subscription = this.#subscription;
-    const { ring } = subscription.context.feed;
-    if (!this.#begun) {
-      this.#begun = true;
-      return start(subscription, readLastEventId(subscription.request));
+    const { live, closed, stream, context } = subscription;
+    if (this.#isWaiting || live || closed || stream.full) return false;
+    if (this.#transfer !== null) return this.#continueTransfer(this.#transfer, slice);
+    const { feed } = context;
+    const { ring } = feed;
+    if (subscription.epoch !== ring.epoch) {
+      // A position in a log that the tail has not reached yet waits for the tail.
+      return feed.isPastEpoch(subscription.epoch) && this.#wait(this.#reset());
     }
-    if (subscription.epoch !== ring.epoch) return this.#reset();
-    return subscription.position < ring.floor ? this.#readLog() : this.#readRing();
+    if (subscription.anchor !== null) return this.#wait(this.#verify(subscription.anchor));
+    const hole = feed.holeAfter(subscription.offset);
+    if (hole !== undefined && subscription.offset >= hole.from - 1) {
+      const { from, to, witness } = hole;
+      const position = { epoch: subscription.epoch, offset: to, witness };
+      return this.#declare({ reason: "missing", from: Math.max(from, subscription.offset + 1), to, position });
+    }
+    if (subscription.offset >= ring.floor) return this.#readRing(slice);
+    return this.#readPage(slice, (hole?.from ?? Number.POSITIVE_INFINITY) - 1);
   }
 
-  /** Sends what the ring has behind the position, in one go. Returns what has to be waited for before it goes on. */
-  #readRing(): Promise<void> | undefined {
+  #continueTransfer(transfer: StateTransfer, slice: Slice): boolean {
+    const outcome = transfer.step(slice);
+    if (outcome === "full") return false;
+    if (outcome === "done") this.#transfer = null;
+    return typeof outcome === "string" || this.#wait(outcome);
+  }
+
+  /** Sends the entries of the ring. Reaching the head and becoming live is one step: no entry can arrive in between. */
+  #readRing(slice: Slice): boolean {
     const subscription = this.#subscription;
     const { feed, counters } = subscription.context;
     const { ring } = feed;
-    while (subscription.position < ring.top) {
-      const { entry, frame, superseded } = ring.at(subscription.position + 1) as RingEntry;
-      if (superseded && selects(subscription.selection, entry.channel)) counters.conflated++;
-      else if (selects(subscription.selection, entry.channel)) {
-        const obstacle = this.#trySend(entry, frame);
-        if (obstacle !== null) return this.#unblock(obstacle, entry);
+    while (subscription.offset < ring.top) {
+      const item = ring.at(subscription.offset + 1) as RingEntry;
+      const { entry, superseded } = item;
+      const isSelected = this.#selects(entry.channel);
+      if (isSelected && superseded && subscription.conflates) counters.conflated++;
+      else if (isSelected) {
+        const blocker = this.#trySend(item);
+        if (blocker !== null) return this.#overcome(blocker, entry);
       }
-      subscription.position = entry.offset;
+      this.#pass(entry);
+      if (slice.isOver(isSelected ? sendUnits : 1)) return true;
     }
     subscription.reachHead();
-    // Who has been at the head is no reconnecting client any more.
-    this.#maxReplay = Number.POSITIVE_INFINITY;
-    return undefined;
+    return false;
   }
 
-  async #readLog(): Promise<void> {
+  /** @param end Where a hole begins. */
+  #readPage(slice: Slice, end: number): boolean {
     const subscription = this.#subscription;
     const { feed, counters } = subscription.context;
-    const { top, witness } = feed.ring;
-    const page = await feed.log.read(subscription.position, {
-      limit: pageEntries,
-      maxBytes: pageBytes,
-      selection: subscription.selection,
-      conflate: true,
-    });
-    // What the log has written over a lost tail does not follow on what the tail has brought so far.
-    const [present] = await feed.log.witnesses([top]);
-    if (present !== undefined && present !== witness) subscription.stream.close("reset");
-    // In another log than that of the ring there is no head to get to: the next step finds out.
-    if (subscription.closed || subscription.epoch !== feed.ring.epoch) return;
-    if (page.epoch !== subscription.epoch) return this.#reset();
-    if (page.trimmed > subscription.position) return this.#gap(page.trimmed, "trimmed", page.floor);
-    // The ring has what the log has lost: asked again, it would say the same.
-    if (page.through <= subscription.position) return void subscription.stream.close("reset");
-    for (const entry of page.entries) {
-      // What the tail has not come to it brings itself.
-      if (entry.offset > feed.ring.top) break;
-      let obstacle = this.#trySend(entry);
-      if (obstacle === "unknown") {
-        await this.#checkPermission(entry.channel);
-        if (subscription.epoch !== feed.ring.epoch) return;
-        obstacle = this.#trySend(entry);
-      }
-      if (obstacle !== null) return this.#unblock(obstacle, entry);
-      subscription.position = entry.offset;
+    const page = this.#pages.at(subscription.offset);
+    if (page === undefined) return this.#wait(this.#loadPage());
+    if (page.trimmed > subscription.offset) return this.#wait(this.#skipTrimmed(page.trimmed));
+    // Entries past the ring's top will arrive through the tail.
+    const last = Math.min(page.through, feed.ring.top, end);
+    const isWhole = subscription.offset === page.after;
+    for (let index = page.indexAfter(subscription.offset); index < page.items.length; index++) {
+      const item = page.items[index] as PageItem;
+      if (item.entry.offset > last) break;
+      const blocker = this.#trySend(item);
+      if (blocker !== null) return this.#overcome(blocker, item.entry);
+      this.#pass(item.entry);
+      if (slice.isOver(sendUnits)) return true;
     }
-    subscription.position = Math.max(subscription.position, Math.min(page.through, feed.ring.top));
-    counters.conflated += page.conflated;
+    if (isWhole) counters.conflated += page.conflated;
+    subscription.offset = last;
+    return true;
   }
 
-  /** Sends an entry that the client missed, if it is one for this client; or says what is in the way. */
-  #trySend(entry: LogEntry, frame?: RingEntry["frame"]): Blocker | null {
+  async #loadPage(): Promise<void> {
     const subscription = this.#subscription;
+    const { feed } = subscription.context;
+    const { offset } = subscription;
+    const page = await this.#pages.load(offset, this.#witnessAt(offset));
+    if (subscription.closed || subscription.epoch !== feed.ring.epoch) return;
+    if (page.epoch !== subscription.epoch) await this.#reset();
+    // The page may be of a log that has taken the place of the one that the client knows.
+    else if (!page.isVerified) subscription.anchor ??= feed.ring.head;
+    // The log has less than it had: asked again, it would say the same.
+    else if (page.through <= offset) subscription.stream.close("reset");
+  }
+
+  /** Sends an entry if it is for this client, or returns the reason why that cannot be decided or done now. */
+  #trySend(item: RingEntry | PageItem): Blocker | null {
+    const subscription = this.#subscription;
+    const { entry } = item;
     if (subscription.closed || subscription.stream.full) return "full";
     const allowed = subscription.permissions.cached(entry.channel);
-    if (allowed === undefined) return "unknown";
+    if (allowed === undefined) return "unchecked";
     if (!allowed) return null;
     if (!subscription.wants(entry)) return subscription.closed ? "full" : null;
     if (this.#replayed >= this.#maxReplay) return "limit";
-    subscription.sendEntry(entry, frame);
+    subscription.sendEntry(entry, item.frame);
     this.#replayed++;
     return null;
   }
 
-  #unblock(obstacle: Blocker, entry: LogEntry): Promise<void> | undefined {
-    if (obstacle === "unknown") return this.#checkPermission(entry.channel);
-    if (obstacle !== "limit") return undefined;
-    const { ring } = this.#subscription.context.feed;
-    return this.#gap(ring.top, "limit", { offset: ring.top, witness: ring.witness });
+  #overcome(blocker: Blocker, entry: LogEntry): boolean {
+    if (blocker === "unchecked") return this.#wait(this.#subscription.checkPermission(entry.channel));
+    return blocker === "limit" && this.#wait(this.#skipToPresent());
   }
 
-  /** Without an answer the client has to come again: what it may not see and what nobody could tell are not the same. */
-  async #checkPermission(channel: string): Promise<void> {
-    const { permissions, stream } = this.#subscription;
-    if (!(await permissions.check(channel))) stream.close("error");
+  #pass({ offset, witness }: LogEntry): void {
+    this.#subscription.offset = offset;
+    this.#passed.offset = offset;
+    this.#passed.witness = witness;
   }
 
-  #gap(to: number, reason: GapReason, next: Floor): Promise<void> {
+  /** The witness of the entry at an offset, where it is known. */
+  #witnessAt(offset: number): number | undefined {
+    const { movedTo, context } = this.#subscription;
+    if (this.#passed.offset === offset) return this.#passed.witness;
+    return movedTo?.offset === offset ? movedTo.witness : context.feed.ring.witnessAt(offset);
+  }
+
+  async #skipTrimmed(trimmed: number): Promise<void> {
+    const location = await this.#locate();
+    const { epoch, offset, closed } = this.#subscription;
+    if (closed || location.head.epoch !== epoch) return;
+    const { head, answer } = location;
+    const position = { epoch, ...head.floor };
+    const to = lastTrimmed(head, Math.max(trimmed, answer.trimmed), this.#subscription.conflates);
+    await this.#declareGap({ reason: "trimmed", from: offset + 1, to, position }, location);
+  }
+
+  async #skipToPresent(): Promise<void> {
+    const location = await this.#locate();
+    const { epoch, offset, closed, context } = this.#subscription;
+    if (closed || location.head.epoch !== epoch) return;
+    const position = presentPosition(location.head, context.feed.ring.head);
+    await this.#declareGap({ reason: "limit", from: offset + 1, to: position.offset, position }, location);
+  }
+
+  /** Decides again how the client continues: entries after its position may be missing. */
+  async #verify(anchor: NonNullable<Subscription["anchor"]>): Promise<void> {
+    const subscription = this.#subscription;
+    const location = await this.#locate(anchor);
+    if (subscription.closed || subscription.anchor !== anchor) return;
+    subscription.anchor = null;
+    const { conflates, offset } = subscription;
+    const resumption = decideResume(anchor, location, { conflates, known: offset });
+    if (resumption.kind === "gap") await this.#declareGap(resumption, location);
+    if (resumption.kind === "reset") await this.#declareReset(resumption.reason, location);
+  }
+
+  #declare(gap: DeclaredGap): false {
+    return this.#wait(this.#locate().then((location) => this.#declareGap(gap, location)));
+  }
+
+  async #declareGap(gap: DeclaredGap, location: Location): Promise<void> {
     this.#replayed = 0;
-    return declareGap(this.#subscription, to, reason, next);
+    if (!this.#subscription.closed) this.#transfer = await declareGap(this.#subscription, gap, location);
   }
 
-  #reset(): Promise<void> {
+  async #reset(): Promise<void> {
+    await this.#declareReset("epoch", await this.#locate());
+  }
+
+  async #declareReset(reason: Parameters<typeof declareReset>[1], location: Location): Promise<void> {
     this.#replayed = 0;
-    return declareReset(this.#subscription, "epoch");
+    if (!this.#subscription.closed) this.#transfer = await declareReset(this.#subscription, reason, location);
+  }
+
+  #locate(cursor: Subscription["anchor"] = null): Promise<Location> {
+    const { context, selection } = this.#subscription;
+    return context.locator.ask({ cursor, selection });
+  }
+
+  #transferWhenReady(transfer: Promise<StateTransfer | null>): void {
+    const take = async (): Promise<void> => {
+      this.#transfer = await transfer;
+    };
+    this.#wait(take());
+  }
+
+  /** Does nothing more until something is settled. */
+  #wait(work: Promise<void>): false {
+    this.#isWaiting = true;
+    const goOn = (): void => {
+      this.#isWaiting = false;
+      this.schedule();
+      if (this.#isStopped) this.#rest();
+    };
+    work.then(goOn, (error) => {
+      if (!this.#subscription.closed) this.#subscription.fail(error, "replay");
+      goOn();
+    });
+    return false;
+  }
+
+  /** Lets go of pages while it waits. */
+  #rest(): void {
+    this.#pages.release();
+    this.#transfer?.release();
   }
 }
+
+/** Why an entry could not be sent: no room, permission not checked yet, or enough has been replayed. */
+type Blocker = "full" | "unchecked" | "limit";

@@ -1,35 +1,66 @@
-import type { Head, Position } from "../../log/log.ts";
-import type { ResetReason } from "../../wire/control.ts";
-
-/** How a subscription begins. */
-export type Resumption =
-  | { readonly kind: "live" }
-  | { readonly kind: "replay"; readonly after: number }
-  | { readonly kind: "gap"; readonly from: number; readonly to: number }
-  | { readonly kind: "reset"; readonly reason: ResetReason };
-
-/** The log as its primary knows it. */
-export interface ResumeHead extends Pick<Head, "epoch" | "top"> {
-  /** The highest offset trimmed of the channels in question. */
-  readonly trimmed: number;
-}
+// The resume decision: how a stream continues from the position that its client has. Pure, and property-tested.
+import type { Head, LocateAnswer, Position } from "../../log/log.ts";
+import type { GapReason, ResetReason } from "../../wire/control.ts";
 
 /**
- * The resume decision. Pure: what the client says, what the primary says, and nothing else.
+ * Decides how a stream continues.
  *
- * @param cursor `null` for a client without one, `"unreadable"` for one with a text that is none.
- * @param witness Witness of the entry at the cursor's offset, `undefined` when the entry is gone.
+ * @param cursor The client's position, `"unreadable"` for an id that is not a valid cursor, `null` without one.
+ * @param located The log as its primary knows it, and its answer about the cursor and the client's channels.
  */
 export function decideResume(
-  cursor: Position | null | "unreadable",
-  head: ResumeHead,
-  witness: number | undefined,
+  cursor: Position | "unreadable" | null,
+  { head, answer }: { readonly head: Head; readonly answer: Pick<LocateAnswer, "verification" | "trimmed"> },
+  { conflates, known }: Reader,
 ): Resumption {
   if (cursor === null) return { kind: "live" };
   if (cursor === "unreadable") return { kind: "reset", reason: "unknown" };
-  if (cursor.epoch !== head.epoch) return { kind: "reset", reason: "epoch" };
+  const { epoch, floor } = head;
+  if (cursor.epoch !== epoch) return { kind: "reset", reason: "epoch" };
   if (cursor.offset > head.top) return { kind: "reset", reason: "ahead" };
-  if (witness !== undefined && witness !== cursor.witness) return { kind: "reset", reason: "diverged" };
-  if (cursor.offset < head.trimmed) return { kind: "gap", from: cursor.offset + 1, to: head.trimmed };
-  return { kind: "replay", after: cursor.offset };
+  if (answer.verification === "other") return { kind: "reset", reason: "diverged" };
+  // The first retained entry vouches for the position before it: the client can return from there, and be verified.
+  const oldest = { epoch, ...floor };
+  if (answer.verification === "unknown") {
+    // The log may have been rewritten from its very beginning: then the client has nothing that is in it.
+    const position = cursor.offset < floor.offset ? oldest : { epoch, offset: head.top, witness: head.witness };
+    return { kind: "gap", reason: "unverified", from: 1, to: position.offset, position };
+  }
+  const offset = known ?? cursor.offset;
+  if (offset >= answer.trimmed) return { kind: "replay", position: cursor };
+  const to = lastTrimmed(head, answer.trimmed, conflates);
+  return { kind: "gap", reason: "trimmed", from: offset + 1, to, position: oldest };
+}
+
+/**
+ * The last offset at which something is missing for a reader from whose channels entries up to `trimmed` were trimmed.
+ * Superseded entries do not count among those, although a reader that does not conflate lacks them, too.
+ */
+export function lastTrimmed({ floor }: Head, trimmed: number, conflates: boolean): number {
+  return conflates ? trimmed : floor.offset;
+}
+
+/** The part of the decision that does not depend on the log. */
+export interface Reader {
+  /** Superseded entries are not for the client. */
+  readonly conflates: boolean;
+  /** The offset up to which the client has everything, if that is lower than the cursor's. */
+  readonly known?: number;
+}
+
+/** How a subscription continues. */
+export type Resumption =
+  | { readonly kind: "live" }
+  | { readonly kind: "replay"; readonly position: Position }
+  | ({ readonly kind: "gap" } & DeclaredGap)
+  | { readonly kind: "reset"; readonly reason: ResetReason };
+
+/** Entries that a client does not get, and where its stream continues. */
+export interface DeclaredGap {
+  readonly reason: GapReason;
+  /** Offsets of the first and the last entry that may be missing. */
+  readonly from: number;
+  readonly to: number;
+  /** The stream continues after this position, which can be verified later: its witness is known. */
+  readonly position: Position;
 }

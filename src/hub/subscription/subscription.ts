@@ -1,63 +1,59 @@
+// One connection's interest in channels, and its position in the log.
 import { now } from "../../base/clock.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import type { Stream, StreamObserver } from "../../source/stream.ts";
+import { formatCursor } from "../../wire/cursor.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { Admitted } from "../admission/admission.ts";
+import type { Locator } from "../admission/locator.ts";
 import type { Permissions } from "../admission/permissions.ts";
 import type { Feed } from "../feed/feed.ts";
-import { frameOfEntry, type RingEntry } from "../feed/frame-ring.ts";
+import type { RingEntry } from "../feed/frame-ring.ts";
+import type { PageCache } from "../feed/page-cache.ts";
 import type { Subscriber, Subscribers } from "../feed/subscribers.ts";
 import type { FailureStage, SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
-import type { Checkpoints, Newcomer } from "./checkpoints.ts";
-
-/** What a subscription needs of its hub. */
-export interface SubscriptionContext
-  extends Pick<ResolvedHubOptions, "contract" | "limits" | "onError" | "onLoss" | "snapshot"> {
-  readonly feed: Feed;
-  readonly audience: Subscribers<Subscription>;
-  readonly checkpoints: Checkpoints;
-  readonly counters: Counters;
-}
-
-/** What brings a subscription to the head: a {@link Pump}. */
-export interface CatchUp {
-  /** Called whenever there may be something to be done. */
-  run(): void;
-}
+import type { Checkpoints } from "./checkpoints.ts";
 
 /**
- * One connection's place in the log, and what it was told. It has no queue: live, it is at the head by definition and takes
- * what comes; behind, it has a position from which a {@link Pump} brings it to the head.
+ * A subscription has no queue. While it is live, it is at the head by definition, and sends entries as they arrive. While it
+ * lags, it has a position, from which a {@link CatchUp} brings it to the head.
  */
-export class Subscription implements Subscriber, StreamObserver, Newcomer {
+export class Subscription implements Subscriber, StreamObserver {
   readonly stream: Stream;
   readonly request: RequestLike;
   readonly selection: ChannelSelection;
   readonly options: SubscribeOptions;
   readonly permissions: Permissions;
   readonly context: SubscriptionContext;
-  /** The incarnation of the log that the position belongs to. */
+  /** The epoch of the position. */
   epoch = "";
-  /** Everything up to here was sent, declared, or not for this subscription. At the head it may be older than that. */
-  position = 0;
-  /** False while it is behind the head. */
+  /** Every entry up to this offset was sent, declared lost, or is not for this client. At the head it may be out of date. */
+  offset = 0;
+  /** The last position that it was moved to, with its witness. */
+  movedTo: Position | null = null;
+  /** False while it lags. */
   live = false;
-  /** When it last got on, while it is behind. */
+  /** True until it has reached the head for the first time. */
+  isCatchingUp = true;
+  /** Has to be found in the log again before anything is sent: it is at or after the position, and was there before. */
+  anchor: Position | null = null;
+  /** When the client last took bytes, while it lags. */
   lastProgress: number = now();
   #progressMark = -1;
-  /** The offset of the last position that the client was told; -1 before the first. */
+  /** The offset of the last position that the client was given; -1 before the first. */
   announcedOffset = -1;
   /** When it is to end, in the time of `now()`. */
   expires: number = Number.POSITIVE_INFINITY;
-  /** When its permissions were last asked for. */
+  /** When its permissions were last checked. */
   lastAsked: number = now();
   /** Called once when it is over. */
   onLeave: () => void = () => {};
   #catchUp: CatchUp | null = null;
-  readonly #ended = new Set<string>();
+  #ended: Set<string> | null = null;
+  #selectionKey: string | null = null;
 
   constructor({ stream, request, selection, options, permissions }: Admitted, context: SubscriptionContext) {
     this.stream = stream;
@@ -76,77 +72,131 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     return this.stream.closeReason !== null;
   }
 
+  /** The same for subscriptions of the same channels. */
+  get selectionKey(): string {
+    this.#selectionKey ??= JSON.stringify(this.selection);
+    return this.#selectionKey;
+  }
+
+  /**
+   * Whether superseded entries are left out. With a filter or a sender, the entry that supersedes another one may not be for
+   * this client: then it has to get the older one.
+   */
+  get conflates(): boolean {
+    return this.options.filter === undefined && this.options.sender === undefined;
+  }
+
   /** True when all its channels have ended. Of a prefix that is never known. */
   get allEnded(): boolean {
     const { channels, prefixes } = this.selection;
-    return prefixes.length === 0 && channels.every((name) => this.#ended.has(name));
+    return this.#ended !== null && prefixes.length === 0 && channels.every((name) => this.#ended?.has(name));
   }
 
-  /** Follows the log from now on. */
-  start(catchUp: CatchUp): void {
-    const { feed, audience } = this.context;
-    this.#catchUp = catchUp;
-    this.position = feed.ring.top;
-    audience.join(this);
-    this.stream.observe(this);
-    catchUp.run();
-  }
+  // --- Subscriber ---
 
   deliver({ entry, frame }: RingEntry): void {
-    if (!this.live || entry.offset <= this.position) return;
+    if (!this.live || entry.offset <= this.offset) return;
     const allowed = this.permissions.cached(entry.channel);
     if (allowed === undefined || this.stream.full) {
-      this.fallBehind(entry.offset - 1);
+      this.#lag(entry.offset - 1);
       return;
     }
-    this.position = entry.offset;
+    this.offset = entry.offset;
     if (allowed && this.wants(entry)) this.sendEntry(entry, frame);
   }
 
-  fallBehind(position: number): void {
-    if (this.live) this.#lag(Math.max(position, this.position));
+  verifyAgain(anchor: Position): void {
+    // A new object: an answer about the old one is out of date.
+    this.anchor = { ...(this.anchor ?? anchor) };
+    this.#lag(this.live ? Math.max(anchor.offset, this.offset) : this.offset);
   }
 
-  /** The log is another one than before. What that means for the position is found out on the way to the head. */
   restart(): void {
     const { feed } = this.context;
-    const waits = this.epoch !== "" && this.epoch !== feed.ring.epoch && !feed.isPastEpoch(this.epoch);
-    // The tail may have left out what it waits for, an epoch in which nothing was. Its client comes back and finds out.
-    if (waits) this.stream.close("reset");
-    else this.#lag(this.position);
+    const isWaiting = this.epoch !== "" && this.epoch !== feed.ring.epoch && !feed.isPastEpoch(this.epoch);
+    // An epoch in which nothing was published leaves no trace in the tail. The client reconnects and finds out.
+    if (isWaiting) this.stream.close("reset");
+    else this.#lag(this.offset);
   }
 
-  /** It is where the log is: what comes in is sent at once. */
+  // --- StreamObserver ---
+
+  onDrain(): void {
+    if (this.live) return;
+    this.lastProgress = now();
+    this.#catchUp?.schedule();
+  }
+
+  onClose(): void {
+    this.#catchUp?.stop();
+    this.#catchUp = null;
+    this.context.subscribers.leave(this);
+    this.onLeave();
+  }
+
+  /** An idle client gets the head as its position, so that it does not ask for other channels' entries when it reconnects. */
+  onIdle(): Frame | null {
+    const { feed, checkpoints } = this.context;
+    if (!this.live || feed.ring.top <= this.announcedOffset) return null;
+    this.announcedOffset = feed.ring.top;
+    return checkpoints.atHead();
+  }
+
+  // --- For the pump and the opening ---
+
+  /** Joins the subscriptions of its channels, and lags until {@link reachHead}. */
+  start(): void {
+    this.context.subscribers.join(this);
+    this.stream.observe(this);
+  }
+
+  /** Is brought to the head from now on. */
+  follow(catchUp: CatchUp): void {
+    this.#catchUp = catchUp;
+  }
+
+  /** From here on, it continues after this position. */
+  moveTo(position: Position): void {
+    this.offset = position.offset;
+    this.epoch = position.epoch;
+    this.movedTo = position;
+    if (this.anchor !== null && this.anchor.epoch !== position.epoch) this.anchor = null;
+    // The anchor must not be before the position: a loss between the two would go unnoticed.
+    else if (this.anchor !== null && this.anchor.offset < position.offset) this.anchor = { ...position };
+    this.context.subscribers.verifyCursor(this, position);
+  }
+
+  /** It has reached the head: entries are sent as they arrive. */
   reachHead(): void {
     this.live = true;
-    this.context.audience.lagging.delete(this);
+    this.isCatchingUp = false;
+    this.#catchUp = null;
+    this.context.subscribers.lagging.delete(this);
   }
 
-  /** Puts it behind an entry. For those who bring it to the head and go on from there. */
-  moveTo(position: Position): void {
-    this.position = position.offset;
-    this.epoch = position.epoch;
-    this.context.audience.verifyCursor(this, position);
-  }
-
-  /** Sends an entry. Its frame is made here where there is none yet: of what is not sent none is needed. */
-  sendEntry(entry: LogEntry, frame: Frame = frameOfEntry(this.epoch, entry)): void {
+  sendEntry(entry: LogEntry, frame: Frame): void {
     this.stream.write(frame);
     this.announcedOffset = entry.offset;
     this.context.counters.deliveries++;
     this.context.counters.bytes += frame.byteLength;
-    if (entry.type !== "sse:end") return;
-    this.markEnded(entry.channel);
-    this.closeIfEnded();
+    if (entry.type === "sse:end") {
+      this.markEnded(entry.channel);
+      this.closeIfEnded();
+    } else this.#ended?.delete(entry.channel);
   }
 
-  /** Sends a frame that is no entry; `position` is the one that it tells the client, if it does. */
-  sendControl(frame: Frame, position?: number): void {
+  /** @param announced The offset of the position that the frame carries, if it carries one. */
+  sendControl(frame: Frame, announced?: number): void {
     this.stream.write(frame);
-    if (position !== undefined) this.announcedOffset = position;
+    if (announced !== undefined) this.announcedOffset = announced;
   }
 
-  /** Whether an entry that it may see is one that this client gets. */
+  /** Gives the client a position, by an event of its own. */
+  announce(position: Position): void {
+    this.sendControl(this.context.checkpoints.at(formatCursor(position)), position.offset);
+  }
+
+  /** Whether an entry that the client may read is for it. */
   wants(entry: LogEntry): boolean {
     const { filter, sender } = this.options;
     if (sender !== undefined && entry.sender === sender) return false;
@@ -159,26 +209,25 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     }
   }
 
-  /** The client knows, or is about to hear, that nothing follows on a channel. */
+  /** Without an answer, the client has to reconnect: the entry may be neither sent nor skipped. */
+  async checkPermission(channel: string): Promise<void> {
+    if (!(await this.permissions.check(channel))) this.stream.close("error");
+  }
+
+  /** The client knows, or is about to be told, that a channel has ended. */
   markEnded(channel: string): void {
+    this.#ended ??= new Set();
     this.#ended.add(channel);
   }
 
-  /** When every channel has ended there is nothing more to come. */
   closeIfEnded(): void {
     if (this.allEnded) this.stream.close("ended");
   }
 
-  /** Ends the stream because something failed. The client comes back with its cursor, and nothing is lost. */
+  /** Ends the stream because something failed. The client reconnects with its cursor, so nothing is lost. */
   fail(error: unknown, stage: FailureStage): void {
     this.context.onError(error, { stage });
     this.stream.close("error");
-  }
-
-  onDrain(): void {
-    if (this.live) return;
-    this.lastProgress = now();
-    this.#catchUp?.run();
   }
 
   /** Whether the client has taken bytes since this was last called. Counts as progress at `time`. */
@@ -190,30 +239,34 @@ export class Subscription implements Subscriber, StreamObserver, Newcomer {
     return true;
   }
 
-  onClose(): void {
-    this.context.audience.leave(this);
-    this.onLeave();
-  }
-
-  /** A quiet client hears where the head is, so that it asks for nothing that was not for it when it comes back. */
-  onIdle(): Frame | null {
-    const { feed, checkpoints } = this.context;
-    if (!this.live || feed.ring.top <= this.announcedOffset) return null;
-    this.announcedOffset = feed.ring.top;
-    return checkpoints.atHead();
-  }
-
-  /** A newcomer is told its position even if nothing has come for it. */
-  greet(): void {
-    const frame = this.closed || this.announcedOffset !== -1 ? null : this.onIdle();
-    if (frame !== null) this.sendControl(frame);
-  }
-
-  #lag(position: number): void {
+  #lag(offset: number): void {
+    if (this.closed) return;
     this.live = false;
     this.lastProgress = now();
-    this.position = position;
-    this.context.audience.lagging.add(this);
-    this.#catchUp?.run();
+    this.offset = offset;
+    this.context.subscribers.lagging.add(this);
+    this.#catchUp ??= this.context.catchUp(this);
+    this.#catchUp.schedule();
   }
+}
+
+/** Brings a subscription to the head, and then is not needed any more: a {@link Pump}. */
+export interface CatchUp {
+  /** Called whenever there may be something to do. */
+  schedule(): void;
+  /** The subscription is over. */
+  stop(): void;
+}
+
+/** The parts of the hub that a subscription uses. */
+export interface SubscriptionContext
+  extends Pick<ResolvedHubOptions, "contract" | "limits" | "onError" | "onLoss" | "snapshot"> {
+  readonly feed: Feed;
+  readonly pages: PageCache;
+  readonly locator: Locator;
+  readonly subscribers: Subscribers<Subscription>;
+  readonly checkpoints: Checkpoints;
+  readonly counters: Counters;
+  /** Makes the pump of a subscription. */
+  catchUp(subscription: Subscription): CatchUp;
 }

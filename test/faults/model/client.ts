@@ -1,7 +1,7 @@
 import { StreamRecorder } from "../../support/recorder.ts";
 import { Dues } from "./dues.ts";
 import type { ClientPlan, CursorKind } from "./history.ts";
-import { Judge } from "./judge.ts";
+import { Judge, type Tolerance } from "./judge.ts";
 import { Random } from "./random.ts";
 import type { Record } from "./record.ts";
 import type { Rights } from "./rights.ts";
@@ -28,9 +28,9 @@ export class Client {
   /** Every id that it ever had. */
   readonly #ids: string[] = [];
 
-  constructor(plan: ClientPlan, record: Record, rights: Rights, mayBeLimited: boolean) {
+  constructor(plan: ClientPlan, record: Record, rights: Rights, tolerance: Tolerance) {
     this.plan = plan;
-    this.#judge = new Judge(new Dues(plan, rights), record, mayBeLimited);
+    this.#judge = new Judge(new Dues(plan, rights), record, tolerance);
   }
 
   get connected(): boolean {

@@ -23,12 +23,28 @@ export class Dues {
 
   /** True for an entry that is neither for others, nor left out, nor out of date. */
   isOwed(entry: Accepted): boolean {
-    return this.#isFor(entry) && !entry.superseded && this.#rights.of(this.#plan.key, entry) === "always";
+    const isOutOfDate = entry.superseded && this.#conflates;
+    return this.#isFor(entry) && !isOutOfDate && this.#rights.of(this.#plan.key, entry) === "always";
+  }
+
+  /** True for an entry of a key of which the client may lack a superseded one. */
+  mayHideLoss({ channel, key }: Accepted): boolean {
+    return this.selects(channel) && key !== undefined && !this.#conflates;
+  }
+
+  /** True for an entry that leaves a loss behind when it is trimmed: not the superseded ones of a client that gets the newest. */
+  isLossWhenTrimmed({ channel, key }: Accepted): boolean {
+    return this.selects(channel) && (key === undefined || !this.#conflates);
   }
 
   /** True for an entry that must not be delivered. */
   isForbidden(entry: Accepted): boolean {
     return !this.#isFor(entry) || this.#rights.of(this.#plan.key, entry) === "never";
+  }
+
+  /** With a filter or a sender, the entry that supersedes another one may not be for this client. */
+  get #conflates(): boolean {
+    return this.#plan.sender === undefined && this.#plan.without === undefined;
   }
 
   #isFor(entry: Accepted): boolean {

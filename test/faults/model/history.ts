@@ -49,6 +49,8 @@ export type Step = { readonly sameTick?: boolean } & (
   | { do: "disconnect"; client: number }
   | { do: "wait"; ms: number }
   | { do: "lose"; count: number }
+  | { do: "copy" }
+  | { do: "restore" }
   | { do: "renew" }
   | { do: "restart"; hub: number; how: "closed" | "killed" }
   | { do: "drain"; hub: number }
@@ -126,7 +128,7 @@ function stepsOf(random: Random, setup: Setup): Step[] {
   if (roll < 77) return [{ ...connect(random, client), ...sameTick }];
   if (roll < 86) return [{ do: "wait", ms: 1 + random.below(random.chance(0.2) ? 1_500 : 40) }];
   if (roll < 88) return [{ do: "end", hub, channel: random.pick(channels) }];
-  if (roll < 90) return [{ do: "lose", count: 1 + random.below(4), ...sameTick }];
+  if (roll < 90) return [lossOf(random, sameTick)];
   if (roll < 91) return [{ do: "renew", ...sameTick }];
   if (roll < 94) return [{ do: "restart", hub, how: random.chance(0.5) ? "closed" : "killed" }];
   if (roll < 95) return [{ do: "drain", hub }];
@@ -136,6 +138,12 @@ function stepsOf(random: Random, setup: Setup): Step[] {
   // A crash of everything, with the end of the log.
   const crash: Step[] = Array.from({ length: setup.hubs }, (_, each) => ({ do: "restart", hub: each, how: "killed" }));
   return [{ do: "lose", count: 1 + random.below(6), sameTick: true }, ...crash];
+}
+
+/** The newest entries are lost, or all since a copy was made. */
+function lossOf(random: Random, sameTick: { sameTick?: boolean } | false): Step {
+  if (random.chance(0.5)) return { do: "lose", count: 1 + random.below(4), ...sameTick };
+  return { do: random.chance(0.5) ? "copy" : "restore", ...sameTick };
 }
 
 /** A right is taken away from a client whose request is under way. */

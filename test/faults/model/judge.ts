@@ -13,6 +13,8 @@ interface Since {
   declared: number;
   /** The stream was declared not to follow on anything before. */
   isReset: boolean;
+  /** The stream was declared possibly not to follow on anything before. */
+  isUnverified: boolean;
   /** The next position has to come with the values that channels keep, of those behind this offset; -1 for none. */
   valuesDue: number;
   /** The values that came. */
@@ -27,7 +29,7 @@ interface Since {
 export class Judge {
   readonly #dues: Dues;
   readonly #record: Record;
-  readonly #mayBeLimited: boolean;
+  readonly #tolerance: Tolerance;
   #position: Position | null = null;
   #lastEventId = "";
   /** The position was one of the log when the client came with it, or was given it. */
@@ -36,10 +38,10 @@ export class Judge {
   /** How the record stood when the connection was opened. */
   #opened = { version: 0, order: 0 };
 
-  constructor(dues: Dues, record: Record, mayBeLimited: boolean) {
+  constructor(dues: Dues, record: Record, tolerance: Tolerance) {
     this.#dues = dues;
     this.#record = record;
-    this.#mayBeLimited = mayBeLimited;
+    this.#tolerance = tolerance;
   }
 
   /** The client connects, and says that this was its last event. */
@@ -140,23 +142,44 @@ export class Judge {
   #hearGap({ from, to, missed, reason }: { from: number; to: number; missed: number; reason: string }): void {
     const position = this.#position;
     if (position === null) throw new Violation("A gap for a client without a position");
+    if (reason === "unverified") {
+      this.#hearUnverified(position, from, to, missed);
+      return;
+    }
     if (from <= position.offset || to < from || missed !== to - from + 1) {
       throw new Violation(`A gap of ${missed} from ${from} to ${to}, behind ${this.#lastEventId}`);
     }
     const tip = position.epoch === this.#record.epoch ? this.#record.tip : null;
     this.#assertPassable(position.offset, from - 1, tip);
     if (reason === "trimmed") this.#assertTrimmed(from, to);
-    else if (reason !== "limit" || !this.#mayBeLimited) throw new Violation(`A gap for no reason: ${reason}`);
+    else if (!(reason === "limit" ? this.#tolerance.limits : this.#tolerance.fails && reason === "missing"))
+      throw new Violation(`A gap for no reason: ${reason}`);
     this.#since.declared = to;
     this.#since.valuesDue = position.offset;
+  }
+
+  /** Anything up to there may be missing: the log cannot tell any more whether it is the one that the client knows. */
+  #hearUnverified(position: Position, from: number, to: number, missed: number): void {
+    const { version, highestFloor } = this.#record;
+    const isGone = position.offset < highestFloor || version !== this.#opened.version;
+    if (!this.#tolerance.forgetsWitnesses || !isGone) {
+      throw new Violation(`A position that the log knows is called unverified: ${this.#lastEventId}`);
+    }
+    if (from !== 1 || missed !== to)
+      throw new Violation(`A gap of ${missed} from ${from} to ${to}, and more may be missing`);
+    this.#since.declared = to;
+    this.#since.isUnverified = true;
+    this.#since.valuesDue = 0;
   }
 
   #assertTrimmed(from: number, to: number): void {
     const { all, epoch, floor } = this.#record;
     const isGone = (entry: Accepted): boolean => entry.epoch !== epoch || entry.offset <= floor;
     const isLoss = (entry: Accepted): boolean =>
-      entry.offset >= from && entry.offset <= to && entry.key === undefined && this.#dues.selects(entry.channel);
+      entry.offset >= from && entry.offset <= to && this.#dues.isLossWhenTrimmed(entry);
     if (all.some((entry) => isLoss(entry) && isGone(entry))) return;
+    // Which superseded entries were trimmed a log cannot tell: as soon as there are newer values, some may have been.
+    if (all.some((entry) => entry.epoch === epoch && entry.offset >= from && this.#dues.mayHideLoss(entry))) return;
     throw new Violation(`A gap from ${from} to ${to}, of which nothing on the client's channels was trimmed`);
   }
 
@@ -194,11 +217,13 @@ export class Judge {
       if (this.#lastEventId !== "") throw new Violation(`No reset after the unreadable id "${this.#lastEventId}"`);
       return;
     }
+    const { isUnverified, declared } = this.#since;
     const isPast = position.epoch === next.epoch && position.offset <= next.offset;
-    if (!isPast || (tip !== null && !this.#record.mayBeOn(position, tip))) {
+    const isKnown = isPast && (tip === null || this.#record.isOn(position, tip));
+    if (!isKnown && !isUnverified) {
       throw new Violation(`From ${this.#lastEventId} to ${next.epoch}.${next.offset} without a reset`);
     }
-    this.#assertPassable(Math.max(position.offset, this.#since.declared), upTo, tip);
+    this.#assertPassable(isUnverified ? declared : Math.max(position.offset, declared), upTo, tip);
   }
 
   #assertPassable(after: number, upTo: number, tip: Accepted | null): void {
@@ -215,14 +240,25 @@ export class Judge {
     if (isLost || this.#record.version !== this.#opened.version) return;
     const due = this.#record
       .branch(this.#since.valuesDue, tip)
-      .filter((entry) => entry.key !== undefined && entry.offset <= upTo && this.#dues.isOwed(entry));
+      .filter((entry) => entry.key !== undefined && !entry.superseded && entry.offset <= upTo)
+      .filter((entry) => this.#dues.isOwed(entry));
     const missing = due.filter((entry) => !this.#since.values.has(entry));
     if (missing.length > 0) throw new Violation(`The value was not given: ${describe(missing)}`);
   }
 }
 
+/** What a client may be told without any fault of the log. */
+export interface Tolerance {
+  /** A replay is limited. */
+  readonly limits: boolean;
+  /** Questions fail, so that a hole cannot be read again. */
+  readonly fails: boolean;
+  /** The log forgets the witness of an entry with the entry. */
+  readonly forgetsWitnesses: boolean;
+}
+
 function nothingSince(valuesDue: number): Since {
-  return { declared: 0, isReset: false, valuesDue, values: new Set() };
+  return { declared: 0, isReset: false, isUnverified: false, valuesDue, values: new Set() };
 }
 
 function describe(entries: readonly Accepted[]): string {

@@ -14,6 +14,13 @@ export interface Accepted extends LogEntry {
   superseded: boolean;
 }
 
+/** The log at some time. */
+export interface RecordCopy {
+  readonly epoch: string;
+  readonly tip: Accepted | null;
+  readonly floor: number;
+}
+
 /** All that was ever accepted, lost and trimmed, whoever has seen it: what clients are judged by. */
 export class Record {
   epoch = "";
@@ -26,10 +33,9 @@ export class Record {
   readonly #byCursor = new Map<string, Accepted>();
   readonly #byData = new Map<string, Accepted>();
   #floor = 0;
+  #highestFloor = 0;
   /** Of each epoch, the witness of its origin. */
   readonly #origins = new Map<string, number>();
-  /** Of each epoch, what its floor was at last. */
-  readonly #floors = new Map<string, number>();
 
   constructor(limits: RetentionLimits) {
     this.#limits = limits;
@@ -44,10 +50,16 @@ export class Record {
     return this.#floor;
   }
 
+  /** The highest floor of this epoch, whatever was restored since. */
+  get highestFloor(): number {
+    return this.#highestFloor;
+  }
+
   begin(epoch: string): void {
     this.epoch = epoch;
     this.tip = null;
     this.#floor = 0;
+    this.#highestFloor = 0;
     this.version++;
   }
 
@@ -74,6 +86,18 @@ export class Record {
   lose(count: number): void {
     const top = Math.max(this.#floor, this.top - count);
     while (this.top > top) this.tip = (this.tip as Accepted).before;
+    this.version++;
+  }
+
+  /** What {@link restore} goes back to. */
+  copy(): RecordCopy {
+    return { epoch: this.epoch, tip: this.tip, floor: this.#floor };
+  }
+
+  /** The log is as it was when the copy was taken. */
+  restore({ tip, floor }: RecordCopy): void {
+    this.tip = tip;
+    this.#floor = floor;
     this.version++;
   }
 
@@ -106,16 +130,10 @@ export class Record {
     return this.find((entry) => entry.offset <= offset, tip)?.witness === witness;
   }
 
-  /** The same, as far as a log can tell that has trimmed the position's entry, and its witness with it. */
-  mayBeOn(position: Position, tip: Accepted | null): boolean {
-    const floor = Math.min(this.#floors.get(position.epoch) ?? 0, tip?.offset ?? 0);
-    return position.offset < floor || this.isOn(position, tip);
-  }
-
-  /** The offset up to which a position and the log as it is have the same past, as far as the log can tell. */
+  /** The offset up to which a position and the log as it is have the same past. */
   commonWith(position: Position): number {
     if (position.epoch !== this.epoch) return 0;
-    if (this.mayBeOn(position, this.tip)) return position.offset;
+    if (this.isOn(position, this.tip)) return position.offset;
     const mine = this.byCursor(formatCursor(position)) ?? null;
     const shared = this.find((entry) => this.find((other) => other === entry) !== null, mine);
     return shared?.offset ?? 0;
@@ -128,7 +146,7 @@ export class Record {
       const oldest = retained.shift() as Accepted;
       weight -= weightOf(oldest);
       this.#floor = oldest.offset;
-      this.#floors.set(this.epoch, this.#floor);
+      this.#highestFloor = Math.max(this.#highestFloor, this.#floor);
     }
   }
 }

@@ -2,9 +2,9 @@ import type { CompleteLog } from "../../../src/log/complete.ts";
 import type { TailBatch } from "../../../src/log/log.ts";
 import { retentionLimits } from "../../../src/log/retention.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { PlainLog } from "../../support/plain-log.ts";
+import { type PlainCopy, PlainLog } from "../../support/plain-log.ts";
 import type { Setup } from "./history.ts";
-import { Record } from "./record.ts";
+import { Record, type RecordCopy } from "./record.ts";
 
 /** What outlives the processes: the log itself, and the record of all that happened to it. */
 export class Storage {
@@ -15,6 +15,7 @@ export class Storage {
   /** Told when the log was replaced by an empty one. */
   readonly onRenew = new Set<() => void>();
   readonly #setup: Setup;
+  #copy: { log: PlainCopy; record: RecordCopy } | null = null;
 
   constructor(setup: Setup) {
     this.#setup = setup;
@@ -32,6 +33,18 @@ export class Storage {
     if (!(this.log instanceof PlainLog)) return;
     this.log.lose(count);
     this.record.lose(count);
+  }
+
+  /** A copy of the log is made, in place of the one before. */
+  copy(): void {
+    if (this.log instanceof PlainLog) this.#copy = { log: this.log.copy(), record: this.record.copy() };
+  }
+
+  /** The log is restored from the copy, under the running processes. */
+  restore(): void {
+    if (!(this.log instanceof PlainLog) || this.#copy?.record.epoch !== this.record.epoch) return;
+    this.log.restore(this.#copy.log);
+    this.record.restore(this.#copy.record);
   }
 
   #make(): CompleteLog {

@@ -55,8 +55,9 @@ class World {
     this.#storage = new Storage(setup);
     this.#rights = new Rights(this.#storage.record);
     this.#hubs = Array.from({ length: setup.hubs }, () => this.#makeHub());
-    const isLimited = setup.replay < 1_000;
-    this.#clients = setup.clients.map((plan) => new Client(plan, this.#storage.record, this.#rights, isLimited));
+    const [limits, fails, forgetsWitnesses] = [setup.replay < 1_000, setup.failing > 0, setup.log === "model"];
+    const tolerance = { limits, fails, forgetsWitnesses };
+    this.#clients = setup.clients.map((plan) => new Client(plan, this.#storage.record, this.#rights, tolerance));
   }
 
   async happen(step: Step, index: number): Promise<void> {
@@ -108,6 +109,10 @@ class World {
         return clock.advance(step.ms);
       case "lose":
         return this.#storage.lose(step.count);
+      case "copy":
+        return this.#storage.copy();
+      case "restore":
+        return this.#storage.restore();
       case "renew":
         return this.#storage.renew();
       case "restart":
@@ -163,7 +168,7 @@ class World {
     const options: SubscribeOptions = {
       channels,
       key,
-      filter: (event) => !isLeftOut(event, without),
+      ...(without !== undefined && { filter: (event: { data: string }) => !isLeftOut(event, without) }),
       ...(sender !== undefined && { sender }),
       ...(rewind !== undefined && { rewind }),
     };

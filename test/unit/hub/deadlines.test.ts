@@ -71,9 +71,9 @@ describe("authorize() that never settles", () => {
 
 test("a snapshot() that never settles ends the stream at the deadline", async () => {
   const { hub, errors } = openHub({ snapshot: never });
-  const opening = follow(hub, "a", { lastEventId: "another.1.1" });
+  const client = await follow(hub, "a", { lastEventId: "another.1.1" });
   await vi.advanceTimersByTimeAsync(12_000);
-  await (await opening).end();
+  await client.end();
   expect(errors.splice(0)).toEqual([timedOut("snapshot", "snapshot()")]);
 });
 

@@ -99,7 +99,7 @@ describe("a channel that ends", () => {
     await hub.channel("a").end();
     for (const n of [1, 2, 3]) await hub.channel("b").dispatch("n", n);
     const client = await joined(hub, { channels: ["a", "b"], rewind: 2 });
-    expect(client.types).toEqual(["sse:end", "n", "n"]);
+    expect(client.types).toEqual(["sse:end", "sse:checkpoint", "n", "n"]);
     await hub.channel("b").end();
     await client.end();
   });

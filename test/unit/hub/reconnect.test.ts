@@ -159,50 +159,6 @@ describe("the position of a client", () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  test("a newcomer has one at once, unheard, and hears of it soon after if nothing came", async () => {
-    const { hub } = openHub();
-    await publish(hub.channel("news"), 1, 2);
-    const cursor = await hub.cursor();
-    const client = await joined(hub, "news");
-    expect(client.lastEventId).toBe(cursor);
-    expect(client.events).toEqual([]);
-    vi.advanceTimersByTime(1_000);
-    await client.settle();
-    expect(client.events).toEqual([{ type: "sse:checkpoint", data: "{}", lastEventId: cursor }]);
-    vi.advanceTimersByTime(20_000);
-    await client.settle();
-    expect(client.events).toHaveLength(1);
-  });
-
-  test("a newcomer in Firefox, which keeps no id without data, hears of it at once", async () => {
-    const { hub } = openHub();
-    await publish(hub.channel("news"), 1, 2);
-    const headers = { "user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0" };
-    const client = await joined(hub, "news", { headers });
-    const checkpoint = { type: "sse:checkpoint", data: "{}", lastEventId: await hub.cursor() };
-    expect(client.events).toEqual([checkpoint]);
-    vi.advanceTimersByTime(1_000);
-    await client.settle();
-    expect(client.events).toEqual([checkpoint]);
-  });
-
-  test("a client that came back has its own again, if it follows the standard to the letter", async () => {
-    const { hub } = openHub();
-    const [first = ""] = await publish(hub.channel("news"), 1, 1);
-    const client = await joined(hub, "news", { lastEventId: first });
-    expect(client.parser.lastEventId).toBe(first);
-    expect(client.events).toEqual([]);
-  });
-
-  test("a newcomer to whom something came hears of no other", async () => {
-    const { hub } = openHub();
-    const client = await joined(hub, "news");
-    await publish(hub.channel("news"), 1, 1);
-    vi.advanceTimersByTime(1_000);
-    await client.settle();
-    expect(client.types).toEqual(["n"]);
-  });
-
   test("a quiet one hears of it with the heartbeat when it moved, and only then", async () => {
     const { hub } = openHub({ keepAlive: "10s", log: memoryLog({ maxEvents: 2 }) });
     const [first = ""] = await publish(hub.channel("quiet"), 1, 1);

@@ -1,103 +1,210 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decideResume, type ResumeHead } from "../../../src/hub/subscription/resume.ts";
+import { decideResume } from "../../../src/hub/subscription/resume.ts";
+import type { Head, LocateAnswer } from "../../../src/log/log.ts";
 import { formatCursor, type Position, parseCursor } from "../../../src/wire/cursor.ts";
 
 const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,12}$/);
 const witness = fc.integer({ min: 1, max: 0xffff_ffff });
-/** A log that has trimmed some of its entries. */
-const head: fc.Arbitrary<ResumeHead> = fc
-  .record({ epoch, top: fc.integer({ min: 0, max: 1_000 }), part: fc.double({ min: 0, max: 1, noNaN: true }) })
-  .map(({ part, ...rest }) => ({ ...rest, trimmed: Math.floor(part * rest.top) }));
-/** The same with an offset somewhere in it. */
-const placed = head.chain((log) => fc.record({ log: fc.constant(log), offset: fc.integer({ min: 0, max: log.top }) }));
-const known = fc.option(witness, { nil: undefined });
+const part = fc.integer({ min: 0, max: 1_000 }).map((thousandths) => thousandths / 1_000);
+
+interface Log {
+  readonly head: Head;
+  /** The highest offset that was trimmed away from the channels in question. */
+  readonly trimmed: number;
+}
+
+/** A log that has trimmed some of its entries, and among them some of the channels in question. */
+const log: fc.Arbitrary<Log> = fc
+  .record({
+    epoch,
+    top: fc.integer({ min: 0, max: 1_000 }),
+    floor: part,
+    trimmed: part,
+    witness,
+    floorWitness: witness,
+  })
+  .map(({ floor, trimmed, floorWitness, ...head }) => {
+    const offset = Math.floor(floor * head.top);
+    return { head: { ...head, floor: { offset, witness: floorWitness } }, trimmed: Math.floor(trimmed * offset) };
+  });
+/** The same, with a position somewhere in it. */
+const placed = log.chain((one) =>
+  fc.record({
+    log: fc.constant(one),
+    cursor: fc.record({
+      epoch: fc.constant(one.head.epoch),
+      offset: fc.integer({ min: 0, max: one.head.top }),
+      witness,
+    }),
+  }),
+);
+const verification = fc.constantFrom<LocateAnswer["verification"]>("same", "other", "unknown");
+
+const floorOf = ({ head }: Log): Position => ({ epoch: head.epoch, ...head.floor });
+const topOf = ({ head }: Log): Position => ({ epoch: head.epoch, offset: head.top, witness: head.witness });
 
 describe("the resume decision", () => {
   test("no cursor: live", () => {
     fc.assert(
-      fc.property(head, known, (log, at) => {
-        expect(decideResume(null, log, at)).toEqual({ kind: "live" });
+      fc.property(log, ({ head, trimmed }) => {
+        expect(
+          decideResume(null, { head: head, answer: { verification: "same", trimmed } }, { conflates: true }),
+        ).toEqual({ kind: "live" });
       }),
     );
   });
 
   test("unreadable: reset, unknown", () => {
     fc.assert(
-      fc.property(head, known, (log, at) => {
-        expect(decideResume("unreadable", log, at)).toEqual({ kind: "reset", reason: "unknown" });
+      fc.property(log, verification, ({ head, trimmed }, verified) => {
+        const answer = { verification: verified, trimmed };
+        expect(decideResume("unreadable", { head: head, answer: answer }, { conflates: true })).toEqual({
+          kind: "reset",
+          reason: "unknown",
+        });
       }),
     );
   });
 
   test("another epoch: reset, whatever else fits", () => {
     fc.assert(
-      fc.property(placed, epoch, witness, known, ({ log, offset }, other, own, at) => {
-        fc.pre(other !== log.epoch);
-        const cursor = { epoch: other, offset, witness: own };
-        expect(decideResume(cursor, log, at)).toEqual({ kind: "reset", reason: "epoch" });
+      fc.property(placed, epoch, verification, ({ log: { head, trimmed }, cursor }, other, verified) => {
+        fc.pre(other !== head.epoch);
+        const decision = decideResume(
+          { ...cursor, epoch: other },
+          { head: head, answer: { verification: verified, trimmed } },
+          { conflates: true },
+        );
+        expect(decision).toEqual({ kind: "reset", reason: "epoch" });
       }),
     );
   });
 
   test("above the top: reset, ahead", () => {
     fc.assert(
-      fc.property(head, fc.integer({ min: 1, max: 1_000 }), witness, (log, more, own) => {
-        const cursor = { epoch: log.epoch, offset: log.top + more, witness: own };
-        expect(decideResume(cursor, log, undefined)).toEqual({ kind: "reset", reason: "ahead" });
+      fc.property(placed, fc.integer({ min: 1, max: 1_000 }), ({ log: { head, trimmed }, cursor }, more) => {
+        const ahead = { ...cursor, offset: head.top + more };
+        expect(
+          decideResume(ahead, { head: head, answer: { verification: "other", trimmed } }, { conflates: true }),
+        ).toEqual({
+          kind: "reset",
+          reason: "ahead",
+        });
       }),
     );
   });
 
-  test("another witness at the same offset: reset, diverged, also where a gap would be", () => {
+  test("refuted: reset, diverged, also where a gap would be", () => {
     fc.assert(
-      fc.property(placed, witness, witness, ({ log, offset }, own, at) => {
-        fc.pre(own !== at);
-        const cursor = { epoch: log.epoch, offset, witness: own };
-        expect(decideResume(cursor, log, at)).toEqual({ kind: "reset", reason: "diverged" });
+      fc.property(placed, ({ log: { head, trimmed }, cursor }) => {
+        const decision = decideResume(
+          cursor,
+          { head: head, answer: { verification: "other", trimmed } },
+          { conflates: true },
+        );
+        expect(decision).toEqual({ kind: "reset", reason: "diverged" });
       }),
     );
   });
 
-  test("below the first retained: a gap from the next one to the last that is gone", () => {
+  test("confirmed, and entries after it were trimmed: a gap to the last of them, and on from the floor", () => {
     fc.assert(
-      fc.property(placed, witness, ({ log, offset }, own) => {
-        fc.pre(offset < log.trimmed);
-        const cursor = { epoch: log.epoch, offset, witness: own };
-        expect(decideResume(cursor, log, undefined)).toEqual({ kind: "gap", from: offset + 1, to: log.trimmed });
+      fc.property(placed, part, ({ log: one, cursor: { offset: _, ...rest } }, share) => {
+        fc.pre(one.trimmed > 0);
+        const cursor = { ...rest, offset: Math.floor(share * (one.trimmed - 1)) };
+        expect(
+          decideResume(
+            cursor,
+            { head: one.head, answer: { verification: "same", trimmed: one.trimmed } },
+            { conflates: true },
+          ),
+        ).toEqual({
+          kind: "gap",
+          reason: "trimmed",
+          from: cursor.offset + 1,
+          to: one.trimmed,
+          position: floorOf(one),
+        });
       }),
     );
   });
 
-  test("else: replay, with the witness and without one in the log", () => {
-    const witnesses = fc.oneof(
-      witness.map((own) => [own, own] as const),
-      witness.map((own) => [own, undefined] as const),
-    );
+  test("the same for a reader that does not conflate: superseded entries up to the floor may be missing, too", () => {
     fc.assert(
-      fc.property(placed, witnesses, ({ log, offset }, [own, at]) => {
-        fc.pre(offset >= log.trimmed);
-        const cursor = { epoch: log.epoch, offset, witness: own };
-        expect(decideResume(cursor, log, at)).toEqual({ kind: "replay", after: offset });
+      fc.property(placed, ({ log: { head, trimmed }, cursor }) => {
+        const answer = { verification: "same", trimmed } as const;
+        const decision = decideResume(cursor, { head, answer }, { conflates: false });
+        const conflating = decideResume(cursor, { head, answer }, { conflates: true });
+        expect(decision).toEqual(conflating.kind === "gap" ? { ...conflating, to: head.floor.offset } : conflating);
       }),
     );
   });
 
-  test("exactly one row holds for any input, and it never promises what is not there", () => {
-    const offsets = fc.integer({ min: 0, max: 1_200 });
-    const cursors = fc.oneof(
-      fc.constant(null),
-      fc.constant("unreadable" as const),
-      fc.record({ epoch: fc.constantFrom("e", "f"), offset: offsets, witness: fc.integer({ min: 1, max: 3 }) }),
-    );
-    const witnesses = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined });
+  test("neither confirmed nor refuted: a gap of everything that may be another log's, even if nothing was trimmed", () => {
     fc.assert(
-      fc.property(cursors, head, witnesses, (cursor, log, at) => {
-        const decision = decideResume(cursor, { ...log, epoch: "e" }, at);
-        if (decision.kind === "replay") expect(decision.after).toBeGreaterThanOrEqual(log.trimmed);
-        if (decision.kind === "gap") expect(decision.to).toBe(log.trimmed);
-        if (decision.kind === "live") expect(cursor).toBeNull();
-        if (decision.kind === "gap" || decision.kind === "replay") expect((cursor as Position).epoch).toBe("e");
+      fc.property(placed, ({ log: one, cursor }) => {
+        const position = cursor.offset < one.head.floor.offset ? floorOf(one) : topOf(one);
+        expect(
+          decideResume(
+            cursor,
+            { head: one.head, answer: { verification: "unknown", trimmed: one.trimmed } },
+            { conflates: true },
+          ),
+        ).toEqual({
+          kind: "gap",
+          reason: "unverified",
+          from: 1,
+          to: position.offset,
+          position,
+        });
+      }),
+    );
+  });
+
+  test("confirmed, and nothing of its channels was trimmed after it: replay, however much others lost", () => {
+    fc.assert(
+      fc.property(placed, ({ log: { head, trimmed }, cursor }) => {
+        fc.pre(cursor.offset >= trimmed);
+        const decision = decideResume(
+          cursor,
+          { head: head, answer: { verification: "same", trimmed } },
+          { conflates: true },
+        );
+        expect(decision).toEqual({ kind: "replay", position: cursor });
+      }),
+    );
+  });
+
+  test("a client that has less than what was confirmed is told of what is missing from there", () => {
+    fc.assert(
+      fc.property(placed, part, ({ log: { head, trimmed }, cursor }, share) => {
+        const known = Math.floor(share * cursor.offset);
+        const decision = decideResume(
+          cursor,
+          { head: head, answer: { verification: "same", trimmed } },
+          { conflates: true, known },
+        );
+        expect(decision.kind).toBe(known < trimmed ? "gap" : "replay");
+        if (decision.kind === "gap") expect(decision.from).toBe(known + 1);
+      }),
+    );
+  });
+
+  test("a stream that continues does so at a position that can be verified, and declares all that may be missing", () => {
+    fc.assert(
+      fc.property(placed, verification, ({ log: one, cursor }, verified) => {
+        const decision = decideResume(
+          cursor,
+          { head: one.head, answer: { verification: verified, trimmed: one.trimmed } },
+          { conflates: true },
+        );
+        if (decision.kind !== "gap") return;
+        expect([floorOf(one), topOf(one)]).toContainEqual(decision.position);
+        // What is left out: of an unverified log possibly everything up to there, else what its channels lost.
+        const missing = verified === "unknown" ? decision.position.offset : one.trimmed - cursor.offset;
+        expect(decision.to - decision.from + 1).toBeGreaterThanOrEqual(missing);
+        expect(decision.to).toBeLessThanOrEqual(decision.position.offset);
       }),
     );
   });

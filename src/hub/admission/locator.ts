@@ -1,0 +1,78 @@
+// The questions that the log is asked for connecting clients: those of one tick share one call.
+import { runDetached } from "../../base/async-context.ts";
+import { setImmediateOrTimeout } from "../../base/clock.ts";
+import type { ChannelSelection, Head, LocateAnswer, LocateQuestion } from "../../log/log.ts";
+import type { Feed } from "../feed/feed.ts";
+import type { LogDeadline } from "../log-deadline.ts";
+
+/** Most questions of one call: an embedded log answers them all before anything else happens. */
+const maxQuestionsPerCall = 512;
+
+const noChannels: ChannelSelection = { channels: [], prefixes: [] };
+
+/**
+ * Asks the primary once for everything that a client needs to know: where the log stands, whether the client's position is
+ * part of it, which channels have ended, and whether there are values. Each call also checks the newest entry that this
+ * process has delivered.
+ */
+export class Locator {
+  readonly #feed: Feed;
+  readonly #deadline: LogDeadline;
+  #waiting: Waiting[] = [];
+
+  constructor(feed: Feed, deadline: LogDeadline) {
+    this.#feed = feed;
+    this.#deadline = deadline;
+  }
+
+  /** @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`. */
+  ask(question: LocateQuestion): Promise<Location> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ question, resolve, reject });
+      if (this.#waiting.length === 1) this.#requestTurn();
+    });
+  }
+
+  /** Whether the log still has, now, the newest entry that this process has delivered. */
+  async confirm(): Promise<boolean> {
+    const { anchor } = this.#feed.check();
+    const { answer } = await this.ask({ cursor: anchor, selection: noChannels });
+    return answer.verification === "same";
+  }
+
+  #requestTurn(): void {
+    runDetached(() => setImmediateOrTimeout(() => this.#askNext()));
+  }
+
+  /** One call in each turn of the event loop. Calls do not wait for one another. */
+  #askNext(): void {
+    const asked = this.#waiting.slice(0, maxQuestionsPerCall);
+    this.#waiting = this.#waiting.slice(maxQuestionsPerCall);
+    if (this.#waiting.length > 0) this.#requestTurn();
+    void this.#call(asked);
+  }
+
+  async #call(asked: readonly Waiting[]): Promise<void> {
+    const { anchor, confirm } = this.#feed.check();
+    const questions = [...asked.map(({ question }) => question), { cursor: anchor, selection: noChannels }];
+    try {
+      const { head, answers } = await this.#deadline.limit(this.#feed.log.locate(questions), "log.locate()");
+      confirm(head, (answers[asked.length] as LocateAnswer).verification);
+      for (const [index, { resolve }] of asked.entries()) resolve({ head, answer: answers[index] as LocateAnswer });
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  }
+}
+
+/** The answer to one client's question. */
+export interface Location {
+  readonly head: Head;
+  readonly answer: LocateAnswer;
+}
+
+interface Waiting {
+  readonly question: LocateQuestion;
+  resolve(location: Location): void;
+  reject(error: unknown): void;
+}

@@ -1,0 +1,96 @@
+// Where a client's stream begins, as far as it has to be known before the response starts.
+import { type RequestLike, readLastEventId } from "../../http/request.ts";
+import type { ChannelSelection, Position } from "../../log/log.ts";
+import { parseCursor } from "../../wire/cursor.ts";
+import type { Feed } from "../feed/feed.ts";
+import type { LogDeadline } from "../log-deadline.ts";
+import type { SubscribeOptions } from "../options.ts";
+import type { Location, Locator } from "./locator.ts";
+
+/**
+ * Asks the log: one question, and one before it for a client that has no position and is to receive past events.
+ *
+ * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
+ */
+export async function findOrigin(
+  context: OriginContext,
+  request: RequestLike,
+  { selection, options, from }: Subscribing,
+): Promise<Origin> {
+  const { feed, locator, deadline } = context;
+  if (!feed.isStarted) await deadline.limit(feed.start(), "log.head()");
+  // Entries that arrive while the log is asked were published after the client came.
+  const delivered = feed.ring.head;
+  const lastEventId = readLastEventId(request);
+  const own = lastEventId === "" ? null : (parseCursor(lastEventId) ?? "unreadable");
+  const cursor = own ?? (typeof from === "object" ? from : null);
+  const { rewind = 0 } = options;
+  const start = cursor === null && from === "now" && rewind > 0 ? await findStart(context, rewind, selection) : null;
+  const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
+  const begin = from === "start" ? floorOf(location) : beginAt(start, location);
+  return { cursor, isOwn: own !== null, begin, delivered, location };
+}
+
+/** Where the past events of a client begin, if the log is still the one that they were read from. */
+function beginAt(start: Position | null, location: Location): Position | null {
+  const { head, answer } = location;
+  if (start?.epoch !== head.epoch) return null;
+  // Below the floor there are only the newest entries of their keys, which are sent as values.
+  if (start.offset < head.floor.offset) return floorOf(location);
+  return answer.verification === "same" ? start : null;
+}
+
+function floorOf({ head }: Location): Position {
+  return { epoch: head.epoch, ...head.floor };
+}
+
+/** Whether the client has received the end of each of its channels. Of a prefix that is never known. */
+export function hasReceivedAllEnds(
+  { cursor, isOwn, location }: Origin,
+  { channels, prefixes }: ChannelSelection,
+): boolean {
+  const { ends, verification } = location.answer;
+  // Only at a confirmed position: the end may have taken the place of an entry that the client received and the log lost.
+  if (!isOwn || cursor === null || cursor === "unreadable" || verification !== "same") return false;
+  return (
+    prefixes.length === 0 && ends.length === channels.length && ends.every(({ offset }) => offset <= cursor.offset)
+  );
+}
+
+/** The position before the last events, `null` if there are none. The log may be replaced before the next question. */
+async function findStart(
+  { feed, deadline }: OriginContext,
+  rewind: number,
+  selection: ChannelSelection,
+): Promise<Position | null> {
+  const [first] = await deadline.limit(feed.log.last(rewind, selection), "log.last()");
+  if (first === undefined) return null;
+  return { epoch: feed.ring.epoch, offset: first.offset - 1, witness: first.previousWitness };
+}
+
+/** Where a client's stream begins. */
+export interface Origin {
+  /** The client's position, or the one that the application gave in its place. */
+  readonly cursor: Position | "unreadable" | null;
+  /** The cursor came from the client. */
+  readonly isOwn: boolean;
+  /** The position after which a client without a cursor begins, `null` for the present. */
+  readonly begin: Position | null;
+  /** The newest entry that this process had delivered when the log was asked. */
+  readonly delivered: Position;
+  readonly location: Location;
+}
+
+/** A request for channels. */
+export interface Subscribing {
+  readonly selection: ChannelSelection;
+  readonly options: SubscribeOptions;
+  readonly from: "now" | "start" | Position;
+}
+
+/** The parts of the hub that are asked. */
+export interface OriginContext {
+  readonly feed: Feed;
+  readonly deadline: LogDeadline;
+  readonly locator: Locator;
+}

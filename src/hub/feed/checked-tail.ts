@@ -1,0 +1,132 @@
+// A tail that reads holes again before it reports them: only the tail may have skipped the entries.
+import { unrefTimeout } from "../../base/clock.ts";
+import type { Log, LogEntry, Position, Tail, TailBatch } from "../../log/log.ts";
+import type { LogDeadline } from "../log-deadline.ts";
+
+/** How much of a hole is read at a time. */
+const pageEntries = 512;
+const pageBytes = 1024 ** 2;
+
+const maxReadAttempts = 3;
+const retryDelayMs = 1_000;
+
+/** Hands over one entry after the other. While a hole is read again, the entries after it wait. */
+export class CheckedTail implements Tail {
+  readonly #log: Log;
+  readonly #deadline: LogDeadline;
+  readonly #tail: Tail;
+  readonly #onEntry: OnTailEntry;
+  readonly #onError: (error: unknown) => void;
+  #last: Pick<Position, "epoch" | "offset">;
+  #waiting: TailEntry[] | null = null;
+  #closed = false;
+
+  /** @param after The position of the newest entry that is known. */
+  constructor(
+    log: Log,
+    deadline: LogDeadline,
+    after: Position,
+    onEntry: OnTailEntry,
+    onError: (error: unknown) => void,
+  ) {
+    this.#log = log;
+    this.#deadline = deadline;
+    this.#last = after;
+    this.#onEntry = onEntry;
+    this.#onError = onError;
+    this.#tail = log.tail(after, (batch) => this.#receive(batch), onError);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#tail.close();
+  }
+
+  #receive({ epoch, entries }: TailBatch): void {
+    for (const entry of entries) this.#offer({ epoch, entry });
+  }
+
+  #offer(next: TailEntry): void {
+    if (this.#closed) return;
+    if (this.#waiting !== null) this.#waiting.push(next);
+    else if (this.#isAfterHole(next)) {
+      this.#waiting = [];
+      void this.#readAgain(next);
+    } else this.#handOver(next, null);
+  }
+
+  #isAfterHole({ epoch, entry }: TailEntry): boolean {
+    return epoch === this.#last.epoch && entry.offset > this.#last.offset + 1;
+  }
+
+  #handOver({ epoch, entry }: TailEntry, hole: Hole | null): void {
+    this.#last = { epoch, offset: entry.offset };
+    this.#onEntry(epoch, entry, hole);
+  }
+
+  async #readAgain(next: TailEntry): Promise<void> {
+    const floor = await this.#tryReadUpTo(next.entry.offset - 1);
+    if (this.#closed) return;
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    const { offset, previousWitness } = next.entry;
+    const hole = {
+      from: this.#last.offset + 1,
+      to: offset - 1,
+      witness: previousWitness,
+      isMissing: floor < offset - 1,
+    };
+    this.#handOver(next, this.#isAfterHole(next) ? hole : null);
+    for (const later of waiting) this.#offer(later);
+  }
+
+  /** A hole that cannot be read is taken for missing, after a while: to declare too much is better than to lose in silence. */
+  async #tryReadUpTo(end: number): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#readUpTo(end);
+      } catch (error) {
+        if (this.#closed) return end;
+        this.#onError(error);
+        if (attempt === maxReadAttempts) return 0;
+        await new Promise<void>((resolve) => unrefTimeout(resolve, retryDelayMs));
+      }
+    }
+  }
+
+  /** Hands over the entries that the log still has. Returns the offset up to which entries were trimmed. */
+  async #readUpTo(end: number): Promise<number> {
+    for (;;) {
+      const { epoch, offset } = this.#last;
+      const options = { limit: pageEntries, maxBytes: pageBytes, conflate: false };
+      const page = await this.#deadline.limit(this.#log.read(offset, options), "log.read()");
+      if (this.#closed || page.epoch !== epoch) return end;
+      for (const entry of page.entries) {
+        if (entry.offset === this.#last.offset + 1 && entry.offset <= end) this.#handOver({ epoch, entry }, null);
+      }
+      if (this.#last.offset === offset || this.#last.offset === end) return page.floor.offset;
+    }
+  }
+}
+
+/**
+ * Called for each entry.
+ *
+ * @param hole The entries before this one that could not be read, if there are such.
+ */
+export type OnTailEntry = (epoch: string, entry: LogEntry, hole: Hole | null) => void;
+
+/** Entries that the tail has left out. */
+export interface Hole {
+  readonly from: number;
+  readonly to: number;
+  /** Witness of the last missing entry. */
+  readonly witness: number;
+  /** They were not trimmed: the log has lost them from the middle of its sequence. */
+  readonly isMissing: boolean;
+}
+
+interface TailEntry {
+  readonly epoch: string;
+  readonly entry: LogEntry;
+}

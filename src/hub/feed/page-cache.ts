@@ -1,0 +1,211 @@
+// Pages of the log between the ring and the readers that lag: each is read once for all readers that need it.
+import type { ChannelSelection, Page } from "../../log/log.ts";
+import type { LogDeadline } from "../log-deadline.ts";
+import type { Feed, FeedObserver } from "./feed.ts";
+import { SharedPage } from "./shared-page.ts";
+
+/** The size of a page: a socket takes a fraction of it at once. */
+const pageBytes = 256 * 1024;
+const pageEntries = 512;
+
+/** Memory for the pages that are kept for other readers. */
+const maxCachedBytes = 16 * 1024 ** 2;
+
+/** Pages that are being read, or that wait for their reader's turn. Beyond that, readers wait. */
+const maxPagesInUse = 32;
+
+/**
+ * A bounded cache. A reader keeps no page while it waits for its client: when the reader goes on, the page is usually still
+ * here, and otherwise the log is read again, from the reader's position. So memory is bounded whatever readers do.
+ */
+export class PageCache implements FeedObserver {
+  readonly #feed: Feed;
+  readonly #confirm: () => Promise<boolean>;
+  readonly #deadline: LogDeadline;
+  /** By the key of their query. */
+  readonly #pages = new Map<string, SharedPage[]>();
+  /** With their keys, in the order in which they were used last. */
+  readonly #byUse = new Map<SharedPage, string>();
+  /** Pages that are being read, by the key of their query and by the offset that they begin after. */
+  readonly #loading = new Map<string, Map<number, Promise<SharedPage>>>();
+  #bytes = 0;
+  #pagesInUse = 0;
+  #waiting: (() => void)[] = [];
+  /** Pages that were not used since this was last emptied are dropped. */
+  #used = new Set<SharedPage>();
+  /** How often the sequence was broken: a page that was read before that is not kept. */
+  #breaks = 0;
+
+  /** @param confirm Asks the log whether it still has the newest entry that this process has delivered. */
+  constructor(feed: Feed, confirm: () => Promise<boolean>, deadline: LogDeadline) {
+    this.#feed = feed;
+    this.#confirm = confirm;
+    this.#deadline = deadline;
+  }
+
+  /** The page with the entries after an offset, if it is here. The caller has to {@link release} it. */
+  find({ key }: PageQuery, after: number): SharedPage | undefined {
+    const page = this.#pages.get(key)?.find((each) => each.covers(after));
+    if (page === undefined) return undefined;
+    this.#byUse.delete(page);
+    this.#byUse.set(page, key);
+    this.#used.add(page);
+    return this.#use(page);
+  }
+
+  /**
+   * Reads the page after an offset. The caller has to {@link release} it.
+   *
+   * @param witness The witness of the entry at the offset, where it is known.
+   */
+  async load(query: PageQuery, after: number, witness?: number): Promise<SharedPage> {
+    let joined = 0;
+    for (;;) {
+      const found = this.find(query, after);
+      if (found !== undefined) return found;
+      const loading = joined < 2 ? this.#findLoading(query.key, after) : undefined;
+      if (loading !== undefined) {
+        joined++;
+        const page = await loading;
+        if (page.after === after) return this.#use(page);
+      } else if (this.#pagesInUse >= maxPagesInUse) {
+        await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      } else {
+        return this.#use(await this.#load(query, after, witness));
+      }
+    }
+  }
+
+  /** The caller has used a page as far as it can for now. */
+  release(page: SharedPage): void {
+    if (--page.users === 0) this.#endUse();
+  }
+
+  /** Drops the pages that nobody has used since the last call. */
+  sweep(): void {
+    for (const page of this.#byUse.keys()) if (!this.#used.has(page)) this.#drop(page);
+    this.#used.clear();
+  }
+
+  clear(): void {
+    for (const page of this.#byUse.keys()) this.#drop(page);
+    this.#used.clear();
+  }
+
+  // --- FeedObserver ---
+
+  onEntry(): void {}
+
+  onDiscontinuity(): void {
+    this.#breaks++;
+    this.clear();
+  }
+
+  #use(page: SharedPage): SharedPage {
+    if (page.users++ === 0) this.#pagesInUse++;
+    return page;
+  }
+
+  #endUse(): void {
+    this.#pagesInUse--;
+    this.#waiting.shift()?.();
+  }
+
+  /** A page that is being read and will probably have the entries after an offset. */
+  #findLoading(key: string, after: number): Promise<SharedPage> | undefined {
+    const loading = this.#loading.get(key);
+    if (loading === undefined) return undefined;
+    for (const [begin, page] of loading) if (after >= begin && after < begin + pageEntries) return page;
+    return undefined;
+  }
+
+  async #load(query: PageQuery, after: number, witness: number | undefined): Promise<SharedPage> {
+    const loading = this.#loading.get(query.key) ?? new Map<number, Promise<SharedPage>>();
+    this.#loading.set(query.key, loading);
+    this.#pagesInUse++;
+    const breaks = this.#breaks;
+    const read = this.#read(query, after, witness);
+    loading.set(after, read);
+    try {
+      const page = await read;
+      const isCurrent = breaks === this.#breaks && page.epoch === this.#feed.ring.epoch;
+      if (isCurrent && page.isVerified && page.through > after) this.#keep(query.key, page);
+      return page;
+    } finally {
+      this.#endUse();
+      loading.delete(after);
+      if (loading.size === 0) this.#loading.delete(query.key);
+    }
+  }
+
+  async #read({ kind, selection, upTo }: PageQuery, after: number, witness?: number): Promise<SharedPage> {
+    const { log } = this.#feed;
+    if (kind === "values") {
+      const values = log.latestByKey(selection, { after, upTo, maxBytes: pageBytes });
+      return new SharedPage(after, await this.#deadline.limit(values, "log.latestByKey()"), true);
+    }
+    const options = { limit: pageEntries, maxBytes: pageBytes, selection, conflate: kind === "conflated" };
+    const read = await this.#deadline.limit(log.read(after, options), "log.read()");
+    const page = kind === "all" ? await this.#withTrimmedValues(read, selection, after) : read;
+    const isVerified = page.entries.length === 0 || this.#continues(page, after, witness) || (await this.#confirm());
+    return new SharedPage(after, page, isVerified);
+  }
+
+  /**
+   * A log does not count trimmed entries with a key, since the newest of each key is still there. It may not be for a reader
+   * that has a filter or a sender: then a superseded one is missing.
+   */
+  async #withTrimmedValues(page: Page, selection: ChannelSelection, after: number): Promise<Page> {
+    const { floor, trimmed } = page;
+    if (floor.offset <= after || trimmed >= floor.offset) return page;
+    const newer = { after, upTo: Number.MAX_SAFE_INTEGER, maxBytes: 1 };
+    const { entries } = await this.#deadline.limit(this.#feed.log.latestByKey(selection, newer), "log.latestByKey()");
+    return entries.length === 0 ? page : { ...page, trimmed: floor.offset };
+  }
+
+  /**
+   * Whether a page is known to be of the log that this process has delivered. Another one may have taken its place since the
+   * reader's position was verified: its entries would take the client past those that it has missed.
+   */
+  #continues({ epoch, entries, floor }: Page, after: number, witness: number | undefined): boolean {
+    const { ring } = this.#feed;
+    // The reader notices another epoch.
+    if (epoch !== ring.epoch) return true;
+    if (entries[0]?.offset === after + 1) return entries[0].previousWitness === witness;
+    if (floor.offset === after) return floor.witness === witness;
+    const common = entries.findLast(({ offset }) => offset <= ring.top && ring.witnessAt(offset) !== undefined);
+    return common !== undefined && ring.witnessAt(common.offset) === common.witness;
+  }
+
+  #keep(key: string, page: SharedPage): void {
+    const pages = this.#pages.get(key);
+    if (pages === undefined) this.#pages.set(key, [page]);
+    else pages.push(page);
+    this.#byUse.set(page, key);
+    this.#used.add(page);
+    this.#bytes += page.bytes;
+    for (const oldest of this.#byUse.keys()) {
+      if (this.#bytes <= maxCachedBytes || oldest === page) return;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(page: SharedPage): void {
+    const key = this.#byUse.get(page) as string;
+    const rest = this.#pages.get(key)?.filter((each) => each !== page) ?? [];
+    if (rest.length === 0) this.#pages.delete(key);
+    else this.#pages.set(key, rest);
+    this.#byUse.delete(page);
+    this.#bytes -= page.bytes;
+  }
+}
+
+/** The kind of entries that a reader reads: with or without superseded ones, or the newest entry of each key. */
+export interface PageQuery {
+  readonly kind: "all" | "conflated" | "values";
+  readonly selection: ChannelSelection;
+  /** The last offset of values, `Infinity` of entries. */
+  readonly upTo: number;
+  /** The same for readers that can share pages. */
+  readonly key: string;
+}

@@ -1,0 +1,75 @@
+// One page of the log, with the frames of its entries, as all readers share it.
+import type { Floor, LogEntry, Page, ValuePage } from "../../log/log.ts";
+import { weightOf } from "../../log/retention.ts";
+import type { Frame } from "../../wire/frame.ts";
+import { frameOfEntry, stateFrameOfEntry } from "./frame-ring.ts";
+
+/** Memory of an entry in addition to its data, in bytes, approximately. */
+const entryOverheadBytes = 200;
+
+/** A page. Immutable, except that frames are made when the first reader sends them. */
+export class SharedPage {
+  readonly epoch: string;
+  /** It has every selected entry after this offset, up to `through`. */
+  readonly after: number;
+  readonly through: number;
+  readonly items: readonly PageItem[];
+  readonly trimmed: number;
+  readonly conflated: number;
+  readonly floor: Floor | null;
+  /** False where the log could not confirm that the page continues what the reader has. */
+  readonly isVerified: boolean;
+  /** Memory that it takes, approximately: the data is there as text and as bytes. */
+  readonly bytes: number;
+  /** Readers that are about to use it. */
+  users = 0;
+
+  constructor(after: number, page: Page | ValuePage, isVerified: boolean) {
+    const isState = !("floor" in page);
+    this.epoch = page.epoch;
+    this.after = after;
+    this.through = page.through;
+    this.items = page.entries.map((entry) => new PageItem(entry, page.epoch, isState));
+    this.trimmed = isState ? 0 : page.trimmed;
+    this.conflated = isState ? 0 : page.conflated;
+    this.floor = isState ? null : page.floor;
+    this.isVerified = isVerified;
+    this.bytes = page.entries.reduce((sum, entry) => sum + 2 * weightOf(entry) + entryOverheadBytes, 0);
+  }
+
+  covers(offset: number): boolean {
+    return offset >= this.after && offset < this.through;
+  }
+
+  /** The index of the first entry after an offset. */
+  indexAfter(offset: number): number {
+    let low = 0;
+    let high = this.items.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.items[middle] as PageItem).entry.offset > offset) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+/** An entry of a page. */
+export class PageItem {
+  readonly entry: LogEntry;
+  readonly #epoch: string;
+  readonly #isState: boolean;
+  #frame: Frame | null = null;
+
+  constructor(entry: LogEntry, epoch: string, isState: boolean) {
+    this.entry = entry;
+    this.#epoch = epoch;
+    this.#isState = isState;
+  }
+
+  /** Encoded on demand: entries that are filtered out are never encoded. */
+  get frame(): Frame {
+    this.#frame ??= this.#isState ? stateFrameOfEntry(this.entry) : frameOfEntry(this.#epoch, this.entry);
+    return this.#frame;
+  }
+}

@@ -1,0 +1,57 @@
+// The opening of a subscription: where it begins, and what its client receives first, in one write as far as possible.
+import type { Position } from "../../log/log.ts";
+import type { Origin } from "../admission/origin.ts";
+import { declareGap, declareReset } from "./loss.ts";
+import { presentPosition } from "./position.ts";
+import { Pump } from "./pump.ts";
+import { decideResume } from "./resume.ts";
+import { type StateTransfer, transferState } from "./state-transfer.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** Opens a subscription, in the tick in which its stream was opened. */
+export function openSubscription(subscription: Subscription, origin: Origin): void {
+  subscription.start();
+  const first = begin(subscription, origin);
+  if (subscription.closed) return;
+  const { ring } = subscription.context.feed;
+  const isAtHead = subscription.epoch === ring.epoch && subscription.offset >= ring.top;
+  if (first === null && isAtHead) {
+    subscription.reachHead();
+    return;
+  }
+  const pump = new Pump(subscription);
+  subscription.follow(pump);
+  pump.start(first);
+}
+
+function begin(subscription: Subscription, origin: Origin): ReturnType<typeof declareGap> {
+  const { cursor, location } = origin;
+  const resumption = decideResume(cursor, location, { conflates: subscription.conflates });
+  if (resumption.kind === "live") return beginNew(subscription, origin);
+  if (resumption.kind === "replay") return continueAt(subscription, resumption.position, origin);
+  if (resumption.kind === "gap") return declareGap(subscription, resumption, location);
+  return declareReset(subscription, resumption.reason, location);
+}
+
+/** A client without a position: the state of its channels, and then the events after it. */
+function beginNew(subscription: Subscription, { location, begin, delivered }: Origin): StateTransfer | null {
+  const { head, answer } = location;
+  const present = presentPosition(head, delivered);
+  // The primary may be ahead of the tail.
+  const position = begin !== null && begin.offset <= present.offset ? begin : present;
+  return transferState(subscription, {
+    loss: null,
+    frames: [],
+    values: answer.hasValues ? { after: 0, upTo: position.offset } : null,
+    ends: answer.ends.filter(({ offset }) => offset <= position.offset),
+    position,
+  });
+}
+
+/** A client with a position that the log has. */
+function continueAt(subscription: Subscription, position: Position, { location, isOwn }: Origin): StateTransfer | null {
+  const passed = location.answer.ends.filter(({ offset }) => offset <= position.offset);
+  for (const { channel } of passed) subscription.markEnded(channel);
+  // A position that the application gave says nothing about which ends the client knows.
+  return transferState(subscription, { loss: null, frames: [], values: null, ends: isOwn ? [] : passed, position });
+}
