@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import * as v from "valibot";
-import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
+import { afterEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { z } from "zod";
 import { resetWarnings } from "../../src/base/warn.ts";
 import { createHub, EventSource, EventSourceSet, ServerSentEvent } from "../../src/index.ts";
@@ -182,7 +182,7 @@ describe("a schema that does not accept its own output after JSON", () => {
     const lines = expectConsole(/"at" rejects/);
     await using hub = createHub({ events: defineEvents({ at: z.date().refine(async () => true) }) });
     await hub.channel("a").dispatch("at", new Date(0));
-    await expect.poll(() => lines.length).toBe(1);
+    await vi.waitFor(() => expect(lines).toHaveLength(1));
   });
 
   test("may throw, which is its problem and not that of the sender", () => {
