@@ -1,5 +1,5 @@
 // The async context (`AsyncLocalStorage`) in which code runs: captured for callbacks, left for what connections share.
-import { isWorkers } from "./runtime.ts";
+import { builtinModule, isWorkers } from "./runtime.ts";
 
 /** The context in which something was created: an `AsyncResource`, as far as it is used here. */
 export interface CapturedContext {
@@ -30,14 +30,13 @@ export function runDetached<Result>(callback: () => Result): Result {
   return detached.runInAsyncScope(callback, undefined);
 }
 
-interface ProcessLike {
-  getBuiltinModule?: (id: string) => { AsyncResource?: new (type: string) => CapturedContext } | undefined;
-}
-
 const noContext: CapturedContext = { runInAsyncScope: (callback, thisArg, ...args) => callback.apply(thisArg, args) };
 
-const { process } = globalThis as { process?: ProcessLike };
-const AsyncResource = process?.getBuiltinModule?.("node:async_hooks")?.AsyncResource;
+interface AsyncHooks {
+  readonly AsyncResource?: new (type: string) => CapturedContext;
+}
+
+const AsyncResource = builtinModule<AsyncHooks>("node:async_hooks")?.AsyncResource;
 
 // Captured at import: later there is no public way to leave all stores. On Workers a timer belongs to its request anyway.
 const detached: CapturedContext = isWorkers ? noContext : captureContext();

@@ -1,5 +1,6 @@
 // Time: a monotonic clock for durations and deadlines, and timers that do not keep the process alive.
 import { runDetached } from "./async-context.ts";
+import { isEdgeRuntime } from "./runtime.ts";
 
 /**
  * Monotonic milliseconds. The system's clock jumps when it is set, so it only tells people the time; no duration is measured
@@ -89,7 +90,7 @@ export class WakeTimer {
 /** Calls back in another turn of the event loop, so that others get their turn first. */
 export function setImmediateOrTimeout(callback: () => void): void {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
-  if (setImmediate === undefined) setTimeout(callback, 0);
+  if (isEdgeRuntime || setImmediate === undefined) setTimeout(callback, 0);
   else setImmediate(callback);
 }
 

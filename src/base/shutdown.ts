@@ -1,7 +1,7 @@
 // Closes open streams on SIGTERM and SIGHUP, then lets the process end as it would have without this package.
 import { runDetached } from "./async-context.ts";
 import { now, setImmediateOrTimeout, unrefTimeout } from "./clock.ts";
-import { isWorkers } from "./runtime.ts";
+import { isEdgeRuntime, isWorkers } from "./runtime.ts";
 
 /** An open stream that is to end when the process is asked to end. */
 export interface Closable {
@@ -121,7 +121,7 @@ function removeHandlers(): void {
 
 function currentProcess(): ProcessLike | undefined {
   const { process } = globalThis as { process?: Partial<ProcessLike> };
-  return typeof process?.prependListener === "function" && typeof process.kill === "function"
+  return !isEdgeRuntime && typeof process?.prependListener === "function" && typeof process.kill === "function"
     ? (process as ProcessLike)
     : undefined;
 }

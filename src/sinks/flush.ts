@@ -1,6 +1,6 @@
 // One write per tick: what is sent to a connection in the course of a tick leaves together at its end.
 import { now } from "../base/clock.ts";
-import { isWorkers } from "../base/runtime.ts";
+import { isEdgeRuntime, isWorkers } from "../base/runtime.ts";
 import { Frame } from "../wire/frame.ts";
 
 /** Something with frames to send at the end of this tick. */
@@ -27,6 +27,6 @@ function flushAll(): void {
 function atEndOfTick(callback: () => void): void {
   const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => unknown };
   // Workers flush after the current job: a later one may be cancelled with its request, and all others would wait for it.
-  if (isWorkers || setImmediate === undefined) queueMicrotask(callback);
+  if (isWorkers || isEdgeRuntime || setImmediate === undefined) queueMicrotask(callback);
   else setImmediate(callback);
 }

@@ -1,15 +1,11 @@
+import { builtinModule } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
 
 /** Says that a memory log does not fit where this process is one of several: a cluster worker, one of pm2's. */
 export function warnWhenOneOfSeveral(): void {
-  const { process } = globalThis as {
-    process?: {
-      env?: Record<string, string | undefined>;
-      getBuiltinModule?: (id: string) => { isWorker?: boolean } | undefined;
-    };
-  };
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   if (!mayReadEnvironment()) return;
-  const isWorker = process?.getBuiltinModule?.("node:cluster")?.isWorker === true;
+  const isWorker = builtinModule<{ isWorker?: boolean }>("node:cluster")?.isWorker === true;
   const isPm2 = process?.env?.NODE_APP_INSTANCE !== undefined || process?.env?.pm_id !== undefined;
   if (!(isWorker || isPm2)) return;
   warnOnce(
