@@ -56,7 +56,7 @@ export class Connection {
     this.#environment = environment;
     this.#handlers = handlers;
     this.lastEventId = lastEventId;
-    this.#state = initialState(environment.now());
+    this.#state = initialState(environment.now(), options.defaultRetry);
   }
 
   get state(): ReconnectState {

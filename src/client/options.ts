@@ -140,6 +140,7 @@ export function resolveSubscribeOptions(
     max: positive(milliseconds(max, "retry.max"), "retry.max"),
     connectTimeout: positive(milliseconds(timeout.connect ?? "30s", "timeout.connect"), "timeout.connect"),
     idleTimeout: positive(milliseconds(timeout.idle ?? "60s", "timeout.idle"), "timeout.idle"),
+    defaultRetry: 0,
     events: options.events,
     after,
     signal: options.signal,

@@ -49,6 +49,8 @@ export interface ReconnectSettings {
   readonly connectTimeout: number;
   /** How long an open stream may be idle where the server has announced no keep-alive. */
   readonly idleTimeout: number;
+  /** The reconnection time until the server names one. */
+  readonly defaultRetry: number;
 }
 
 export type ReconnectInput =
@@ -79,7 +81,7 @@ const maxFloorMs = 600_000;
 const staleFactor = 1.5;
 const deadFactor = 2.5;
 
-export function initialState(now: number): ReconnectState {
+export function initialState(now: number, retryFloor: number): ReconnectState {
   return {
     phase: "connecting",
     connection: 1,
@@ -90,7 +92,7 @@ export function initialState(now: number): ReconnectState {
     lastByteAt: 0,
     keepAlive: null,
     paused: false,
-    retryFloor: 0,
+    retryFloor,
     laterFloor: 0,
     error: undefined,
     closedBy: null,

@@ -18,11 +18,12 @@ const settings: ReconnectSettings = {
   max: 30_000,
   connectTimeout: 30_000,
   idleTimeout: 60_000,
+  defaultRetry: 0,
 };
 
 /** Runs inputs at their times, with the largest jitter by default. */
 function run(inputs: readonly [time: number, input: ReconnectInput][], random = 1, changed = settings): ReconnectState {
-  return inputs.reduce((state, [time, input]) => step(state, input, time, changed, random), initialState(0));
+  return inputs.reduce((state, [time, input]) => step(state, input, time, changed, random), initialState(0, 0));
 }
 
 const opened = { type: "opened" } as const;
@@ -30,7 +31,7 @@ const lost = { type: "lost" } as const;
 
 describe("backoff", () => {
   test("doubles from the first delay to the longest, with full jitter", () => {
-    let state = initialState(0);
+    let state = initialState(0, 0);
     const delays: number[] = [];
     let now = 0;
     for (let n = 0; n < 8; n++) {
@@ -237,7 +238,7 @@ describe("whatever happens", () => {
   test("a connection is numbered once, the server's time is kept, and a client never gives up on its own", () => {
     fc.assert(
       fc.property(history, (steps) => {
-        let state = initialState(0);
+        let state = initialState(0, 0);
         let now = 0;
         for (const [pause, next, random] of steps) {
           now += pause;
@@ -267,7 +268,7 @@ describe("whatever happens", () => {
   test("closed is closed", () => {
     fc.assert(
       fc.property(history, (steps) => {
-        const closed = step(initialState(0), { type: "close", by: "closed" }, 0, settings, 0);
+        const closed = step(initialState(0, 0), { type: "close", by: "closed" }, 0, settings, 0);
         let now = 0;
         for (const [pause, next, random] of steps) {
           now += pause;

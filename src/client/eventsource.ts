@@ -1,0 +1,206 @@
+// sourcecast/eventsource: the standard's EventSource class over the engine of subscribe().
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import type { ParsedEvent } from "../wire/parse.ts";
+import { Connection } from "./connection.ts";
+import { runtime } from "./environment.ts";
+import type { StreamError } from "./errors.ts";
+import type { ReconnectState } from "./reconnect.ts";
+import type { PerAttempt } from "./request.ts";
+
+/** The standard's options, and what users have asked the standard for. */
+export interface EventSourceInit {
+  /** Sends cookies to other origins. @default false */
+  withCredentials?: boolean;
+  /** Headers of every request, or an (async) function that is called for each. @default none */
+  headers?: PerAttempt<HeadersInit>;
+  /** In place of the runtime's `fetch`. */
+  fetch?: typeof fetch;
+  /** The position to begin after, as if an event with this id had been received. @default none */
+  lastEventId?: string;
+  /** @default "GET", or "POST" with a body */
+  method?: string;
+  /** Sent with every request, reconnects included. */
+  body?: PerAttempt<BodyInit | object | null>;
+}
+
+/** The reconnection time until the server names one: that of Chromium and WebKit. */
+const defaultRetryMs = 3_000;
+/** Larger events end the stream, so that a server cannot fill the memory. Browsers have no such limit. */
+const maxEventBytes = 512 * 1024 ** 2;
+
+/**
+ * The class that browsers have, with its policy: a status other than 200, or another content type, ends it for good, and
+ * nothing is dropped or shared. It runs wherever there is `fetch`.
+ *
+ * A class outside of the browser cannot do all that one inside can: its events are not `isTrusted`, and it cannot tell a
+ * failure of CORS from one of the network, so it reconnects after both.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for an address that is not valid, where browsers throw a `SyntaxError`.
+ * @example
+ * ```ts fragment
+ * import { EventSource } from "sourcecast/eventsource";
+ *
+ * const source = new EventSource("https://example.com/events", { headers: { authorization: "Bearer …" } });
+ * source.addEventListener("price", (event) => console.log((event as MessageEvent).data));
+ * ```
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface
+ */
+export class EventSource extends EventTarget {
+  static readonly CONNECTING = 0;
+  static readonly OPEN = 1;
+  static readonly CLOSED = 2;
+
+  /** The address, absolute. */
+  readonly url: string;
+  readonly withCredentials: boolean;
+  readonly #connection: Connection;
+  readonly #handlers: Record<HandledType, Handler> = { open: null, message: null, error: null };
+  #readyState: 0 | 1 | 2 = EventSource.CONNECTING;
+  #origin: string;
+
+  constructor(url: string | URL, init: EventSourceInit = {}) {
+    super();
+    const { withCredentials = false, headers, fetch = globalThis.fetch, lastEventId = "", body } = init;
+    this.url = resolveUrl(url);
+    this.withCredentials = withCredentials === true;
+    this.#origin = new URL(this.url).origin;
+    this.#connection = new Connection(
+      {
+        url: this.url,
+        method: init.method ?? (body === undefined ? "GET" : "POST"),
+        headers,
+        body,
+        credentials: this.withCredentials ? "include" : "same-origin",
+        channels: [],
+        lastEventIdIn: "header",
+        fetch: (...args) => fetch(...args),
+        maxEventSize: maxEventBytes,
+        enabled: true,
+        // No jitter on top of the reconnection time, as browsers have none.
+        initial: 0,
+        max: 0,
+        defaultRetry: defaultRetryMs,
+        connectTimeout: Number.POSITIVE_INFINITY,
+        idleTimeout: Number.POSITIVE_INFINITY,
+        shouldRetry: isNetworkError,
+      },
+      runtime,
+      {
+        onState: (state) => this.#onState(state),
+        onOpen: (response) => this.#onOpen(response),
+        onEvent: (event) => this.#onEvent(event),
+        onComment: () => {},
+        ready: () => undefined,
+      },
+      lastEventId,
+    );
+    // Listeners are added after the constructor has returned.
+    queueMicrotask(() => {
+      if (this.#readyState !== EventSource.CLOSED) this.#connection.start();
+    });
+  }
+
+  get CONNECTING(): 0 {
+    return 0;
+  }
+
+  get OPEN(): 1 {
+    return 1;
+  }
+
+  get CLOSED(): 2 {
+    return 2;
+  }
+
+  get readyState(): 0 | 1 | 2 {
+    return this.#readyState;
+  }
+
+  get onopen(): Handler {
+    return this.#handlers.open;
+  }
+
+  set onopen(handler: Handler) {
+    this.#handle("open", handler);
+  }
+
+  get onmessage(): Handler {
+    return this.#handlers.message;
+  }
+
+  set onmessage(handler: Handler) {
+    this.#handle("message", handler);
+  }
+
+  get onerror(): Handler {
+    return this.#handlers.error;
+  }
+
+  set onerror(handler: Handler) {
+    this.#handle("error", handler);
+  }
+
+  /** Ends the stream. No event fires after it, not even for bytes that have arrived. */
+  close(): void {
+    this.#readyState = EventSource.CLOSED;
+    this.#connection.close("closed");
+  }
+
+  #onOpen({ url }: Response): void {
+    // Of the address after redirects. A response that a program made has none.
+    if (url !== "") this.#origin = new URL(url).origin;
+  }
+
+  #onState({ phase }: ReconnectState): void {
+    if (this.#readyState === EventSource.CLOSED) return;
+    if (phase === "open" && this.#readyState === EventSource.CONNECTING) {
+      this.#readyState = EventSource.OPEN;
+      this.dispatchEvent(new Event("open"));
+    } else if (phase === "waiting") {
+      this.#readyState = EventSource.CONNECTING;
+      this.dispatchEvent(new Event("error"));
+    } else if (phase === "closed") {
+      this.#readyState = EventSource.CLOSED;
+      this.dispatchEvent(new Event("error"));
+    }
+  }
+
+  #onEvent({ type, data, lastEventId }: ParsedEvent): void {
+    if (this.#readyState !== EventSource.OPEN) return;
+    this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin: this.#origin }));
+  }
+
+  /** An event handler attribute: one listener, whose place in the order is kept when it is replaced. */
+  #handle(type: HandledType, handler: Handler): void {
+    const before = this.#handlers[type];
+    this.#handlers[type] = typeof handler === "function" ? handler : null;
+    if (before === null && this.#handlers[type] !== null) this.addEventListener(type, this.#callHandler);
+    if (before !== null && this.#handlers[type] === null) this.removeEventListener(type, this.#callHandler);
+  }
+
+  readonly #callHandler = (event: Event): void => {
+    this.#handlers[event.type as HandledType]?.call(this, event);
+  };
+}
+
+type HandledType = "open" | "message" | "error";
+// biome-ignore lint/suspicious/noExplicitAny: an Event or a MessageEvent, by the name of the attribute
+type Handler = ((this: EventSource, event: any) => unknown) | null;
+
+/** The standard's policy: a response that is not a stream is final, a network error is not. */
+function isNetworkError({ failure }: StreamError): boolean {
+  return failure === "network" || failure === "timeout";
+}
+
+function resolveUrl(url: string | URL): string {
+  const { location } = globalThis as { location?: { href: string } };
+  try {
+    return new URL(String(url), location?.href).href;
+  } catch (cause) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `The address is ${quote(url)}; pass an absolute one, or a relative one in a document`,
+      { cause },
+    );
+  }
+}
