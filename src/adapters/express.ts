@@ -1,9 +1,11 @@
 // sourcecast/express: a manager of event streams, by the ids of the users that opened them. It is built on a hub.
 import { OverloadError } from "../base/errors.ts";
+import { aCount, aDuration, aName, checkOptions, type OptionChecks } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { Channel } from "../hub/channel.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
 import { reportError } from "../hub/lifetime/report.ts";
+import { hubChecks, subscribeChecks } from "../hub/option-checks.ts";
 import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { assertNodeExchange, type NodeRequest, onNodeExchange } from "../sinks/node-request.ts";
@@ -29,6 +31,18 @@ export interface SSEOptions<E extends EventMap = false> extends Omit<HubOptions<
 
 /** The options of {@link SSE.attach}. */
 export type AttachOptions = Omit<SubscribeOptions, "channels" | "key">;
+
+const { limits: _, ...hubChecksWithoutLimits } = hubChecks;
+const managerChecks: OptionChecks<SSEOptions> = {
+  ...hubChecksWithoutLimits,
+  connections: aCount(0),
+  connectionTimeout: aDuration,
+  idleTimeout: aDuration,
+};
+
+const { channels: _channels, key: _key, ...attachChecks } = subscribeChecks;
+
+const sendChecks: OptionChecks<{ to?: string | undefined }> = { to: aName };
 
 /**
  * Creates a manager of event streams for Express, and for every framework that hands Node's response to a route.
@@ -65,7 +79,9 @@ export class SSE<E extends EventMap = false> {
   readonly #onError: OnError;
 
   /** @internal Use {@link createSSE}. */
-  constructor({ connections, connectionTimeout, idleTimeout, ...options }: SSEOptions<E>) {
+  constructor(given: SSEOptions<E>) {
+    checkOptions(given, managerChecks, "createSSE()");
+    const { connections, connectionTimeout, idleTimeout, ...options } = given;
     this.#most = connections ?? Number.POSITIVE_INFINITY;
     const idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
     this.#connections = new ManagedConnections(idle);
@@ -94,6 +110,7 @@ export class SSE<E extends EventMap = false> {
    * @throws {SourcecastTypeError} for an id that cannot be one, and for a response that has been sent already.
    */
   attach(id: string, res: NodeResponse, options: AttachOptions = {}): Promise<EventSource | null> {
+    checkOptions(options, attachChecks, "attach()");
     const channels = [everyoneChannel, channelOf(id)];
     assertNodeExchange("attach", res?.req, res);
     if (this.size >= this.#most) {
@@ -123,6 +140,7 @@ export class SSE<E extends EventMap = false> {
     ...rest: DispatchArguments<E, T, { to?: string | undefined }>
   ): Promise<string | null>;
   send(event = "message", data?: unknown, options?: { to?: string | undefined }): Promise<string | null> {
+    checkOptions(options, sendChecks, "send()");
     if (data === undefined) return Promise.resolve(null);
     const channel = this.hub.channel(options?.to === undefined ? everyoneChannel : channelOf(options.to));
     const sent = (channel as Channel).dispatch(event, data);

@@ -1,10 +1,12 @@
 // sourcecast/node: event sources and subscriptions of a hub on the request and response of `node:http` and `node:http2`.
+import { aBoolean, checkOptions, type OptionChecks } from "../base/options.ts";
 import type { Duration } from "../base/units.ts";
 import type { Hub } from "../hub/hub.ts";
+import { subscribeChecks } from "../hub/option-checks.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import { type NodeRequest, onNodeExchange } from "../sinks/node-request.ts";
 import type { NodeResponse } from "../sinks/node-response.ts";
-import type { ContractOptions, SourceOptions } from "../source/options.ts";
+import { type ContractOptions, type SourceOptions, sourceChecks } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
 import type { EventMap } from "../wire/event-types.ts";
 
@@ -43,8 +45,18 @@ export function openEventSource<E extends EventMap = false>(
   res: NodeResponse,
   options?: (NodeSourceOptions & ContractOptions<E>) | Duration,
 ): EventSource<E> {
-  const fastWrite = typeof options !== "object" || options.fastWrite !== false;
-  return onNodeExchange("openEventSource", req, res, fastWrite, (exchange) => new EventSource<E>(exchange, options));
+  if (typeof options !== "object" || options === null) {
+    return onNodeExchange("openEventSource", req, res, true, (exchange) => new EventSource<E>(exchange, options));
+  }
+  checkOptions(options, nodeSourceChecks, "openEventSource()");
+  const { fastWrite = true, ...own } = options;
+  return onNodeExchange(
+    "openEventSource",
+    req,
+    res,
+    fastWrite,
+    (exchange) => new EventSource<E>(exchange, own as never),
+  );
 }
 
 /**
@@ -70,6 +82,7 @@ export async function respond<E extends EventMap>(
   res: NodeResponse,
   options: SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">,
 ): Promise<EventSource | null> {
+  checkOptions(options, nodeSubscribeChecks, "respond()");
   const { fastWrite = true, ...subscribe } = options ?? {};
   return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribe));
 }
@@ -79,3 +92,9 @@ export async function respond<E extends EventMap>(
  * default, Chromium stops at 100 and queues every further request.
  */
 export const http2Settings: { readonly maxConcurrentStreams: number } = { maxConcurrentStreams: 4096 };
+
+const nodeSourceChecks: OptionChecks<NodeSourceOptions & ContractOptions> = { ...sourceChecks, fastWrite: aBoolean };
+const nodeSubscribeChecks: OptionChecks<SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">> = {
+  ...subscribeChecks,
+  fastWrite: aBoolean,
+};

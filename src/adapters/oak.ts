@@ -1,10 +1,11 @@
 // sourcecast/oak: Oak's `ctx.sendEvents()` and subscriptions of a hub, on Node, Bun and Deno.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { checkOptions, type OptionChecks } from "../base/options.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Hub } from "../hub/hub.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import { WebSink } from "../sinks/web.ts";
-import type { ContractOptions, SourceOptions } from "../source/options.ts";
+import { type ContractOptions, type SourceOptions, sourceChecks } from "../source/options.ts";
 import { EventSource } from "../source/source.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { closeWithApplication } from "./oak/application.ts";
@@ -38,14 +39,17 @@ export interface OakSourceOptions extends Omit<SourceOptions, "keepAlive"> {
  */
 export function sendEvents<E extends EventMap = false>(
   ctx: OakContext,
-  { keepAlive, ...options }: OakSourceOptions & ContractOptions<E> = {},
+  options: OakSourceOptions & ContractOptions<E> = {},
 ): EventSource<E> {
+  checkOptions(options, oakChecks, "sendEvents()");
   const before = sources.get(ctx);
   if (before !== undefined) return before as unknown as EventSource<E>;
   const request = requestOf(ctx);
   const sink = sinkFor(ctx, request);
+  const { keepAlive, ...own } = options;
   const ownKeepAlive = keepAlive === undefined || keepAlive === true ? {} : { keepAlive };
-  const source = new EventSource<E>({ request, sink }, { ...options, ...ownKeepAlive });
+  const source = new EventSource<E>({ request, sink }, { ...own, ...ownKeepAlive } as SourceOptions &
+    ContractOptions<E>);
   sources.set(ctx, source as unknown as EventSource);
   answer(ctx, sink.response(), source as unknown as EventSource);
   return source;
@@ -78,11 +82,17 @@ export async function respond<E extends EventMap>(
 export function withSendEvents(
   defaults: OakSourceOptions = {},
 ): (ctx: OakContext, next: () => Promise<unknown>) => Promise<unknown> {
+  checkOptions(defaults, oakChecks, "withSendEvents()");
   return (ctx, next) => {
     Object.assign(ctx, { sendEvents: (options?: OakSourceOptions) => sendEvents(ctx, { ...defaults, ...options }) });
     return next();
   };
 }
+
+const oakChecks: OptionChecks<OakSourceOptions & ContractOptions> = {
+  ...sourceChecks,
+  keepAlive: (value, name) => (value === true ? undefined : sourceChecks.keepAlive(value, name)),
+};
 
 const sources = new WeakMap<OakContext, EventSource>();
 

@@ -1,5 +1,6 @@
 // Which pages of other origins may read a stream (https://fetch.spec.whatwg.org/#http-cors-protocol).
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { aBoolean, aCount, aGroup, allow, anything, type OptionChecks } from "../base/options.ts";
 import type { HeaderOverrides } from "./headers.ts";
 import type { RequestLike } from "./request.ts";
 
@@ -87,14 +88,28 @@ function requestedHeaders(request: RequestLike): string[] {
   return names.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+\-.^`|~]+$/.test(name));
 }
 
-function resolveCors(cors: CorsOptions): CorsDetails {
-  const options: CorsDetails = typeof cors === "object" && cors !== null && "origin" in cors ? cors : { origin: cors };
-  const { origin } = options;
-  if (origin === "*") return { ...options, origin: true };
-  if (origin === true || typeof origin === "string") return options;
-  if (Array.isArray(origin) && origin.every((one) => typeof one === "string")) return options;
+/** @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but {@link CorsOptions}. */
+export function assertCors(cors: unknown): void {
+  const details = typeof cors === "object" && cors !== null && !Array.isArray(cors);
+  if (details) aGroup(corsChecks)(cors, "cors");
+  const origin = details ? (cors as Partial<CorsDetails>).origin : cors;
+  if (origin === true || isText(origin) || (Array.isArray(origin) && origin.every(isText))) return;
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
     `The option cors names ${quote(origin)} as its origin; it takes true, an origin such as "https://example.com" or a list of them`,
   );
+}
+
+const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
+
+const corsChecks: OptionChecks<CorsDetails> = {
+  origin: anything,
+  credentials: aBoolean,
+  headers: allow("a list of header names", (value) => Array.isArray(value) && value.every(isText)),
+  maxAge: aCount(0),
+};
+
+function resolveCors(cors: CorsOptions): CorsDetails {
+  const options: CorsDetails = typeof cors === "object" && "origin" in cors ? cors : { origin: cors };
+  return options.origin === "*" ? { ...options, origin: true } : options;
 }

@@ -36,7 +36,9 @@ export function mergeHeaders(...layers: (HeaderOverrides | HeaderFields | undefi
   const headers = new Map<string, string | readonly string[]>();
   for (const layer of layers) {
     if (layer === undefined || layer === null) continue;
-    for (const [name, value] of headerEntries(layer)) {
+    for (const entry of headerEntries(layer)) {
+      if (!Array.isArray(entry)) throw headerError(`a list with ${quote(entry)}`, "a list has pairs of name and value");
+      const [name, value] = entry;
       const key = checkedName(name);
       if (value === null || value === undefined || value === false) headers.delete(key);
       else headers.set(key, combine(key, headers.get(key), value));
@@ -44,6 +46,12 @@ export function mergeHeaders(...layers: (HeaderOverrides | HeaderFields | undefi
   }
   headers.delete("content-length");
   return headers;
+}
+
+/** @throws {SourcecastTypeError} `ERR_SSE_OPTION` for headers that cannot be sent. */
+export function assertHeaders(headers: unknown): void {
+  if (headers === null) throw headerError("null", "pass an object or a Headers");
+  mergeHeaders(headers as HeaderOverrides);
 }
 
 /** The header as a list of names and values, a name for each value. */

@@ -1,9 +1,11 @@
 // A channel of a hub: the handle that applications publish, read and end it with.
+import { aBoolean, aDuration, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import type { Duration } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
-import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "../source/pipe.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
 import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/event-types.ts";
 import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
+import { eventChecks, publishChecks, subscribeChecks } from "./option-checks.ts";
 import type { PublishOptions, SubscribeOptions } from "./options.ts";
 import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
@@ -64,8 +66,12 @@ export class Channel<E extends EventMap = false> {
     data?: unknown,
     options?: PublishOptions,
   ): Promise<string | string[]> {
-    if (typeof type === "object") return this.#publish(type);
-    const [cursor] = await this.#publish([{ ...options, type, data }]);
+    if (Array.isArray(type)) {
+      for (const event of type) checkEvent(event);
+      return this.#publish(type);
+    }
+    checkOptions(options, publishChecks, "dispatch()");
+    const [cursor] = await this.#publish([{ ...options, type: type as string, data }]);
     return cursor as string;
   }
 
@@ -75,7 +81,8 @@ export class Channel<E extends EventMap = false> {
   }
 
   /** Answers a request with the stream of this channel. A name that ends in `*` stands for every channel with that prefix. */
-  response(request: RequestLike, options: Omit<SubscribeOptions, "channels"> = {}): Promise<Response> {
+  async response(request: RequestLike, options: Omit<SubscribeOptions, "channels"> = {}): Promise<Response> {
+    checkOptions(options, responseChecks, "channel.response()");
     return this.#context.response(request, { ...options, channels: [this.name] });
   }
 
@@ -110,6 +117,7 @@ export class Channel<E extends EventMap = false> {
    */
   async pipe<T>(pieces: Pipeable<T>, options: ChannelPipeOptions<T> = {}): Promise<PipeResult> {
     assertChannelName(this.name);
+    checkOptions(options, channelPipeChecks, "pipe()");
     const { endChannel = true, stopWithoutSubscribers, ...pipeOptions } = options;
     const unsubscribed = abortWhenUnsubscribed(this.#context.subscribers, this.name, stopWithoutSubscribers);
     const target: PipeTarget = {
@@ -154,4 +162,18 @@ export class Channel<E extends EventMap = false> {
     assertChannelName(this.name);
     return this.#context.publish(this.name, events);
   }
+}
+
+const { channels: _, ...responseChecks } = subscribeChecks;
+
+const channelPipeChecks: OptionChecks<ChannelPipeOptions<unknown>> = {
+  ...pipeChecks,
+  endChannel: aBoolean,
+  stopWithoutSubscribers: aDuration,
+};
+
+/** One event of a list. */
+function checkEvent(event: PublishedEvent): void {
+  if (event === undefined) throw optionError("events", [event], "a list of events, each with a type");
+  checkOptions(event, eventChecks, "an event");
 }

@@ -1,6 +1,7 @@
 // The hub: channels over a log. It connects its parts and is the application's handle on them.
 import { SourcecastError } from "../base/errors.ts";
-import { type Duration, milliseconds, wholeNumber } from "../base/units.ts";
+import { aName, checkOptions } from "../base/options.ts";
+import { type Duration, milliseconds } from "../base/units.ts";
 import { assertRequest, type RequestLike } from "../http/request.ts";
 import { type CompleteLog, completeLog } from "../log/complete.ts";
 import { memoryLog } from "../logs/memory/index.ts";
@@ -20,6 +21,7 @@ import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { endStream, Sweep } from "./lifetime/sweep.ts";
 import { LogDeadline } from "./log-deadline.ts";
+import { drainChecks, subscribeChecks } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence, type PresenceContext } from "./presence.ts";
 import { Publisher } from "./publish.ts";
@@ -171,8 +173,10 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * Ends the streams that were opened with this `key`. Their clients reconnect, and `authorize` decides whether they may.
    *
    * @returns The number of streams that were ended in this process.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a key that a subscription can have.
    */
   revoke(key: string): number {
+    aName(key, "key");
     this.#admission.revoke(key);
     const subscriptions = this.#subscribers.ofKey(key);
     for (const subscription of subscriptions) endStream(subscription, "revoked");
@@ -193,6 +197,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * @returns A promise that resolves when all streams have ended.
    */
   async drain(options: { within?: Duration } = {}): Promise<void> {
+    checkOptions(options, drainChecks, "hub.drain()");
     const window = milliseconds(options.within ?? "10s", "within");
     this.#admission.close();
     await drainAll(this.#subscribers.all, window, this.#context.sourceOptions.retry);
@@ -221,8 +226,8 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   }
 
   async #open(exchange: Exchange, options: SubscribeOptions): Promise<Stream | null> {
+    checkOptions(options, subscribeChecks, "a subscription");
     const selection = parseSelection(options?.channels);
-    wholeNumber(options.rewind ?? 0, "rewind");
     const { member } = options;
     const checked = member === undefined ? options : { ...options, member: this.#presence.check(member) };
     return this.#admission.open(exchange, { selection, options: checked, from: parseFrom(options.from) });

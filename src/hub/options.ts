@@ -56,7 +56,10 @@ export interface Limits {
   connectionsPerKey?: number;
   /** Most channels and prefixes of one connection. @default 100 */
   channels?: number;
-  /** Largest data of one event. A larger event is rejected with `ERR_SSE_LIMIT`. @default "1mb" */
+  /**
+   * Largest data of one event, and largest type and keys together. A larger event is rejected with `ERR_SSE_LIMIT`.
+   * @default "1mb"
+   */
   eventSize?: Size;
   /** Most events that are replayed to a reconnecting client; older ones are declared as a gap. @default 100_000 */
   maxReplay?: number;

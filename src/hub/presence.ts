@@ -1,7 +1,7 @@
 // The interface between a hub and presence. A hub has no presence unless its option `presence` brings it, so that
 // applications without it do not load it: nothing here imports `src/presence`.
 
-import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { SourcecastTypeError } from "../base/errors.ts";
 import type { CompleteLog } from "../log/complete.ts";
 import type { LogEntry, Position } from "../log/log.ts";
 
@@ -51,16 +51,6 @@ export const noPresence: HubPresence = {
   members: () => Promise.reject(absent("The method channel.members()")),
   close: () => Promise.resolve(),
 };
-
-/** @throws {SourcecastTypeError} for anything that `presence()` did not return. */
-export function assertPresence(plugin: PresencePlugin | undefined): PresencePlugin | undefined {
-  if (plugin === undefined || typeof plugin?.open === "function") return plugin;
-  throw new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    `The option presence is ${quote(plugin)}; it takes what presence() of sourcecast/presence returns, ` +
-      'as in createHub({ presence: presence({ grace: "10s" }) })',
-  );
-}
 
 function absent(what: string): SourcecastTypeError {
   return new SourcecastTypeError(

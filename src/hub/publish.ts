@@ -69,7 +69,7 @@ async function entryOf(
   const { type, key, sender, idempotencyKey, after } = event;
   assertNotReserved(type);
   const data = contract === undefined ? serialize(event.data) : await encodeChecked(contract, type, event.data);
-  assertSize(type, data, maxSize);
+  assertSize(event, data, maxSize);
   assertEvent(type, data);
   return {
     channel,
@@ -94,14 +94,26 @@ export async function encodeChecked(contract: AnyContract, type: string, data: u
   return text;
 }
 
-function assertSize(type: string, data: string, maxSize: number): void {
-  // A UTF-16 code unit takes at most three bytes of UTF-8, so short data needs no measuring.
-  if (data.length * 3 <= maxSize) return;
-  const size = new TextEncoder().encode(data).length;
+/** Type and keys of an event of this many bytes fit under any limit. */
+const minNamesSize = 64;
+
+/** The data and, together, the names that the log stores with it may not exceed the limit. */
+function assertSize(event: PublishedEvent, data: string, maxSize: number): void {
+  const { type, key = "", sender = "", idempotencyKey = "" } = event;
+  assertFits("data", type, data.length, maxSize, () => data);
+  const namesLength = type.length + key.length + sender.length + idempotencyKey.length;
+  const names = () => type + key + sender + idempotencyKey;
+  assertFits("type and keys", type, namesLength, Math.max(maxSize, minNamesSize), names);
+}
+
+function assertFits(what: string, type: string, length: number, maxSize: number, text: () => string): void {
+  // A UTF-16 code unit takes at most three bytes of UTF-8, so short text needs no measuring.
+  if (length * 3 <= maxSize) return;
+  const size = new TextEncoder().encode(text()).length;
   if (size <= maxSize) return;
   throw new SourcecastError(
     "ERR_SSE_LIMIT",
-    `The data of the event ${quote(type)} has ${size} bytes, the limit eventSize is ${maxSize}; send less, or a link to it`,
+    `The ${what} of the event ${quote(type)} take ${size} bytes, the limit eventSize is ${maxSize}; send less, or a link to it`,
   );
 }
 

@@ -1,13 +1,15 @@
+import { checkOptions } from "../base/options.ts";
 import { defaultKeepAlive } from "../base/runtime.ts";
-import { bytes, milliseconds, wholeNumber } from "../base/units.ts";
-import { type ResolvedOptions, resolveContract, resolveOptions } from "../source/options.ts";
+import { bytes, milliseconds } from "../base/units.ts";
+import { type ResolvedOptions, resolveOptions } from "../source/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { defaultRetry } from "../wire/retry.ts";
 import { type ResolvedLimits, resolveLimits } from "./admission/slots.ts";
 import { reportError, safely } from "./lifetime/report.ts";
+import { hubChecks } from "./option-checks.ts";
 import type { Authorize, HubOptions, OnError, SnapshotFunction } from "./options.ts";
-import { assertPresence, type PresencePlugin } from "./presence.ts";
+import type { PresencePlugin } from "./presence.ts";
 
 /** {@link HubOptions} checked and with their defaults, times in milliseconds and sizes in bytes; all but the log. */
 export interface ResolvedHubOptions {
@@ -27,20 +29,21 @@ export interface ResolvedHubOptions {
 
 /** @throws {SourcecastTypeError} for values that are not allowed. */
 export function resolveHubOptions<E extends EventMap>(options: HubOptions<E>): ResolvedHubOptions {
+  checkOptions(options, hubChecks, "createHub()");
   const { keepAlive = defaultKeepAlive.hub, retry = defaultRetry, closeOnSignal = true } = options;
   const { authorize, reauthorize, onLoss, snapshot, ring, presence } = options;
   return {
     name: options.name ?? "default",
-    contract: resolveContract(options.events as AnyContract | undefined),
+    contract: options.events as AnyContract | undefined,
     authorize,
     onError: safely(options.onError ?? reportError),
     onLoss,
     snapshot,
     limits: resolveLimits(options.limits),
-    presence: assertPresence(presence),
+    presence: presence,
     reauthorize: reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(reauthorize, "reauthorize"),
     ring: {
-      maxEvents: wholeNumber(ring?.maxEvents ?? 4_096, "ring.maxEvents", 1),
+      maxEvents: ring?.maxEvents ?? 4_096,
       maxBytes: bytes(ring?.maxBytes ?? "16mb", "ring.maxBytes"),
     },
     sourceOptions: resolveOptions({ keepAlive, retry, closeOnSignal }),

@@ -1,4 +1,5 @@
 // What a log keeps: the options as numbers, and the weight of an entry.
+import { aCount, aDuration, aSize, type OptionChecks } from "../base/options.ts";
 import { bytes, type Duration, milliseconds, type Size, wholeNumber } from "../base/units.ts";
 import type { LogEntry, NewEntry, Retention } from "./log.ts";
 
@@ -25,6 +26,15 @@ export interface RetentionDefaults {
   /** Time after which the witness of a trimmed entry is forgotten. @default "1h" */
   readonly witnessAge?: Duration;
 }
+
+/** The checks of {@link Retention}: a log spreads them into those of its own options. */
+export const retentionChecks: OptionChecks<Retention> = {
+  maxEvents: aCount(1),
+  maxBytes: aSize,
+  maxAge: aDuration,
+  idempotencyWindow: aDuration,
+  witnessAge: aDuration,
+};
 
 /**
  * Checks the options of a log with retention, and fills in its defaults.

@@ -1,4 +1,5 @@
-import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
+import { SourcecastError } from "../base/errors.ts";
+import { aDuration, aGroup, aName, anything, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
 
@@ -34,23 +35,28 @@ export interface ResolvedPresence {
   readonly events: { readonly join: string; readonly leave: string } | null;
 }
 
-export function resolvePresence({ grace = "10s", lease = "30s", events = {} }: PresenceOptions = {}): ResolvedPresence {
+/** @throws {SourcecastTypeError} `ERR_SSE_OPTION` or `ERR_SSE_TYPE` for options that are not allowed. */
+export function resolvePresence(options: PresenceOptions): ResolvedPresence {
+  checkOptions(options, presenceChecks, "presence()");
+  const { grace = "10s", lease = "30s", events = {} } = options;
   const types = events === false ? null : { join: events.join ?? "join", leave: events.leave ?? "leave" };
   for (const type of Object.values(types ?? {})) {
     assertNotReserved(type);
     assertEvent(type);
   }
-  const resolved = {
-    grace: milliseconds(grace, "presence.grace"),
-    lease: milliseconds(lease, "presence.lease"),
-    events: types,
-  };
-  if (resolved.lease >= 100) return resolved;
-  throw new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    `The option presence.lease is ${quote(lease)}; it takes "100ms" or more: the log is written to in a third of that`,
-  );
+  return { grace: milliseconds(grace, "grace"), lease: milliseconds(lease, "lease"), events: types };
 }
+
+const typeChecks: OptionChecks<Exclude<PresenceOptions["events"], false | undefined>> = { join: aName, leave: aName };
+
+const presenceChecks: OptionChecks<PresenceOptions> = {
+  grace: aDuration,
+  lease: (value, name) => {
+    // A third of the lease is the interval of writes to the log.
+    if (milliseconds(value as Duration, name) < 100) throw optionError(name, value, '"100ms" or more');
+  },
+  events: (value, name) => (value === false ? undefined : aGroup(typeChecks)(value, name)),
+};
 
 /**
  * The member of a subscription as others will see it: a copy, by way of JSON.
@@ -58,13 +64,10 @@ export function resolvePresence({ grace = "10s", lease = "30s", events = {} }: P
  * @throws {SourcecastError} for a member without an id, and for data that is no JSON or longer than `maxSize`.
  */
 export function readMember(member: CheckedMember, maxSize: number): CheckedMember {
+  aGroup(memberChecks)(member, "member");
   const { id, data } = member;
-  if (typeof id !== "string" || id === "" || !id.isWellFormed()) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_OPTION",
-      `The option member.id is ${quote(id)}; it takes a non-empty string that names the user`,
-    );
-  }
+  // Also for a member without an id, which has no check of its own.
+  aName(id, "member.id");
   const text = serialize({ id, data });
   if (text.length <= maxSize) return JSON.parse(text);
   throw new SourcecastError(
@@ -72,3 +75,5 @@ export function readMember(member: CheckedMember, maxSize: number): CheckedMembe
     `The option member has ${text.length} characters, the limit eventSize is ${maxSize}; keep what is long elsewhere`,
   );
 }
+
+const memberChecks: OptionChecks<CheckedMember> = { id: aName, data: anything };

@@ -1,7 +1,15 @@
 // ServerSentEvent, and the one path from a dispatched value to a frame.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { aBoolean, allow, anything, checkOptions, type OptionChecks } from "../base/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
-import { assertNotReserved, type EventFields, encodeEvent, type Replacer, serialize } from "../wire/encode.ts";
+import {
+  assertEvent,
+  assertNotReserved,
+  type EventFields,
+  encodeEvent,
+  type Replacer,
+  serialize,
+} from "../wire/encode.ts";
 import { Frame } from "../wire/frame.ts";
 import { warnUnlessRoundTrip } from "../wire/round-trip.ts";
 
@@ -21,6 +29,21 @@ export interface ServerSentEventInit extends EventOptions {
   /** Lets a local listener keep the event from the wire by `preventDefault()`. @default false */
   cancelable?: boolean;
 }
+
+/** The encoder checks the values of both, with codes of their own. */
+const eventChecks: OptionChecks<EventOptions> = { id: anything, retry: anything };
+
+const initChecks: OptionChecks<ServerSentEventInit> = {
+  ...eventChecks,
+  replacer: allow(
+    "a function or a list",
+    (value) => value === null || typeof value === "function" || Array.isArray(value),
+  ),
+  space: allow("a string or a number", (value) => typeof value === "string" || typeof value === "number"),
+  cancelable: aBoolean,
+  // The other two of the standard's EventInit.
+  ...{ bubbles: aBoolean, composed: aBoolean },
+};
 
 /**
  * One server-sent event. Its data is serialised, and all of it checked, when it is created. The local listeners of a source
@@ -49,7 +72,10 @@ export class ServerSentEvent extends Event {
   readonly #text: string;
 
   constructor(type: string, data?: unknown, init: ServerSentEventInit = {}) {
-    super(type, { cancelable: init.cancelable === true });
+    // The standard's Event would make a string of any type.
+    assertEvent(type);
+    checkOptions(init, initChecks, "ServerSentEvent");
+    super(type, init);
     this.data = serialize(data, init.replacer, init.space);
     this.#text = encodeEvent({ type, id: init.id, retry: init.retry, data: this.data });
     this.id = init.id === undefined ? undefined : String(init.id);
@@ -74,7 +100,9 @@ export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
   const from = made.get(event) as NonNullable<ReturnType<(typeof made)["get"]>>;
   if (events !== undefined) {
     const value = events.validateSync(event.type, from.data);
-    return encodeChecked(event.type, value, events, from.init, undefined, from.init);
+    const { id, retry } = from.init;
+    const options = { ...(id === undefined ? {} : { id }), ...(retry === undefined ? {} : { retry }) };
+    return encodeChecked(event.type, value, events, options, undefined, from.init);
   }
   from.frame ??= Frame.of(event.toString());
   return from.frame;
@@ -121,6 +149,7 @@ export function encodeChecked(
 }
 
 function frameOfText(type: string, data: string, options?: EventOptions): Frame {
+  if (options !== undefined) checkOptions(options, eventChecks, "dispatch()");
   return Frame.of(encodeEvent({ type, id: options?.id, retry: options?.retry, data }));
 }
 
@@ -128,6 +157,8 @@ function toText(value: unknown, render?: Render): string {
   if (render === undefined || typeof value === "string" || value === undefined) return serialize(value);
   const text: unknown = render(value);
   if (typeof text === "string") return text;
+  // An async function may reject, too.
+  if (text instanceof Promise) text.then(undefined, () => {});
   throw new SourcecastTypeError(
     "ERR_SSE_RENDER",
     `The render function returned ${quote(text)}; it must return a string of markup, and not a promise of one`,

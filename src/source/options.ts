@@ -1,9 +1,18 @@
 // The options of a source: their types, defaults and checks.
-import { quote, SourcecastTypeError } from "../base/errors.ts";
+import {
+  aBoolean,
+  aFunction,
+  allow,
+  aSize,
+  checkOptions,
+  type OptionCheck,
+  type OptionChecks,
+  optionError,
+} from "../base/options.ts";
 import { defaultKeepAlive } from "../base/runtime.ts";
 import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
-import type { CorsOptions } from "../http/cors.ts";
-import type { HeaderOverrides } from "../http/headers.ts";
+import { assertCors, type CorsOptions } from "../http/cors.ts";
+import { assertHeaders, type HeaderOverrides } from "../http/headers.ts";
 import type { AnyContract, EventContract } from "../wire/contract.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { defaultRetry, type Retry, resolveRetry } from "../wire/retry.ts";
@@ -100,40 +109,65 @@ const defaults: ResolvedOptions = {
   rejectOverload: false,
 };
 
+/** The checks of the options that sources and subscriptions share. */
+export const responseChecks: OptionChecks<Pick<SourceOptions, "headers" | "cors">> = {
+  headers: assertHeaders,
+  cors: assertCors,
+};
+
+const aKeepAlive: OptionCheck = (value) => void resolveKeepAlive(value as Duration | false);
+const aRetry: OptionCheck = (value) => void resolveRetry(value as Retry);
+/** By structure: the contract may come from another copy of the package. */
+const aContract: OptionCheck = allow(
+  "what defineEvents() of sourcecast/contract returns",
+  (value) => typeof (value as AnyContract | null)?.decode === "function",
+);
+
+/** The checks of the options that sources and hubs share. */
+export const streamChecks: OptionChecks<
+  Pick<SourceOptions & ContractOptions, "keepAlive" | "retry" | "closeOnSignal" | "events">
+> = {
+  keepAlive: aKeepAlive,
+  retry: aRetry,
+  closeOnSignal: aBoolean,
+  events: aContract,
+};
+
+export const setChecks: OptionChecks<ContractOptions> = { events: aContract };
+
+export const sourceChecks: OptionChecks<SourceOptions & ContractOptions> = {
+  ...streamChecks,
+  ...responseChecks,
+  render: aFunction,
+  maxBufferedBytes: aSize,
+  onOverflow: allow(
+    '"close", "drop" or a function',
+    (value) => value === "close" || value === "drop" || typeof value === "function",
+  ),
+  negotiate: aBoolean,
+};
+
+/** @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an unknown option, or for a value that is not allowed. */
 export function resolveOptions<E extends EventMap>(options: SourceArgument<E> | undefined): ResolvedOptions {
   if (options === undefined) return defaults;
   if (typeof options === "function") return { ...defaults, render: options };
   if (typeof options !== "object") return { ...defaults, keepAlive: resolveKeepAlive(options) };
-  if (options === null)
-    throw optionError("options", options, "an object, a number of milliseconds or a render function");
-  const { headers, render, cors } = options;
-  const onOverflow = options.onOverflow ?? defaults.onOverflow;
-  if (render !== undefined && typeof render !== "function") throw optionError("render", render, "a function");
-  if (typeof onOverflow !== "function" && onOverflow !== "close" && onOverflow !== "drop") {
-    throw optionError("onOverflow", onOverflow, '"close", "drop" or a function');
-  }
+  checkOptions(options, sourceChecks, "EventSource");
+  const { keepAlive, retry, maxBufferedBytes } = options;
   return {
-    events: resolveContract(options.events),
-    keepAlive: options.keepAlive === undefined ? defaults.keepAlive : resolveKeepAlive(options.keepAlive),
-    retry: options.retry === undefined ? defaults.retry : resolveRetry(options.retry),
-    headers,
-    render,
+    events: options.events,
+    keepAlive: keepAlive === undefined ? defaults.keepAlive : resolveKeepAlive(keepAlive),
+    retry: retry === undefined ? defaults.retry : resolveRetry(retry),
+    headers: options.headers,
+    render: options.render,
     maxBufferedBytes:
-      options.maxBufferedBytes === undefined
-        ? defaults.maxBufferedBytes
-        : bytes(options.maxBufferedBytes, "maxBufferedBytes"),
-    onOverflow,
-    cors,
+      maxBufferedBytes === undefined ? defaults.maxBufferedBytes : bytes(maxBufferedBytes, "maxBufferedBytes"),
+    onOverflow: options.onOverflow ?? defaults.onOverflow,
+    cors: options.cors,
     negotiate: options.negotiate ?? defaults.negotiate,
     closeOnSignal: options.closeOnSignal ?? defaults.closeOnSignal,
     rejectOverload: defaults.rejectOverload,
   };
-}
-
-/** Checks the option `events`, by structure: the contract may come from another copy of the package. */
-export function resolveContract(events: AnyContract | undefined): AnyContract | undefined {
-  if (events === undefined || typeof events?.decode === "function") return events;
-  throw optionError("events", events, "what defineEvents() of sourcecast/contract returns");
 }
 
 function resolveKeepAlive(keepAlive: Duration | false): number {
@@ -141,8 +175,4 @@ function resolveKeepAlive(keepAlive: Duration | false): number {
   const time = milliseconds(keepAlive, "keepAlive");
   if (time >= 1) return time;
   throw optionError("keepAlive", keepAlive, 'a duration of 1 ms or more such as 30000 or "30s", or false for none');
-}
-
-function optionError(option: string, value: unknown, allowed: string): SourcecastTypeError {
-  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${option} is ${quote(value)}; it takes ${allowed}`);
 }

@@ -1,6 +1,7 @@
 // The policy for a client that reads too slowly: close, drop and declare, or buffer.
 import type { CapturedContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
+import { assertNoPromise, optionError } from "../base/options.ts";
 import type { Sink } from "../sinks/sink.ts";
 import { encodeControl } from "../wire/control.ts";
 import { Frame } from "../wire/frame.ts";
@@ -80,7 +81,10 @@ export class OverflowPolicy {
     if (typeof onOverflow !== "function") return onOverflow;
     try {
       const overflow = { bufferedAmount, byteLength, dropped: this.dropped };
-      return this.#context.runInAsyncScope(onOverflow, undefined, overflow) ?? "drop";
+      const decision = this.#context.runInAsyncScope(onOverflow, undefined, overflow) ?? "drop";
+      assertNoPromise(decision, "onOverflow", '"close", "drop" or "keep"');
+      if (decision === "close" || decision === "drop" || decision === "keep") return decision;
+      throw optionError("onOverflow", decision, 'a function that returns "close", "drop" or "keep"');
     } catch (error) {
       this.#tell(new SourceErrorEvent(error));
       return "close";

@@ -1,5 +1,6 @@
 // Piping: the pieces of a producer become events, at the pace of the reader.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { aFunction, aGroup, aName, anything, aSignal, checkOptions, type OptionChecks } from "../base/options.ts";
 import { bytesOf } from "../wire/binary.ts";
 
 /** Anything that yields one piece after the other: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
@@ -16,6 +17,20 @@ export interface PipeOptions<T = unknown, Type extends string = string> {
   /** Stops piping; the source stays open. */
   signal?: AbortSignal;
 }
+
+/** The checks of {@link PipeOptions}. */
+export const pipeChecks: OptionChecks<PipeOptions> = {
+  type: aName,
+  map: aFunction,
+  end: (value, name) => {
+    if (typeof value === "string") return aName(value, name);
+    aGroup(endChecks)(value, name);
+    aName((value as { type?: unknown }).type, `${name}.type`);
+  },
+  signal: aSignal,
+};
+
+const endChecks: OptionChecks<{ type: string; data?: unknown }> = { type: aName, data: anything };
 
 /**
  * How a `pipe` ended: `"done"` with the last piece, `"closed"` because the source was closed or the client left, with its
@@ -48,6 +63,7 @@ export async function pipe<T>(
   target: PipeTarget,
   options: PipeOptions<T> = {},
 ): Promise<PipeResult> {
+  checkOptions(options, pipeChecks, "pipe()");
   const producer = openProducer(pieces);
   const { type = "message", map, end, signal } = options;
   const toText = map ?? textOf();

@@ -1,11 +1,12 @@
 // A group of sources.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { checkOptions } from "../base/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { encodeComment } from "../wire/encode.ts";
 import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
 import { Frame } from "../wire/frame.ts";
 import { type EventOptions, encodeChecked, encodeFrame, type Render } from "./event.ts";
-import { type ContractOptions, resolveContract } from "./options.ts";
+import { type ContractOptions, setChecks } from "./options.ts";
 import { EventSource, streamOf } from "./source.ts";
 import type { Stream, StreamObserver } from "./stream.ts";
 
@@ -50,9 +51,11 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   constructor(first?: Iterable<EventSource<E>> | ContractOptions<E> | null, second?: ContractOptions<E>) {
     // `super(first)` would call add() before the fields of this class exist.
     super();
-    const alone = typeof first === "object" && first !== null && !(Symbol.iterator in first);
-    this.#events = resolveContract((alone ? first : second)?.events);
-    for (const source of alone ? [] : (first ?? [])) this.add(source as EventSource<E>);
+    const isIterable = first === undefined || first === null || Symbol.iterator in Object(first);
+    const options = (isIterable ? second : first) as ContractOptions<E> | undefined;
+    checkOptions(options, setChecks, "EventSourceSet");
+    this.#events = options?.events;
+    for (const source of isIterable ? ((first ?? []) as Iterable<EventSource<E>>) : []) this.add(source);
   }
 
   /** Adds a source, unless it is already closed. */

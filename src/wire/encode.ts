@@ -72,9 +72,14 @@ export function assertEvent(type: string, data = ""): void {
   assertText(data, "ERR_SSE_DATA");
 }
 
-/** A stream reports its own state in types that begin with `sse:`: losses, its position, its end. */
+/**
+ * A stream reports its own state in types that begin with `sse:`: losses, its position, its end.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_TYPE` for such a type, and for anything but a string.
+ */
 export function assertNotReserved(type: string): void {
-  if (typeof type !== "string" || !type.startsWith("sse:")) return;
+  if (typeof type !== "string") assertType(type);
+  else if (!type.startsWith("sse:")) return;
   throw new SourcecastTypeError(
     "ERR_SSE_TYPE",
     `The event type ${quote(type)} is reserved: types that begin with "sse:" declare losses; choose another prefix`,
@@ -96,6 +101,9 @@ export function serialize(data: unknown, replacer?: Replacer, space?: string | n
 /** {@link serialize} without an exception for strings. `undefined` has no JSON. */
 export function serializeJson(data: unknown, replacer?: Replacer, space?: string | number): string {
   if (isThenable(data)) throw dataError("is a promise", "await it before it is dispatched");
+  if (isElement(Array.isArray(data) ? data[0] : data)) {
+    throw dataError("is an element of JSX", "pass a render function to the source, or dispatch the markup as a string");
+  }
   // A replacer may have a form for bytes.
   const rejectsBytes = replacer === undefined || replacer === null;
   if (rejectsBytes) assertNotBinary(data);
@@ -192,6 +200,15 @@ function hasLineBreak(text: string): boolean {
 
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+/** An element of React, Preact, Vue or Hono. JSON would show the internals of the library. */
+function isElement(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const element = value as { __v_isVNode?: unknown; isEscaped?: unknown; constructor?: unknown };
+  if ("$$typeof" in value || element.__v_isVNode === true) return true;
+  if ("tag" in value && element.isEscaped === true) return true;
+  return "props" in value && Object.hasOwn(value, "constructor") && element.constructor === undefined;
 }
 
 function firstLine(cause: unknown): string {

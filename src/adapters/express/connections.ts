@@ -18,8 +18,8 @@ export class ManagedConnection {
   /** Wraps `filter` so that the time of the last event that it let through is known. */
   noting(filter: Filter = () => true): Filter {
     return (event) => {
-      const wanted = filter(event) === true;
-      if (wanted) this.lastEvent = now();
+      const wanted = filter(event);
+      if (wanted === true) this.lastEvent = now();
       return wanted;
     };
   }

@@ -1,5 +1,6 @@
 // The client of an event route: a native EventSource with typed listeners.
 import { SourcecastTypeError } from "../../base/errors.ts";
+import { aBoolean, aFunction, allow, anObject, checkOptions, type OptionChecks } from "../../base/options.ts";
 import type { AnyContract, ClientEventsOf } from "../../wire/contract.ts";
 
 /** The names of the parameters in a path: `"user"` for `"/events/:user"`. */
@@ -71,6 +72,7 @@ export function openEvents<Path extends string, C extends AnyContract>(
   route: { readonly path: Path; readonly metadata: { readonly events: C } },
   options: OpenEventsOptions<NoInfer<Path>>,
 ): EventStream<ClientEventsOf<C>> {
+  checkOptions(options, clientChecks, "openEvents()");
   const { baseUrl, query = {}, params, withCredentials = false } = options as OpenEventsOptions & { params?: Params };
   const { EventSource = (globalThis as { EventSource?: EventSourceConstructor }).EventSource } = options;
   if (EventSource === undefined) {
@@ -94,5 +96,13 @@ export function openEvents<Path extends string, C extends AnyContract>(
     close: () => source.close(),
   };
 }
+
+const clientChecks: OptionChecks<OpenEventsOptions & { params: Params }> = {
+  baseUrl: allow("the address of a server", (value) => typeof value === "string"),
+  query: anObject,
+  params: anObject,
+  withCredentials: aBoolean,
+  EventSource: aFunction,
+};
 
 type Params = Readonly<Record<string, string | number>>;

@@ -1,5 +1,6 @@
 // One connection's interest in channels, and its position in the log.
 import { now } from "../../base/clock.ts";
+import { assertNoPromise } from "../../base/options.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import type { Stream, StreamObserver } from "../../source/stream.ts";
@@ -202,7 +203,9 @@ export class Subscription implements Subscriber, StreamObserver {
     if (sender !== undefined && entry.sender === sender) return false;
     if (filter === undefined || entry.type === "sse:end") return true;
     try {
-      return this.stream.context.runInAsyncScope(filter, undefined, entry) === true;
+      const wanted = this.stream.context.runInAsyncScope(filter, undefined, entry);
+      assertNoPromise(wanted, "filter", "true or false");
+      return wanted === true;
     } catch (error) {
       this.fail(error, "filter");
       return false;

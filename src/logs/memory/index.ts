@@ -1,3 +1,4 @@
+import { checkOptions } from "../../base/options.ts";
 import { type CompleteLog, verify } from "../../log/complete.ts";
 import { closedError, conflictOf } from "../../log/errors.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
@@ -20,7 +21,7 @@ import type {
   ValueOptions,
   ValuePage,
 } from "../../log/log.ts";
-import { type RetentionLimits, retentionLimits, weightOf } from "../../log/retention.ts";
+import { type RetentionLimits, retentionChecks, retentionLimits, weightOf } from "../../log/retention.ts";
 import { MemoryChannels } from "./channels.ts";
 import { warnWhenOneOfSeveral } from "./processes.ts";
 import { EntryRing } from "./ring.ts";
@@ -44,6 +45,7 @@ export interface MemoryLogOptions extends Retention {}
  * ```
  */
 export function memoryLog(options: MemoryLogOptions = {}): CompleteLog {
+  checkOptions(options, retentionChecks, "memoryLog()");
   const limits = retentionLimits(options, { maxEvents: 10_000, maxBytes: "64mb" });
   warnWhenOneOfSeveral();
   return new MemoryLog(limits);

@@ -1,9 +1,10 @@
 // `sourcecast/sqlite`: the durable log of one machine.
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
+import { aDuration, allow, anything, checkOptions, type OptionChecks } from "../../base/options.ts";
 import { type Duration, milliseconds } from "../../base/units.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { Retention } from "../../log/log.ts";
-import { retentionLimits } from "../../log/retention.ts";
+import { retentionChecks, retentionLimits } from "../../log/retention.ts";
 import type { Durability, SQLiteLike, SqlConnection } from "./connection.ts";
 import { DatabaseConnection } from "./database.ts";
 import { explain, openFile } from "./driver.ts";
@@ -63,14 +64,9 @@ export interface SqliteLogOptions extends Retention {
  * await hub.close();
  * ```
  */
-export function sqliteLog(options: SqliteLogOptions): CompleteLog {
+export function sqliteLog(options: SqliteLogOptions = {}): CompleteLog {
+  checkOptions(options, sqliteChecks, "sqliteLog()");
   const { durability = "process", busyTimeout = "5s" } = options;
-  if (durability !== "process" && durability !== "power") {
-    throw new SourcecastTypeError(
-      "ERR_SSE_OPTION",
-      `The option durability is ${quote(durability)}; it takes "process" or "power"`,
-    );
-  }
   const limits = retentionLimits(options, { maxEvents: 1_000_000, maxBytes: "1gb", witnessAge: "1d" });
   const timeout = milliseconds(busyTimeout, "busyTimeout");
   const database = open(options);
@@ -83,6 +79,15 @@ export function sqliteLog(options: SqliteLogOptions): CompleteLog {
     throw explain(error, database.name);
   }
 }
+
+const sqliteChecks: OptionChecks<SqliteLogOptions> = {
+  ...retentionChecks,
+  // Which of the two is missing is said in one error.
+  path: anything,
+  database: anything,
+  durability: allow('"process" or "power"', (value) => value === "process" || value === "power"),
+  busyTimeout: aDuration,
+};
 
 /** An open database, before anything has been read from it. */
 interface OpenDatabase {
@@ -100,7 +105,8 @@ function open({ path, database }: SqliteLogOptions): OpenDatabase {
   }
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
-    `sqliteLog() takes either path, the name of a file, or database, an open one; it got ${quote(path)} and ${quote(database)}`,
+    `The options path and database are ${quote(path)} and ${quote(database)}; pass one of them, the name of a file or an ` +
+      "open database",
   );
 }
 
