@@ -1,4 +1,5 @@
 // Notices that another connection has changed the database: at once by a watch over the WAL, and otherwise by asking.
+import { runDetached } from "../../base/async-context.ts";
 import { now, unrefTimeout } from "../../base/clock.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../../sinks/idle-timer.ts";
 import type { SqlConnection } from "./connection.ts";
@@ -90,11 +91,11 @@ export class ChangeWatch implements IdleTarget {
 
   #watchWal(): void {
     const { file } = this.#connection;
-    const fs = file === null ? undefined : fileSystem();
+    const fs = file === null ? undefined : fileSystem(file);
     if (file === null || fs === undefined || isWindows()) return;
     const wal = walOf(file);
     try {
-      const watcher = fs.watch(wal, { persistent: false }, () => this.#onReport());
+      const watcher = runDetached(() => fs.watch(wal, { persistent: false }, () => this.#onReport()));
       // Such as a limit on watches that is reached later.
       watcher.on("error", () => this.#unwatchWal());
       this.#watcher = watcher;

@@ -20,12 +20,18 @@ interface FileStats {
   readonly mtimeNs: bigint;
 }
 
-/** Requested when it is needed, so that runtimes without files can load this module. `undefined` where there is none. */
-export function fileSystem(): FileSystemLike | undefined {
-  const { process } = globalThis as {
+/**
+ * The file system, as far as this process may look at a database and its WAL there. `undefined` where there is none.
+ * Requested when it is needed, so that runtimes without files can load this module.
+ */
+export function fileSystem(path: string): FileSystemLike | undefined {
+  const { process, Deno } = globalThis as {
     process?: { getBuiltinModule?: (id: string) => FileSystemLike | undefined };
+    Deno?: { permissions: { querySync(permission: { name: "read"; path: string }): { state: string } } };
   };
-  return process?.getBuiltinModule?.("node:fs");
+  // Deno asks its user, on the terminal, before a program looks at a file without permission.
+  const isGranted = (file: string) => Deno?.permissions.querySync({ name: "read", path: file }).state !== "prompt";
+  return isGranted(path) && isGranted(walOf(path)) ? process?.getBuiltinModule?.("node:fs") : undefined;
 }
 
 /** The write-ahead log, into which every commit goes first. It exists as long as a connection is open. */
@@ -52,7 +58,7 @@ export class OpenFiles {
 
   /** `null` where the runtime has no files, or does not let this process look. */
   static of(path: string): OpenFiles | null {
-    const fs = fileSystem();
+    const fs = fileSystem(path);
     try {
       return fs === undefined ? null : new OpenFiles(fs, path);
     } catch {

@@ -1,4 +1,5 @@
 // The log over one open database: takes calls, and puts the parts of this folder together.
+import { runDetached } from "../../base/async-context.ts";
 import { now } from "../../base/clock.ts";
 import { SourcecastError } from "../../base/errors.ts";
 import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
@@ -113,7 +114,8 @@ export class SqliteLog implements CompleteLog {
 
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    const tail = this.#tails.add(after, onEntries, onError);
+    // A tail is shared by connections, and outlives the request in which it begins.
+    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
     this.#watch.start();
     return {
       close: () => {

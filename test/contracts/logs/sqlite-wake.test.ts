@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
@@ -136,6 +137,29 @@ describe("without a file", () => {
     await other.append([entry("a")]);
     await vi.waitFor(() => expect(entries).toHaveLength(1), { timeout: 1_000, interval: 1 });
   });
+});
+
+test("a tail runs in the context of no request", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const path = file();
+  const [log, other] = [openLog({ path }), openLog({ path })];
+  const { epoch, witness } = await log.head();
+  await log.append([entry("a", "1")]);
+  const found: unknown[] = [];
+  storage.run("request", () =>
+    log.tail(
+      { epoch, offset: 0, witness },
+      ({ entries }) => found.push(...entries.map(({ data }) => [data, storage.getStore()])),
+      () => {},
+    ),
+  );
+  await vi.waitFor(() => expect(found).toHaveLength(1));
+  await other.append([entry("a", "2")]);
+  await vi.waitFor(() => expect(found).toHaveLength(2), { timeout: 2_000 });
+  expect(found).toEqual([
+    ["1", undefined],
+    ["2", undefined],
+  ]);
 });
 
 test("a tail does not keep the process alive", async () => {
