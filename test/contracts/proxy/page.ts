@@ -2,8 +2,10 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import { text } from "node:stream/consumers";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { EventStreamParser, type ParsedEvent } from "../../../src/wire/parse.ts";
 import { launchChromium } from "../../support/browser.ts";
 import { type NewsServer, startNewsServers } from "../../support/proxies/news-server.ts";
 import { StreamsOfPage } from "../../support/proxies/page.ts";
@@ -95,9 +97,16 @@ export function pageThrough(kind: ProxyKind, { cutsAtReload }: PageOptions): voi
       expect(await page.othersThan(["1"])).toEqual([]);
       await server.publish(numbers(2, 10));
       await server.stop("SIGKILL");
-      // Once by the server, and then by the proxy in its place.
-      const [status] = await Promise.all([statusOf(proxy), page.openedAll(2)]);
-      expect(status, "what others than streams are told").toBeGreaterThanOrEqual(502);
+      // Once by the server, and then by the proxy, which answers for it.
+      const [other, stream] = await Promise.all([
+        responseOf(proxy, "text/html"),
+        responseOf(proxy, "text/event-stream"),
+        page.openedAll(2),
+      ]);
+      expect(other.status, "for requests other than streams").toBeGreaterThanOrEqual(502);
+      const { events, retry } = parse(stream.body);
+      expect(events).toMatchObject([{ type: "sse:later" }]);
+      expect(JSON.parse(events[0]?.data ?? "")).toEqual({ reason: "unavailable", retryAfter: retry });
       await server.restart();
       await eventually(
         "all are back",
@@ -138,11 +147,20 @@ async function start(
   return { page, proxy, servers };
 }
 
-async function statusOf({ port }: ProxyProcess): Promise<number | undefined> {
-  const asked = request({ host: "127.0.0.1", port, path: "/", rejectUnauthorized: false, agent: false }).end();
-  const [response] = (await once(asked, "response")) as [IncomingMessage];
-  response.resume();
-  return response.statusCode;
+async function responseOf({ port }: ProxyProcess, accept: string): Promise<{ status: number; body: string }> {
+  const options = { host: "127.0.0.1", port, path: "/", headers: { accept }, rejectUnauthorized: false, agent: false };
+  const [response] = (await once(request(options).end(), "response")) as [IncomingMessage];
+  return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+function parse(stream: string): { events: ParsedEvent[]; retry: number | undefined } {
+  const events: ParsedEvent[] = [];
+  let retry: number | undefined;
+  const onRetry = (time: number): void => {
+    retry = time;
+  };
+  new EventStreamParser({ onEvent: (event) => events.push(event), onRetry }).push(stream);
+  return { events, retry };
 }
 
 function numbers(from: number, to: number): string[] {

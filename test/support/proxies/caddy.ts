@@ -23,7 +23,7 @@ export const caddy: ProxyKind = {
       fill(configuration, {
         "example.com {": `https://127.0.0.1:${place.port} {\n\ttls ${certificate} ${key}`,
         "127.0.0.1:3000": serversOf(place),
-        "retry: 8000": "retry: 50",
+        "8000": "50",
         "lb_try_duration 5s": "lb_try_duration 1s",
       }),
       place,
