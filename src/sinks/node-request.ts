@@ -1,5 +1,5 @@
 // Node's request and response as an exchange.
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest } from "node:http2";
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { retryLater } from "../http/early-response.ts";
@@ -49,6 +49,13 @@ export function respondRetryLater(req: NodeRequest, res: NodeResponse): void {
 
 /** @throws {SourcecastTypeError} for anything that no stream can be opened on. */
 export function assertNodeExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
+  // HTTP/2 has its stream on the response. Imitations have neither the class nor a stream.
+  if (typeof res?.writeHead === "function" && !(res instanceof ServerResponse || has(res, "stream"))) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_ARGUMENT",
+      `${caller}() got an imitation of a response (${quote(res)}), which cannot stream; test with a real server and fetch()`,
+    );
+  }
   if (isWeb(req)) {
     throw new SourcecastTypeError(
       "ERR_SSE_ARGUMENT",
