@@ -21,14 +21,14 @@ export const exceptions = {
       "%s (2)": noServer,
     },
     "keep-alive.test.mjs": {
-      "rule 16: a comment after a silence > one timer serves all sources, whatever their silences, and none is left without sources":
+      "rule 16: a comment after idle time > one timer serves all sources, whatever their silences, and none is left without sources":
         ownTimers,
-      "rule 16: a comment after a silence > sources due at scattered moments share wakings, and none waits longer than a twentieth more":
+      "rule 16: a comment after idle time > sources due at scattered moments share wakings, and none waits longer than a twentieth more":
         ownTimers,
       "an open source does not hold the process, nor does an import": "There is no process to start",
     },
     "hub/failures.test.mjs": {
-      "a log that is lost while clients are connected > also who is just beginning, and who lags: what is not delivered behind the reset was before it":
+      "a log that is lost while clients are connected > also clients that are starting or lagging: events not delivered after the reset were delivered before it":
         readOut,
     },
     "hub/lagging.test.mjs": {
@@ -36,14 +36,14 @@ export const exceptions = {
       "one that stops reading > is not closed while nothing waits for it, nor while it gets on": readOut,
     },
     "life.test.mjs": {
-      "the client left: close is heard exactly once, as disconnected, and prints nothing > leaves no listener on the signal of the request":
+      "a disconnect: close is dispatched exactly once, as disconnected, and prints nothing > leaves no listener on the signal of the request":
         noListeners,
     },
     "pipe.test.mjs": {
       "back-pressure > a producer is not asked while the reader is stalled, and goes on when it reads": readOut,
       "back-pressure > memory does not grow with the number of pieces": noGarbage,
     },
-    "set.test.mjs": { "a set that nobody holds any more is not held by its former members": noGarbage },
+    "set.test.mjs": { "an unreferenced set is not held by its former members": noGarbage },
     "shutdown.test.mjs": {
       "handlers come with the first open source and go with the last": noSignals,
       "a client that leaves takes the handlers along, as soon as no signal of the same moment can be under way":
@@ -51,6 +51,6 @@ export const exceptions = {
       "a source that comes while they are still there keeps them": noSignals,
     },
     "source.test.mjs": { "close() > leaves no listener on the request's signal": noListeners },
-    "unread.test.mjs": { "those who are read cost one look on the timer that is there already": ownTimers },
+    "unread.test.mjs": { "bodies that are read cost one check on the existing timer": ownTimers },
   },
 } as const satisfies Record<string, Exceptions>;

@@ -13,7 +13,7 @@ export interface ClientRequest {
   version?: "1.0" | "1.1";
 }
 
-/** What comes back of one request, with bytes and pieces left as they were on the wire. */
+/** The response to one request, with its bytes and pieces as they were on the wire. */
 export abstract class Client {
   readonly parser: StreamRecorder = new StreamRecorder();
   /** Pieces of the body, as the protocol frames them: chunks of HTTP/1.1, DATA of HTTP/2. */
@@ -32,7 +32,7 @@ export abstract class Client {
     return Buffer.concat(this.pieces);
   }
 
-  /** Resolves as soon as `condition` holds; it is looked at whenever something came. */
+  /** Resolves as soon as `condition` holds; it is checked whenever bytes arrive. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
@@ -64,7 +64,7 @@ export abstract class Client {
     return this.ended as "end" | "cut";
   }
 
-  /** Reads no more. */
+  /** Stops reading. */
   pause(): void {
     this.stream.pause();
   }

@@ -1,4 +1,6 @@
-/** What the console guard (guards.ts) shares with the tests. Both load this file, so its state is per test file. */
+/**
+ * State that the console guard (guards.ts) shares with the tests. Both load this file, so the state is per test file.
+ */
 type Line = string;
 
 const unexpected: Line[] = [];

@@ -5,7 +5,10 @@ import { StreamRecorder } from "./recorder.ts";
 
 const decompressors = { gzip: createGunzip, br: createBrotliDecompress };
 
-/** What a client reads that decompresses as it goes, from the first byte on, by the encoding that its answer says. */
+/**
+ * The output of a client that decompresses as it reads, from the first byte on, by the encoding that the response
+ * names.
+ */
 export class Decompressing implements Disposable {
   readonly parser: StreamRecorder = new StreamRecorder();
   readonly #client: Client;

@@ -7,7 +7,7 @@ import { type Demo, type DemoOptions, startDemo } from "./demo.ts";
 
 export interface DemoServer {
   readonly demo: Demo;
-  /** What pages printed that they should not have; the test fails on it. */
+  /** Output of pages that is not expected; the test fails on it. */
   readonly complaints: string[];
   /** Kills it without a warning. */
   kill(): Promise<void>;
@@ -26,7 +26,7 @@ export function useDemoServer(options: Partial<DemoOptions> = {}): DemoServer {
     folder = await mkdtemp(join(tmpdir(), "sourcecast-demo-"));
     demo = await startDemo({ database: join(folder, "demo.db"), ...options });
   });
-  // After those of who uses it, which close the windows.
+  // Runs after the hooks of the tests, which close the windows.
   afterEach(async () => {
     await demo.kill();
     await rm(folder, { recursive: true });

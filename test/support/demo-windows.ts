@@ -5,7 +5,7 @@ import { launchChromium } from "./browser.ts";
 import type { DemoOptions } from "./demo.ts";
 import { type DemoServer, useDemoServer } from "./demo-server.ts";
 
-/** What the browser says of a server that is away and of a lock that somebody else has. */
+/** Messages of the browser about a server that is away and about a lock that another window has. */
 const expected = /ERR_|htmx:sseError|\[object Event\]|409 \(Conflict\)/;
 
 export interface DemoFixture extends Omit<DemoServer, "complaints"> {
@@ -79,7 +79,7 @@ export function messages(page: Page): Promise<string[]> {
   return page.locator(".message .text").allInnerTexts();
 }
 
-/** Waits until the field is locked by somebody else. */
+/** Waits until another window has locked the field. */
 export function locked(page: Page, field: string): Promise<ElementHandle> {
   return page.waitForSelector(`#field-${field}:disabled`);
 }

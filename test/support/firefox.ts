@@ -11,7 +11,7 @@ import puppeteer, { type Browser } from "puppeteer-core";
 export async function launchFirefox(): Promise<Browser> {
   const executablePath = process.env.FIREFOX_PATH;
   if (!executablePath) throw new Error("FIREFOX_PATH is not set: run tests in Firefox in the project `browser`");
-  // A home of its own too: as root it refuses one that belongs to somebody else, and a CI job may have such a one.
+  // Its own home, too: as root, Firefox rejects a home that belongs to another user, and a CI job may have one.
   const home = mkdtempSync(join(tmpdir(), "sourcecast-firefox-"));
   const remove = (): void => rmSync(home, { recursive: true, force: true, maxRetries: 5 });
   try {
@@ -26,7 +26,7 @@ export async function launchFirefox(): Promise<Browser> {
   }
 }
 
-/** What is not on this machine is asked of a proxy that is not there: telemetry, updates and lists stay unasked. */
+/** Requests to other hosts go to a proxy that does not exist: no telemetry, updates or lists. */
 const nobody = "127.0.0.1";
 const preferences = {
   "network.proxy.type": 1,

@@ -25,8 +25,8 @@ export async function startFixture(
 }
 
 /**
- * What starts an application that has to be built: the example with what is in `fixtures/<name>` laid over it, the routes of
- * the scenarios beside its own. It is built once.
+ * Returns a function that starts an application which must be built: the example with the files of `fixtures/<name>` copied
+ * over it, and the routes of the scenarios in addition to its own. It is built once.
  */
 export function builtFixture(
   name: string,

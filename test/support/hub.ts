@@ -106,7 +106,7 @@ export class HubClient {
     return this.status === 200 ? this.parser.later : undefined;
   }
 
-  /** What a browser would send: what it sent before, until it hears of another. */
+  /** The id that a browser would send: the previous one, until it receives another. */
   get lastEventId(): string {
     return this.parser.lastEventId || this.#sentId;
   }
@@ -151,7 +151,7 @@ export class HubClient {
     return this;
   }
 
-  /** Leaves, if it has not yet, and comes back with the id that it heard last. */
+  /** Disconnects if it is still connected, and reconnects with the last id that it received. */
   async reconnect(options: Partial<SubscribeOptions> = {}, hub: Hub = this.#hub): Promise<HubClient> {
     await this.leave();
     const { lastEventId } = this;

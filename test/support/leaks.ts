@@ -1,4 +1,4 @@
-/** What a test file leaves behind in its process, compared with what was there before it. */
+/** Leaks of a test file: resources of its process, compared with those that were there before it. */
 import { setImmediate, setTimeout } from "node:timers";
 
 export interface LeakWatch {
@@ -32,7 +32,7 @@ export async function leaks(before: LeakWatch, graceMs = 1_000): Promise<string[
   }
 }
 
-/** What keeps the event loop alive and comes from tests. Pipes and ports are Vitest's own way to its workers. */
+/** Resources that keep the event loop alive and come from tests. Pipes and ports belong to Vitest's workers. */
 const watchedResources = new Set([
   "TCPSocketWrap",
   "TCPServerWrap",

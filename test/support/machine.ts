@@ -22,7 +22,7 @@ export class Machine implements CompleteLog {
   readonly capabilities: CompleteLog["capabilities"];
   /** Appends that were accepted, in order. */
   readonly appended: NewEntry[] = [];
-  /** What every call meets; `null` for none. */
+  /** The fault that every call meets; `null` for none. */
   failure: Error | null = null;
   /** Called before each append and each batch of a tail: for machines that are slow. */
   delay: () => Promise<void> | undefined = () => undefined;
@@ -37,13 +37,13 @@ export class Machine implements CompleteLog {
     this.capabilities = this.#log.capabilities;
   }
 
-  /** The power is off: nothing of it arrives any more, and it hears nothing. */
+  /** The power is off: nothing of it arrives any longer, and it receives nothing. */
   die(): void {
     this.failure = new Error("This machine is dead");
     for (const { tail } of this.#tails) tail.close();
   }
 
-  /** As with SIGSTOP: what it does, and what it hears, waits until the returned function is called. */
+  /** Like SIGSTOP: its actions, and everything sent to it, wait until the returned function is called. */
   freeze(): () => void {
     const frozen = Promise.withResolvers<void>();
     this.#frozen = frozen;

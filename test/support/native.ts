@@ -1,4 +1,4 @@
-/** The native `EventSource` of real browsers, and what it hears. */
+/** The native `EventSource` of real browsers, and the events that it dispatches. */
 
 import type { Browser as Chromium } from "playwright-core";
 import type { Browser as Firefox } from "puppeteer-core";
@@ -42,7 +42,7 @@ function inSessions<Browser extends Chromium | Firefox>(
   };
 }
 
-/** What an `EventSource` told its page: an event of the stream, or, without data, `open` and `error` of its own. */
+/** A record of an `EventSource` in a page: an event of the stream or, without data, its own `open` and `error`. */
 export interface Told {
   readonly type: string;
   readonly data?: string;
@@ -52,7 +52,7 @@ export interface Told {
 }
 
 export interface NativeOptions {
-  /** Types to listen to beside `message`. */
+  /** Types to listen to in addition to `message`. */
   types?: readonly string[];
   withCredentials?: boolean;
 }
@@ -79,7 +79,7 @@ export class NativeClient {
     return this.#tab.evaluate((index) => window.clients[index]?.told ?? [], this.#index);
   }
 
-  /** The events that it heard. */
+  /** The events that it dispatched. */
   async heard(): Promise<Told[]> {
     return (await this.told()).filter(({ data }) => data !== undefined);
   }
@@ -93,10 +93,10 @@ export class NativeClient {
     return eventually(what, () => this.told(), isEnough);
   }
 
-  /** Waits until it hears an event of this type, with this data where it is given, and returns the last such one. */
+  /** Waits until it dispatches an event of this type, with this data if given, and returns the last such event. */
   async hears(type: string, data?: string): Promise<Told> {
     const isIt = (one: Told): boolean => one.type === type && (data === undefined ? "data" in one : one.data === data);
-    const told = await this.until(`it hears ${type} ${data ?? ""}`, (all) => all.some(isIt));
+    const told = await this.until(`it receives ${type} ${data ?? ""}`, (all) => all.some(isIt));
     return told.findLast(isIt) as Told;
   }
 

@@ -16,7 +16,7 @@ export const manifest: Manifest = JSON.parse(readFileSync(`${root}/package.json`
 export interface Entry {
   /** `"."`, `"./node"`, ... */
   readonly subpath: string;
-  /** What an application writes: `"sourcecast/node"`. */
+  /** The specifier in an application: `"sourcecast/node"`. */
   readonly specifier: string;
   readonly types: string;
   readonly code: string;

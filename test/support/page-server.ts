@@ -10,7 +10,7 @@ export type Route = (req: IncomingMessage, res: ServerResponse) => unknown;
 
 export interface PageServer extends AsyncDisposable {
   readonly origin: string;
-  /** What it answers, by path. A test puts its own in. */
+  /** The responses by path. A test adds its own. */
   readonly routes: Map<string, Route>;
   /** The streams that were asked for: the path, and the `Last-Event-ID` if there was one. */
   readonly asked: [path: string, lastEventId: string | undefined][];
@@ -33,7 +33,7 @@ export async function startPageServer({ http2 = false } = {}): Promise<PageServe
     if (route === undefined) res.writeHead(404).end();
     else route(req, res);
   };
-  // What the compatibility layer of HTTP/2 hands over is enough like the other.
+  // Node's compatibility layer for HTTP/2 passes objects that are similar enough.
   const server = http2
     ? createSecureServer({ ...tls(), settings: http2Settings }, answer as never)
     : createServer(answer);

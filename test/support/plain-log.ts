@@ -179,7 +179,7 @@ export class PlainLog implements CompleteLog {
     return appended;
   }
 
-  /** What an entry with the same idempotency key was answered within the window. */
+  /** The answer to an entry with the same idempotency key within the window. */
   #answer(entry: NewEntry): Appended | undefined {
     const answered = entry.idempotencyKey === undefined ? undefined : this.#answered.get(questionOf(entry));
     if (answered === undefined || answered.time + this.#limits.window <= Date.now()) return undefined;

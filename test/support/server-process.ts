@@ -31,7 +31,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly cwd: string;
   readonly #child: ChildProcess;
   #log = "";
-  /** Length of the log up to where it was looked at. */
+  /** Length of the log up to the last check. */
   #seen = 0;
 
   /** Starts it with `PORT` set to a free port, and waits until that is listened to. */
@@ -51,7 +51,7 @@ export class ServerProcess implements AsyncDisposable {
     this.port = port;
     this.cwd = cwd;
     this.origin = `http://127.0.0.1:${port}`;
-    // What Vitest and CI set would make frameworks behave as in their own tests: h3 would not shut down in order.
+    // Variables that Vitest and CI set make frameworks behave as in their own tests: h3 would not shut down in order.
     const { NODE_ENV, VITEST, VITEST_MODE, TEST, CI, ...inherited } = process.env;
     const withPort = (text = ""): string => text.replaceAll("$PORT", String(port));
     const own = Object.entries(env ?? {}).map(([name, value]) => [name, withPort(value)]);
@@ -71,7 +71,7 @@ export class ServerProcess implements AsyncDisposable {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** What it printed since this was last asked, or since it listened, without the line that says where it listens. */
+  /** Its output since the last call, or since it listened, without the line with its address. */
   newOutput(): string {
     const lines = this.#log.slice(this.#seen).split("\n");
     this.#seen = this.#log.length;
@@ -79,8 +79,8 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /**
-   * The same up to a line that it was asked to print on both its streams. What it printed before it answered a request may
-   * arrive after the answer: only such a line tells that all of it is here.
+   * The same, up to a line that it was told to print on both streams. Output that precedes a response may arrive after
+   * the response; only such a line proves that all of it has arrived.
    */
   async newOutputBefore(mark: string): Promise<string> {
     const unseen = async (): Promise<string> => this.#log.slice(this.#seen);
@@ -124,8 +124,8 @@ export class ServerProcess implements AsyncDisposable {
 }
 
 /**
- * A port that nobody listens to, below those that systems give to outgoing connections: one of these may take the port of a
- * server that is down until it is started again.
+ * A free port below those that systems assign to outgoing connections: one of these could take the port of a server
+ * that is down until it is restarted.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

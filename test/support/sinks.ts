@@ -13,7 +13,7 @@ export interface Exchange {
   readBody(): Promise<string>;
   /** Resolves when the server could know that the client has left. */
   readonly left: Promise<unknown>;
-  /** What lies below the sink, for those tests that look there. */
+  /** The objects below the sink, for tests that inspect them. */
   readonly req: IncomingMessage | Http2ServerRequest;
   readonly res: ServerResponse | Http2ServerResponse;
 }

@@ -1,4 +1,4 @@
-/** Databases and logs of one test, closed and removed behind it. */
+/** Databases and logs of one test, which are closed and removed after it. */
 import { DatabaseSync } from "node:sqlite";
 import { afterEach } from "vitest";
 import type { CompleteLog } from "../../src/log/complete.ts";

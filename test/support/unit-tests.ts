@@ -7,7 +7,7 @@ import { build, type Plugin } from "esbuild";
 import { root } from "./package.ts";
 import type { names, run } from "./portable/index.ts";
 
-/** What each of the modules exports. */
+/** The exports of each of the modules. */
 export interface UnitTests {
   names: typeof names;
   run: typeof run;

@@ -9,7 +9,7 @@ import { ServerProcess } from "./server-process.ts";
 export interface WorkerOptions {
   /** The name of the exported class of Durable Objects, bound as `OBJECTS`. @default none */
   objects?: string;
-  /** What the runtime is to do as it did then. @default that of the examples */
+  /** The date whose runtime behavior is used. @default that of the examples */
   compatibilityDate?: string;
   compatibilityFlags?: readonly string[];
   /** Bound as text, and what `process.env` has. */
@@ -40,7 +40,7 @@ export async function bundleWorker(entry: string, folder: string): Promise<void>
   });
 }
 
-/** Starts `main.js` of a folder. What its objects store is kept below the folder, for the next start. */
+/** Starts `main.js` of a folder. The storage of its objects is kept in the folder, for the next start. */
 export async function startWorker(folder: string, options: WorkerOptions = {}): Promise<ServerProcess> {
   mkdirSync(join(folder, "storage"), { recursive: true });
   writeFileSync(join(folder, "config.capnp"), configuration(folder, options));

@@ -74,7 +74,7 @@ describe("data under a contract", () => {
     expect(() => events.encode("any", 1n)).toThrow(expect.objectContaining({ code: "ERR_SSE_DATA" }));
   });
 
-  /** What each of these senders writes for these two events. */
+  /** The output of each of these senders for these two events. */
   const sent = [
     ["note", '"12"'],
     ["html", "12"],

@@ -28,7 +28,7 @@ const opened: EventSource<never>[] = [];
 afterEach(resetWarnings);
 afterEach(() => Promise.all(opened.splice(0).map((source) => source.close())));
 
-/** Has the source closed after the test and gives all that its client heard. */
+/** Closes the source after the test and returns everything that its client received. */
 function listen<S extends EventSource<never>>(source: S) {
   opened.push(source);
   const client = new BodyReader(source.response());
@@ -51,7 +51,7 @@ function errorOf(action: () => unknown): EventContractError {
   throw new Error("Nothing was thrown");
 }
 
-/** The same contract three times. `price` takes a text and makes a number of it. */
+/** The same contract three times. `price` takes a string and outputs a number. */
 const contracts = {
   zod: defineEvents({
     headline: z.object({ title: z.string().min(1), tags: z.array(z.object({ name: z.string() })).optional() }),
@@ -143,7 +143,7 @@ const later: StandardSchemaV1<number, string> = {
   },
 };
 
-describe("what a contract refuses", () => {
+describe("invalid contracts are rejected", () => {
   test("a type that it does not know, with those that it knows", () => {
     const { source } = listen(new EventSource(request(), { events: chat }));
     // @ts-expect-error unknown
@@ -158,7 +158,7 @@ describe("what a contract refuses", () => {
     expect(errorOf(() => chat.validateSync(name as never, {})).message).toContain("not in the contract");
   });
 
-  test("the names of control events, as ever", () => {
+  test("the names of control events", () => {
     const { source } = listen(new EventSource(request(), { events: chat }));
     const set = new EventSourceSet({ events: chat });
     for (const sender of [source, set, { dispatch: chat.validate }]) {
@@ -191,7 +191,7 @@ describe("what a contract refuses", () => {
     return defineEvents({ any: schema }).validateSync("any", 1);
   }
 
-  test("what a schema itself throws is passed on", () => {
+  test("an error that a schema throws is passed on", () => {
     const cause = new Error("A bug in the application");
     const events = defineEvents({
       broken: v.pipe(
@@ -230,7 +230,7 @@ describe("asynchronous schemas", () => {
     const { source, heard } = listen(new EventSource(request(), { events }));
     const set = new EventSourceSet({ events });
     for (const sender of [source, set]) {
-      // What does not fit must not become an unhandled rejection either: the guards of the tests watch.
+      // An invalid event must not become an unhandled rejection either: the guards of the tests watch for it.
       const error = errorOf(() => (sender as EventSource).dispatch(name, data));
       expect(error.message).toMatch(/is asynchronous.*channel of a hub/);
       expect(error.code).toBe("ERR_SSE_CONTRACT");
@@ -301,7 +301,7 @@ describe("defineEvents", () => {
 });
 
 describe("a source under a contract", () => {
-  test("checks a ServerSentEvent before its local listeners hear it, and writes what the schema makes of it", async () => {
+  test("checks a ServerSentEvent before its local listeners are called, and writes the output of the schema", async () => {
     const { source, heard } = listen(new EventSource(request(), { events: chat }));
     const local: string[] = [];
     for (const name of ["said", "seen"]) source.addEventListener(name, (event) => local.push(event.type));
@@ -385,7 +385,7 @@ describe("a set under a contract", () => {
     ]);
   });
 
-  test("serves nobody when the data does not fit, and checks without members too", async () => {
+  test("sends nothing when the data is invalid, and checks without members too", async () => {
     const set = new EventSourceSet<Chat>(null, { events: chat });
     // @ts-expect-error no text
     expect(errorOf(() => set.dispatch("said", { by: "eve" })).issues).toHaveLength(1);

@@ -79,7 +79,7 @@ describe("rule 22: pages of other origins may read the stream where the option c
     ]);
   });
 
-  test("what a preflight asks for cannot put anything else into the response", () => {
+  test("the names in a preflight cannot put anything else into the response", () => {
     const headers = headersFor(true, a, "OPTIONS", { "access-control-request-headers": "x-a, b c, (d), \xe9, , x-e" });
     expect(headers.headers.get("access-control-allow-headers")).toBe(`${standard}, x-a, x-e`);
   });

@@ -7,7 +7,7 @@ import { EventSourceSet } from "../../src/index.ts";
 import { joined, openHub } from "../support/hub.ts";
 import { openSource, tick } from "../support/web.ts";
 
-// What the machine has no part in: how often something is done for each delivery and for each connection.
+// Costs that do not depend on the machine: how often an operation runs for each delivery and for each connection.
 
 const members = 50;
 

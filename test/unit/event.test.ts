@@ -87,7 +87,7 @@ describe("data that cannot be serialised is an error at once that names the caus
     expect(error.message).not.toContain("is a object");
   });
 
-  test("what the serialiser threw is the cause", () => {
+  test("the error of the serializer is the cause", () => {
     expect(refusalOf(failing).cause).toBeInstanceOf(RangeError);
   });
 });

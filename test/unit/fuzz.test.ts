@@ -72,7 +72,7 @@ test("parse(encode(x)) is x in any chunking, or encode refuses", () => {
   );
 });
 
-test("what is allowed is not refused", () => {
+test("valid fields are not rejected", () => {
   const allowed = fc.record({
     type: fc.string({ unit: "grapheme", minLength: 1 }).filter((type) => !/[\r\n]/.test(type)),
     data: fc.string({ unit: "grapheme" }),
@@ -86,7 +86,7 @@ test("what is allowed is not refused", () => {
   );
 });
 
-test("a comment says what it was given, line by line, and no client hears it", () => {
+test("a comment has the given lines, and no client dispatches it", () => {
   fc.assert(
     fc.property(text, fc.array(fc.nat(9)), (comment, lengths) => {
       const wire = encoded(() => encodeComment(comment));

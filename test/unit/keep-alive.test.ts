@@ -21,7 +21,7 @@ function openReading(...args: Parameters<typeof openWeb>) {
   return exchange;
 }
 
-describe("rule 16: a comment after a silence", () => {
+describe("rule 16: a comment after idle time", () => {
   beforeEach(
     () =>
       void vi.useFakeTimers({
@@ -30,7 +30,7 @@ describe("rule 16: a comment after a silence", () => {
   );
   afterEach(() => void vi.useRealTimers());
 
-  test("of 30 s unless told otherwise, of 8 s on Bun, exactly, again and again", async () => {
+  test("of 30 s by default, of 8 s on Bun, exactly, repeatedly", async () => {
     const silence = "Bun" in globalThis ? 8_000 : 30_000;
     const { client } = openReading();
     await pass(silence - 1);
@@ -73,7 +73,7 @@ describe("rule 16: a comment after a silence", () => {
     expect(beats(text.client)).toBe(1);
   });
 
-  test("is no event and takes no id", async () => {
+  test("is not an event and takes no id", async () => {
     const { source, client } = openReading({ keepAlive: "30s" });
     source.dispatch("t", 1, { id: "7" });
     await pass(30_000);
@@ -155,7 +155,7 @@ describe("rule 16: a comment after a silence", () => {
     wakings.mockRestore();
   });
 
-  test("a source that opens later with a shorter silence is not kept waiting", async () => {
+  test("a source that opens later with a shorter interval is not kept waiting", async () => {
     openReading({ keepAlive: 60_000 });
     await pass(1_000);
     const { client } = openReading({ keepAlive: 5_000 });
@@ -170,7 +170,7 @@ describe("rule 16: a comment after a silence", () => {
   });
 });
 
-test("rule 17: the opening tells the silence, so that a client's watchdog need not guess", async () => {
+test("rule 17: the opening announces the interval, so that a client's watchdog need not guess", async () => {
   const { client } = openWeb({ keepAlive: "15s" });
   await client.read();
   expect(client.parser.comments).toEqual(["keep-alive 15000"]);

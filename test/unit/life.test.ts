@@ -12,7 +12,7 @@ import { openSource, openWeb, tick, url } from "../support/web.ts";
 const lifeTypes = ["open", "close", "error", "overflow", "drain"] as const satisfies (keyof SourceEventMap)[];
 
 describe("the events of a source's own life", () => {
-  test("open is heard by those who listen right after it was made, once each", async () => {
+  test("open is dispatched once to each listener added right after construction", async () => {
     const source = openSource();
     const first = vi.fn();
     const second = vi.fn();
@@ -23,7 +23,7 @@ describe("the events of a source's own life", () => {
     expect([first.mock.calls.length, second.mock.calls.length]).toEqual([1, 1]);
   });
 
-  test("open is not heard of a source that was closed meanwhile", async () => {
+  test("open is not dispatched by a source that was closed before", async () => {
     const source = openSource();
     const heard = vi.fn();
     source.addEventListener("open", heard);
@@ -33,7 +33,7 @@ describe("the events of a source's own life", () => {
     expect(heard).not.toHaveBeenCalled();
   });
 
-  test("close is heard with its reason, as a listener function, an object, once and with a signal", async () => {
+  test("close is dispatched with its reason, to a function, an object, once and with a signal", async () => {
     const source = openSource();
     const reasons: string[] = [];
     source.addEventListener("close", function (event) {
@@ -74,7 +74,7 @@ describe("the events of a source's own life", () => {
 });
 
 describe("wire events of the same name", () => {
-  test.each(lifeTypes)("dispatch(%j) reaches the client and nobody here", async (type) => {
+  test.each(lifeTypes)("dispatch(%j) reaches the client and no local listener", async (type) => {
     const { source, client } = openWeb();
     await tick();
     const heard = vi.fn();
@@ -91,7 +91,7 @@ describe("wire events of the same name", () => {
 });
 
 describe("dispatchEvent", () => {
-  test("is heard locally first, then written", async () => {
+  test("is dispatched locally first, then written", async () => {
     const { source, client } = openWeb();
     const heard: string[] = [];
     source.addEventListener("ping", (event) => {
@@ -140,7 +140,7 @@ describe("dispatchEvent", () => {
   });
 });
 
-describe("the client left: close is heard exactly once, as disconnected, and prints nothing", () => {
+describe("a disconnect: close is dispatched exactly once, as disconnected, and prints nothing", () => {
   /** Each way on its own, then with all others after it. */
   function ways() {
     const controller = new AbortController();
@@ -197,7 +197,7 @@ describe("the client left: close is heard exactly once, as disconnected, and pri
   });
 });
 
-test("an error in the background is heard as error, with what was thrown", async () => {
+test("a background error is dispatched as error, with the thrown value", async () => {
   const source = openSource();
   const errors: unknown[] = [];
   source.addEventListener("error", (event) => {

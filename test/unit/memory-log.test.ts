@@ -4,7 +4,7 @@ import { type MemoryLogOptions, memoryLog } from "../../src/logs/memory/index.ts
 import { at, read, trimmed } from "../../src/testing/log/ask.ts";
 import { expectConsole } from "../support/console.ts";
 
-test("one of several processes: the log says once that the others do not hear it", () => {
+test("one of several processes: the log warns once that its events do not reach the others", () => {
   const lines = expectConsole(/memoryLog\(\) is used in one of several processes.*sqliteLog\(\)/);
   memoryLog();
   expect(lines).toHaveLength(0);
@@ -24,7 +24,7 @@ test.each<[string, object, RegExp]>([
   expect(() => memoryLog(options as MemoryLogOptions)).toThrow(message);
 });
 
-test("what is remembered of channels is bounded, and what is forgotten is declared for those alone", async () => {
+test("memory of channels is bounded, and a forgotten channel gets its loss declared alone", async () => {
   const log = memoryLog({ maxEvents: 10 });
   await log.append([entry("kept", { key: "k" })]);
   const channels = 70_000;

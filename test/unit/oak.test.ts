@@ -4,8 +4,8 @@ import { createHub, type EventSource, ServerSentEvent } from "../../src/index.ts
 import { BodyReader } from "../support/web.ts";
 
 /**
- * Oak 17, which comes by JSR alone, as its documentation has it: the parts that the adapter touches and some beside them,
- * so that one asked for more, or in another form, would not compile.
+ * The parts of Oak 17 that the adapter touches, and some around them, as its documentation has them: Oak 17 comes by
+ * JSR only. An adapter that needed more, or another form, would not compile.
  */
 interface Oak17ServerRequest {
   readonly remoteAddr: string | undefined;

@@ -4,7 +4,7 @@ import { type BodyReader, openWeb, tick } from "../support/web.ts";
 
 const kilobyte = "x".repeat(1_024);
 
-/** A source whose client has taken the opening and reads no more. */
+/** A source whose client has read the opening and stops reading. */
 async function openStalled(options: SourceOptions): Promise<{ source: EventSource; client: BodyReader }> {
   const { source, client } = openWeb(options);
   await client.read();
@@ -29,7 +29,7 @@ describe("the bound on memory", () => {
     expect(source.bufferedAmount).toBeLessThanOrEqual(80 * 1_024);
   });
 
-  test("is a megabyte unless told otherwise", async () => {
+  test("is a megabyte by default", async () => {
     const { source } = await openStalled({ onOverflow: "drop" });
     while (source.dispatch("t", kilobyte.repeat(10)));
     expect(source.bufferedAmount).toBeGreaterThan(1_024 ** 2 - 11 * 1_024);
@@ -135,7 +135,7 @@ describe('onOverflow: "drop"', () => {
     expect((await client.rest()).at(-1)?.type).toBe("sse:gap");
   });
 
-  test("losses that a client does not hear of because it left are not kept", async () => {
+  test("losses that a client did not learn of because it disconnected are not kept", async () => {
     const { source, client } = await openStalled({ maxBufferedBytes: 5_000, onOverflow: "drop" });
     fill(source);
     await client.leave();
@@ -144,7 +144,7 @@ describe('onOverflow: "drop"', () => {
     expect([source.closeReason, source.bufferedAmount]).toEqual(["disconnected", 0]);
   });
 
-  test("overflow and drain are heard once for each stall", async () => {
+  test("overflow and drain are dispatched once for each stall", async () => {
     const { source, client } = await openStalled({ maxBufferedBytes: "70kb", onOverflow: "drop" });
     const heard: unknown[] = [];
     source.addEventListener("overflow", (event) =>
@@ -183,7 +183,7 @@ describe("onOverflow as a function", () => {
     expect((await client.rest()).filter((event) => event.type === "t")).toHaveLength(2);
   });
 
-  test("that throws closes the source, is heard as error, and never reaches the caller", async () => {
+  test("that throws closes the source, is dispatched as error, and never reaches the caller", async () => {
     const failure = new Error("mine");
     const { source } = await openStalled({
       maxBufferedBytes: 2_000,

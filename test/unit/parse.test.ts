@@ -281,7 +281,7 @@ describe("on any bytes", () => {
    * It agrees with `eventsource-parser`, but where that one is not the standard: it strips the three characters `ï»¿` at the
    * start as if they were the bytes of a byte order mark. It reports an id with its event, and has no last id.
    */
-  test("it hears what eventsource-parser hears", () => {
+  test("it dispatches the same events as eventsource-parser", () => {
     const differs = (text: string) => text.startsWith("\xEF\xBB\xBF");
     fc.assert(
       fc.property(bytes, lengths, (stream, lengths) => {

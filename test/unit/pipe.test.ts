@@ -16,7 +16,7 @@ function streamOf<T>(pieces: Iterable<T> | AsyncIterable<T>): ReadableStream<T> 
   return NodeReadableStream.from(pieces) as unknown as ReadableStream<T>;
 }
 
-/** A producer that waits for ever at its second piece, and counts. */
+/** A producer that blocks at its second piece, and counts. */
 function hanging() {
   return {
     asked: 0,
@@ -285,14 +285,14 @@ describe("the producer is stopped", () => {
     expect(readable.destroyed).toBe(true);
   });
 
-  test("not when it ended by itself", async () => {
+  test("not when it ended on its own", async () => {
     const producer = hanging();
     producer.next = async () => ({ done: true, value: undefined });
     await openSource().pipe(producer);
     expect(producer.returned).toBe(0);
   });
 
-  test("a return() that fails is nobody's business", async () => {
+  test("a return() that fails is ignored", async () => {
     const producer = hanging();
     producer.return = () => Promise.reject(new Error("too late"));
     expect(await openSource().pipe(producer, { signal: AbortSignal.abort() })).toMatchObject({ ended: "aborted" });

@@ -49,7 +49,7 @@ function openOne(options?: Options) {
   return { log, ...(machines[0] as ReturnType<typeof openMachine>) };
 }
 
-/** A client that reads whatever comes, of a member unless it is told otherwise. */
+/** A client that reads everything, of a member by default. */
 async function connect(hub: Hub, id: string, options: Partial<SubscribeOptions> = {}, init?: RequestInit) {
   const request = new Request("http://localhost/events", init);
   const response = await hub.response(request, { channels: ["room"], member: { id }, ...options });
@@ -70,7 +70,7 @@ async function pass(milliseconds: number): Promise<void> {
   await settle();
 }
 
-/** What a channel was told of its members, such as `join ada`. */
+/** The presence events of a channel, such as `join ada`. */
 async function told(log: CompleteLog, channel = "room"): Promise<string[]> {
   const { entries } = await read(log, 0, 10_000, { channels: [channel], prefixes: [] });
   return entries.map(({ type, data }) => `${type} ${JSON.parse(data).id}`);
@@ -107,7 +107,7 @@ describe("a member", () => {
     await response.body?.cancel();
   });
 
-  test("is heard of by those who follow the channel, when it comes and when it has gone", async () => {
+  test("is announced on the channel when it joins and when it has left", async () => {
     const { hub } = openOne();
     const response = await hub.channel("room").response(new Request("http://localhost/"));
     const listener = new BodyReader(response);
@@ -187,7 +187,7 @@ describe("a member", () => {
   test.each([
     ["without an id", { id: "" }, "ERR_SSE_OPTION"],
     ["whose id is a number", { id: 7 as unknown as string }, "ERR_SSE_OPTION"],
-    ["with data that is no JSON", { id: "ada", data: 1n }, "ERR_SSE_DATA"],
+    ["with data that cannot be JSON", { id: "ada", data: 1n }, "ERR_SSE_DATA"],
     ["longer than an event may be", { id: "ada", data: "x".repeat(2_000) }, "ERR_SSE_LIMIT"],
   ])("%s is refused, and takes no place", async (_, member, code) => {
     const { hub } = openOne({ limits: { eventSize: "1kb" } });
@@ -236,7 +236,7 @@ describe("every way of leaving counts", () => {
     await reader?.cancel().catch(() => {});
   });
 
-  test("one that was turned away was never there", async () => {
+  test("a rejected connection was never present", async () => {
     const { hub, log } = openOne({ limits: { connections: 1 }, authorize: ({ channel }) => channel !== "secret" });
     await connect(hub, "eve", { channels: ["secret"] });
     await connect(hub, "ada");
@@ -358,7 +358,7 @@ test("one presence() serves several hubs", async () => {
   expect([await idsOf(hubs[0]), await idsOf(hubs[1])]).toEqual([["ada"], []]);
 });
 
-describe("what clients see of the bookkeeping", () => {
+describe("visibility of the bookkeeping to clients", () => {
   test("is nothing, also where they follow everything, and authorize is not asked about it", async () => {
     const asked = new Set<string>();
     const authorize = ({ channel }: { channel: string }) => asked.add(channel) !== undefined;
@@ -465,7 +465,7 @@ describe("several machines", () => {
 });
 
 describe("a machine that crashes", () => {
-  test("loses its members when its lease is over, once, but not those who came elsewhere", async () => {
+  test("loses its members when its lease expires, once, but not those that joined elsewhere", async () => {
     const { log, machines } = openMachines(4);
     const [dead, ...others] = machines as [(typeof machines)[0], ...typeof machines];
     for (const id of ["ada", "bob", "carl"]) await connect(dead.hub, id);
@@ -611,7 +611,7 @@ describe("a log", () => {
   });
 });
 
-describe("what it costs", () => {
+describe("the costs", () => {
   test("a tab more costs nothing, a member two cells and an event, a quiet time one cell in a third of the lease", async () => {
     const { hub, machine } = openOne();
     await connect(hub, "ada");

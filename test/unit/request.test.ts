@@ -6,7 +6,7 @@ import { acceptsEventStream } from "../../src/http/request.ts";
 import { createHub, EventSource, type RequestLike } from "../../src/index.ts";
 import { openWeb, request } from "../support/web.ts";
 
-/** What the fetch standard asks of a request and nothing more, as small runtimes have it. */
+/** A request with only the parts that the fetch standard requires, as small runtimes have it. */
 function requestLike(url: string, headers: Record<string, string> = {}): RequestLike {
   return { url, headers: { get: (name) => headers[name] ?? null } };
 }
@@ -30,7 +30,7 @@ describe("rule 12: Last-Event-ID is read as UTF-8", () => {
     expect(await lastEventIdOf(request({ headers: { "Last-Event-ID": latin1("é") } }))).toBe("é");
   });
 
-  test("what a runtime has decoded already, and what is no UTF-8, stays as it is", async () => {
+  test("an id that a runtime has decoded, or that is not UTF-8, stays as it is", async () => {
     expect(await lastEventIdOf(requestLike("/", { "last-event-id": "日本" }))).toBe("日本");
     expect(await lastEventIdOf(requestLike("/", { "last-event-id": "\xe9t\xe9" }))).toBe("été");
   });
@@ -81,11 +81,14 @@ describe("rule 20: what is accepted", () => {
     expect(acceptsEventStream(requestLike("/", accept === null ? {} : { accept }))).toBe(accepted);
   });
 
-  test.each(["text/html", "application/json"])("nobody is refused unless asked to negotiate: %s", async (accept) => {
-    const { source, response } = openWeb({}, { headers: { accept } });
-    expect([response.status, source.readyState]).toEqual([200, EventSource.OPEN]);
-    await source.close();
-  });
+  test.each(["text/html", "application/json"])(
+    "no request is rejected unless `negotiate` is set: %s",
+    async (accept) => {
+      const { source, response } = openWeb({}, { headers: { accept } });
+      expect([response.status, source.readyState]).toEqual([200, EventSource.OPEN]);
+      await source.close();
+    },
+  );
 
   test("negotiate answers 406 in plain words, and the source is closed from its start", async () => {
     const { source, response } = openWeb({ negotiate: true }, { headers: { accept: "text/html" } });

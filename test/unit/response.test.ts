@@ -96,7 +96,7 @@ describe("response()", () => {
     );
   });
 
-  test("what was dispatched before it is not lost", async () => {
+  test("events dispatched before it are not lost", async () => {
     const source = new EventSource(request());
     source.dispatch("early", 1);
     await tick();

@@ -32,7 +32,7 @@ describe("the set itself", () => {
   });
 
   test.each([undefined, null, 5, "a", {}, new EventTarget(), new Response()])(
-    "refuses what is no source: %s",
+    "rejects a value that is not a source: %s",
     (value) => {
       const set = new EventSourceSet();
       expect(() => set.add(value as never)).toThrow(expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }));
@@ -69,7 +69,7 @@ describe("dispatch", () => {
     }
   });
 
-  test("to nobody serves nobody", () => {
+  test("without members serves none", () => {
     const set = new EventSourceSet();
     expect([set.dispatch("t", 1), set.dispatchMessage(1), set.dispatchComment("c"), set.closeAll()]).toEqual([
       0, 0, 0, 0,
@@ -83,7 +83,7 @@ describe("dispatch", () => {
     expect(toJSON).toHaveBeenCalledOnce();
   });
 
-  test("renders once for each way of rendering, and each member hears its own", async () => {
+  test("renders once for each render function, and each member receives its own", async () => {
     const bold = vi.fn((text: { s: string }) => `<b>${text.s}</b>`);
     const italic = vi.fn((text: { s: string }) => `<i>${text.s}</i>`);
     const members = [bold, italic, bold, undefined, italic].map((render) => openWeb(render ? { render } : {}));
@@ -148,7 +148,7 @@ describe("a member that closes leaves the set at once, not at the next dispatch:
     expect(sets.map((set) => set.size)).toEqual(Array(20).fill(0));
   });
 
-  test("before the listeners of its close event hear of it", () => {
+  test("before the listeners of its close event are called", () => {
     const { set, members } = openSet(3);
     const sizes: number[] = [];
     for (const { source } of members) source.addEventListener("close", () => sizes.push(set.size));
@@ -156,7 +156,7 @@ describe("a member that closes leaves the set at once, not at the next dispatch:
     expect(sizes).toEqual([2]);
   });
 
-  test("and a set that let it go hears nothing of it", async () => {
+  test("and a set that deleted it is not notified", async () => {
     const source = openSource();
     const set = new EventSourceSet([source]);
     set.clear();
@@ -166,7 +166,7 @@ describe("a member that closes leaves the set at once, not at the next dispatch:
   });
 });
 
-describe("no listener stays behind", () => {
+describe("no listener remains", () => {
   test.each<[string, (set: EventSourceSet, source: EventSource) => unknown]>([
     ["delete", (set, source) => set.delete(source)],
     ["clear", (set) => set.clear()],
@@ -184,7 +184,7 @@ describe("no listener stays behind", () => {
   });
 });
 
-describe("a set that nobody holds any more is not held by its former members", () => {
+describe("an unreferenced set is not held by its former members", () => {
   test.each<[string, (set: EventSourceSet, source: EventSource) => unknown]>([
     ["delete", (set, source) => set.delete(source)],
     ["clear", (set) => set.clear()],
@@ -218,7 +218,7 @@ describe("closeAll", () => {
     for (const { client } of members) expect((await client.rest()).map((event) => event.type)).toEqual(["bye"]);
   });
 
-  test("counts those that it closed, not those that a listener closed meanwhile", () => {
+  test("counts the members that it closed, not those that a listener closed", () => {
     const { set, members } = openSet(3);
     members[0]?.source.addEventListener("close", () => void members[1]?.source.close("other"));
     expect(set.closeAll()).toBe(2);

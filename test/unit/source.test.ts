@@ -4,7 +4,7 @@ import { describe, expect, test, vi } from "vitest";
 import { EventSource, ServerSentEvent } from "../../src/index.ts";
 import { BodyReader, openWeb, request, tick, url } from "../support/web.ts";
 
-describe("what a source says of itself", () => {
+describe("properties of a source", () => {
   test("the constants are those of the standard, on class and instance", () => {
     const { source } = openWeb();
     for (const { CONNECTING, OPEN, CLOSED } of [EventSource, source]) {
@@ -64,7 +64,7 @@ describe("dispatch", () => {
     expect(client.parser.comments.slice(-3)).toEqual(["a", "data: b", ""]);
   });
 
-  test("what is refused leaves no byte behind, neither before nor after", async () => {
+  test("a rejected event leaves no byte, neither before nor after", async () => {
     const { source, client } = openWeb();
     source.dispatch("a", "1");
     expect(() => source.dispatch("b\n", "2")).toThrow();
@@ -152,7 +152,7 @@ describe("render", () => {
     expect(() => source.dispatch("t", {})).toThrow(expect.objectContaining({ code: "ERR_SSE_RENDER" }));
   });
 
-  test("may throw, which reaches the caller and nobody else", async () => {
+  test("may throw, which reaches only the caller", async () => {
     const failure = new Error("no template");
     const { source, client } = openWeb({
       render: () => {
@@ -241,7 +241,7 @@ describe("a client that left before the source was made", () => {
     expect(new EventSource(late).readyState).toBe(EventSource.CLOSED);
   });
 
-  test("is told to those who listen for close, once and not for open, so that nothing stays behind", async () => {
+  test("is dispatched to listeners of close, once, and not to those of open", async () => {
     const source = new EventSource(aborted());
     const heard: string[] = [];
     source.addEventListener("open", () => heard.push("open"));

@@ -6,7 +6,7 @@ import { defineEvents, text } from "../../src/wire/contract.ts";
 describe("an event route", () => {
   const events = defineEvents({});
 
-  test("is a query of ts-rest with the contract of its events beside what was given", () => {
+  test("is a query of ts-rest with the contract of its events added", () => {
     const route = eventRoute({
       path: "/events",
       events,
@@ -35,7 +35,7 @@ describe("an event route", () => {
     });
   });
 
-  test("what it opened is nothing that ts-rest would answer again", async () => {
+  test("a stream that it opened is not answered again by ts-rest", async () => {
     const res = {};
     const handler = eventHandler(({ res }) => claimResponse(res));
     const { body } = (await handler({ res })) as { body: { pipe(to: unknown): unknown } };
@@ -82,7 +82,7 @@ describe("a client of an event route", () => {
     });
   });
 
-  test("hears data as it was dispatched", () => {
+  test("receives data as it was dispatched", () => {
     const stream = openEvents(eventRoute({ path: "/", events }), { baseUrl: "", EventSource: FakeClass });
     const heard: unknown[] = [];
     stream.on("count", (data) => heard.push(data));

@@ -32,8 +32,8 @@ const minute = 60_000;
 const notice =
   /EventSource for \/events was made 10 s ago .*Return source\.response\(\) from the route.*openEventSource/;
 
-describe("a body that nobody reads", () => {
-  test("is noticed after 10 s, with the path and the way to mend it", async () => {
+describe("a body that no client reads", () => {
+  test("is reported after 10 s, with the path and the fix", async () => {
     const lines = expectConsole(notice);
     open({ query: "?token=secret" }).dispatch("t", 1);
     await pass(9_999);
@@ -94,7 +94,7 @@ describe("nothing is noticed", () => {
   const read = async (response: Response) => void (await new BodyReader(response).read());
   test.each<[string, (source: EventSource) => unknown]>([
     ["of one that is read", (source) => read(source.response())],
-    ["of one that somebody is about to read", (source) => source.response().body?.getReader()],
+    ["of one that a client is about to read", (source) => source.response().body?.getReader()],
     ["of one that was passed on through another stream", (source) => source.response().body?.pipeThrough(through())],
     ["of one whose body is that of another response", (source) => read(new Response(source.response().body))],
     ["of one that was cloned", (source) => read(source.response().clone())],
@@ -150,7 +150,7 @@ test("a response that is returned late, after the notice, is whole", async () =>
   expect((await client.next()).data).toBe("2");
 });
 
-test("those who are read cost one look on the timer that is there already", async () => {
+test("bodies that are read cost one check on the existing timer", async () => {
   const clients = Array.from({ length: 100 }, () => new BodyReader(open({}, { keepAlive: "30s" }).response()));
   for (const client of clients) void client.rest();
   expect(vi.getTimerCount()).toBe(1);

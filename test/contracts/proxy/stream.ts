@@ -47,7 +47,7 @@ export function streamThrough(kind: ProxyKind, { holdsCompressed = false }: Stre
     });
 
     test("keep-alive carries it over a silence at which the proxy gives up a server", async () => {
-      const [server, open] = await start(kind, { silence: 1_500 });
+      const [server, open] = await start(kind, { idleTimeout: 1_500 });
       const kept = open({ path: "/quiet?keepAlive=100ms" });
       const silent = open({ path: "/quiet" });
       await Promise.all([kept.opened(), silent.opened()]);

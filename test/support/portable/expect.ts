@@ -21,7 +21,7 @@ export const expect: ExpectStatic = Object.assign(
   chai.expect,
   globals[ASYMMETRIC_MATCHERS_OBJECT],
 ) as unknown as ExpectStatic;
-// Matchers that were added by `extend` are looked for here.
+// `extend` adds matchers here.
 globals[GLOBAL_EXPECT] = expect;
 (chai.expect as unknown as { extend(expect: unknown, matchers: object): void }).extend(expect, customMatchers);
 

@@ -1,4 +1,4 @@
-/** What guards.ts is to Vitest: unexpected output and unhandled rejections fail the test in which they come up. */
+/** The counterpart of guards.ts: unexpected output and unhandled rejections fail the test in which they occur. */
 import { record, settleConsole } from "../console.ts";
 
 const methods = ["log", "info", "warn", "error", "debug", "trace", "table", "dir"] as const;

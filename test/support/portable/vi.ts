@@ -1,11 +1,11 @@
-/** What the unit tests use of Vitest's `vi`. */
+/** The part of Vitest's `vi` that the unit tests use. */
 import { type Clock, type FakeMethod, withGlobal } from "@sinonjs/fake-timers";
 import { fn, restoreAllMocks, spyOn } from "@vitest/spy";
 
 /** Taken at import: the clock replaces it later. */
 const { setTimeout } = globalThis;
 let clock: Clock | undefined;
-/** What the stubs stand in for. */
+/** The original values that stubs replaced. */
 const environment = new Map<string, string | undefined>();
 const globals = new Map<string, PropertyDescriptor | undefined>();
 

@@ -7,12 +7,12 @@ export const caddy: ProxyKind = {
   name: "caddy",
   file: "Caddyfile",
 
-  bare: (place, { silence, compress }) =>
+  bare: (place, { idleTimeout, compress }) =>
     withOptions(
       `http://127.0.0.1:${place.port} {
 	${compress ? "encode gzip" : ""}
 	reverse_proxy ${serversOf(place)} {
-		${silence === undefined ? "" : `transport http {\n\t\t\tread_timeout ${silence}ms\n\t\t}`}
+		${idleTimeout === undefined ? "" : `transport http {\n\t\t\tread_timeout ${idleTimeout}ms\n\t\t}`}
 	}
 }`,
       place,

@@ -7,12 +7,12 @@ export const haproxy: ProxyKind = {
   file: "haproxy.cfg",
 
   // The times are those of Debian's own file: it has none without a configuration.
-  bare: (place, { silence = 50_000, compress, prompt }) => `
+  bare: (place, { idleTimeout = 50_000, compress, prompt }) => `
 defaults
   mode http
   timeout connect 5000
   timeout client 50000
-  timeout server ${silence}
+  timeout server ${idleTimeout}
   ${prompt ? "option http-no-delay" : ""}
   ${compress ? "compression algo gzip\n  compression type text/event-stream text/html" : ""}
 listen app
@@ -21,7 +21,7 @@ listen app
 `,
 
   copied: (configuration, place) => {
-    // Beside each other in one file, as it wants them.
+    // Both in one file, as HAProxy requires.
     const pem = join(place.folder, "example.com.pem");
     writeFileSync(pem, [certificate, key].map((file) => readFileSync(file, "utf8")).join("\n"));
     return fill(configuration, {

@@ -28,7 +28,7 @@ export class NewsServer {
     await this.#ask("/publish", data.join("\n"));
   }
 
-  /** Says it to everybody at /quiet. */
+  /** Sends it to every client of /quiet. */
   async say(data: string): Promise<void> {
     await this.#ask("/say", data);
   }

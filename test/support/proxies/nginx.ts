@@ -4,10 +4,10 @@ export const nginx: ProxyKind = {
   name: "nginx",
   file: "nginx.conf",
 
-  bare: (place, { silence, compress }) => {
+  bare: (place, { idleTimeout, compress }) => {
     const upstream = `upstream app { ${serversOf(place)} }`;
     const lines = [
-      silence === undefined ? "" : `proxy_read_timeout ${silence}ms;`,
+      idleTimeout === undefined ? "" : `proxy_read_timeout ${idleTimeout}ms;`,
       compress ? "gzip on; gzip_types *; gzip_proxied any; gzip_min_length 0;" : "",
     ];
     const location = `location / { proxy_pass http://app; ${lines.join(" ")} }`;
@@ -38,7 +38,7 @@ function serversOf({ servers }: Place): string {
   return servers.map((port) => `server 127.0.0.1:${port};`).join(" ");
 }
 
-/** The file around a site's own. Unless told where, nginx writes to folders that are root's. */
+/** The file around a site's own. By default, nginx writes to folders that belong to root. */
 function main(site: string, { folder }: Place): string {
   const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,

@@ -7,7 +7,7 @@ interface Client {
   source: EventSource;
 }
 
-/** What the page of the news server has. */
+/** The state of the news server's page. */
 declare const clients: Client[];
 declare function follow(count: number): void;
 
@@ -34,7 +34,7 @@ export class StreamsOfPage {
     await this.openedAll(1);
   }
 
-  /** What each of them heard. */
+  /** The events that each of them received. */
   heard(): Promise<string[][]> {
     return this.#page.evaluate(() => clients.map(({ heard }) => heard));
   }
@@ -50,11 +50,11 @@ export class StreamsOfPage {
     await eventually(`each stream was opened ${times} times`, opened, (least) => least >= times, 20_000);
   }
 
-  /** Waits until each has heard the last of these, and returns what any of them heard that is not just these. */
+  /** Waits until each page has received the last of these, and returns every list of events that differs from them. */
   async othersThan(all: readonly string[]): Promise<string[][]> {
     const last = all.at(-1) ?? "";
     const missing = async (): Promise<number> => (await this.heard()).filter((heard) => !heard.includes(last)).length;
-    await eventually(`all hear ${last}`, missing, (count) => count === 0, 20_000);
+    await eventually(`all receive ${last}`, missing, (count) => count === 0, 20_000);
     return (await this.heard()).filter((heard) => heard.join() !== all.join());
   }
 

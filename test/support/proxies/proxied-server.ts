@@ -2,7 +2,7 @@ import type { Served } from "../../contracts/serve.ts";
 import type { Exit, ServerProcess } from "../server-process.ts";
 import type { ProxyProcess } from "./proxy.ts";
 
-/** A server that clients reach through a proxy. What it prints is the server's own. */
+/** A server that clients reach through a proxy. Its output is the server's own. */
 export class ProxiedServer implements Served {
   readonly #server: ServerProcess;
   readonly #proxy: ProxyProcess;

@@ -13,7 +13,7 @@ export interface ProxyKind {
   readonly file: string;
   /** The least that it runs with, over HTTP/1.1 without TLS: its defaults. */
   bare(place: Place, variant: Variant): string;
-  /** What users copy, put in its place. */
+  /** The configuration that users copy, with its placeholders replaced. */
   copied(configuration: string, place: Place): string;
   /** Runs in the foreground. */
   args(file: string): string[];
@@ -23,21 +23,21 @@ export interface ProxyKind {
   readonly endsInOrder: NodeJS.Signals;
 }
 
-/** What a configuration has to name. */
+/** Names that a configuration must contain. */
 export interface Place {
   readonly port: number;
-  /** Ports of the servers behind it. */
+  /** Ports of the servers that it forwards to. */
   readonly servers: readonly number[];
   readonly folder: string;
 }
 
-/** Beside the defaults. */
+/** Directives in addition to the defaults. */
 export interface Variant {
-  /** Milliseconds of silence after which a server is given up. */
-  readonly silence?: number;
+  /** Milliseconds without output after which a server counts as dead. */
+  readonly idleTimeout?: number;
   /** Everything is compressed that it can be told to compress. */
   readonly compress?: boolean;
-  /** Nothing is held back to go with what comes next. */
+  /** Nothing is buffered to be sent together with later bytes. */
   readonly prompt?: boolean;
 }
 
@@ -70,7 +70,7 @@ export class ProxyProcess {
     const program = findProxy(kind.name);
     if (program === undefined) throw new Error(instruction(kind.name));
     const folder = mkdtempSync(join(tmpdir(), `sourcecast-${kind.name}-`));
-    // A proxy that root starts works as somebody else.
+    // A proxy that root starts runs as another user.
     chmodSync(folder, 0o755);
     const port = await freePort();
     const file = join(folder, kind.file);
@@ -112,7 +112,7 @@ export class ProxyProcess {
   }
 }
 
-/** Puts texts in the place of others, each of which has to be there. */
+/** Replaces texts, each of which must occur. */
 export function fill(configuration: string, texts: Readonly<Record<string, string>>): string {
   return Object.entries(texts).reduce((text, [from, to]) => {
     if (!text.includes(from)) throw new Error(`There is no ${JSON.stringify(from)} in the configuration:\n${text}`);

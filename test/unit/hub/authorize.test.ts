@@ -35,7 +35,7 @@ describe("authorize", () => {
     ]);
   });
 
-  test("is asked for each channel under a prefix once, when it comes up; nothing of the others is heard, live or replayed", async () => {
+  test("is called once for each channel under a prefix, when it appears; nothing of rejected ones is delivered, live or replayed", async () => {
     const asked = vi.fn(({ channel }: { channel: string }) => Promise.resolve(!channel.includes("secret")));
     const { hub } = openHub({ authorize: asked });
     const before = await hub.cursor();
@@ -51,7 +51,7 @@ describe("authorize", () => {
     expect(hub.stats()).toMatchObject({ live: 2, lagging: 0 });
   });
 
-  test("is asked again for what is replayed: a permission that is gone since is one no more", async () => {
+  test("is called again before a replay: a permission may have been withdrawn", async () => {
     let allowed = true;
     const { hub } = openHub({ authorize: ({ channel }) => channel === "a/*" || allowed });
     const client = await joined(hub, "a/*");
@@ -64,7 +64,7 @@ describe("authorize", () => {
     expect([client.data, again.data, again.ended]).toEqual([["1"], [], false]);
   });
 
-  test("that fails at the start is no yes, and no reason to stay away for good", async () => {
+  test("that fails at the start rejects the client, which may retry", async () => {
     let broken = true;
     const { hub, errors } = openHub({
       authorize: async () => {
@@ -107,7 +107,7 @@ describe("reauthorize", () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  test("asks again every interval, and ends the stream of who may no more, with a word", async () => {
+  test("runs again every interval, and ends the stream of a client that is no longer allowed, with a reason", async () => {
     const allowed = new Set(["a", "b", "c/*", "c/1"]);
     const { hub } = openHub({ authorize: ({ channel }) => allowed.has(channel), reauthorize: "1m" });
     const one = await joined(hub, ["a", "b"]);
@@ -149,7 +149,7 @@ describe("reauthorize", () => {
 });
 
 describe("revoke", () => {
-  test("ends the streams of a key now, with sse:end, and those of nobody else", async () => {
+  test("ends the streams of a key immediately, with sse:end, and no others", async () => {
     const { hub } = openHub();
     const mine = [
       await joined(hub, { channels: ["a"], key: "ada" }),

@@ -32,7 +32,7 @@ describe("the name of a channel", () => {
     undefined,
     ["a"],
   ];
-  test.each(bad)("%j is none", async (name) => {
+  test.each(bad)("%j is not a valid name", async (name) => {
     const { hub } = openHub();
     const error = expect.objectContaining({ code: "ERR_SSE_CHANNEL" });
     expect(() => hub.channel(name as string)).toThrow(SourcecastTypeError);
@@ -100,7 +100,7 @@ describe("a prefix", () => {
 });
 
 describe("the index of followers", () => {
-  test("visits those of a channel, by name and by prefix, and nobody who has left", () => {
+  test("visits the subscriptions of a channel, by name and by prefix, and none that have closed", () => {
     const topics = new ChannelIndex<string>();
     topics.add("name", { channels: ["a/b"], prefixes: [] });
     topics.add("prefix", { channels: [], prefixes: ["a/"] });
@@ -135,7 +135,7 @@ describe("the index of followers", () => {
     expect(visit.mock.calls.map(([follower]) => follower)).toEqual([2]);
   });
 
-  test("looks nobody up who is not concerned: 100,000 followers of other channels cost nothing", () => {
+  test("visits only subscriptions of the channel: 100,000 of other channels cost nothing", () => {
     const topics = new ChannelIndex<{ visits: number }>();
     const followers = Array.from({ length: 100_000 }, () => ({ visits: 0 }));
     const selections = followers.map((_, n) => ({
@@ -144,7 +144,7 @@ describe("the index of followers", () => {
     }));
     const join = (n: number) => topics.add(followers[n] as { visits: number }, selections[n] as (typeof selections)[0]);
     for (let n = 0; n < 90_000; n++) join(n);
-    // Whoever walks over a map or a set as a whole asks it for one of these.
+    // Code that iterates over a whole map or set calls one of these.
     const walks = [Map.prototype, Set.prototype].flatMap((type) =>
       (["forEach", "keys", "values", "entries"] as const).map((name) => vi.spyOn(type as Map<unknown, unknown>, name)),
     );

@@ -85,7 +85,7 @@ describe("drain", () => {
     await drain;
   });
 
-  test("turns newcomers away with 200 and a large retry, and lets the others publish and hear until their moment", async () => {
+  test("rejects new clients with 200 and a large retry; the others publish and receive until their moment", async () => {
     const { hub } = openHub();
     const old = await joined(hub, "a");
     vi.spyOn(Math, "random").mockReturnValueOnce(0.9);
@@ -101,7 +101,7 @@ describe("drain", () => {
     expect((await old.end()).data).toEqual(["1"]);
   });
 
-  test("loses nothing: everybody goes on at another hub from where it was", async () => {
+  test("loses nothing: every client continues at another hub from its position", async () => {
     const log = memoryLog();
     const { hub } = openHub({ log });
     const { hub: next } = openHub({ log });
@@ -118,7 +118,7 @@ describe("drain", () => {
     }
   });
 
-  test("a request that was being asked for when it began is turned away, not left over", async () => {
+  test("rejects a request whose authorization was pending when it began", async () => {
     const { hub } = openHub({ authorize: () => tick().then(() => true) });
     const opening = follow(hub, "a");
     const drain = hub.drain({ within: "10s" });
@@ -127,7 +127,7 @@ describe("drain", () => {
     expect([client.later?.reason, hub.stats().connections]).toEqual(["draining", 0]);
   });
 
-  test("is over when everybody has left before", async () => {
+  test("ends early when all clients have disconnected", async () => {
     const { hub } = openHub();
     const client = await joined(hub, "a");
     const drain = hub.drain({ within: "1h" });
@@ -136,7 +136,7 @@ describe("drain", () => {
     expect(hub.stats().connections).toBe(0);
   });
 
-  test("of nobody is over at once, again too, and a bad window is refused", async () => {
+  test("without clients ends immediately, also a second time, and a bad window is rejected", async () => {
     const { hub } = openHub();
     await expect(hub.drain({ within: "soon" as never })).rejects.toMatchObject({ code: "ERR_SSE_OPTION" });
     expect((await joined(hub, "a")).ended).toBe(false);
@@ -195,7 +195,7 @@ describe("close", () => {
     expect([client.later?.reason, hub.stats().connections]).toEqual(["draining", 0]);
   });
 
-  test("what was published before it is accepted or refused, not left hanging", async () => {
+  test("events published before it are accepted or rejected, not left pending", async () => {
     const { hub } = openHub();
     const published = hub.channel("a").dispatch("n", 1);
     await hub.close();

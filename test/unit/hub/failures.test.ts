@@ -61,7 +61,7 @@ function fragileHub(options: HubOptions = {}) {
 }
 
 describe("a log that fails", () => {
-  test("in append: the publisher is told, nobody else, and the next one is accepted", async () => {
+  test("in append: only the publisher gets the error, and the next event is accepted", async () => {
     const { hub, broken } = fragileHub();
     const client = await joined(hub, "a");
     broken.add("append");
@@ -150,7 +150,7 @@ describe("a log that fails", () => {
     expect(errors.splice(0)).toEqual([["tail", "No tail"]]);
   });
 
-  test("without an onError it is said on the console", async () => {
+  test("without an onError they go to the console", async () => {
     const lines = expectConsole(/failure in the background \(replay\).*No latest/);
     const { hub, broken } = fragileHub({ onError: undefined as never });
     await hub.channel("a").dispatch("n", 1, { key: "k" });
@@ -161,7 +161,7 @@ describe("a log that fails", () => {
 });
 
 describe("a log that is lost while clients are connected", () => {
-  test("resets everybody once, with what comes after it", async () => {
+  test("resets every client once, followed by later events", async () => {
     const { hub, replace } = fragileHub();
     const clients = [await joined(hub, "a"), await joined(hub, "*"), await joined(hub, "quiet")];
     await hub.channel("a").dispatch("n", 1);
@@ -177,7 +177,7 @@ describe("a log that is lost while clients are connected", () => {
     expect(hub.stats().resets).toBe(3);
   });
 
-  test("also who is just beginning, and who lags: what is not delivered behind the reset was before it", async () => {
+  test("also clients that are starting or lagging: events not delivered after the reset were delivered before it", async () => {
     const { hub, replace } = fragileHub({ ring: { maxEvents: 1 } });
     const before = await hub.cursor();
     const slow = await joined(hub, "a");
@@ -200,7 +200,7 @@ describe("a log that is lost while clients are connected", () => {
       await client.until(() => client.data.at(-1) === "5");
       const { types } = client;
       const reset = types.indexOf("sse:reset");
-      // A newcomer may come after the loss and need no reset.
+      // A new client may connect after the loss and need no reset.
       expect(types.slice(reset + 1)).not.toContain("old");
       const fresh = client.data.filter((data) => data.length === 1).map(Number);
       expect(fresh).toEqual([1, 2, 3, 4, 5].slice(-fresh.length));

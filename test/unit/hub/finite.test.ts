@@ -6,7 +6,7 @@ import { tick } from "../../support/web.ts";
 const ended = (channel: string) => ({ channel });
 
 describe("a channel that ends", () => {
-  test("is heard as sse:end with the cursor of the end; the stream ends, and a reconnect gets 204", async () => {
+  test("is sent as sse:end with the cursor of the end; the stream ends, and a reconnect gets 204", async () => {
     const { hub } = openHub();
     const client = await joined(hub, "a");
     await hub.channel("a").dispatch("n", 1);
@@ -33,7 +33,7 @@ describe("a channel that ends", () => {
     ["nothing", undefined, []],
     ["its last events", 2, ["2"]],
     ["all of it", 9, ["1", "2"]],
-  ])("a newcomer gets %s of it, the end, and then 204", async (_, rewind, expected) => {
+  ])("a new client gets %s of it, the end, and then 204", async (_, rewind, expected) => {
     const { hub } = openHub();
     await hub.channel("a").dispatch("n", 1);
     await hub.channel("a").dispatch("n", 2);
@@ -46,7 +46,7 @@ describe("a channel that ends", () => {
     expect((await client.reconnect()).status).toBe(204);
   });
 
-  test("a newcomer to it hears of the end also while others publish", async () => {
+  test("a new client receives the end also while others publish", async () => {
     const { hub } = openHub();
     await hub.channel("a").end();
     const opening = follow(hub, "a");
@@ -55,7 +55,7 @@ describe("a channel that ends", () => {
     expect(client.control("end")).toEqual([ended("a")]);
   });
 
-  test("of several channels: each end is heard, and the stream ends with the last", async () => {
+  test("of several channels: each end is sent, and the stream ends with the last", async () => {
     const { hub } = openHub();
     const client = await joined(hub, ["a", "b"]);
     await hub.channel("a").end();
@@ -69,7 +69,7 @@ describe("a channel that ends", () => {
     expect((await back.reconnect()).status).toBe(204);
   });
 
-  test("of several channels: a newcomer hears which have ended, is given nothing of them, and follows the rest", async () => {
+  test("of several channels: a new client receives their ends, no events of them, and the events of the rest", async () => {
     const { hub } = openHub();
     await hub.channel("a").end();
     await hub.channel("b").dispatch("n", "before");
@@ -83,7 +83,7 @@ describe("a channel that ends", () => {
     expect(again.types).toEqual(["sse:end"]);
   });
 
-  test("of several channels that have ended: a newcomer hears all, whatever their order, and then gets 204", async () => {
+  test("of several channels that have ended: a new client receives all ends, in any order, and then gets 204", async () => {
     const { hub } = openHub();
     await hub.channel("b").end();
     await hub.channel("c").dispatch("n", "between");
@@ -94,7 +94,7 @@ describe("a channel that ends", () => {
     expect((await client.reconnect()).status).toBe(204);
   });
 
-  test("with a rewind, one that ended before it is heard of too", async () => {
+  test("with a rewind, the end of a channel that ended earlier is sent too", async () => {
     const { hub } = openHub();
     await hub.channel("a").end();
     for (const n of [1, 2, 3]) await hub.channel("b").dispatch("n", n);
@@ -104,7 +104,7 @@ describe("a channel that ends", () => {
     await client.end();
   });
 
-  test("under a prefix the end is heard, and the stream goes on", async () => {
+  test("under a prefix the end is sent, and the stream continues", async () => {
     const { hub } = openHub();
     const client = await joined(hub, { channels: ["a/*"], filter: ({ type }) => type === "n", sender: "me" });
     await hub.channel("a/1").end();
@@ -117,7 +117,7 @@ describe("a channel that ends", () => {
   test.each([
     ["trimmed", { log: memoryLog({ maxEvents: 2 }) }],
     ["limit", { limits: { maxReplay: 1 } }],
-  ])("is heard behind a gap (%s) that it lies in, or that it follows", async (reason, options) => {
+  ])("is sent after a gap (%s) that contains it, or that it follows", async (reason, options) => {
     const { hub } = openHub(options);
     const before = await hub.cursor();
     for (const n of [1, 2, 3]) await hub.channel("a").dispatch("n", n);
@@ -128,7 +128,7 @@ describe("a channel that ends", () => {
     expect((await client.reconnect()).status).toBe(204);
   });
 
-  test("is heard behind a reset", async () => {
+  test("is sent after a reset", async () => {
     const { hub } = openHub();
     await hub.channel("a").end();
     const client = await (await follow(hub, "a", { lastEventId: "foreign.1.1" })).end();
@@ -146,7 +146,7 @@ describe("a channel that ends", () => {
     expect([again.status, again.data]).toEqual([200, ["again"]]);
   });
 
-  test("a cursor from beyond the top gets no 204 but a reset: what it has heard is lost", async () => {
+  test("a cursor past the top gets a reset rather than 204: the events that it received are lost", async () => {
     const { hub } = openHub();
     const cursor = await hub.channel("a").end();
     const client = await joined(hub, "a", { lastEventId: cursor.replace(/\.1\./, ".7.") });
@@ -204,7 +204,7 @@ describe("a pipe into a channel", () => {
     const { hub } = openHub();
     const client = await joined(hub, "a");
     expect(await hub.channel("a").pipe(["x"], { endChannel: false })).toEqual({ ended: "done", events: 1 });
-    const failure = new Error("No more");
+    const failure = new Error("Out of tokens");
     const failing = (async function* () {
       yield "y";
       throw failure;
@@ -221,7 +221,7 @@ describe("a pipe into a channel", () => {
     expect([client.data, client.ended]).toEqual([["x", "y", "z"], false]);
   });
 
-  test("ends as failed when the log takes no more", async () => {
+  test("ends as failed when the log accepts no further events", async () => {
     const { hub } = openHub({ limits: { eventSize: 3 } });
     expect(await hub.channel("a").pipe(["ok", "too large", "no"])).toMatchObject({
       ended: "failed",
@@ -239,7 +239,7 @@ describe("a pipe into a channel", () => {
     vi.useRealTimers();
   });
 
-  test("is stopped when nobody has listened for a while, and only then, if asked", async () => {
+  test("is stopped when no client has subscribed for a while, and only if that option is set", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     try {
       const { hub } = openHub();

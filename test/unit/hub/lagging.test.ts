@@ -83,7 +83,7 @@ describe("a slow reader", () => {
     expect(numbers(slow.data)).toEqual(range(1, next - 1));
   });
 
-  test("that the log leaves behind hears what it missed, and the rest", async () => {
+  test("that the log has left behind gets its gap declared, and the rest", async () => {
     const { hub } = openHub({ log: memoryLog({ maxEvents: 50 }), ring: { maxEvents: 5 } });
     const slow = await joined(hub, "a");
     slow.pause();

@@ -10,7 +10,7 @@ describe("over a limit", () => {
     ["connections", { limits: { connections: 2 } }, { channels: ["a"] }],
     ["connectionsPerKey", { limits: { connectionsPerKey: 2 } }, { channels: ["a"], key: "ada" }],
   ])(
-    "%s: a newcomer gets 200, a large random retry and the end; the old ones are untouched",
+    "%s: a new client gets 200, a large random retry and the end; open connections stay",
     async (limit, options, subscribe) => {
       const { hub } = openHub(options);
       const old = [await joined(hub, subscribe), await joined(hub, subscribe)];
@@ -61,7 +61,7 @@ describe("over a limit", () => {
     expect((await joined(hub, { channels: ["a"], key: "ada" })).ended).toBe(false);
   });
 
-  test("nobody gets in between while another is being asked for", async () => {
+  test("no other request takes the slot while one is being authorized", async () => {
     const { hub } = openHub({ limits: { connections: 1 }, authorize: () => tick().then(() => true) });
     const [one, other] = await Promise.all([follow(hub, "a"), follow(hub, "a")]);
     await tick();
@@ -162,14 +162,14 @@ describe("the counts are right after a connection that", () => {
     ["cancelled its body", (client) => client.leave()],
     ["left both ways", (client, controller) => [controller.abort(), client.leave()]],
     ["was revoked", (_client, _controller, hub) => hub.revoke("ada")],
-    ["heard the end of all its channels", (_client, _controller, hub) => hub.channel("a").end()],
+    ["received the end of all its channels", (_client, _controller, hub) => hub.channel("a").end()],
     ["was drained", (_client, _controller, hub) => hub.drain({ within: 1 })],
     ["was there at the end of the hub", (_client, _controller, hub) => hub.close()],
   ])("%s", async (how, leave) => {
     for (const moment of ["at once", "later"]) {
       const { hub } = openHub({ limits });
       const controller = new AbortController();
-      const channels = how.startsWith("heard") ? ["a"] : subscribe.channels;
+      const channels = how.startsWith("received") ? ["a"] : subscribe.channels;
       const opened = moment === "later" ? joined : follow;
       const client = await opened(hub, { channels, key: "ada" }, { signal: controller.signal });
       await leave(client, controller, hub);
@@ -194,7 +194,7 @@ describe("the counts are right after a connection that", () => {
     await isFree(hub);
   });
 
-  test("heard 204 or 403, asked by HEAD or OPTIONS, or was turned away", async () => {
+  test("got 204 or 403, used HEAD or OPTIONS, or was rejected", async () => {
     const { hub } = openHub({ limits, authorize: ({ channel }) => channel !== "secret" });
     const end = await hub.channel("over").end();
     const statuses = [];

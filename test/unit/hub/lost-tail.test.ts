@@ -11,7 +11,7 @@ function open(maxEvents = 1_000, options: Parameters<typeof openHub>[0] = {}) {
   return { log, hub, news: hub.channel("news") };
 }
 
-test("what is written over a lost tail reaches those who had what was lost, behind a reset", async () => {
+test("entries written over a lost tail reach clients of the lost ones after a reset", async () => {
   const { log, hub, news } = open();
   const client = await joined(hub, "news");
   for (const n of [1, 2, 3]) await news.dispatch("n", n);
@@ -52,7 +52,7 @@ test("one connecting client is enough to find the loss: clients that have what w
   expect((await old.reconnect()).control("reset")).toEqual([{ reason: "ahead" }]);
 });
 
-test("an end in the place of what a client had is not the end that it heard", async () => {
+test("an end marker that replaced an entry of a client is not the end that it received", async () => {
   const { log, hub, news } = open();
   const cursor = await news.dispatch("n", 1);
   log.lose(1);
@@ -63,7 +63,7 @@ test("an end in the place of what a client had is not the end that it heard", as
   expect(client.control("end")).toEqual([{ channel: "news" }]);
 });
 
-test("what a limited replay leaves out ends at an entry that a later loss shows", async () => {
+test("the gap of a limited replay ends at an entry that shows a later loss", async () => {
   const { log, hub, news } = open(1_000, { limits: { maxReplay: 1 } });
   const start = await hub.cursor();
   for (const n of [1, 2, 3]) await news.dispatch("n", n);
@@ -77,7 +77,7 @@ test("what a limited replay leaves out ends at an entry that a later loss shows"
   expect(again.control("reset")).toEqual([{ reason: "diverged" }]);
 });
 
-test("what is written over the newest entry while the hub begins is what its clients are told of", async () => {
+test("an entry written over the newest one while the hub starts is the one that its clients get", async () => {
   const { log, hub } = open();
   await log.append([{ channel: "news", type: "n", data: "1" }]);
   const head = log.head.bind(log);

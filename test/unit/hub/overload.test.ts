@@ -3,7 +3,7 @@ import { createHub } from "../../../src/index.ts";
 
 const request = () => new Request("http://localhost/events");
 
-test("over a limit a route may answer with the status, for clients that are no native EventSource", async () => {
+test("over a limit a route may answer with the status, for clients other than a native EventSource", async () => {
   await using hub = createHub({ limits: { connections: 0 } });
   const response = await hub.response(request(), { channels: ["a"], rejectOverload: true });
   expect(response.status).toBe(503);

@@ -98,7 +98,7 @@ describe("dispatch", () => {
     expect(hub.stats().published).toBe(4);
   });
 
-  test("costs nothing where nobody listens, and reaches all who do", async () => {
+  test("costs nothing without subscriptions, and reaches all of them", async () => {
     const { hub } = openHub();
     for (let n = 0; n < 100; n++) await hub.channel(`c${n}`).dispatch("n", n);
     expect(hub.stats()).toMatchObject({ published: 100, deliveries: 0, bytes: 0, channels: 0, head: 100 });
@@ -117,7 +117,7 @@ describe("dispatch", () => {
   });
 });
 
-describe("not for everybody", () => {
+describe("not for all", () => {
   test("the sender does not get what it sent, live and replayed; others do", async () => {
     const { hub } = openHub();
     const before = await hub.cursor();
@@ -238,7 +238,7 @@ describe("publishing once", () => {
     expect((await joined(hub, { channels: ["a"], rewind: 9 })).data).toEqual(["1", "2", "5", "6"]);
   });
 
-  test("after: a position of another log is a conflict, a text that is none an error", async () => {
+  test("after: a position of another log is a conflict, an invalid string an error", async () => {
     const { hub } = openHub();
     const { hub: other } = openHub();
     for (let n = 0; n < 3; n++) await other.channel("a").dispatch("n", n);

@@ -88,7 +88,7 @@ describe("a gap", () => {
     expect(hub.stats().gaps).toEqual({ trimmed: 1 });
   });
 
-  test("is not declared again to a client that heard it and nothing after it", async () => {
+  test("is not declared again to a client that received it and nothing after it", async () => {
     const { hub } = openHub({ log: memoryLog({ maxEvents: 3 }) });
     const [first = ""] = await publish(hub.channel("news"), 1, 6);
     const client = await joined(hub, "news", { lastEventId: first });
@@ -96,7 +96,7 @@ describe("a gap", () => {
     expect(again.types).toEqual(["n", "n", "n"]);
   });
 
-  test("is an upper bound even for who follows everything: the log has entries of the hub's own", async () => {
+  test("is an upper bound even for a client of all channels: the log has entries of the hub's own", async () => {
     const { hub } = openHub({ log: memoryLog({ maxEvents: 1 }) });
     const [first = ""] = await publish(hub.channel("a"), 1, 5);
     const client = await joined(hub, "*", { lastEventId: first });
@@ -159,7 +159,7 @@ describe("the position of a client", () => {
   });
   afterEach(() => void vi.useRealTimers());
 
-  test("a quiet one hears of it with the heartbeat when it moved, and only then", async () => {
+  test("an idle client receives it with the keep-alive if its position moved, and only then", async () => {
     const { hub } = openHub({ keepAlive: "10s", log: memoryLog({ maxEvents: 2 }) });
     const [first = ""] = await publish(hub.channel("quiet"), 1, 1);
     const client = await joined(hub, "quiet", { lastEventId: first });
@@ -180,7 +180,7 @@ describe("the position of a client", () => {
     expect(back.events).toEqual([]);
   });
 
-  test("one whose filter left everything out hears of it, and misses nothing after it", async () => {
+  test("a client whose filter rejected all events receives it, and misses nothing after it", async () => {
     const { hub } = openHub({ keepAlive: "10s" });
     const news = hub.channel("news");
     const client = await joined(
@@ -207,7 +207,7 @@ describe("rewind", () => {
     [5, ["1", "2", "3", "4", "5"]],
     [50, ["1", "2", "3", "4", "5"]],
     [Number.POSITIVE_INFINITY, ["1", "2", "3", "4", "5"]],
-  ])("%d gives a newcomer the last events of its channels, then what comes", async (rewind, expected) => {
+  ])("%d sends a new client the last events of its channels, then live events", async (rewind, expected) => {
     const { hub } = openHub();
     await publish(hub.channel("other"), 10, 12);
     await publish(hub.channel("a"), 1, 3);

@@ -241,7 +241,7 @@ describe("a cursor", () => {
     );
   });
 
-  test("that was cut is none, unless what is left has the form of one", () => {
+  test("that was cut is invalid, unless the rest has the form of a cursor", () => {
     const text = formatCursor({ epoch: "epoch", offset: 1_234, witness: 0xabc });
     for (let length = 0; length < text.length; length++) {
       const cut = parseCursor(text.slice(0, length));

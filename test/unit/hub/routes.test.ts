@@ -42,7 +42,7 @@ describe("a route of a hub", () => {
     expect(hub.stats().connections).toBe(0);
   });
 
-  test("lets pages of other origins read every answer of it: the stream, 403, 204, and those turned away", async () => {
+  test("lets pages of other origins read each of its responses: the stream, 403, 204, and rejections", async () => {
     const { hub } = openHub({ authorize: ({ channel }) => channel !== "secret", limits: { connections: 1 } });
     const end = await hub.channel("over").end();
     const cors = { origin: "https://example.com", credentials: true };

@@ -29,7 +29,7 @@ describe("a snapshot", () => {
   test.each([
     ["gap", (first: string) => first],
     ["reset", () => "foreign.1.1"],
-  ])("answers a %s in the stream; the position comes behind it, and what follows fits it", async (kind, idOf) => {
+  ])("answers a %s in the stream; the position comes after it, and later events follow on it", async (kind, idOf) => {
     const { hub, add, state } = counting();
     const first = await add(1);
     for (const n of [2, 3, 4]) await add(n);
@@ -46,7 +46,7 @@ describe("a snapshot", () => {
     expect(state.taken).toBe(1);
   });
 
-  test("may take its time: what is published meanwhile follows it", async () => {
+  test("may take its time: events published during it follow it", async () => {
     const { hub, add, state } = counting();
     const first = await add(1);
     for (const n of [2, 3, 4]) await add(n);
@@ -101,7 +101,7 @@ describe("a snapshot", () => {
     ],
     ["rejects", () => Promise.reject(new Error("No state"))],
     ["gives nothing", () => undefined],
-    ["gives a cursor that is none", () => ({ events: [], cursor: "7" })],
+    ["returns an invalid cursor", () => ({ events: [], cursor: "7" })],
     ["gives a cursor of another log", () => ({ events: [], cursor: "foreign.9.1" })],
     ["gives an event with a reserved type", () => ({ events: [{ type: "fine" }, { type: "sse:gap" }] })],
     ["gives an event that cannot be written", () => ({ events: [{ type: "fine" }, { type: "n", data: 1n }] })],
@@ -123,7 +123,7 @@ describe("a snapshot", () => {
     expect(hub.stats().connections).toBe(1);
   });
 
-  test("that is older than the loss ends the stream, in place of answering it for ever", async () => {
+  test("that is older than the loss ends the stream instead of being sent forever", async () => {
     let stale = "";
     const { hub, errors, add } = counting({ snapshot: () => ({ events: [{ type: "sum" }], cursor: stale }) });
     stale = await add(1);

@@ -12,7 +12,7 @@ async function set(hub: TestHub, key: string, ...values: (string | number)[]): P
 }
 
 describe("a channel with keys", () => {
-  test("gives a newcomer the newest of each key, in the order in which they came, without ids, then what comes", async () => {
+  test("sends a new client the latest event of each key, in the order of publishing, without ids, then live events", async () => {
     const { hub } = openHub();
     await set(hub, "a", 1, 2);
     await set(hub, "b", 1);
@@ -50,7 +50,7 @@ describe("a channel with keys", () => {
     expect(hub.stats().gaps).toEqual({});
   });
 
-  test("gives what is kept behind a gap, and does not lead to another", async () => {
+  test("sends latest values after a gap, and does not cause another", async () => {
     const { hub } = openHub({ log: memoryLog({ maxEvents: 2 }), ring: { maxEvents: 1 } });
     const first = await hub.channel("prices").dispatch("n", "x");
     await set(hub, "a", 1, 2);
@@ -62,7 +62,7 @@ describe("a channel with keys", () => {
     expect(cut.types).toEqual(["n", "n"]);
   });
 
-  test("gives them behind a reset, all of them again to a client that was cut off in between", async () => {
+  test("sends them after a reset, and all of them again to a client that was cut off in between", async () => {
     const { hub } = openHub();
     await set(hub, "a", 1);
     await set(hub, "b", 1);

@@ -17,7 +17,7 @@ class Store {
   floor = 0;
   pageEntries = 3;
   reads = 0;
-  /** What a read waits for, or fails with. */
+  /** The promise that a read waits for, or the error that it fails with. */
   before: () => unknown = () => {};
   #witness = 1;
   #origin = this.#witness++;
