@@ -125,8 +125,8 @@ export class DatabaseConnection implements SqlConnection {
 
   /**
    * SQLite keeps pages in memory until another connection commits. It does not notice when the file itself is overwritten,
-   * such as by a copy that is restored, and would mix old pages with new ones. A checkpoint writes the file too: then this is
-   * for nothing, and rare.
+   * such as by a copy that is restored, and would mix old pages with new ones. A checkpoint writes the file too, and seldom
+   * enough that forgetting its pages costs nothing.
    */
   get #hasStalePages(): boolean {
     return this.#files !== null && this.#files.writes !== this.#forgotten;

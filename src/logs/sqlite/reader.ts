@@ -2,8 +2,8 @@
 
 import type { TailPage } from "../../log/follow-tail.ts";
 import type { ChannelSelection, Head, LogEntry, Page, ReadOptions, ValueOptions, ValuePage } from "../../log/log.ts";
-import { compileSelection } from "../../log/selection.ts";
-import { ChannelNames, TrimmedChannels } from "./channels.ts";
+import { compileSelection, hasPrefix } from "../../log/selection.ts";
+import { ChannelNames, rangeOf, TrimmedChannels } from "./channels.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 import { type FoundPage, PageFinder } from "./pages.ts";
 import { type EntryRow, EntryRows, entryColumns, entryOf } from "./rows.ts";
@@ -34,6 +34,7 @@ export class Reader {
   readonly #firstSuperseded: Statement<SupersededRow>;
   readonly #lastSuperseded: Statement<SupersededRow>;
   readonly #lastOfChannel: Statement<{ offset: number }>;
+  readonly #lastOfRange: Statement<{ offset: number; channel: string }>;
   readonly #scanDown: Statement<{ offset: number; channel: string; superseded: number }>;
   readonly #next: Statement<EntryRow>;
 
@@ -70,6 +71,10 @@ export class Reader {
     this.#lastSuperseded = prepare(`${superseded} DESC LIMIT 1`);
     this.#lastOfChannel = prepare(
       "SELECT offset FROM sse_entry WHERE channel = ? AND superseded = 0 AND offset > ? ORDER BY offset DESC LIMIT ?",
+    );
+    this.#lastOfRange = prepare(
+      `SELECT offset, channel FROM sse_entry INDEXED BY sse_entry_channel
+       WHERE channel >= ? AND channel < ? AND superseded = 0 ORDER BY offset DESC LIMIT ?`,
     );
     this.#scanDown = prepare(
       `SELECT offset, channel, superseded FROM sse_entry ORDER BY offset DESC LIMIT ${scannedFromEnd}`,
@@ -182,9 +187,19 @@ export class Reader {
       if (found.length === count) return found;
       if (Number(superseded) === 0 && isSelected(channel)) found.push(Number(offset));
     }
-    return found.length === count
-      ? found
-      : this.#lastOf(count, this.#names.find(selection, Number.MAX_SAFE_INTEGER - 1) ?? []);
+    return found.length === count ? found : this.#lastOfMany(count, selection);
+  }
+
+  /** Where the last are not near the end, the prefixes have few entries, so an index is read over each whole prefix. */
+  #lastOfMany(count: number, { channels, prefixes }: ChannelSelection): number[] {
+    const found = new Set(this.#lastOf(count, channels));
+    for (const prefix of prefixes) {
+      const [from, to] = rangeOf(prefix);
+      // All of them where the range has other names too.
+      const rows = this.#lastOfRange.all(from, to, from === prefix ? count : -1);
+      for (const { offset, channel } of rows) if (hasPrefix(channel, prefix)) found.add(Number(offset));
+    }
+    return [...found].sort((a, b) => b - a).slice(0, count);
   }
 }
 

@@ -102,6 +102,11 @@ test("prefix: more channels than are read one by one", async () => {
   expect(found).toHaveLength(3_002 - 150);
   expect((await read(log, 0, 10_000, users)).conflated).toBe(150);
   expect((await log.last(3, users)).map(({ offset }) => offset)).toEqual([3_000, 3_001, 3_002]);
+  // Far from the end.
+  for (let i = 0; i < 5; i++) await log.append(Array.from({ length: 1_000 }, () => entry("noise")));
+  expect((await log.last(3, users)).map(({ offset }) => offset)).toEqual([3_000, 3_001, 3_002]);
+  const half = { channels: ["other"], prefixes: ["user/", "\ud83c"] };
+  expect((await log.last(3, half)).map(({ offset }) => offset)).toEqual([3_000, 3_001, 3_002]);
   expect(await values(log, users)).toHaveLength(150);
 });
 
