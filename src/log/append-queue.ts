@@ -1,7 +1,8 @@
 // Group commit: the appends of one tick are stored together, and each call gets its own outcome.
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
 import { LogError, SourcecastError } from "../base/errors.ts";
-import { bytes, type Duration, milliseconds, type Size, wholeNumber } from "../base/units.ts";
+import { aCount, aDuration, aFunction, aSize, checkOptions, type OptionChecks } from "../base/options.ts";
+import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
 import { closedError } from "./errors.ts";
 import { makeEpoch } from "./identity.ts";
 import type { Appended, NewEntry } from "./log.ts";
@@ -41,6 +42,14 @@ export interface AppendQueueOptions {
   /** Most bytes of one batch, as `weightOf` counts them; a larger call is a batch of its own. @default "4mb" */
   readonly maxBytes?: Size;
 }
+
+const checks: OptionChecks<AppendQueueOptions> = {
+  store: aFunction,
+  canRetry: aFunction,
+  deadline: aDuration,
+  maxCalls: aCount(1),
+  maxBytes: aSize,
+};
 
 const firstRetryMs = 5;
 const maxRetryMs = 500;
@@ -87,9 +96,10 @@ export class AppendQueue {
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for values that are not allowed.
    */
   constructor(options: AppendQueueOptions) {
+    checkOptions(options, checks, "new AppendQueue()");
     this.#options = options;
     this.#deadlineMs = milliseconds(options.deadline ?? "10s", "deadline");
-    this.#maxCalls = wholeNumber(options.maxCalls ?? 1_024, "maxCalls", 1);
+    this.#maxCalls = options.maxCalls ?? 1_024;
     this.#maxBytes = bytes(options.maxBytes ?? "4mb", "maxBytes");
   }
 

@@ -182,7 +182,7 @@ async function locate(parts: LocateParts, questions: readonly LocateQuestion[]):
 
 async function describe(parts: LocateParts, head: Head, { cursor, selection }: LocateQuestion) {
   const [ends, trimmed, hasValues] = await Promise.all([
-    Promise.all(selection.channels.map((channel) => parts.last(1, { channels: [channel], prefixes: [] }))),
+    Promise.all([...new Set(selection.channels)].map((name) => parts.last(1, { channels: [name], prefixes: [] }))),
     parts.trimmed(cursor?.epoch === head.epoch ? Math.min(cursor.offset, head.top) : head.top, selection),
     parts.hasValues(selection, head.top),
   ]);

@@ -57,7 +57,7 @@ export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingL
    * - MUST check every batch against the witness of the entry before it (`previousWitness`). Where the log no longer holds
    *   what the tail delivered last (a failover, a restored copy), it MUST confirm that at the primary, then continue with
    *   the entry at that offset, or with the newest one if that is lower: never with a later one, which would pass for a
-   *   continuation.
+   *   continuation. In another epoch, it MUST continue with the oldest retained entry.
    * - MUST notice the change within a second even while nothing is appended by this process.
    * - MUST report to `onError` what `onEntries` throws, and failures of the store, from which it recovers by itself.
    * - MUST NOT keep the process alive.
@@ -160,7 +160,7 @@ export interface LocateAnswer {
   readonly verification: "same" | "other" | "unknown";
   /** The newest entry of each channel, named in full, whose newest entry is an end marker (`sse:end`); oldest first. */
   readonly ends: readonly LogEntry[];
-  /** As in {@link Page}. */
+  /** As in a {@link Page} with `conflate`. */
   readonly trimmed: number;
   /** Whether `latestByKey` has something for the selection. A log may say `true` where it would be costly to know. */
   readonly hasValues: boolean;
@@ -244,9 +244,11 @@ export interface Page {
   /** Entries left out because a newer one of the same key supersedes them. Trimmed ones are not counted. */
   readonly conflated: number;
   /**
-   * The highest offset trimmed away from the selection, 0 when nothing was; at most `floor.offset`. Entries with a key do not
-   * count: the newest is still there. A log MAY answer with a higher one, up to `floor.offset`. Above `after`, entries of the
-   * selection are missing from this page.
+   * The highest offset trimmed away from the selection, 0 when nothing was; at most `floor.offset`. A log MAY answer with a
+   * higher one, up to `floor.offset`. Above `after`, entries of the selection are missing from this page.
+   *
+   * Entries with a key do not count for a reader with `conflate`, because the newest is still there. Without `conflate`,
+   * superseded ones that are gone do count: what supersedes them may not be for this reader.
    */
   readonly trimmed: number;
   readonly floor: Floor;

@@ -1,6 +1,7 @@
 // Many tails over one store: each delivers every entry once and in order, and detects when the log was cut or replaced.
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
 import { LogError } from "../base/errors.ts";
+import { aDuration, checkOptions, type OptionChecks } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { followTail, type TailPage, type TailPosition } from "./follow-tail.ts";
 import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
@@ -23,7 +24,13 @@ export interface TailFanoutOptions {
   readonly poll?: Duration | false;
 }
 
+const checks: OptionChecks<TailFanoutOptions> = {
+  poll: (value, name) => value === false || aDuration(value, name),
+};
+
 const failureRetryMs = 500;
+/** Pages that are read for offered entries that do not continue a tail, while the call that offers them waits. */
+const maxPagesAtOnce = 4;
 
 /**
  * The tails of a log in this process. The log calls `offer` with the entries that it appends or receives, and `wake` when
@@ -39,7 +46,9 @@ export class TailFanout {
    * @param source The log.
    * @param options How often it is read.
    */
-  constructor(source: TailSource, { poll = "500ms" }: TailFanoutOptions = {}) {
+  constructor(source: TailSource, options: TailFanoutOptions = {}) {
+    checkOptions(options, checks, "new TailFanout()");
+    const { poll = "500ms" } = options;
     this.#source = source;
     this.#pollMs = poll === false ? Number.POSITIVE_INFINITY : milliseconds(poll, "poll");
   }
@@ -95,6 +104,8 @@ export class TailFanout {
   }
 }
 
+type Found = "more" | "missing" | "end";
+
 interface TailHandlers {
   onEntries(batch: TailBatch): void;
   onError(error: unknown): void;
@@ -111,6 +122,8 @@ class FannedTail implements Tail {
   #isPulling = false;
   /** There may be more than the read under way brings. */
   #mustPullAgain = false;
+  /** False once a read had to be waited for. */
+  #canReadAtOnce = true;
   #retryAt = 0;
   #closed = false;
 
@@ -122,12 +135,9 @@ class FannedTail implements Tail {
 
   take(epoch: string, entries: readonly LogEntry[]): void {
     if (this.#closed) return;
-    if (this.#isDelivering) {
-      this.#offered.push({ epoch, entries });
-      return;
-    }
-    if (this.#isContinuedBy(epoch, entries[0] as LogEntry)) this.#deliver({ epoch, entries });
-    else this.pull();
+    if (this.#isDelivering) this.#offered.push({ epoch, entries });
+    else if (this.#isContinuedBy(epoch, entries[0] as LogEntry)) this.#deliver({ epoch, entries });
+    else if (!this.#canReadAtOnce || !this.#readAtOnce()) this.pull();
   }
 
   pull(): void {
@@ -147,54 +157,84 @@ class FannedTail implements Tail {
     this.#handlers.onClose();
   }
 
+  /**
+   * Reads the entries before those that were offered, from a store that answers at once: a moment later, retention might
+   * have removed them. False when there is more to read.
+   */
+  #readAtOnce(): boolean {
+    for (let pages = 0; pages < maxPagesAtOnce && !this.#closed; pages++) {
+      let page: TailPage | Promise<TailPage>;
+      try {
+        page = this.#source.read(this.#position.offset);
+      } catch {
+        // Read again, and reported, in a moment.
+        return false;
+      }
+      if (page instanceof Promise) {
+        this.#canReadAtOnce = false;
+        page.catch(() => {});
+        return false;
+      }
+      if (this.#apply(page, true) === "end") return true;
+    }
+    return this.#closed;
+  }
+
   async #pull(): Promise<void> {
     this.#isPulling = true;
     // Not within the call that asks for it, which may be the one that makes the tail.
     await null;
     try {
+      let isRepeated = false;
       while (this.#mustPullAgain && !this.#closed) {
         this.#mustPullAgain = false;
-        if (await this.#step()) this.#mustPullAgain = true;
+        const position = this.#position;
+        const page = await this.#source.read(position.offset);
+        if (this.#closed) return;
+        // Entries that were offered while the page was on its way came first.
+        const found: Found = this.#position === position ? this.#apply(page, isRepeated) : "more";
+        isRepeated = found === "missing";
+        if (found !== "end") this.#mustPullAgain = true;
         // One page in a turn of the event loop: others have theirs in between.
-        if (this.#mustPullAgain) await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
+        if (found === "more") await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
       }
     } catch (error) {
       this.report(error);
-      this.#retryAt = now() + failureRetryMs;
-      unrefTimeout(() => {
-        this.#retryAt = 0;
-        this.pull();
-      }, failureRetryMs);
+      this.#retryLater();
     } finally {
       this.#isPulling = false;
     }
   }
 
-  /** Reads and delivers one page. True when there may be more. */
-  async #step(isRepeated = false): Promise<boolean> {
+  #retryLater(): void {
+    this.#retryAt = now() + failureRetryMs;
+    unrefTimeout(() => {
+      this.#retryAt = 0;
+      this.pull();
+    }, failureRetryMs);
+  }
+
+  /** Delivers a page, or goes back: `more` when there may be more to read, `missing` when the same is to be read again. */
+  #apply(page: TailPage, isRepeated: boolean): Found {
     const position = this.#position;
-    const page = await this.#source.read(position.offset);
-    // Entries that were offered while the page was on its way come first.
-    if (this.#closed || this.#position !== position) return !this.#closed;
     const step = followTail(position, page);
     if (step.kind === "goBack") {
       this.#position = step.to;
-      return true;
+      return "more";
     }
-    if (step.kind === "missing" && !isRepeated) return this.#step(true);
     if (step.kind === "missing") {
-      this.report(
-        new LogError(`The log does not return the entry at offset ${position.offset + 1}, which it retains`, false),
-      );
+      if (!isRepeated) return "missing";
+      const offset = position.offset + 1;
+      this.report(new LogError(`The log does not return the entry at offset ${offset}, which it retains`, false));
     }
     const { head, entries } = page;
-    if (entries.length === 0) {
-      // Verified, or at the head of another epoch.
-      if (position.witness === null) this.#position = { ...position, witness: head.witness };
-      return false;
+    if (entries.length > 0) {
+      this.#deliver({ epoch: head.epoch, entries });
+      return "more";
     }
-    this.#deliver({ epoch: head.epoch, entries });
-    return true;
+    // At the head: verified now, if it was not before.
+    if (position.witness === null) this.#position = { ...position, witness: head.witness };
+    return "end";
   }
 
   #isContinuedBy(epoch: string, { offset, previousWitness }: LogEntry): boolean {

@@ -35,22 +35,13 @@ export class WitnessHistory {
   /** Adds the next offset. After a hole, the history begins again. */
   push(offset: number, witness: number): void {
     if (this.#maxAgeMs === 0) return;
-    const time = now();
     let last = this.#chunks.at(-1);
     if (last !== undefined && last.first + last.length !== offset) {
       this.clear();
       last = undefined;
     }
-    if (last === undefined || last.length === last.witnesses.length) {
-      const next = (last?.witnesses.length ?? firstChunkWitnesses / 2) * 2;
-      const length = Math.min(next, maxChunkWitnesses, Math.ceil(this.#maxCount / 8));
-      last = { first: offset, witnesses: new Uint32Array(length), length: 0, time };
-      this.#chunks.push(last);
-      // Once for each chunk: a witness may be kept a little longer than it has to.
-      this.#expire(time);
-    }
+    if (last === undefined || last.length === last.witnesses.length) last = this.#addChunk(offset, last);
     last.witnesses[last.length++] = witness;
-    last.time = time;
     this.#size++;
     while (this.#size > this.#maxCount) this.#dropOldest();
   }
@@ -69,15 +60,19 @@ export class WitnessHistory {
     this.#size = 0;
   }
 
-  #expire(time: number): void {
-    for (
-      let [oldest] = this.#chunks;
-      oldest !== undefined && oldest.time + this.#maxAgeMs < time;
-      [oldest] = this.#chunks
-    ) {
-      if (oldest.length === 0) return;
+  /** Time is read once for each chunk: a witness may be kept a little longer than it has to, and never shorter. */
+  #addChunk(first: number, last: Chunk | undefined): Chunk {
+    const time = now();
+    if (last !== undefined) last.filledAt = time;
+    for (let [oldest] = this.#chunks; oldest !== undefined && oldest.filledAt + this.#maxAgeMs < time; ) {
       this.#dropOldest();
+      [oldest] = this.#chunks;
     }
+    const next = (last?.witnesses.length ?? firstChunkWitnesses / 2) * 2;
+    const length = Math.min(next, maxChunkWitnesses, Math.ceil(this.#maxCount / 8));
+    const chunk = { first, witnesses: new Uint32Array(length), length: 0, filledAt: Number.POSITIVE_INFINITY };
+    this.#chunks.push(chunk);
+    return chunk;
   }
 
   #dropOldest(): void {
@@ -89,6 +84,6 @@ interface Chunk {
   readonly first: number;
   readonly witnesses: Uint32Array;
   length: number;
-  /** When the newest witness was added. */
-  time: number;
+  /** No witness was added after this time. */
+  filledAt: number;
 }

@@ -10,3 +10,5 @@ export {
 export { type ContractSamples, checkContract } from "./check-contract.ts";
 export type { LogStorage } from "./log/scenario.ts";
 export { type LogSuiteOptions, testLog } from "./log-suite.ts";
+export { PlainLog } from "./plain-log.ts";
+export { PlainStore, type StoreListener } from "./plain-store.ts";

@@ -1,94 +1,112 @@
+// One channel of a memory log: its entries by how they can still be read, and the offsets that it has lost.
 import type { LogEntry } from "../../log/log.ts";
+import { EntryList } from "./entry-list.ts";
 
-/** What a memory log knows of one channel: what a reader can still get, and what was trimmed of it. */
+/**
+ * A channel is in the directory as long as the log knows something about it. Without entries, it only knows what the
+ * channel has lost.
+ */
 export class MemoryChannel {
-  /** Highest offset lost to retention: of entries without a key, since those with one live on in their newest. */
+  readonly name: string;
+  /** Its neighbors in the directory. */
+  group: ChannelGroup | null = null;
+  /** Retained entries, superseded ones too. */
+  all: EntryList = none;
+  /** Retained entries without a key: the same list, as long as no entry had a key. */
+  plain: EntryList = none;
+  /** The newest entry of each key, retained or kept; `null` as long as no entry had a key. */
+  values: EntryList | null = null;
+  /** Offset of the newest entry, retained or not; a higher one where that is no longer known. */
+  last: number;
+  /** Highest offset of an entry without a key that was trimmed. */
   trimmed: number;
-  /** Offset of its newest entry, retained or not. */
-  last = 0;
-  /** In order; some are dead: trimmed, and of no key or superseded. */
-  #entries: LogEntry[] = [];
-  #dead = 0;
+  /** Highest offset of any entry that is gone, superseded ones too. */
+  gone: number;
   #newest: Map<string, LogEntry> | null = null;
 
-  constructor(trimmed: number) {
-    this.trimmed = trimmed;
+  /** @param lost Entries up to this offset may have been lost. */
+  constructor(name: string, lost: number) {
+    this.name = name;
+    this.last = lost;
+    this.trimmed = lost;
+    this.gone = lost;
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0;
+    return this.all.length === 0 && this.values === null;
   }
 
-  /** @param floor Every entry of the log up to here was trimmed. */
-  add(entry: LogEntry, floor: number): void {
-    this.#entries.push(entry);
-    this.last = entry.offset;
-    if (entry.key === undefined) return;
-    this.#newest ??= new Map();
-    const previous = this.#newest.get(entry.key);
-    this.#newest.set(entry.key, entry);
-    if (previous !== undefined && previous.offset <= floor) this.#bury(floor);
+  /** The newest entry of each key, for readers that get those alone. */
+  newestOf(key: string): LogEntry | undefined {
+    return this.#newest?.get(key);
   }
 
-  /** The log has trimmed this entry, its `floor`. The newest of a key stays. */
-  trim(entry: LogEntry): void {
-    if (entry.key === undefined) this.trimmed = entry.offset;
-    else if (!this.#isSuperseded(entry)) return;
-    this.#bury(entry.offset);
-  }
-
-  /** After `after`: at most `limit` entries, and the offsets of the superseded ones that were left out up to there. */
-  read(after: number, limit: number, floor: number, conflate: boolean): { entries: LogEntry[]; superseded: number[] } {
-    const entries: LogEntry[] = [];
-    const superseded: number[] = [];
-    for (let at = firstAfter(this.#entries, after); at < this.#entries.length && entries.length < limit; at++) {
-      const entry = this.#entries[at] as LogEntry;
-      if (!this.#isAlive(entry, floor)) continue;
-      if (conflate && this.#isSuperseded(entry)) superseded.push(entry.offset);
-      else entries.push(entry);
-    }
-    return { entries, superseded };
-  }
-
-  /** The last `count` that are not superseded, newest first. */
-  lastEntries(count: number, floor: number): LogEntry[] {
-    const found: LogEntry[] = [];
-    for (let at = this.#entries.length - 1; at >= 0 && found.length < count; at--) {
-      const entry = this.#entries[at] as LogEntry;
-      if (this.#isAlive(entry, floor) && !this.#isSuperseded(entry)) found.push(entry);
-    }
-    return found;
-  }
-
-  /** The newest of each key. */
-  latest(): LogEntry[] {
-    return this.#newest === null ? [] : [...this.#newest.values()];
-  }
-
-  #isSuperseded(entry: LogEntry): boolean {
+  isSuperseded(entry: LogEntry): boolean {
     return entry.key !== undefined && this.#newest?.get(entry.key) !== entry;
   }
 
-  #isAlive(entry: LogEntry, floor: number): boolean {
-    return entry.offset > floor || (entry.key !== undefined && !this.#isSuperseded(entry));
+  /** Adds the newest entry of the log. Returns the one that it supersedes. */
+  add(entry: LogEntry): LogEntry | undefined {
+    if (this.all === none) {
+      this.all = new EntryList();
+      this.plain = this.values === null ? this.all : new EntryList();
+    }
+    this.last = entry.offset;
+    if (entry.key === undefined) {
+      this.all.push(entry);
+      if (this.plain !== this.all) this.plain.push(entry);
+      return undefined;
+    }
+    if (this.#newest === null || this.values === null) {
+      this.#newest = new Map();
+      this.values = new EntryList();
+      this.plain = this.all.copy();
+    }
+    this.all.push(entry);
+    const previous = this.#newest.get(entry.key);
+    this.#newest.set(entry.key, entry);
+    if (previous !== undefined) this.values.delete(previous.offset);
+    this.values.push(entry);
+    return previous;
   }
 
-  /** One more is dead. The list is cleaned when half of it is. */
-  #bury(floor: number): void {
-    this.#dead++;
-    if (this.#dead * 2 <= this.#entries.length) return;
-    this.#entries = this.#entries.filter((entry) => this.#isAlive(entry, floor));
-    this.#dead = 0;
+  /** The log has trimmed this entry, the oldest one. Returns true when the entry is kept, as the newest of its key. */
+  trim(entry: LogEntry): boolean {
+    const { offset } = entry;
+    this.all.delete(offset);
+    if (entry.key !== undefined && !this.isSuperseded(entry)) return true;
+    this.gone = offset;
+    if (entry.key !== undefined) return false;
+    this.trimmed = offset;
+    if (this.plain !== this.all) this.plain.delete(offset);
+    if (this.isEmpty) this.all = this.plain = none;
+    return false;
+  }
+
+  /** An entry that was kept as the newest of its key is superseded now. */
+  lose(entry: LogEntry): void {
+    this.gone = Math.max(this.gone, entry.offset);
+  }
+
+  /** Entries in (after, upTo] that a newer one supersedes. */
+  countSuperseded(after: number, upTo: number): number {
+    if (this.values === null) return 0;
+    return this.all.count(after, upTo) - this.plain.count(after, upTo) - this.values.count(after, upTo);
   }
 }
 
-function firstAfter(entries: readonly LogEntry[], after: number): number {
-  let low = 0;
-  let high = entries.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((entries[middle] as LogEntry).offset > after) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+/** Neighbors in the directory, with the highest of what they have: a question may pass over the whole group. */
+export interface ChannelGroup {
+  channels: MemoryChannel[];
+  /** Highest {@link MemoryChannel.last}. */
+  last: number;
+  /** Highest {@link MemoryChannel.trimmed}. */
+  trimmed: number;
+  /** Highest {@link MemoryChannel.gone}. */
+  gone: number;
+  /** Some of them have values. */
+  hasValues: boolean;
 }
+
+/** The list of a channel without entries. */
+const none = new EntryList();

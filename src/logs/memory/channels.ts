@@ -1,73 +1,126 @@
+// All channels of a memory log, by name and in the order of their names.
 import type { ChannelSelection, LogEntry } from "../../log/log.ts";
-import { selects } from "../../log/selection.ts";
-import { MemoryChannel } from "./channel.ts";
+import { compileSelection } from "../../log/selection.ts";
+import { type ChannelGroup, MemoryChannel } from "./channel.ts";
+import { ChannelDirectory, note } from "./directory.ts";
+import { EntryList } from "./entry-list.ts";
 
-/** How many channels of which nothing is left are remembered, so that a quiet one reports no false gap. */
+/** How many channels without entries are remembered, so that a quiet one reports no false gap. */
 const maxRememberedChannels = 65_536;
 
-/** A memory log's entries by channel. */
+/** The channels of a memory log, with what each of them has and has lost. */
 export class MemoryChannels {
+  /** The newest entry of each key that retention has taken from the sequence. */
+  readonly kept: EntryList = new EntryList();
   readonly #channels = new Map<string, MemoryChannel>();
-  /** What was trimmed of channels of which nothing is left, those that were trimmed last at the end. */
-  readonly #empty = new Map<string, number>();
-  /** The highest offset trimmed of a channel of which nothing is known any more. */
+  readonly #directory = new ChannelDirectory();
+  /** Channels without entries, those that lost their last one most recently at the end. */
+  readonly #empty = new Set<MemoryChannel>();
+  /** The highest offset lost by a channel that is no longer remembered. */
   #forgotten = 0;
 
+  /** @param floor Every entry of the log up to here was trimmed. */
   add(entry: LogEntry, floor: number): void {
     let channel = this.#channels.get(entry.channel);
     if (channel === undefined) {
-      channel = new MemoryChannel(this.#trimmedOf(entry.channel));
+      channel = new MemoryChannel(entry.channel, this.#forgotten);
       this.#channels.set(entry.channel, channel);
-      this.#empty.delete(entry.channel);
+      this.#directory.add(channel);
+    } else if (channel.isEmpty) this.#empty.delete(channel);
+    const superseded = channel.add(entry);
+    if (superseded !== undefined && superseded.offset <= floor) {
+      channel.lose(superseded);
+      this.kept.delete(superseded.offset);
     }
-    channel.add(entry, floor);
+    note(channel.group as ChannelGroup, channel);
   }
 
-  /** The log has trimmed this entry. */
+  /** The log has trimmed this entry, the oldest one. */
   trim(entry: LogEntry): void {
     const channel = this.#channels.get(entry.channel) as MemoryChannel;
-    channel.trim(entry);
+    if (channel.trim(entry)) this.kept.push(entry);
+    note(channel.group as ChannelGroup, channel);
     if (!channel.isEmpty) return;
-    this.#channels.delete(entry.channel);
-    this.#empty.set(entry.channel, channel.trimmed);
+    this.#empty.add(channel);
     if (this.#empty.size > maxRememberedChannels) this.#forgetOldest();
   }
 
-  /** Offset of the newest entry of a channel, or one above it where that is no longer known. */
-  last(name: string): number {
-    return this.#channels.get(name)?.last ?? this.#trimmedOf(name);
+  get(name: string): MemoryChannel | undefined {
+    return this.#channels.get(name);
   }
 
-  /** The highest offset trimmed of the selected channels. */
-  trimmed({ channels, prefixes }: ChannelSelection): number {
+  /** Offset of the newest entry of a channel, or a higher one where it is no longer known. */
+  last(name: string): number {
+    return this.#channels.get(name)?.last ?? this.#forgotten;
+  }
+
+  isSuperseded(entry: LogEntry): boolean {
+    return entry.key !== undefined && this.#channels.get(entry.channel)?.isSuperseded(entry) === true;
+  }
+
+  /** The highest offset that the selected channels have lost; entries with a key only count where `conflate` is false. */
+  trimmed(selection: ChannelSelection, conflate: boolean): number {
+    const lost = conflate ? "trimmed" : "gone";
+    const { names, prefixes } = disjoint(selection);
     let trimmed = prefixes.length === 0 ? 0 : this.#forgotten;
-    for (const name of channels) trimmed = Math.max(trimmed, this.#trimmedOf(name));
-    if (prefixes.length === 0) return trimmed;
-    const selection = { channels: [], prefixes };
-    for (const [name, channel] of this.#channels) {
-      if (channel.trimmed > trimmed && selects(selection, name)) trimmed = channel.trimmed;
-    }
-    for (const [name, offset] of this.#empty) {
-      if (offset > trimmed && selects(selection, name)) trimmed = offset;
-    }
+    for (const name of names) trimmed = Math.max(trimmed, this.#channels.get(name)?.[lost] ?? this.#forgotten);
+    const raise = (found: MemoryChannel | ChannelGroup) => {
+      trimmed = Math.max(trimmed, found[lost]);
+      return true;
+    };
+    for (const prefix of prefixes) this.#directory.visit(prefix, (group) => group[lost] > trimmed, raise, raise);
     return trimmed;
   }
 
-  selected(selection: ChannelSelection | undefined): MemoryChannel[] {
-    if (selection === undefined) return [...this.#channels.values()];
-    if (selection.prefixes.length === 0) {
-      return [...new Set(selection.channels)].flatMap((name) => this.#channels.get(name) ?? []);
-    }
-    return [...this.#channels].flatMap(([name, channel]) => (selects(selection, name) ? channel : []));
+  hasValues(selection: ChannelSelection): boolean {
+    let found = false;
+    const find = ({ values }: MemoryChannel) => {
+      found = values !== null;
+      return !found;
+    };
+    this.visit(selection, (group) => group.hasValues, find);
+    return found;
   }
 
-  #trimmedOf(name: string): number {
-    return this.#channels.get(name)?.trimmed ?? this.#empty.get(name) ?? this.#forgotten;
+  /** Visits each selected channel once, until `visit` returns false. Groups for which `passes` is false are left out. */
+  visit(
+    selection: ChannelSelection,
+    passes: (group: ChannelGroup) => boolean,
+    visit: (channel: MemoryChannel) => boolean,
+  ): void {
+    const { names, prefixes } = disjoint(selection);
+    let isOver = false;
+    const visitUnlessOver = (channel: MemoryChannel) => {
+      isOver ||= !visit(channel);
+      return !isOver;
+    };
+    for (const name of names) {
+      const channel = this.#channels.get(name);
+      if (channel !== undefined && !visitUnlessOver(channel)) return;
+    }
+    for (const prefix of prefixes) {
+      if (!isOver) this.#directory.visit(prefix, passes, visitUnlessOver);
+    }
   }
 
   #forgetOldest(): void {
-    const [name, offset] = this.#empty.entries().next().value as [string, number];
-    this.#empty.delete(name);
-    this.#forgotten = Math.max(this.#forgotten, offset);
+    const [oldest] = this.#empty as Iterable<MemoryChannel>;
+    if (oldest === undefined) return;
+    this.#empty.delete(oldest);
+    this.#channels.delete(oldest.name);
+    this.#directory.delete(oldest);
+    this.#forgotten = Math.max(this.#forgotten, oldest.gone);
   }
+}
+
+/** The same selection with each channel in it once. */
+function disjoint({ channels, prefixes }: ChannelSelection): { names: readonly string[]; prefixes: readonly string[] } {
+  if (prefixes.length === 0) return { names: channels.length < 2 ? channels : [...new Set(channels)], prefixes };
+  const shortest: string[] = [];
+  for (const prefix of [...prefixes].sort()) {
+    const last = shortest.at(-1);
+    if (last === undefined || !prefix.startsWith(last)) shortest.push(prefix);
+  }
+  const isCovered = compileSelection({ channels: [], prefixes: shortest });
+  return { names: [...new Set(channels)].filter((name) => !isCovered(name)), prefixes: shortest };
 }

@@ -1,6 +1,11 @@
+// `sourcecast/memory`: the default log, a ring in the memory of this process.
+import { setImmediateOrTimeout } from "../../base/clock.ts";
 import { checkOptions } from "../../base/options.ts";
+import type { Duration, Size } from "../../base/units.ts";
 import { type CompleteLog, verify } from "../../log/complete.ts";
 import { closedError, conflictOf } from "../../log/errors.ts";
+import type { TailPage } from "../../log/follow-tail.ts";
+import { IdempotencyWindow } from "../../log/idempotency-window.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type {
   Appended,
@@ -21,18 +26,33 @@ import type {
   ValueOptions,
   ValuePage,
 } from "../../log/log.ts";
-import { type RetentionLimits, retentionChecks, retentionLimits, weightOf } from "../../log/retention.ts";
+import { type RetentionLimits, retentionChecks, retentionLimits } from "../../log/retention.ts";
+import { TailFanout } from "../../log/tail-fanout.ts";
 import { MemoryChannels } from "./channels.ts";
+import { PageReader } from "./pages.ts";
 import { warnWhenOneOfSeveral } from "./processes.ts";
 import { EntryRing } from "./ring.ts";
-import { MemoryTail } from "./tail.ts";
 
-/** The options of {@link memoryLog}. Kept are 10,000 entries of 64 MB together, unless they say otherwise. */
-export interface MemoryLogOptions extends Retention {}
+/** The options of {@link memoryLog}. */
+export interface MemoryLogOptions extends Retention {
+  /** Entries; the oldest are removed first. @default 10_000 */
+  maxEvents?: number;
+  /** Bytes for data, types and names, approximately; the newest entry is kept, however large. @default "64mb" */
+  maxBytes?: Size;
+  /** Age in time, measured by a clock that never jumps. @default no limit */
+  maxAge?: Duration;
+  /** How long a repeated `idempotencyKey` is recognized, as a time. @default "5m" */
+  idempotencyWindow?: Duration;
+  /**
+   * How long the witness of a removed entry is kept, as a time: a client that was away for less, on a channel without
+   * events, resumes without a false gap. At most about 4 million witnesses are kept, which take 16 MB. @default "1h"
+   */
+  witnessAge?: Duration;
+}
 
 /**
- * The default log: a ring in the memory of this process. Survives nothing, and knows nothing of other processes: it says so
- * once on the console where it notices that it is one of several (a cluster worker, pm2).
+ * The default log: a ring in the memory of this process. It does not survive the process, and knows nothing of other
+ * processes. Where it detects that it is one of several (a cluster worker, pm2), it warns once on the console.
  *
  * @throws {SourcecastTypeError} for options with values that are not allowed.
  * @example
@@ -46,10 +66,16 @@ export interface MemoryLogOptions extends Retention {}
  */
 export function memoryLog(options: MemoryLogOptions = {}): CompleteLog {
   checkOptions(options, retentionChecks, "memoryLog()");
-  const limits = retentionLimits(options, { maxEvents: 10_000, maxBytes: "64mb" });
+  const limits = retentionLimits(options, { maxEvents: 10_000, maxBytes: "64mb", witnessAge: "1h" });
   warnWhenOneOfSeveral();
   return new MemoryLog(limits);
 }
+
+/** Entries that one call removes, beyond as many as it appends. The rest is removed in turns of their own. */
+const entriesPerTrim = 1_024;
+/** Entries and bytes that a tail reads at a time. */
+const tailPageEntries = 1_000;
+const tailPageBytes = 4 * 1024 ** 2;
 
 class MemoryLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set([
@@ -61,36 +87,57 @@ class MemoryLog implements CompleteLog {
     "conflation",
   ]);
   readonly epoch: string = makeEpoch();
-  readonly #limits: RetentionLimits;
   readonly #ring: EntryRing;
   readonly #channels = new MemoryChannels();
-  /** The positions of entries with an idempotency key, by channel and key, oldest first. */
-  readonly #answered = new Map<string, { appended: Appended; time: number }>();
-  readonly #tails = new Set<MemoryTail>();
+  readonly #pages: PageReader;
+  readonly #window: IdempotencyWindow;
+  /** Nobody else writes to this log: there is nothing to poll for. */
+  readonly #tails: TailFanout = new TailFanout({ read: (after) => this.#tailPage(after) }, { poll: false });
+  #isTrimming = false;
   #closed = false;
 
   constructor(limits: RetentionLimits) {
-    this.#limits = limits;
-    this.#ring = new EntryRing(limits.witnessAge);
+    this.#ring = new EntryRing(limits);
+    this.#pages = new PageReader(this.#ring, this.#channels);
+    this.#window = new IdempotencyWindow(limits.window);
   }
 
   async append(entries: readonly NewEntry[]): Promise<Appended[]> {
     this.#assertOpen();
+    for (const entry of entries) {
+      const conflict = this.#window.find(entry) === undefined ? conflictOf(entry, this) : undefined;
+      if (conflict !== undefined) throw conflict;
+    }
     const time = Date.now();
-    this.#forgetAnswers(time);
-    for (const entry of entries) this.#assertExpected(entry);
-    const appended = entries.map((entry) => this.#answer(entry) ?? this.#push(entry, time));
-    // Before anything is trimmed: a burst longer than the log is no reason for a tail to miss anything.
-    for (const tail of this.#tails) tail.advance();
-    this.#trim(time);
+    const placed: LogEntry[] = [];
+    const appended = entries.map((entry) => this.#window.find(entry) ?? this.#place(entry, time, placed));
+    // Before retention: a burst that is longer than the log reaches the tails whole.
+    this.#tails.offer(this.epoch, placed);
+    this.#trim(placed.length);
     return appended;
   }
 
   async head(): Promise<Head> {
     this.#assertOpen();
-    this.#trim(Date.now());
-    const { top, witness, floor } = this.#ring;
-    return { epoch: this.epoch, top, witness, floor };
+    return this.#head();
+  }
+
+  async read(after: number, options: ReadOptions): Promise<Page> {
+    this.#assertOpen();
+    const { floor } = this.#head();
+    const { selection, conflate } = options;
+    const trimmed = selection === undefined ? floor.offset : this.#channels.trimmed(selection, conflate);
+    return { epoch: this.epoch, ...this.#pages.read(after, options), trimmed, floor };
+  }
+
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    this.#assertOpen();
+    return this.#tails.add(after, onEntries, onError);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#tails.close();
   }
 
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
@@ -98,70 +145,20 @@ class MemoryLog implements CompleteLog {
     return offsets.map((offset) => this.#ring.witnessAt(offset));
   }
 
-  async read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Promise<Page> {
-    this.#assertOpen();
-    this.#trim(Date.now());
-    const { floor, top } = this.#ring;
-    const found = this.#channels
-      .selected(selection)
-      .map((channel) => channel.read(after, limit, floor.offset, conflate));
-    const all = found.flatMap((channel) => channel.entries).sort(byOffset);
-    const entries = firstPage(all, limit, maxBytes);
-    const isWhole = entries.length === all.length && entries.length < limit;
-    const through = isWhole ? Math.max(after, top) : (entries.at(-1)?.offset ?? Math.max(after, top));
-    const superseded = found.flatMap((channel) => channel.superseded);
-    return {
-      epoch: this.epoch,
-      entries,
-      through,
-      conflated: superseded.filter((offset) => offset <= through).length,
-      trimmed: selection === undefined ? floor.offset : this.#channels.trimmed(selection),
-      floor,
-    };
-  }
-
   async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     this.#assertOpen();
-    const channels = this.#channels.selected(selection);
-    const found = channels.flatMap((channel) => channel.lastEntries(count, this.#ring.trimmed)).sort(byOffset);
-    return found.slice(Math.max(0, found.length - count));
+    return this.#pages.last(count, selection);
   }
 
-  async latestByKey(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
+  async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     this.#assertOpen();
-    const channels = this.#channels.selected(selection);
-    const all = channels
-      .flatMap((channel) => channel.latest())
-      .filter(({ offset }) => offset > after && offset <= upTo);
-    const entries = firstPage(all.sort(byOffset), Number.POSITIVE_INFINITY, maxBytes);
-    const through = entries.length < all.length ? (entries.at(-1)?.offset as number) : upTo;
-    return { epoch: this.epoch, entries, through };
+    return { epoch: this.epoch, ...this.#pages.values(selection, options) };
   }
 
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
-    const head = await this.head();
-    return { head, answers: questions.map((question) => this.#answerOf(question, head)) };
-  }
-
-  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    const from = after.epoch === this.epoch ? after.offset : 0;
-    const isOurs = this.#ring.witnessAt(from) === after.witness;
-    const begin = isOurs || from < this.#ring.trimmed ? from : Math.max(0, Math.min(from, this.#ring.top) - 1);
-    const tail = new MemoryTail(this, begin, onEntries, onError, (closed) => this.#tails.delete(closed));
-    this.#tails.add(tail);
-    queueMicrotask(() => tail.advance());
-    return tail;
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const tail of this.#tails) tail.close();
-  }
-
-  /** Everything retained after an offset, for its tails. */
-  entriesAfter(after: number): LogEntry[] {
-    return this.#ring.entriesAfter(after);
+    const head = this.#head();
+    return { head, answers: questions.map((question) => this.#answerOf(question, head)) };
   }
 
   // The log as a conditional append sees it.
@@ -178,77 +175,63 @@ class MemoryLog implements CompleteLog {
     return this.#channels.last(channel);
   }
 
-  #answerOf({ cursor, selection }: LocateQuestion, head: Head): LocateAnswer {
-    const channels = this.#channels.selected({ channels: selection.channels, prefixes: [] });
-    const newest = channels.flatMap((channel) => channel.lastEntries(1, this.#ring.trimmed));
-    return {
-      verification: verify(cursor, head, (offset) => this.#ring.witnessAt(offset)),
-      ends: newest.filter(({ type }) => type === "sse:end").sort(byOffset),
-      trimmed: this.#channels.trimmed(selection),
-      hasValues: this.#channels.selected(selection).some((channel) => channel.latest().length > 0),
-    };
-  }
-
-  #push(entry: NewEntry, time: number): Appended {
+  #place(entry: NewEntry, time: number, placed: LogEntry[]): Appended {
     const { channel, type, data, key, sender } = entry;
-    const offset = this.#ring.top + 1;
-    const [witness, previousWitness] = [makeWitness(), this.#ring.witness];
-    const placed: LogEntry = { offset, witness, previousWitness, time, channel, type, data, key, sender };
-    this.#ring.push(placed);
-    this.#channels.add(placed, this.#ring.trimmed);
-    const appended = { epoch: this.epoch, offset, witness: placed.witness };
-    if (entry.idempotencyKey !== undefined) this.#answered.set(answerKey(entry), { appended, time });
+    const ring = this.#ring;
+    const [offset, witness] = [ring.top + 1, makeWitness()];
+    const added: LogEntry = { offset, witness, previousWitness: ring.witness, time, channel, type, data, key, sender };
+    ring.push(added);
+    this.#channels.add(added, ring.floor.offset);
+    placed.push(added);
+    const appended = { epoch: this.epoch, offset, witness };
+    this.#window.add(entry, appended);
     return appended;
   }
 
-  /** The position of an entry with the same idempotency key within the window. */
-  #answer(entry: NewEntry): Appended | undefined {
-    const answered = entry.idempotencyKey === undefined ? undefined : this.#answered.get(answerKey(entry));
-    return answered && { ...answered.appended, duplicate: true };
+  #head(): Head {
+    this.#trim(0);
+    return this.#position();
   }
 
-  #forgetAnswers(time: number): void {
-    for (const [key, answered] of this.#answered) {
-      if (answered.time + this.#limits.window > time) return;
-      this.#answered.delete(key);
+  #position(): Head {
+    const { top, witness, floor } = this.#ring;
+    return { epoch: this.epoch, top, witness, floor };
+  }
+
+  #answerOf({ cursor, selection }: LocateQuestion, head: Head): LocateAnswer {
+    const names = new Set(selection.channels);
+    const ends = Array.from(names, (name) => this.#channels.get(name)?.plain.last).filter(
+      (entry): entry is LogEntry => entry?.type === "sse:end" && entry.offset === this.#channels.last(entry.channel),
+    );
+    return {
+      verification: verify(cursor, head, (offset) => this.#ring.witnessAt(offset)),
+      ends: ends.sort((a, b) => a.offset - b.offset),
+      trimmed: this.#channels.trimmed(selection, true),
+      hasValues: this.#channels.hasValues(selection),
+    };
+  }
+
+  #tailPage(after: number): TailPage {
+    return { head: this.#position(), entries: this.#ring.after(after, tailPageEntries, tailPageBytes) };
+  }
+
+  /** Removes entries over a limit. When many have expired at once, others have their turn in between. */
+  #trim(appended: number): void {
+    if (this.#isTrimming && appended === 0) return;
+    for (let count = appended + entriesPerTrim; count > 0; count--) {
+      const trimmed = this.#ring.shiftExcess();
+      if (trimmed === undefined) return;
+      this.#channels.trim(trimmed);
     }
-  }
-
-  #assertExpected(entry: NewEntry): void {
-    const conflict = this.#answer(entry) === undefined ? conflictOf(entry, this) : undefined;
-    if (conflict !== undefined) throw conflict;
-  }
-
-  #trim(time: number): void {
-    const ring = this.#ring;
-    const { events, bytes, age } = this.#limits;
-    while (ring.size > 1) {
-      const isOver = ring.size > events || ring.bytes > bytes || (ring.oldest as LogEntry).time + age <= time;
-      if (!isOver) return;
-      this.#channels.trim(ring.shift());
-    }
+    if (this.#isTrimming) return;
+    this.#isTrimming = true;
+    setImmediateOrTimeout(() => {
+      this.#isTrimming = false;
+      if (!this.#closed) this.#trim(0);
+    });
   }
 
   #assertOpen(): void {
     if (this.#closed) throw closedError();
   }
-}
-
-/** As many of the entries as a page may have. */
-function firstPage(entries: readonly LogEntry[], limit: number, maxBytes: number): LogEntry[] {
-  let bytes = 0;
-  const end = entries.findIndex((entry, index) => {
-    bytes += weightOf(entry);
-    return index === limit || (index > 0 && bytes > maxBytes);
-  });
-  return end === -1 ? [...entries] : entries.slice(0, end);
-}
-
-function byOffset(a: LogEntry, b: LogEntry): number {
-  return a.offset - b.offset;
-}
-
-/** No two pairs of channel and key have the same. */
-function answerKey({ channel, idempotencyKey }: NewEntry): string {
-  return JSON.stringify([channel, idempotencyKey]);
 }

@@ -1,22 +1,36 @@
+// The sequence of a memory log: the retained entries, and the witnesses of those that were trimmed.
+import { now } from "../../base/clock.ts";
 import { makeWitness } from "../../log/identity.ts";
 import type { Floor, LogEntry } from "../../log/log.ts";
-import { weightOf } from "../../log/retention.ts";
+import { type RetentionLimits, weightOf } from "../../log/retention.ts";
 import { WitnessHistory } from "../../log/witness-history.ts";
 
-/** The retained entries of a memory log, contiguous, with what they weigh. */
+/** Entries of a young ring that are not moved to its beginning. */
+const minMovedEntries = 1_024;
+/** Into how many groups the age is divided. Entries of one group expire together, none of them early. */
+const maxAgeGroups = 4_096;
+
+/** Retained entries, contiguous, with their weight and age. Ages are monotonic: a clock that jumps expires nothing. */
 export class EntryRing {
+  readonly #limits: RetentionLimits;
+  readonly #origin: number = makeWitness();
+  readonly #history: WitnessHistory;
   /** The position before the first retained entry: every entry up to here was trimmed. */
-  floor: Floor = { offset: 0, witness: makeWitness() };
-  /** Witnesses of the positions before the floor. */
-  readonly #trimmedWitnesses: WitnessHistory;
-  bytes = 0;
-  /** Retained from `#start` on; before it lies what was trimmed and not yet moved away. */
+  #floor: Floor = { offset: 0, witness: this.#origin };
+  /** Retained from `#start` on; before it are entries that were trimmed and not yet moved away. */
   #entries: LogEntry[] = [];
   #start = 0;
+  #bytes = 0;
+  /** When entries were appended, oldest first. */
+  readonly #ages: AgeGroup[] = [];
 
-  /** @param witnessAge How long the witness of a trimmed entry is kept, in milliseconds. */
-  constructor(witnessAge: number) {
-    this.#trimmedWitnesses = new WitnessHistory(witnessAge);
+  constructor(limits: RetentionLimits) {
+    this.#limits = limits;
+    this.#history = new WitnessHistory(limits.witnessAge);
+  }
+
+  get floor(): Floor {
+    return this.#floor;
   }
 
   get size(): number {
@@ -25,59 +39,85 @@ export class EntryRing {
 
   /** Offset of the newest entry. */
   get top(): number {
-    return this.trimmed + this.size;
-  }
-
-  /** The offset before the first retained entry. */
-  get trimmed(): number {
-    return this.floor.offset;
+    return this.#floor.offset + this.size;
   }
 
   /** Witness of the newest entry, of the origin before the first one. */
   get witness(): number {
-    return this.newest?.witness ?? this.floor.witness;
-  }
-
-  get oldest(): LogEntry | undefined {
-    return this.#entries[this.#start];
-  }
-
-  get newest(): LogEntry | undefined {
-    return this.#entries[this.#entries.length - 1];
+    return this.#entries.at(-1)?.witness ?? this.#floor.witness;
   }
 
   push(entry: LogEntry): void {
     this.#entries.push(entry);
-    this.bytes += weightOf(entry);
+    this.#bytes += weightOf(entry);
+    if (this.#limits.age === Number.POSITIVE_INFINITY) return;
+    const time = now();
+    const group = this.#ages.at(-1);
+    if (group === undefined || time - group.begin > this.#limits.age / maxAgeGroups) {
+      this.#ages.push({ begin: time, end: time, offset: entry.offset });
+    } else {
+      group.end = time;
+      group.offset = entry.offset;
+    }
   }
 
-  /** Takes the oldest entry away. */
-  shift(): LogEntry {
+  /** Takes away the oldest entry when it is over a limit. The newest one stays. */
+  shiftExcess(): LogEntry | undefined {
+    if (this.size < 2) return undefined;
+    const { events, bytes } = this.#limits;
+    const isOver = this.size > events || this.#bytes > bytes || this.#isExpired();
+    return isOver ? this.#shift() : undefined;
+  }
+
+  at(offset: number): LogEntry | undefined {
+    const { offset: floor } = this.#floor;
+    return offset > floor ? this.#entries[this.#start + offset - floor - 1] : undefined;
+  }
+
+  /** The witness at an offset, if it is known. */
+  witnessAt(offset: number): number | undefined {
+    if (offset === 0) return this.#origin;
+    if (offset === this.#floor.offset) return this.#floor.witness;
+    return this.at(offset)?.witness ?? this.#history.at(offset);
+  }
+
+  /** The retained entries after an offset, at most `limit` of about `maxBytes`. */
+  after(offset: number, limit: number, maxBytes: number): LogEntry[] {
+    const from = this.#start + Math.max(0, offset - this.#floor.offset);
+    let bytes = 0;
+    let to = from;
+    while (to < this.#entries.length && to < from + limit && bytes < maxBytes) {
+      bytes += weightOf(this.#entries[to++] as LogEntry);
+    }
+    return this.#entries.slice(from, to);
+  }
+
+  #isExpired(): boolean {
+    const [oldest] = this.#ages;
+    return oldest !== undefined && oldest.end + this.#limits.age <= now();
+  }
+
+  #shift(): LogEntry {
     const oldest = this.#entries[this.#start++] as LogEntry;
-    this.#trimmedWitnesses.push(this.floor.offset, this.floor.witness);
-    this.floor = { offset: oldest.offset, witness: oldest.witness };
-    this.bytes -= weightOf(oldest);
+    const { offset, witness } = oldest;
+    this.#floor = { offset, witness };
+    this.#history.push(offset, witness);
+    this.#bytes -= weightOf(oldest);
+    if (this.#ages[0]?.offset === offset) this.#ages.shift();
     // Moving the rest is paid for by the entries that were trimmed since the last time.
-    if (this.#start > 1_024 && this.#start * 2 > this.#entries.length) {
+    if (this.#start > minMovedEntries && this.#start * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#start);
       this.#start = 0;
     }
     return oldest;
   }
+}
 
-  at(offset: number): LogEntry | undefined {
-    return offset > this.trimmed ? this.#entries[this.#start + offset - this.trimmed - 1] : undefined;
-  }
-
-  /** The witness at an offset, if it is known. */
-  witnessAt(offset: number): number | undefined {
-    return offset === this.floor.offset
-      ? this.floor.witness
-      : (this.at(offset)?.witness ?? this.#trimmedWitnesses.at(offset));
-  }
-
-  /** The retained entries after an offset. */
-  entriesAfter(after: number): LogEntry[] {
-    return this.#entries.slice(this.#start + Math.max(0, after - this.trimmed));
-  }
+/** Entries that were appended at about the same time. */
+interface AgeGroup {
+  readonly begin: number;
+  /** When the newest of them was appended. */
+  end: number;
+  /** The newest of them. */
+  offset: number;
 }

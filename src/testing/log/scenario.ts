@@ -39,19 +39,18 @@ export interface TestContext {
 
 export function createScenario(setting: LogSuiteSetting): TestScenario {
   return (name, retention, body) => {
-    setting.test(name, () => within(setting.deadline ?? 10_000, (signal) => run(setting, retention, body, signal)));
+    setting.test(name, () => run(setting, retention, body));
   };
 }
 
 async function run(
-  setting: LogSuiteSetting,
+  { storage: makeStorage, deadline = 10_000 }: LogSuiteSetting,
   retention: Retention,
   body: (context: TestContext) => Promise<void>,
-  signal: AbortSignal,
 ): Promise<void> {
-  const storage = await setting.storage(retention);
+  const storage = await makeStorage(retention);
   const logs: Log[] = [];
-  const followers: TailRecorder[] = [];
+  const recorders: TailRecorder[] = [];
   const open = async () => {
     const log = completeLog(await storage.open());
     logs.push(log);
@@ -59,34 +58,41 @@ async function run(
   };
   try {
     const log = await open();
-    await body({
-      log,
-      open,
-      follow(after, followed = log) {
-        const follower = new TailRecorder(followed, after);
-        followers.push(follower);
-        return follower;
-      },
-      async lose(count) {
-        if (storage.lose === undefined) throw new Error("The storage of a lossy log has no lose(); add it");
-        await storage.lose(count);
-      },
-      async eventually(check) {
-        for (;;) {
-          try {
-            return await check();
-          } catch (error) {
-            if (signal.aborted) throw error;
+    await within(deadline, (signal) =>
+      body({
+        log,
+        open,
+        follow(after, followed = log) {
+          const recorder = new TailRecorder(followed, after);
+          recorders.push(recorder);
+          return recorder;
+        },
+        async lose(count) {
+          if (storage.lose === undefined) throw new Error("The storage of a lossy log has no lose(); add it");
+          await storage.lose(count);
+        },
+        async eventually(check) {
+          for (;;) {
+            try {
+              return await check();
+            } catch (error) {
+              if (signal.aborted) throw error;
+            }
+            await pause(5);
           }
-          await pause(5);
-        }
-      },
-    });
-    for (const { errors } of followers) if (errors.length > 0) throw errors[0];
+        },
+      }),
+    );
+    for (const { errors } of recorders) if (errors.length > 0) throw errors[0];
   } finally {
-    for (const log of logs) await log.close();
+    // A test that was given up may still wait: what it has opened is closed all the same.
+    await within(deadline, () => closeAll(logs));
     await storage.remove?.();
   }
+}
+
+async function closeAll(logs: readonly Log[]): Promise<void> {
+  for (const log of logs) await log.close();
 }
 
 /** Collects what a tail hands over. */

@@ -55,16 +55,13 @@ export class Record {
     return this.#highestFloor;
   }
 
-  begin(epoch: string): void {
+  begin(epoch: string, origin: number): void {
+    this.#origins.set(epoch, origin);
     this.epoch = epoch;
     this.tip = null;
     this.#floor = 0;
     this.#highestFloor = 0;
     this.version++;
-  }
-
-  setOrigin(epoch: string, witness: number): void {
-    this.#origins.set(epoch, witness);
   }
 
   add(entry: LogEntry): void {
@@ -84,7 +81,8 @@ export class Record {
 
   /** The log has lost its newest entries. */
   lose(count: number): void {
-    const top = Math.max(this.#floor, this.top - count);
+    // The newest retained entry stays.
+    const top = Math.min(this.top, Math.max(this.#floor === 0 ? 0 : this.#floor + 1, this.top - count));
     while (this.top > top) this.tip = (this.tip as Accepted).before;
     this.version++;
   }

@@ -1,8 +1,8 @@
-import type { CompleteLog } from "../../../src/log/complete.ts";
-import type { TailBatch } from "../../../src/log/log.ts";
+import { type CompleteLog, completeLog } from "../../../src/log/complete.ts";
+import type { LogEntry } from "../../../src/log/log.ts";
 import { retentionLimits } from "../../../src/log/retention.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { type PlainCopy, PlainLog } from "../../support/plain-log.ts";
+import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 import type { Setup } from "./history.ts";
 import { Record, type RecordCopy } from "./record.ts";
 
@@ -15,7 +15,9 @@ export class Storage {
   /** Told when the log was replaced by an empty one. */
   readonly onRenew = new Set<() => void>();
   readonly #setup: Setup;
-  #copy: { log: PlainCopy; record: RecordCopy } | null = null;
+  /** That of a plain log, which can lose entries. */
+  #store: PlainStore | null = null;
+  #copy: { restore: () => void; record: RecordCopy } | null = null;
 
   constructor(setup: Setup) {
     this.#setup = setup;
@@ -25,42 +27,54 @@ export class Storage {
 
   /** A new log takes the place of the old one, with nothing in it. */
   renew(): void {
-    this.log = this.#make();
+    if (this.#store === null) this.log = this.#make();
+    else {
+      this.#store.renew();
+      this.record.begin(this.#store.epoch, this.#store.head().witness);
+    }
     for (const tell of this.onRenew) tell();
   }
 
   lose(count: number): void {
-    if (!(this.log instanceof PlainLog)) return;
-    this.log.lose(count);
+    if (this.#store === null) return;
+    this.#store.lose(count);
     this.record.lose(count);
   }
 
   /** A copy of the log is made, in place of the one before. */
   copy(): void {
-    if (this.log instanceof PlainLog) this.#copy = { log: this.log.copy(), record: this.record.copy() };
+    if (this.#store !== null) this.#copy = { restore: this.#store.copy(), record: this.record.copy() };
   }
 
   /** The log is restored from the copy, under the running processes. */
   restore(): void {
-    if (!(this.log instanceof PlainLog) || this.#copy?.record.epoch !== this.record.epoch) return;
-    this.log.restore(this.#copy.log);
+    if (this.#copy?.record.epoch !== this.record.epoch) return;
+    this.#copy.restore();
     this.record.restore(this.#copy.record);
   }
 
+  /** An entry is on record before any hub gets it. */
   #make(): CompleteLog {
     const { maxEvents, maxBytes, log: kind } = this.#setup;
-    const log =
-      kind === "memory"
-        ? memoryLog({ maxEvents, maxBytes })
-        : new PlainLog(retentionLimits(this.#setup, { maxEvents, maxBytes }));
-    this.record.begin((log as PlainLog).epoch);
-    void log.head().then(({ epoch, witness }) => this.record.setOrigin(epoch, witness));
-    // The first of its tails: an entry is on record before any hub hears of it.
-    log.tail({ epoch: "", offset: 0, witness: 0 }, ({ entries }: TailBatch) => this.#note(log, entries), fail);
+    if (kind === "memory") {
+      this.#store = null;
+      const log = memoryLog({ maxEvents, maxBytes });
+      const { epoch, witnessAt } = log as CompleteLog & { epoch: string; witnessAt(offset: number): number };
+      const witness = witnessAt.call(log, 0);
+      this.record.begin(epoch, witness);
+      // The first of its tails.
+      log.tail({ epoch, offset: 0, witness }, ({ entries }) => this.#note(log, entries), fail);
+      return log;
+    }
+    const store = new PlainStore({ maxEvents, maxBytes });
+    const log = completeLog(new PlainLog(store, { poll: false }));
+    this.#store = store;
+    this.record.begin(store.epoch, store.head().witness);
+    store.subscribe((_, entries) => this.#note(log, entries));
     return log;
   }
 
-  #note(log: CompleteLog, entries: TailBatch["entries"]): void {
+  #note(log: CompleteLog, entries: readonly LogEntry[]): void {
     if (log !== this.log) return;
     for (const entry of entries) this.record.add(entry);
   }

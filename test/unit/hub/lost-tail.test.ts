@@ -1,22 +1,22 @@
 import { expect, test, vi } from "vitest";
-import { retentionLimits } from "../../../src/log/retention.ts";
+import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 import { joined, openHub } from "../../support/hub.ts";
-import { PlainLog } from "../../support/plain-log.ts";
 
 // A log that is not durable may lose its newest entries while its hubs live on, as Redis does in a failover.
 
 function open(maxEvents = 1_000, options: Parameters<typeof openHub>[0] = {}) {
-  const log = new PlainLog(retentionLimits({ maxEvents }, { maxEvents, maxBytes: "1mb" }));
+  const store = new PlainStore({ maxEvents, maxBytes: "1mb" });
+  const log = new PlainLog(store);
   const { hub } = openHub({ log, ...options });
-  return { log, hub, news: hub.channel("news") };
+  return { log, store, hub, news: hub.channel("news") };
 }
 
 test("entries written over a lost tail reach clients of the lost ones after a reset", async () => {
-  const { log, hub, news } = open();
+  const { store, hub, news } = open();
   const client = await joined(hub, "news");
   for (const n of [1, 2, 3]) await news.dispatch("n", n);
   await client.settle();
-  log.lose(2);
+  store.lose(2);
   await news.dispatch("n", "2 again");
   await client.end();
   expect(client.data).toEqual(["1", "2", "3"]);
@@ -28,10 +28,10 @@ test("entries written over a lost tail reach clients of the lost ones after a re
 });
 
 test("a client whose position the log has lost is reset, and does not get what was lost", async () => {
-  const { log, hub, news } = open();
+  const { store, hub, news } = open();
   await news.dispatch("n", 1);
   const lastEventId = await news.dispatch("n", 2);
-  log.lose(1);
+  store.lose(1);
   const client = await joined(hub, "news", { lastEventId });
   expect(client.types).toEqual(["sse:reset"]);
   expect(client.control("reset")).toEqual([{ reason: "ahead" }]);
@@ -41,11 +41,11 @@ test("a client whose position the log has lost is reset, and does not get what w
 });
 
 test("one connecting client is enough to find the loss: clients that have what was lost reconnect, and are reset", async () => {
-  const { log, hub, news } = open(12, { ring: { maxEvents: 2 } });
+  const { store, hub, news } = open(12, { ring: { maxEvents: 2 } });
   const old = await joined(hub, "news");
   for (let n = 1; n <= 6; n++) await news.dispatch("n", n);
   await old.settle();
-  log.lose(5);
+  store.lose(5);
   const client = await joined(hub, { channels: ["news"], rewind: 1 });
   expect(client.data).toEqual(["1"]);
   await old.end();
@@ -53,9 +53,9 @@ test("one connecting client is enough to find the loss: clients that have what w
 });
 
 test("an end marker that replaced an entry of a client is not the end that it received", async () => {
-  const { log, hub, news } = open();
+  const { store, hub, news } = open();
   const cursor = await news.dispatch("n", 1);
-  log.lose(1);
+  store.lose(1);
   await news.end();
   const client = await joined(hub, "news", { lastEventId: cursor });
   expect(client.status).toBe(200);
@@ -64,13 +64,13 @@ test("an end marker that replaced an entry of a client is not the end that it re
 });
 
 test("the gap of a limited replay ends at an entry that shows a later loss", async () => {
-  const { log, hub, news } = open(1_000, { limits: { maxReplay: 1 } });
+  const { store, hub, news } = open(1_000, { limits: { maxReplay: 1 } });
   const start = await hub.cursor();
   for (const n of [1, 2, 3]) await news.dispatch("n", n);
   const client = await joined(hub, "news", { lastEventId: start });
   expect(client.control("gap")).toMatchObject([{ from: 2, to: 3, reason: "limit" }]);
   const { lastEventId } = await client.leave();
-  log.lose(2);
+  store.lose(2);
   await news.dispatch("n", "2 again");
   await news.dispatch("n", "3 again");
   const again = await joined(hub, "news", { lastEventId });
@@ -78,12 +78,12 @@ test("the gap of a limited replay ends at an entry that shows a later loss", asy
 });
 
 test("an entry written over the newest one while the hub starts is the one that its clients get", async () => {
-  const { log, hub } = open();
+  const { log, store, hub } = open();
   await log.append([{ channel: "news", type: "n", data: "1" }]);
   const head = log.head.bind(log);
   vi.spyOn(log, "head").mockImplementationOnce(async () => {
     const before = await head();
-    log.lose(1);
+    store.lose(1);
     await log.append([{ channel: "news", type: "n", data: "1 again" }]);
     return before;
   });

@@ -7,6 +7,7 @@ import {
   type Position,
   TailFanout,
   type TailPage,
+  type TailSource,
 } from "../../../src/log/index.ts";
 import { tick } from "../../support/web.ts";
 
@@ -79,7 +80,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function open(store: Store, options: ConstructorParameters<typeof TailFanout>[1] = { poll: false }) {
+function open(store: TailSource, options: ConstructorParameters<typeof TailFanout>[1] = { poll: false }) {
   const fanout = new TailFanout(store, options);
   fanouts.push(fanout);
   return fanout;
@@ -324,4 +325,22 @@ test("the decision: what continues is delivered, what does not leads back to the
   expect(decide(8, { offset: 12 })).toEqual({ kind: "goBack", to: { epoch: "e1", offset: 7, witness: null } });
   expect(decide(6, { epoch: "e0" })).toEqual({ kind: "goBack", to: { epoch: "e1", ...store.head.floor } });
   expect(followTail(store.position(5), { ...page(5), entries: store.entries.slice(6) })).toEqual({ kind: "missing" });
+});
+
+test("a store that answers at once is read before retention removes what a tail has not got", async () => {
+  const store = new Store();
+  store.append(2);
+  const fanout = open({
+    read: (after) => ({ head: store.head, entries: store.entries.slice(Math.max(after, store.floor)) }),
+  });
+  const tail = follow(fanout, store.position(0));
+  // Not even begun, and everything is removed in the same turn.
+  fanout.offer(store.epoch, store.append(2));
+  store.trim(2);
+  expect(offsets(tail)).toEqual([1, 2, 3, 4]);
+  await settle();
+  store.lose(1);
+  fanout.offer(store.epoch, store.append(3));
+  // Written over the one that was lost, and more: it begins in its place.
+  expect(offsets(tail).slice(4)).toEqual([4, 5, 6]);
 });
