@@ -257,14 +257,16 @@ function presenceContext({
   feed,
   counters,
   limits,
+  deadline,
   onError,
-}: Pick<SubscriptionContext, "feed" | "counters" | "limits" | "onError">): PresenceContext {
+}: Pick<SubscriptionContext, "feed" | "counters" | "limits" | "onError"> & { deadline: LogDeadline }): PresenceContext {
   return {
     log: feed.log,
     maxDataSize: limits.eventSize,
     get head() {
       return feed.ring.head;
     },
+    limit: (answer, subject) => deadline.limit(answer, subject),
     start: () => feed.start(),
     observe: (observer) => void feed.observers.add(observer),
     countPublished(events) {

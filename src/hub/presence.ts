@@ -67,6 +67,12 @@ export interface PresenceContext {
   readonly maxDataSize: number;
   /** Position of the newest entry that the tail has delivered to this process. */
   readonly head: Position;
+  /**
+   * Resolves or rejects as an answer of the log does, or rejects with `ERR_SSE_TIMEOUT` after the limit `logTimeout`.
+   *
+   * @param subject Names the question in the error: `log.append()`.
+   */
+  readonly limit: <T>(answer: Promise<T>, subject: string) => Promise<T>;
   /** Resolves when the tail is running. After a failure, the next call tries again. */
   start(): Promise<void>;
   /** Adds an observer of the tail. */

@@ -1,81 +1,83 @@
+// The members that are connected to this process.
 import { now } from "../base/clock.ts";
 import type { CheckedMember } from "./options.ts";
 import { memberKey } from "./state.ts";
 
-/** A member on a channel, as the connections of this process say. */
+/** A member on a channel, with its connections to this process. */
 export interface LocalMember {
   readonly channel: string;
   readonly id: string;
+  /** When it came, in milliseconds of Unix time. */
   readonly since: number;
   data: unknown;
   connections: number;
-  /** When its absence has lasted long enough to be one, in the time of `now()`. */
-  until: number;
+  /** When its grace period ends, in the time of `now()`. */
+  graceEnd: number;
 }
 
-/** Who is here in this process: several connections as one member, and a grace for those who have gone. */
+/** Counts the connections of each member on each channel, and gives a member a grace period after its last one. */
 export class LocalMembers {
   readonly #grace: number;
-  readonly #onChange: (attendee: LocalMember) => void;
-  readonly #attendees = new Map<string, LocalMember>();
-  /** Those without a connection, who left first at the beginning. */
+  readonly #onChange: (member: LocalMember) => void;
+  readonly #members = new Map<string, LocalMember>();
+  /** The members without a connection, in the order in which their grace periods end. */
   readonly #leaving = new Set<LocalMember>();
 
-  /** @param onChange Told of each member that has come, gone, or come again with other data. */
-  constructor(grace: number, onChange: (attendee: LocalMember) => void) {
+  /** @param onChange Called with each member that has come, left, or brought different data. */
+  constructor(grace: number, onChange: (member: LocalMember) => void) {
     this.#grace = grace;
     this.#onChange = onChange;
   }
 
   get size(): number {
-    return this.#attendees.size;
+    return this.#members.size;
   }
 
   [Symbol.iterator](): Iterator<LocalMember> {
-    return this.#attendees.values();
+    return this.#members.values();
   }
 
-  /** When the next grace is over. */
+  /** When the next grace period ends, in the time of `now()`; `Infinity` if none is running. */
   get nextExpiry(): number {
     const [first] = this.#leaving;
-    return first?.until ?? Number.POSITIVE_INFINITY;
+    return first?.graceEnd ?? Number.POSITIVE_INFINITY;
   }
 
   find(channel: string, id: string): LocalMember | undefined {
-    return this.#attendees.get(memberKey(channel, id));
+    return this.#members.get(memberKey(channel, id));
   }
 
-  /** One connection more. */
+  /** A connection of the member has opened. */
   enter(channel: string, { id, data }: CheckedMember): LocalMember {
-    const place = memberKey(channel, id);
-    const attendee = this.#attendees.get(place) ?? { channel, id, since: Date.now(), data, connections: 0, until: 0 };
-    attendee.data = data;
-    attendee.connections++;
-    this.#leaving.delete(attendee);
-    this.#attendees.set(place, attendee);
-    this.#onChange(attendee);
-    return attendee;
+    const key = memberKey(channel, id);
+    const member = this.#members.get(key) ?? { channel, id, since: Date.now(), data, connections: 0, graceEnd: 0 };
+    member.data = data;
+    member.connections++;
+    this.#leaving.delete(member);
+    this.#members.set(key, member);
+    this.#onChange(member);
+    return member;
   }
 
-  /** One connection less; without a grace where it is known that it does not come back. */
-  leave(attendee: LocalMember, comesBack: boolean): void {
-    if (--attendee.connections > 0) return;
-    attendee.until = now() + this.#grace;
-    if (comesBack) this.#leaving.add(attendee);
-    else this.#remove(attendee);
+  /** A connection of the member has closed. The grace period is skipped if the client will not reconnect. */
+  leave(member: LocalMember, mayReconnect: boolean): void {
+    if (--member.connections > 0) return;
+    member.graceEnd = now() + this.#grace;
+    if (mayReconnect) this.#leaving.add(member);
+    else this.#remove(member);
   }
 
-  /** Lets those go who have been away for long enough. */
+  /** Removes the members whose grace period has ended. */
   expire(time: number): void {
-    for (const attendee of this.#leaving) {
-      if (attendee.until > time) return;
-      this.#leaving.delete(attendee);
-      this.#remove(attendee);
+    for (const member of this.#leaving) {
+      if (member.graceEnd > time) return;
+      this.#leaving.delete(member);
+      this.#remove(member);
     }
   }
 
-  #remove(attendee: LocalMember): void {
-    this.#attendees.delete(memberKey(attendee.channel, attendee.id));
-    this.#onChange(attendee);
+  #remove(member: LocalMember): void {
+    this.#members.delete(memberKey(member.channel, member.id));
+    this.#onChange(member);
   }
 }

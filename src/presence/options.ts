@@ -1,29 +1,31 @@
+// The options of presence, and the member of a subscription: their checks.
 import { SourcecastError } from "../base/errors.ts";
 import { aDuration, aGroup, aName, anything, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
 
-/** A member without the time when it came: a copy of what a subscription brought. */
+/** The member of a subscription, checked and copied. */
 export interface CheckedMember {
   readonly id: string;
   readonly data?: unknown;
 }
 
-/** The options of {@link presence}. The same for all hubs of a log. */
+/** The options of {@link presence}. Use the same for all hubs of a log. */
 export interface PresenceOptions {
   /**
-   * How long a member whose last connection has gone still counts as present: longer than a reload takes, and than the time
-   * after which a client reconnects. @default "10s"
+   * How long a member stays present after its last connection has closed. Keep it longer than a page takes to reload, and
+   * longer than the `retry` after which a client reconnects. @default "10s"
    */
   grace?: Duration;
   /**
-   * After how much silence of a process the others take it for dead and let its members leave. It writes to the log once in a
-   * third of that while it has members. At least "100ms". @default "30s"
+   * How long a process may be silent before the others count it as dead and remove its members. A process with members
+   * writes to the log once in each third of it. At least "100ms". @default "30s"
    */
   lease?: Duration;
   /**
-   * The types of the events that a channel hears when a member comes and goes, with `{ id, data }`. `false` for no events:
-   * where thousands come and go, everybody hears of everybody. @default { join: "join", leave: "leave" }
+   * The types of the events that report on the channel when a member comes and leaves, with the data `{ id, data }`. `false`
+   * publishes none: on a channel with thousands of members, every client would receive an event for every other one.
+   * @default { join: "join", leave: "leave" }
    */
   events?: { join?: string; leave?: string } | false;
 }
@@ -59,9 +61,10 @@ const presenceChecks: OptionChecks<PresenceOptions> = {
 };
 
 /**
- * The member of a subscription as others will see it: a copy, by way of JSON.
+ * Checks the member of a subscription, and copies it by way of JSON.
  *
- * @throws {SourcecastError} for a member without an id, and for data that is no JSON or longer than `maxSize`.
+ * @throws {SourcecastError} `ERR_SSE_OPTION` for a member without an id, `ERR_SSE_DATA` for data that JSON cannot express,
+ * `ERR_SSE_LIMIT` for a member longer than `maxSize`.
  */
 export function readMember(member: CheckedMember, maxSize: number): CheckedMember {
   aGroup(memberChecks)(member, "member");
@@ -72,7 +75,7 @@ export function readMember(member: CheckedMember, maxSize: number): CheckedMembe
   if (text.length <= maxSize) return JSON.parse(text);
   throw new SourcecastError(
     "ERR_SSE_LIMIT",
-    `The option member has ${text.length} characters, the limit eventSize is ${maxSize}; keep what is long elsewhere`,
+    `The option member has ${text.length} characters, the limit eventSize is ${maxSize}; keep the rest elsewhere, and only its id here`,
   );
 }
 

@@ -1,66 +1,68 @@
+// The difference between the members that are connected here and the records in the log.
 import { now } from "../base/clock.ts";
 import type { Position } from "../log/log.ts";
 import type { LocalMember, LocalMembers } from "./local-members.ts";
 import type { PresenceState } from "./state.ts";
 import { PresenceUpdate } from "./update.ts";
 
-/** Most cells that are written at a time. */
+/** Most records in one append. */
 export const maxRecordsPerWrite = 256;
 
-/** Where a member is or was. */
+/** A member on a channel. */
 export type MemberAddress = Pick<LocalMember, "channel" | "id">;
 
-/** What a process says of itself in the log. */
-export interface Self {
+/** The process that writes. */
+export interface LocalProcess {
   readonly process: string;
-  /** After how much silence the others may take it for dead. */
+  /** How long it may be silent before other processes remove its members, in milliseconds. */
   readonly lease: number;
-  readonly attendance: LocalMembers;
+  readonly members: LocalMembers;
 }
 
-/** How often a process says that it is alive. */
+/** How often a process declares that it is alive, in milliseconds. */
 export function renewalInterval(lease: number): number {
   return lease / 3;
 }
 
 /**
- * What makes the log say that the attendees of these places are here, that others are not, that this process lives, and that
- * those which are silent for too long do not.
+ * The update that makes the log agree with this process: members that are connected here have a record, others have none,
+ * the process has declared that it is alive, and processes whose lease has run out have no records.
  *
- * @param after Every cell up to this position is in the roster.
+ * @param after The state includes every record up to this position.
+ * @param dirty The members to compare with the log.
  */
 export function planUpdate(
-  roster: PresenceState,
+  state: PresenceState,
   after: Position,
-  self: Self,
-  places: readonly MemberAddress[],
+  local: LocalProcess,
+  dirty: readonly MemberAddress[],
 ): PresenceUpdate {
-  const change = new PresenceUpdate(roster, after);
+  const update = new PresenceUpdate(state, after);
   const time = now();
-  const { process, lease, attendance } = self;
-  const mine = roster.processes.get(process);
-  if (attendance.size > 0 && (mine?.key === undefined || time >= mine.seen + renewalInterval(lease))) {
-    change.renew({ process, lease }, mine?.key);
+  const { process, lease, members } = local;
+  const own = state.processes.get(process);
+  if (members.size > 0 && (own?.key === undefined || time >= own.seen + renewalInterval(lease))) {
+    update.renew({ process, lease }, own?.key);
   }
-  for (const place of places) planPlace(change, self, place);
-  for (const other of roster.processes.values()) {
-    const isOver = other === mine ? attendance.size === 0 : time >= other.seen + other.lease;
-    if (isOver) change.release(other, maxRecordsPerWrite);
+  for (const address of dirty) planMember(update, local, address);
+  for (const other of state.processes.values()) {
+    const isOver = other === own ? members.size === 0 : time >= other.seen + other.lease;
+    if (isOver) update.removeProcess(other, maxRecordsPerWrite);
   }
-  return change;
+  return update;
 }
 
-function planPlace(change: PresenceUpdate, { process, attendance }: Self, { channel, id }: MemberAddress): void {
-  const cells = [...change.roster.cellsOf(channel, id)];
-  const [own, ...surplus] = cells.filter((cell) => cell.process === process);
-  const attendee = attendance.find(channel, id);
-  for (const cell of surplus) change.free(cell);
-  if (attendee === undefined) {
-    if (own !== undefined) change.free(own);
+function planMember(update: PresenceUpdate, { process, members }: LocalProcess, { channel, id }: MemberAddress): void {
+  const records = [...update.state.recordsOf(channel, id)];
+  const [own, ...surplus] = records.filter((record) => record.process === process);
+  const member = members.find(channel, id);
+  for (const record of surplus) update.remove(record);
+  if (member === undefined) {
+    if (own !== undefined) update.remove(own);
   } else if (own === undefined) {
-    const since = Math.min(attendee.since, ...cells.map((cell) => cell.since));
-    change.add({ process, channel, id, data: attendee.data, since });
-  } else if (JSON.stringify(own.data) !== JSON.stringify(attendee.data)) {
-    change.replace(own, attendee.data);
+    const since = Math.min(member.since, ...records.map((record) => record.since));
+    update.add({ process, channel, id, data: member.data, since });
+  } else if (JSON.stringify(own.data) !== JSON.stringify(member.data)) {
+    update.replace(own, member.data);
   }
 }

@@ -1,3 +1,4 @@
+// The records in the log: read once, kept current by the tail, and changed by conditional appends.
 import { now, unrefTimeout } from "../base/clock.ts";
 import { SourcecastError } from "../base/errors.ts";
 import type { PresenceContext, TailObserver } from "../hub/presence.ts";
@@ -5,27 +6,27 @@ import type { LogEntry, NewEntry, Position } from "../log/log.ts";
 import { type PresenceRecord, PresenceState, presenceChannel } from "./state.ts";
 import type { PresenceUpdate } from "./update.ts";
 
-/** How long to wait at most for what others have written to come in. */
-const maxNewsWaitMs = 1_000;
+/** How long to wait for the records of other processes after a conflict. */
+const maxTailWaitMs = 1_000;
 /** How much of the log is read at a time. */
 const pageBytes = 1024 ** 2;
 
-/** The roster in the log: read once, kept up to date from then on, and changed in one way. */
+/** Reads and writes the records of a log. Every question to the log has a deadline: see {@link PresenceContext.limit}. */
 export class PresenceLog implements TailObserver {
   readonly #context: PresenceContext;
   readonly #process: string;
   readonly #lease: number;
   readonly #onChange: (replaced: PresenceRecord) => void;
-  /** `null` until it has been asked for, and when the log has gone on without this process. */
-  #roster: PresenceState | null = null;
-  /** Takes in what comes while the log is read. */
+  /** `null` before the first {@link load}, and after the tail has missed entries. */
+  #state: PresenceState | null = null;
+  /** The state that the tail updates while the log is read. */
   #incoming: PresenceState | null = null;
-  #reading: Promise<void> | null = null;
-  /** Position of the last cell that was written here, which may not have come in yet. */
+  #loading: Promise<void> | null = null;
+  /** Position of the last record written here. The tail may not have delivered it yet. */
   #written: Position | null = null;
-  #onNews: () => void = () => {};
+  #endWait: () => void = () => {};
 
-  /** @param onChange Told of the cell, or the free place, that another process has written over. */
+  /** @param onChange Called after another process has written, with the record that it replaced. */
   constructor(context: PresenceContext, process: string, lease: number, onChange: (replaced: PresenceRecord) => void) {
     this.#context = context;
     this.#process = process;
@@ -33,35 +34,41 @@ export class PresenceLog implements TailObserver {
     this.#onChange = onChange;
   }
 
-  get roster(): PresenceState | null {
-    return this.#roster;
+  get state(): PresenceState | null {
+    return this.#state;
   }
 
-  /** Every cell up to this position is in the roster. */
+  /** The state includes every record up to this position. */
   get through(): Position {
     const { head } = this.#context;
     return this.#written !== null && this.#written.offset > head.offset ? this.#written : head;
   }
 
+  /** The state, read from the log if necessary. */
   async load(): Promise<PresenceState> {
-    while (this.#roster === null) {
-      this.#reading ??= this.#read().finally(() => {
-        this.#reading = null;
+    while (this.#state === null) {
+      this.#loading ??= this.#read().finally(() => {
+        this.#loading = null;
       });
-      await this.#reading;
+      await this.#loading;
     }
-    return this.#roster;
+    return this.#state;
   }
 
-  /** Writes a change and the events that follow from it, all or nothing. False where another process was faster. */
-  async write(change: PresenceUpdate, events: readonly NewEntry[]): Promise<boolean> {
-    const cells = change.entries(this.#process);
+  /**
+   * Appends an update and the events that follow from it, all of them or none.
+   *
+   * @returns False if another process has written a record that the update does not know of.
+   */
+  async write(update: PresenceUpdate, events: readonly NewEntry[]): Promise<boolean> {
+    const { log, limit } = this.#context;
+    const records = update.entries(this.#process);
     try {
-      const appended = await this.#context.log.append([...cells, ...events]);
-      if (change.roster !== this.#roster) return true;
-      for (const [index, { key, data }] of cells.entries()) {
+      const appended = await limit(log.append([...records, ...events]), "log.append()");
+      if (update.state !== this.#state) return true;
+      for (const [index, { key, data }] of records.entries()) {
         const written = appended[index] as Position;
-        this.#roster.apply({ key, data, offset: written.offset }, now());
+        this.#state.apply({ key, data, offset: written.offset }, now());
         this.#written = written;
       }
       return true;
@@ -74,48 +81,51 @@ export class PresenceLog implements TailObserver {
   onEntry({ entry }: { readonly entry: LogEntry }): void {
     if (entry.channel !== presenceChannel || this.#incoming === null) return;
     const replaced = this.#incoming.apply(entry, now());
-    this.release();
+    this.stopWaiting();
     if (entry.sender !== this.#process) this.#onChange(replaced);
   }
 
   onDiscontinuity(): void {
-    this.#roster = null;
+    this.#state = null;
     this.#incoming = null;
     this.#written = null;
-    this.release();
+    this.stopWaiting();
     this.#onChange(null);
   }
 
-  /** Resolves when the cells that others have written after a position have come in, or could have. */
-  news(after: Position): Promise<void> {
-    if (this.through.offset > after.offset) return Promise.resolve();
+  /** Resolves when the tail has delivered a record after a position, or has had the time for it. */
+  waitForRecordAfter(position: Position): Promise<void> {
+    if (this.through.offset > position.offset) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = unrefTimeout(resolve, maxNewsWaitMs);
-      this.#onNews = () => {
+      const timer = unrefTimeout(resolve, maxTailWaitMs);
+      this.#endWait = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  /** Lets those go who wait for {@link news}. */
-  release(): void {
-    this.#onNews();
+  /** Resolves what {@link waitForRecordAfter} returned. */
+  stopWaiting(): void {
+    this.#endWait();
   }
 
   async #read(): Promise<void> {
-    await this.#context.start();
+    const { log, limit } = this.#context;
+    await limit(this.#context.start(), "log.head()");
+    // From here on the tail updates the state that is being read: records are applied in any order.
     this.#context.observe(this);
-    const roster = new PresenceState(this.#lease);
-    this.#incoming = roster;
-    const { log } = this.#context;
+    const state = new PresenceState(this.#lease);
+    this.#incoming = state;
     const selection = { channels: [presenceChannel], prefixes: [] };
-    const { top } = await log.head();
+    const { top } = await limit(log.head(), "log.head()");
     for (let position = 0; position < top; ) {
-      const page = await log.latestByKey(selection, { after: position, upTo: top, maxBytes: pageBytes });
-      for (const cell of page.entries) roster.apply(cell, now());
+      const options = { after: position, upTo: top, maxBytes: pageBytes };
+      const page = await limit(log.latestByKey(selection, options), "log.latestByKey()");
+      for (const entry of page.entries) state.apply(entry, now());
       position = page.through;
     }
-    if (this.#incoming === roster) this.#roster = roster;
+    // Unless the tail has missed entries meanwhile.
+    if (this.#incoming === state) this.#state = state;
   }
 }

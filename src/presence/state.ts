@@ -1,151 +1,156 @@
+// The members that the log lists: the records of all processes, and what follows from them.
 import type { Member } from "../hub/presence.ts";
 import type { LogEntry } from "../log/log.ts";
 
-/** The hub's own channel in the log. Applications cannot name it. */
+/** The channel of the records. Its name has a control character, so applications cannot use it. */
 export const presenceChannel = "\u0001presence";
 
-/** Says that a process is alive, and after how much silence it no longer is. */
+/** Declares that a process is alive, and how long it may be silent before it counts as dead. */
 export interface ProcessRecord {
   readonly process: string;
+  /** Milliseconds. */
   readonly lease: number;
 }
 
-/** A member on a channel, as one process has it. */
+/** A member on a channel, with connections to one process. */
 export interface MemberRecord extends Member {
   readonly process: string;
   readonly channel: string;
 }
 
-/** What one key of the hub's own channel holds; `null` when it is free for somebody else. */
+/** The value of one key of the channel; `null` when the key is free. */
 export type PresenceRecord = ProcessRecord | MemberRecord | null;
 
-/** A cell with the key under which the log has it, and the offset of the entry. */
-export type Stored<C> = C & { readonly key: string; readonly offset: number };
+/** A record with its key and the offset of its entry. */
+export type Stored<R> = R & { readonly key: string; readonly offset: number };
 
-/** What is known of a process. */
+/** The records of one process. */
 export interface ProcessState {
   readonly process: string;
-  /** Of the cell in which it says that it is alive. */
+  /** The key of its {@link ProcessRecord}, once it has one. */
   key: string | undefined;
   lease: number;
-  /** When it was last heard of, in the time of `now()`: clocks of different machines are not compared. */
+  /** When its last record arrived here, in the time of `now()`. Clocks of different machines are never compared. */
   seen: number;
-  /** Everything that it wrote, by key. */
-  readonly cells: Map<string, Stored<ProcessRecord | MemberRecord>>;
+  /** By key. */
+  readonly records: Map<string, Stored<ProcessRecord | MemberRecord>>;
 }
 
 /**
- * Who is present, as the log says. Its cells are keyed entries of one channel, so that the log keeps the newest of each, and
- * they are used again, so that it never holds more of them than there were members at one time.
+ * The members of all channels, as the log has them. Records are keyed entries of one channel, so the log keeps the latest of
+ * each key. Keys are reused, so there are never more of them than there were members at one time.
  */
 export class PresenceState {
-  /** Those who wrote a cell that still holds. */
+  /** The processes that have a record. */
   readonly processes: Map<string, ProcessState> = new Map();
   readonly #lease: number;
-  readonly #cells = new Map<string, { cell: Stored<ProcessRecord | MemberRecord> | null; offset: number }>();
-  readonly #free = new Set<string>();
-  /** By channel and id: one cell for each process where the member is. */
-  readonly #present = new Map<string, Map<string, Set<Stored<MemberRecord>>>>();
+  readonly #records = new Map<string, { record: Stored<ProcessRecord | MemberRecord> | null; offset: number }>();
+  readonly #freeKeys = new Set<string>();
+  /** By channel and id: one record for each process that the member is connected to. */
+  readonly #members = new Map<string, Map<string, Set<Stored<MemberRecord>>>>();
 
-  /** @param lease Of a process that has members and has not said how long to wait for it. */
+  /** @param lease The lease of a process whose own has not arrived. */
   constructor(lease: number) {
     this.#lease = lease;
   }
 
-  /** Takes in an entry, in any order. Returns the cell that it has replaced. */
+  /** Applies an entry of the channel, in any order. Returns the record that it replaced. */
   apply({ key, offset, data }: Pick<LogEntry, "key" | "offset" | "data">, time: number): PresenceRecord {
-    const known = this.#cells.get(key as string);
+    const known = this.#records.get(key as string);
     if (key === undefined || (known !== undefined && known.offset >= offset)) return null;
-    const replaced = known?.cell ?? null;
+    const replaced = known?.record ?? null;
     if (replaced !== null) this.#remove(replaced);
-    const content = readCell(data);
-    const cell = content === null ? null : { ...content, key, offset };
-    this.#cells.set(key, { cell, offset });
-    if (cell === null) this.#free.add(key);
-    else this.#add(cell, time);
+    const content = parseRecord(data);
+    const record = content === null ? null : { ...content, key, offset };
+    this.#records.set(key, { record, offset });
+    if (record === null) this.#freeKeys.add(key);
+    else this.#add(record, time);
     return replaced;
   }
 
-  /** Keys for new cells: those that were left, then ones never used. Of processes that choose the same, the log takes one. */
+  /** Keys for new records: free ones, then unused ones. If two processes choose the same key, the log accepts one of them. */
   *freeKeys(): Generator<string, never> {
-    yield* this.#free;
-    for (let number = this.#cells.size; ; number++) yield String(number);
+    yield* this.#freeKeys;
+    for (let number = this.#records.size; ; number++) yield String(number);
   }
 
-  /** The cells of a member, one for each process where it is. */
-  cellsOf(channel: string, id: string): ReadonlySet<Stored<MemberRecord>> {
-    return this.#present.get(channel)?.get(id) ?? none;
+  /** The records of a member, one for each process that it is connected to. */
+  recordsOf(channel: string, id: string): ReadonlySet<Stored<MemberRecord>> {
+    return this.#members.get(channel)?.get(id) ?? noRecords;
   }
 
-  /** Everyone on a channel, those who came first at the beginning. */
+  /** The members of a channel, in the order in which they came. */
   members(channel: string): Member[] {
-    const members = Array.from(this.#present.get(channel)?.values() ?? [], merge);
+    const members = Array.from(this.#members.get(channel)?.values() ?? [], mergeRecords);
     return members.sort((a, b) => a.since - b.since);
   }
 
-  #add(cell: Stored<ProcessRecord | MemberRecord>, time: number): void {
-    const { process, key } = cell;
+  #add(record: Stored<ProcessRecord | MemberRecord>, time: number): void {
+    const { process, key } = record;
     let state = this.processes.get(process);
     if (state === undefined) {
-      state = { process, key: undefined, lease: this.#lease, seen: time, cells: new Map() };
+      state = { process, key: undefined, lease: this.#lease, seen: time, records: new Map() };
       this.processes.set(process, state);
     }
     state.seen = time;
-    state.cells.set(key, cell);
-    this.#free.delete(key);
-    if (isMember(cell)) this.#addMember(cell);
+    state.records.set(key, record);
+    this.#freeKeys.delete(key);
+    if (isMemberRecord(record)) this.#addMember(record);
     else {
       state.key = key;
-      state.lease = cell.lease;
+      state.lease = record.lease;
     }
   }
 
-  #addMember(cell: Stored<MemberRecord>): void {
-    const members = this.#present.get(cell.channel) ?? new Map<string, Set<Stored<MemberRecord>>>();
-    const cells = members.get(cell.id) ?? new Set();
-    this.#present.set(cell.channel, members.set(cell.id, cells.add(cell)));
+  #addMember(record: Stored<MemberRecord>): void {
+    const members = this.#members.get(record.channel) ?? new Map<string, Set<Stored<MemberRecord>>>();
+    const records = members.get(record.id) ?? new Set();
+    this.#members.set(record.channel, members.set(record.id, records.add(record)));
   }
 
-  #remove(cell: Stored<ProcessRecord | MemberRecord>): void {
-    const state = this.processes.get(cell.process) as ProcessState;
-    state.cells.delete(cell.key);
-    if (state.key === cell.key) state.key = undefined;
-    if (state.cells.size === 0) this.processes.delete(cell.process);
-    if (isMember(cell)) this.#removeMember(cell);
+  #remove(record: Stored<ProcessRecord | MemberRecord>): void {
+    const state = this.processes.get(record.process) as ProcessState;
+    state.records.delete(record.key);
+    if (state.key === record.key) state.key = undefined;
+    if (state.records.size === 0) this.processes.delete(record.process);
+    if (isMemberRecord(record)) this.#removeMember(record);
   }
 
-  #removeMember(cell: Stored<MemberRecord>): void {
-    const members = this.#present.get(cell.channel);
-    const cells = members?.get(cell.id);
-    cells?.delete(cell);
-    if (cells?.size === 0) members?.delete(cell.id);
-    if (members?.size === 0) this.#present.delete(cell.channel);
+  #removeMember(record: Stored<MemberRecord>): void {
+    const members = this.#members.get(record.channel);
+    const records = members?.get(record.id);
+    records?.delete(record);
+    if (records?.size === 0) members?.delete(record.id);
+    if (members?.size === 0) this.#members.delete(record.channel);
   }
 }
 
-export function isMember<C extends ProcessRecord | MemberRecord>(cell: C): cell is Extract<C, { channel: string }> {
-  return "channel" in cell;
+/** Tells the two kinds of records apart. */
+export function isMemberRecord<R extends ProcessRecord | MemberRecord>(
+  record: R,
+): record is Extract<R, { channel: string }> {
+  return "channel" in record;
 }
 
-/** A member and a channel as one text. Names of channels have no line ends. */
+/** A key for a member on a channel. Channel names contain no line breaks. */
 export function memberKey(channel: string, id: string): string {
   return `${channel}\n${id}`;
 }
 
-const none: ReadonlySet<never> = new Set();
+const noRecords: ReadonlySet<never> = new Set();
 
-/** The member that the cells of several processes speak of. */
-function merge(cells: ReadonlySet<Stored<MemberRecord>>): Member {
-  const [newest] = [...cells].sort((a, b) => b.offset - a.offset) as [Stored<MemberRecord>];
-  const since = Math.min(...Array.from(cells, (cell) => cell.since));
+/** One member from its records at several processes. */
+function mergeRecords(records: ReadonlySet<Stored<MemberRecord>>): Member {
+  const [newest] = [...records].sort((a, b) => b.offset - a.offset) as [Stored<MemberRecord>];
+  const since = Math.min(...Array.from(records, (record) => record.since));
   return newest.data === undefined ? { id: newest.id, since } : { id: newest.id, data: newest.data, since };
 }
 
-/** A cell that cannot be read is free: this channel is written to by hubs alone. */
-function readCell(data: string): PresenceRecord {
+/** Only hubs write to the channel. A record that cannot be parsed counts as a free key. */
+function parseRecord(data: string): PresenceRecord {
   try {
-    const cell = JSON.parse(data);
-    return typeof cell?.process === "string" ? cell : null;
+    const record = JSON.parse(data);
+    return typeof record?.process === "string" ? record : null;
   } catch {
     return null;
   }

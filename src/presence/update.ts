@@ -1,6 +1,7 @@
+// A change of the records that one process is about to append, and the joins and leaves that follow from it.
 import type { NewEntry, Position } from "../log/log.ts";
 import {
-  isMember,
+  isMemberRecord,
   type MemberRecord,
   memberKey,
   type PresenceRecord,
@@ -11,72 +12,75 @@ import {
   type Stored,
 } from "./state.ts";
 
-/** A member has come to a channel, or left it, at whatever number of processes it is or was. */
+/** The first record of a member on a channel, at any process, or the removal of its last. */
 export interface Transition {
   readonly kind: "join" | "leave";
   readonly member: MemberRecord;
 }
 
-/** What one process is about to write: cells, and what this means for the channels. */
+/** The records to append. */
 export class PresenceUpdate {
-  readonly roster: PresenceState;
-  /** Every cell up to this position is in the roster. */
+  readonly state: PresenceState;
+  /** The state includes every record up to this position. */
   readonly after: Position;
   readonly #freeKeys: Iterator<string, never>;
-  readonly #cells = new Map<string, PresenceRecord>();
-  /** By place: in how many cells the member is, before and after. */
+  readonly #records = new Map<string, PresenceRecord>();
+  /** By member: the number of its records, before and after the update. */
   readonly #counts = new Map<string, { member: MemberRecord; before: number; after: number }>();
 
-  constructor(roster: PresenceState, after: Position) {
-    this.roster = roster;
+  constructor(state: PresenceState, after: Position) {
+    this.state = state;
     this.after = after;
-    this.#freeKeys = roster.freeKeys();
+    this.#freeKeys = state.freeKeys();
   }
 
-  /** How many cells are written. */
+  /** The number of records. */
   get size(): number {
-    return this.#cells.size;
+    return this.#records.size;
   }
 
-  /** Says that a process is alive, in the cell where it said so before. */
-  renew(cell: ProcessRecord, key: string | undefined): void {
-    this.#cells.set(key ?? this.#freeKeys.next().value, cell);
+  /** Declares again that a process is alive, under the key of its last declaration. */
+  renew(record: ProcessRecord, key: string | undefined): void {
+    this.#records.set(key ?? this.#freeKeys.next().value, record);
   }
 
   add(member: MemberRecord): void {
-    this.#cells.set(this.#freeKeys.next().value, member);
+    this.#records.set(this.#freeKeys.next().value, member);
     this.#count(member, 1);
   }
 
-  replace(cell: Stored<MemberRecord>, data: unknown): void {
-    const { process, channel, id, since } = cell;
-    this.#cells.set(cell.key, { process, channel, id, data, since });
+  replace(record: Stored<MemberRecord>, data: unknown): void {
+    const { process, channel, id, since } = record;
+    this.#records.set(record.key, { process, channel, id, data, since });
   }
 
-  free(cell: Stored<MemberRecord>): void {
-    this.#cells.set(cell.key, null);
-    this.#count(cell, -1);
+  remove(record: Stored<MemberRecord>): void {
+    this.#records.set(record.key, null);
+    this.#count(record, -1);
   }
 
-  /** Frees what a process has, as far as there is room; where it said that it is alive comes last. */
-  release({ cells }: ProcessState, room: number): void {
-    for (const cell of cells.values()) {
-      if (!isMember(cell) || this.#cells.has(cell.key)) continue;
-      if (this.size >= room) return;
-      this.free(cell);
+  /**
+   * Removes the records of a process, up to a size of `maxSize`. Its declaration is removed last: until then, other
+   * processes know that there is more to remove.
+   */
+  removeProcess({ records }: ProcessState, maxSize: number): void {
+    for (const record of records.values()) {
+      if (!isMemberRecord(record) || this.#records.has(record.key)) continue;
+      if (this.size >= maxSize) return;
+      this.remove(record);
     }
-    for (const cell of cells.values()) if (!isMember(cell)) this.#cells.set(cell.key, null);
+    for (const record of records.values()) if (!isMemberRecord(record)) this.#records.set(record.key, null);
   }
 
-  /** The cells as entries, which the log refuses if anybody has written a cell that is not in the roster. */
+  /** The records as entries. The log rejects them if it has a record that the state does not include. */
   entries(sender: string): NewEntry[] {
     const { after } = this;
-    return Array.from(this.#cells, ([key, cell]) => {
-      return { channel: presenceChannel, type: "cell", data: JSON.stringify(cell), key, sender, after };
+    return Array.from(this.#records, ([key, record]) => {
+      return { channel: presenceChannel, type: "record", data: JSON.stringify(record), key, sender, after };
     });
   }
 
-  /** Who was nowhere before and is somewhere after, and the other way round. */
+  /** The members that had no record before the update and have one after it, and the other way round. */
   transitions(): Transition[] {
     return [...this.#counts.values()].flatMap(({ member, before, after }) => {
       if (before > 0 === after > 0) return [];
@@ -84,11 +88,11 @@ export class PresenceUpdate {
     });
   }
 
-  #count(member: MemberRecord, more: number): void {
-    const place = memberKey(member.channel, member.id);
-    const before = this.roster.cellsOf(member.channel, member.id).size;
-    const count = this.#counts.get(place) ?? { member, before, after: before };
-    count.after += more;
-    this.#counts.set(place, count);
+  #count(member: MemberRecord, change: 1 | -1): void {
+    const key = memberKey(member.channel, member.id);
+    const before = this.state.recordsOf(member.channel, member.id).size;
+    const count = this.#counts.get(key) ?? { member, before, after: before };
+    count.after += change;
+    this.#counts.set(key, count);
   }
 }

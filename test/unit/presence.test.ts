@@ -11,6 +11,7 @@ import { BodyReader, tick } from "../support/web.ts";
 
 const grace = 5_000;
 const lease = 30_000;
+const timeout = { code: "ERR_SSE_TIMEOUT" };
 const closing: (() => Promise<void>)[] = [];
 
 beforeEach(
@@ -76,7 +77,7 @@ async function told(log: CompleteLog, channel = "room"): Promise<string[]> {
   return entries.map(({ type, data }) => `${type} ${JSON.parse(data).id}`);
 }
 
-async function cells(log: CompleteLog): Promise<unknown[]> {
+async function records(log: CompleteLog): Promise<unknown[]> {
   return (await values(log, { channels: [presenceChannel], prefixes: [] })).map(({ data }) => JSON.parse(data));
 }
 
@@ -214,7 +215,7 @@ describe("every way of leaving counts", () => {
     if (wait > 0) expect(await idsOf(hub)).toEqual(["ada"]);
     await pass(wait);
     expect(await idsOf(hub)).toEqual([]);
-    expect((await cells(log)).filter((cell) => cell !== null)).toEqual([]);
+    expect((await records(log)).filter((record) => record !== null)).toEqual([]);
   });
 
   test("a client that does not read", async () => {
@@ -309,6 +310,44 @@ describe("the events", () => {
   });
 });
 
+describe("a log that does not answer", () => {
+  const never = () => new Promise<never>(() => {});
+
+  test("is reported, asked again each second, and caught up with when it answers", async () => {
+    const { hub, log, machine, errors } = openOne();
+    const go = machine.freeze();
+    await connect(hub, "ada");
+    await pass(20_000);
+    expect(errors.length).toBeGreaterThanOrEqual(3);
+    for (const error of errors) expect(error).toEqual(["presence", expect.objectContaining(timeout)]);
+    go();
+    await pass(1_000);
+    expect([await told(log), await idsOf(hub)]).toEqual([["join ada"], ["ada"]]);
+  });
+
+  test("lets members() reject within its deadline", async () => {
+    const { hub, machine } = openOne({ limits: { logTimeout: "2s" } });
+    vi.spyOn(machine, "head").mockImplementation(never);
+    const members = hub.channel("room").members();
+    members.catch(() => {});
+    await pass(2_000);
+    await expect(members).rejects.toMatchObject(timeout);
+    vi.restoreAllMocks();
+  });
+
+  test("does not keep the hub from closing", async () => {
+    const { hub, machine } = openOne({ limits: { logTimeout: "2s" } });
+    await connect(hub, "ada");
+    vi.spyOn(machine, "append").mockImplementation(never);
+    await connect(hub, "bob");
+    const closed = vi.fn();
+    void hub.close().then(closed);
+    await pass(5_000);
+    expect(closed).toHaveBeenCalled();
+    vi.restoreAllMocks();
+  });
+});
+
 describe("a hub without presence", () => {
   const missing = { code: "ERR_SSE_OPTION", message: expect.stringContaining('from "sourcecast/presence"') };
 
@@ -369,7 +408,7 @@ describe("visibility of the bookkeeping to clients", () => {
     const late = await connect(hub, "", { channels: ["*"], member: undefined as never, rewind: 100 });
     await settle();
     for (const client of [all, late]) expect(client.parser.events.map(({ type }) => type)).toContain("join");
-    for (const client of [all, late]) expect(client.text).not.toContain("cell");
+    for (const client of [all, late]) expect(client.text).not.toContain("lease");
     expect([...asked].sort()).toEqual(["*", "room"]);
   });
 });
@@ -395,7 +434,7 @@ describe("a hub without members", () => {
     await pass(100 * lease);
     expect(vi.getTimerCount()).toBe(0);
     expect(machine.appended.length).toBe(length);
-    expect(await cells(log)).toEqual([null, null]);
+    expect(await records(log)).toEqual([null, null]);
   });
 });
 
@@ -458,7 +497,7 @@ describe("several machines", () => {
   test("two of them that have the same cell in mind get one each", async () => {
     const { log, machines } = openMachines(2);
     await Promise.all(machines.map(({ hub }, index) => connect(hub, `m${index}`)));
-    const held = (await cells(log)) as { id?: string }[];
+    const held = (await records(log)) as { id?: string }[];
     expect(held.map(({ id }) => id).sort()).toEqual(["m0", "m1", undefined, undefined]);
     expect((await told(log)).sort()).toEqual(["join m0", "join m1"]);
   });
@@ -522,7 +561,8 @@ describe("a machine that crashes", () => {
     expect(await idsOf(other.hub)).toEqual(["bob", "ada"]);
     expect(await idsOf(stopped.hub)).toEqual(["bob", "ada"]);
     expect(await told(log)).toEqual(["join ada", "join bob", "leave ada", "join ada"]);
-    expect(stopped.errors).toEqual([]);
+    // Its log did not answer meanwhile.
+    for (const error of stopped.errors) expect(error).toEqual(["presence", expect.objectContaining(timeout)]);
   });
 
   test("a machine that was stopped does not take the others for dead when it wakes up", async () => {
@@ -629,7 +669,7 @@ describe("the costs", () => {
       await (await connect(hub, `visitor-${visitor}`, { channels: [`room-${visitor}`] })).leave();
       await pass(grace);
     }
-    expect(await cells(log)).toHaveLength(2);
+    expect(await records(log)).toHaveLength(2);
   });
 
   test("who comes in one tick is written together", async () => {
