@@ -119,3 +119,17 @@ test("witnesses of trimmed entries are kept for witnessAge, in the file", async 
   });
   expect(typeof (await last.witnesses([0]))[0]).toBe("number");
 });
+
+test("witnesses are bounded: of more than 16 million, the oldest go first", async () => {
+  const path = file();
+  const log = openLog({ path, maxEvents: 1 });
+  const database = open(path);
+  const newest = 70_000;
+  // Blocks of 256 witnesses each, as a long history has them.
+  for (const block of [0, newest - 62_500, newest - 62_499, newest]) {
+    database.prepare("INSERT INTO sse_witness VALUES (?, ?, zeroblob(1024))").run(block, Date.now());
+  }
+  await log.append([entry("a")]);
+  const blocks = () => database.prepare("SELECT block FROM sse_witness ORDER BY block").all();
+  await vi.waitFor(() => expect(blocks().map(({ block }) => block)).toEqual([newest - 62_499, newest]));
+});
