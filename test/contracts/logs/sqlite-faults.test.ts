@@ -68,9 +68,9 @@ describe("a database that cannot be used is a clear error", () => {
 });
 
 test.each<[string, unknown, RegExp]>([
-  ["neither path nor database", {}, /takes either path, the name of a file, or database, an open one/],
-  ["both", { path: "x", database: new DatabaseSync(":memory:") }, /takes either/],
-  ["something else in place of a database", { database: {} }, /takes either/],
+  ["neither path nor database", {}, /options path and database are undefined and undefined; pass one of them/],
+  ["both", { path: "x", database: new DatabaseSync(":memory:") }, /pass one of them/],
+  ["something else in place of a database", { database: {} }, /pass one of them/],
   ["an empty path", { path: "" }, /path is ""; pass the name of a file, or ":memory:"/],
   ["a blank path", { path: " " }, /path is " "; pass the name of a file/],
   ["witnessAge", { path: "x", witnessAge: -1 }, /witnessAge is -1/],
