@@ -68,6 +68,7 @@ export function passagesOfCode(file, source, firstLine = 1) {
       const content = text
         .slice(1, -1)
         .replace(/\$\{[^}]*\}/g, "…")
+        .replace(/(?<=<script>)[\s\S]*?(?=<\/script>|$)/g, (script) => script.replace(/[^\n]+/g, "…"))
         .replaceAll("\\n", " ");
       found.push({
         file,

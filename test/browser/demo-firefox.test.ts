@@ -5,7 +5,7 @@ import { useDemoServer } from "../support/demo-server.ts";
 import { launchFirefox } from "../support/firefox.ts";
 import { eventually } from "../support/within.ts";
 
-/** What htmx says of a server that is away. */
+/** Messages of htmx about a server that is away. */
 const expected = /htmx:sseError|\[object Event\]/;
 
 const server = useDemoServer();
@@ -20,7 +20,7 @@ afterEach(async () => {
     if (context !== browser.defaultBrowserContext()) await context.close();
 });
 
-test("what one writes the other sees, and a server that is killed and started again has lost nothing", async () => {
+test("each window sees what the other writes, and a killed and restarted server has lost nothing", async () => {
   const [ada, bob] = [await open(), await open()];
   const loaded = () => Promise.all([ada, bob].map((page) => page.evaluate(() => performance.timeOrigin)));
   const before = await loaded();
@@ -73,7 +73,7 @@ test("a window that was offline catches up, in order and without a word twice", 
   expect(await messages(bob)).toEqual(said);
 });
 
-test("a page that one goes back to is connected again, and shows what was said meanwhile", async () => {
+test("a page that the browser restores reconnects, and shows the messages in between", async () => {
   const [ada, bob] = [await open(), await open()];
   await bob.goto("about:blank");
   await say(ada, "Have you gone?");
@@ -125,7 +125,7 @@ async function say(page: Page, text: string): Promise<void> {
 
 async function hears(page: Page, text: string): Promise<void> {
   await eventually(
-    `it hears "${text}"`,
+    `it receives "${text}"`,
     () => messages(page),
     (all) => all.includes(text),
   );

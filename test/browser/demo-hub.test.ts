@@ -19,7 +19,7 @@ const tale = (page: Page) => page.locator(".tale").evaluate((element) => element
 describe("with a log that keeps everything", () => {
   const fixture = useDemo();
 
-  test("a server that is killed and started again has lost nothing, and nobody reloads", async () => {
+  test("a killed and restarted server has lost nothing, without a reload", async () => {
     const pages = [await fixture.open(), await fixture.open()];
     const [ada, bob] = pages as [Page, Page];
     const loaded = () => Promise.all(pages.map((page) => page.evaluate(() => performance.timeOrigin)));
@@ -48,7 +48,7 @@ describe("with a log that keeps everything", () => {
     expect(await loaded()).toEqual(before);
   });
 
-  test("what a killed server had locked is free when it comes back", async () => {
+  test("fields that a killed server had locked are free after its restart", async () => {
     const [ada, bob] = [await fixture.open(), await fixture.open()];
     await ada.focus("#field-what");
     await locked(bob, "what");
@@ -80,7 +80,7 @@ describe("with a log that keeps everything", () => {
     expect(await bob.locator(".beginning").last().innerText()).toMatch(/^GET \/events\nLast-Event-ID: \S+/);
   });
 
-  test("a window that is offline and one whose server is killed meanwhile lose nothing either", async () => {
+  test("an offline window whose server is killed loses nothing either", async () => {
     const [ada, bob] = [await fixture.open(), await fixture.open()];
     await switchLine(bob);
     await say(ada, "Before the kill");
@@ -93,7 +93,7 @@ describe("with a log that keeps everything", () => {
     expect(await messages(bob)).toEqual(["Before the kill", "After the kill"]);
   });
 
-  test("what happens between a page and its stream is heard once", async () => {
+  test("events between a page and its stream are received once", async () => {
     const ada = await fixture.open();
     await say(ada, "Before the page");
     const late = await ada.context().newPage();

@@ -41,7 +41,7 @@ test("a window that goes to the background keeps its lock", async () => {
   const [ada, bob] = [await fixture.open(), await fixture.open()];
   await ada.focus("#field-what");
   await held(ada, "what");
-  // What a browser reports then: the field loses the focus and stays the active element.
+  // The state that a browser reports then: the field loses the focus and stays the active element.
   await ada.evaluate(() => document.activeElement?.dispatchEvent(new FocusEvent("focusout", { bubbles: true })));
   await say(bob, "Still there?");
   await heard(ada, "Still there?");
@@ -75,7 +75,7 @@ test("a lock is free the moment the process of its window is killed", async () =
   }
 });
 
-test("what is said in one window is heard in all, and markup stays text", async () => {
+test("a message from one window reaches all of them, and markup stays text", async () => {
   const [ada, bob] = [await fixture.open(), await fixture.open()];
   const script = "<script>window.broken = true</script><img src=x onerror='window.broken = true'>";
   await say(ada, script);
@@ -107,7 +107,7 @@ test("a story comes token by token, and its generator stops when the reader leav
   expect(await line.innerText()).toBe(frozen);
 });
 
-test("a story stops when its reader does not want to hear more", async () => {
+test("a story stops when its reader stops it", async () => {
   const ada = await fixture.open();
   await ada.click("#story-button");
   await ada.getByRole("button", { name: "Stop listening" }).click();

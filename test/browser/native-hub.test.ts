@@ -43,14 +43,14 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) 
   /** An error after which it goes on trying. */
   const isAway = ({ type, state }: Told): boolean => type === "error" && state === 0;
 
-  /** A client that has heard of its position. */
+  /** A client that has received its position. */
   async function settled(): Promise<NativeClient> {
     const client = await follow();
     await client.hears("sse:checkpoint");
     return client;
   }
 
-  test("a newcomer hears where it is, and is given what comes while it is away, once", async () => {
+  test("a new client receives its position, and the events during its absence once", async () => {
     begin();
     await say("before it came");
     const client = await follow();
@@ -68,12 +68,12 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) 
   });
 
   // Firefox takes an id only from an event with data: it is told its position by a checkpoint, at once.
-  test("a newcomer whose connection is cut at once is given what comes while it is away", async () => {
+  test("a new client whose connection is cut immediately receives the events during its absence", async () => {
     begin();
     server.routes.set("/news", async (req, res) => {
       const source = await respond(hub, req, res, { channels: ["news"] });
       if (server.asked.length > 1) return;
-      // Soon enough that it has heard of nothing, late enough that its opening is there.
+      // Early enough that it has received no event, late enough that its opening is there.
       source?.addEventListener("close", () => void say("while it is away"));
       setTimeout(() => res.destroy(), 60);
     });
@@ -100,12 +100,12 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) 
     ]);
   });
 
-  test("what the log has no longer is declared, once", async () => {
+  test("trimmed entries are declared, once", async () => {
     begin({ log: memoryLog({ maxEvents: 2 }) });
     const client = await settled();
     server.cut();
     await say("one", "two", "three");
-    // What is left is for others: no event brings the client past the gap, only the gap itself.
+    // The rest belongs to other channels: no event brings the client past the gap, only the gap itself.
     for (const text of ["four", "five"]) await hub.channel("elsewhere").dispatchMessage(text);
     const gap = await client.hears("sse:gap");
     expect(JSON.parse(gap.data ?? "")).toMatchObject({ missed: 3, reason: "trimmed" });
@@ -131,7 +131,7 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) 
     expect((await client.heard()).filter(({ type }) => type === "sse:reset")).toHaveLength(1);
   });
 
-  test("the end of its channel is heard, and it does not come back", async () => {
+  test("it receives the end of its channel, and does not reconnect", async () => {
     begin();
     const client = await settled();
     await say("the last");
@@ -146,18 +146,18 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) 
     expect(server.asked).toHaveLength(2);
   });
 
-  test("turned away for want of a place, it comes again and is let in", async () => {
+  test("rejected at the limit, it retries and is admitted", async () => {
     begin({ limits: { connections: 1 } });
     // The shortest of the times that are drawn for it.
     vi.spyOn(Math, "random").mockReturnValue(0);
     onTestFinished(() => void vi.restoreAllMocks());
     const first = await settled();
     const second = await follow();
-    await second.until("it is turned away", (told) => told.some(isAway));
+    await second.until("it is rejected", (told) => told.some(isAway));
     await first.close();
     await second.hears("sse:checkpoint");
-    await say("to who is there");
-    await second.hears("message", "to who is there");
+    await say("to all connected");
+    await second.hears("message", "to all connected");
     expect(hub.stats().refused).toMatchObject({ connections: 1 });
   });
 
@@ -179,8 +179,8 @@ describe.each(nativeBrowsers)("the EventSource of $name on a hub", ({ launch }) 
       for (const text of ["one", "two", "three"]) await post(`${text} of round ${round}`);
       if (round === 2) await client.hears("message", "three of round 2");
       await news.stop("SIGKILL");
-      // Once it is cut and once in vain, with nobody there to connect to.
-      if (round === 1) await client.until("it has tried in vain", (told) => told.filter(isAway).length >= 2);
+      // Its connection is cut once, and one attempt fails because no server listens.
+      if (round === 1) await client.until("an attempt has failed", (told) => told.filter(isAway).length >= 2);
       news = await start();
       await post(`on the server of round ${round}`);
     }

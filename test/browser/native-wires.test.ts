@@ -38,7 +38,7 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
   test.each([
     ["a compressed stream", { "cache-control": "no-cache" }, true],
     ["a stream that asks middleware to let it be", undefined, false],
-  ])("it hears %s event by event", async (_, headers, compressed) => {
+  ])("it receives %s event by event", async (_, headers, compressed) => {
     const encodings: unknown[] = [];
     const compress = compression();
     await begin({}, (req, res) =>

@@ -51,7 +51,7 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
     await client.hears("message", "the first");
   });
 
-  test("it hears events in order, by their types, with text of any kind", async () => {
+  test("it dispatches events in order, by their types, with text of any kind", async () => {
     const texts = [
       "",
       " with space ",
@@ -73,7 +73,7 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
     expect((await client.heard()).slice(0, -1).map(({ type, data }) => [type, data])).toEqual(expected);
   });
 
-  test("it hears one event of a megabyte", async () => {
+  test("it dispatches an event of a megabyte", async () => {
     const text = "0123456789abcdeß".repeat(65_536);
     const client = await follow();
     await client.opens();

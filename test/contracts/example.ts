@@ -1,4 +1,4 @@
-/** What the examples have in common, whatever their framework: a page that shows the time, as a stream tells it. */
+/** The part that all examples share, whatever their framework: a page that shows the time, sent by a stream. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium } from "../support/browser.ts";

@@ -114,7 +114,7 @@ describe("a manager of connections", () => {
     expect((await other.nextPublished()).data).toBe("all");
   });
 
-  test("over the limit newcomers are turned away with a time to come again, and the others stay", async () => {
+  test("over the limit new clients are rejected with a time to retry, and the others stay", async () => {
     const { sse, open } = await startApp({ connections: 1 });
     const first = await open("ann").opened();
     const second = open("ann");
@@ -162,7 +162,7 @@ describe("a manager of connections", () => {
     expect((await again.nextPublished()).data).toBe("2");
   });
 
-  test("idleTimeout ends those who hear nothing, and no others", async () => {
+  test("idleTimeout ends connections that receive nothing, and no others", async () => {
     const { sse, open } = await startApp({ idleTimeout: 600 });
     const busy = await open("busy").opened();
     const idle = await open("idle").opened();
@@ -212,7 +212,7 @@ describe("a manager of connections", () => {
     expect(await client.nextPublished()).toMatchObject({ type: "message", data: "null" });
   });
 
-  test("a send that fails rejects, and is told to onError where nobody waits", async () => {
+  test("a send that fails rejects, and goes to onError if it is not awaited", async () => {
     const failures: string[] = [];
     const { sse } = await startApp({
       onError: (error, { stage }) => failures.push(`${stage}: ${(error as Error).name}`),

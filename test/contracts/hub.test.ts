@@ -132,7 +132,7 @@ describe.each(protocols)("respond() on $name", ({ listen, connect }) => {
     expect(numbers).toEqual(Array.from({ length: 300 }, (_, n) => n));
   });
 
-  test("answers 204, 403, OPTIONS and over a limit as it should, and counts nobody then", async () => {
+  test("answers 204, 403, OPTIONS and over a limit correctly, and counts no connection then", async () => {
     const { hub, join } = await start(
       { limits: { connections: 1 }, authorize: ({ request }) => request.headers.get("authorization") !== "bad" },
       { cors: true },

@@ -26,7 +26,7 @@ async function open(...middleware: RequestHandler[]): Promise<EventSource> {
   return opened.source;
 }
 
-/** What leaves has time to, and then it is looked at twice. */
+/** Bytes get time to leave, and then the check runs a second time. */
 async function aWhile(): Promise<void> {
   await inReal(50);
   await vi.advanceTimersByTimeAsync(1_100);
@@ -94,7 +94,7 @@ describe("a middleware that buffers what is written is noticed and described:", 
   });
 });
 
-describe("nothing is said of", () => {
+describe("no warning for", () => {
   const passing: Record<string, () => RequestHandler[]> = {
     "compression that is flushed": () => [compression()],
     "one that leaves event streams alone": () => [interceptor(() => false)],
@@ -129,7 +129,7 @@ describe("nothing is said of", () => {
     await aWhile();
   });
 
-  test("one that buffers a stream which ends before it was looked at", async () => {
+  test("one that buffers a stream which ends before the check", async () => {
     const pieces: Uint8Array[] = [];
     const source = await open((_req, res, next) => {
       const { end } = res;

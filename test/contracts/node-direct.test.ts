@@ -1,4 +1,4 @@
-/** What passes by Node's own way from a response to its socket, and all that has to take that way. */
+/** Frames that bypass Node's own path from a response to its socket, and all bytes that must take that path. */
 import { once } from "node:events";
 import { readFileSync, writeSync } from "node:fs";
 import { createServer, type Server, ServerResponse } from "node:http";
@@ -178,7 +178,7 @@ describe("Node's own way is taken", () => {
   });
 });
 
-test("nothing is written behind the end that an application has put to the response itself", async () => {
+test("nothing is written after an application has ended the response itself", async () => {
   expectConsole(/was ended by a caller other than its EventSource/);
   const { client, source, res } = await open();
   const received: Buffer[] = [];
@@ -196,7 +196,7 @@ test("nothing is written behind the end that an application has put to the respo
   expect(Buffer.concat(received).toString("latin1").slice(-10)).toBe("x\n\n\r\n0\r\n\r\n");
 });
 
-describe("what the system refuses", () => {
+describe("writes that the system rejects", () => {
   test("for now, since it has no room, is written when it has", async () => {
     const stream = await open();
     refuseOnce("EAGAIN");
@@ -204,7 +204,7 @@ describe("what the system refuses", () => {
     expect(await passesBy(stream)).toBe(true);
   });
 
-  test("for good is a client that is gone, nobody's error", async () => {
+  test("permanently counts as a disconnect, not as an error", async () => {
     const { source } = await open();
     refuseOnce("EPIPE");
     const closed = once(source, "close");

@@ -211,7 +211,7 @@ describe("a middleware that stands before the response", () => {
   });
 
   test.each(["at an event", "at the end"])(
-    "a write() that throws %s is a client that is gone, nobody else's error",
+    "a write() that throws %s counts as a disconnect, and affects no other client",
     async (when) => {
       const { source, res } = await open();
       const reasons: string[] = [];
@@ -299,7 +299,7 @@ describe("rule 18: headers that were set on the response before", () => {
 });
 
 describe("rule 19: what belongs to HTTP/1", () => {
-  test("Node frames the body in chunks and keeps the connection by itself", async () => {
+  test("Node frames the body in chunks and keeps the connection on its own", async () => {
     const { client } = await open();
     expect(client.headers["transfer-encoding"]).toBe("chunked");
     expect(client.head).not.toMatch(/transfer-encoding.*transfer-encoding/is);
@@ -350,7 +350,7 @@ describe("ways in which a client leaves", () => {
     expect(source.closeReason).toBe("disconnected");
   });
 
-  test("the application ends the response behind the source's back", async () => {
+  test("the application ends the response without closing the source", async () => {
     expectConsole(
       /the response for \/ was ended by a caller other than its EventSource.*in Koa set ctx\.respond = false.*close\(\)/,
     );
@@ -361,7 +361,7 @@ describe("ways in which a client leaves", () => {
     expect(source.dispatch("t")).toBe(false);
   });
 
-  test("a second request on the same connection, in the queue behind a stream, is no zombie when the client goes", async () => {
+  test("a second request on the same connection, queued after a stream, does not become a zombie when the client disconnects", async () => {
     const sources: EventSource[] = [];
     const arrived = Promise.withResolvers<void>();
     const { client } = await request((req, res) => {
@@ -421,7 +421,7 @@ describe("a response that is not to be had", () => {
   });
 });
 
-test("close() of a stalled client resolves, and its connection does not stay for ever", async () => {
+test("close() of a stalled client resolves, and its connection does not stay forever", async () => {
   const { client, source, res } = await open(withOptions({ maxBufferedBytes: "64mb" }));
   client.pause();
   while (source.bufferedAmount < 1_000_000) {

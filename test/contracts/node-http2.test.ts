@@ -39,7 +39,7 @@ async function open(
   return { client, ...opened };
 }
 
-test("rule 19: none of the headers that are errors on HTTP/2, though somebody asks for them", async () => {
+test("rule 19: none of the headers that are errors on HTTP/2, even if the application sets them", async () => {
   const headers = { Connection: "keep-alive", "Keep-Alive": "timeout=5", "Transfer-Encoding": "chunked", "x-own": "1" };
   const { client } = await open({ headers });
   expect(client.headers).toMatchObject({ "content-type": "text/event-stream", "x-own": "1" });

@@ -1,4 +1,4 @@
-/** What `authorize` sees of a request on Node: compared with a `Headers` made from the lines that the client sent. */
+/** The request that `authorize` sees on Node, compared with a `Headers` made from the lines that the client sent. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
@@ -42,7 +42,7 @@ async function listen(made: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** What the server saw of a request with these header lines, over HTTP/1.1. */
+/** The headers that the server saw of a request with these header lines, over HTTP/1.1. */
 async function viewOver1(port: number, lines: readonly Line[]): Promise<Headers> {
   const socket = connect(port, "127.0.0.1");
   const text = [["connection", "close"], ...lines].map(([name, value]) => `${name}: ${value}\r\n`).join("");

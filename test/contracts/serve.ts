@@ -1,5 +1,5 @@
 /**
- * What serving event streams means, whatever the framework or runtime: run against a server of the scenarios in
+ * The meaning of serving event streams, for every framework and runtime: run against a server of the scenarios in
  * test/frameworks/fixtures/scenarios.mjs. A framework joins with a test file of a few lines.
  */
 import { readFileSync } from "node:fs";
@@ -11,11 +11,11 @@ import type { ServerProcess } from "../support/server-process.ts";
 import { eventually, within } from "../support/within.ts";
 
 export interface ServeOptions {
-  /** What its own error page has: the status for an error that a handler throws. @default 500 */
+  /** The status of the framework's own error page, for an error that a handler throws. @default 500 */
   errorStatus?: number;
   /** How it may end after SIGTERM. @default by the signal */
   exit?: readonly (number | NodeJS.Signals)[];
-  /** What it prints of every request. @default nothing */
+  /** The line that it prints for every request. @default nothing */
   log?: RegExp;
   /** Makes a client of another protocol. @default one of HTTP/1.1 */
   connect?: (port: number, request: ClientRequest) => Client;
@@ -30,7 +30,7 @@ export interface ServeOptions {
 /** The server under test: a process, or one with something in front. */
 export type Served = Pick<ServerProcess, "port" | "cwd" | "newOutput" | "newOutputBefore" | "stop">;
 
-/** What /state reports. */
+/** The answer of /state. */
 interface State {
   open: number;
   closed: string[];
@@ -42,7 +42,7 @@ interface State {
   timers: number;
 }
 
-/** The suite. `start` starts the server under test anew. */
+/** The suite. `start` starts a new server under test. */
 export function serveSuite(name: string, start: () => Promise<Served>, options: ServeOptions = {}): void {
   describe(`serving with ${name}`, () => {
     let server: Served;
@@ -229,7 +229,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       expect((await state()).closed).toEqual(["closed"]);
     });
 
-    scenario("a producer that fails ends the stream after what it gave, and is heard", async () => {
+    scenario("a producer that fails ends the stream after its last piece, and is reported", async () => {
       const client = open("/fail");
       expect((await client.next()).data).toBe("one");
       expect(await client.rest()).toBe("end");
@@ -259,7 +259,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       expect(client.status).toBe(options.errorStatus ?? 500);
       expect(client.headers["content-type"] ?? "").not.toContain("text/event-stream");
       expect((await state()).open).toBe(0);
-      // What it prints about it is its own business.
+      // The framework may print the error in its own way.
       mayPrint = true;
     });
 

@@ -1,4 +1,4 @@
-/** What becomes of a connection after its stream, and of a server that was closed, on each version of Node. */
+/** The fate of a connection after its stream, and of a server that was closed, on each version of Node. */
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { runQuietly } from "../support/run.ts";

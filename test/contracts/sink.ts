@@ -7,7 +7,7 @@ const kilobyte = "x".repeat(1_024);
 
 type Route = (exchange: Exchange) => Promise<EventSource> | EventSource;
 
-/** What every way in which bytes leave has to keep, seen from the other end of a connection. */
+/** The promises of every sink, seen from the other end of a connection. */
 export function sinkContract(sink: Sink): void {
   let server: Running | undefined;
   afterEach(async () => {
@@ -117,7 +117,7 @@ export function sinkContract(sink: Sink): void {
 
     test("rule 12: Last-Event-ID is read as UTF-8", async () => {
       const id = Buffer.from("é日").toString("latin1");
-      // A client of HTTP/2 in Node writes header values as UTF-8 by itself, a socket of HTTP/1 gets bytes.
+      // Node's HTTP/2 client writes header values as UTF-8 on its own; a socket of HTTP/1 gets bytes.
       const headers = { "last-event-id": sink.name.includes("http2") ? id : "é日" };
       const { source } = await open({}, { headers });
       expect(source.lastEventId).toBe("é日");
@@ -134,7 +134,7 @@ export function sinkContract(sink: Sink): void {
       expect(times.size).toBeGreaterThan(1);
     });
 
-    test("rule 16: after a silence comes a comment, which is no event and takes no id", async () => {
+    test("rule 16: after idle time comes a comment, which is not an event and takes no id", async () => {
       const { client, source } = await open({ keepAlive: 5 });
       source.dispatch("t", 1, { id: "7" });
       await client.until(() => client.parser.comments.length > 3);
@@ -142,7 +142,7 @@ export function sinkContract(sink: Sink): void {
       expect(client.parser.lastEventId).toBe("7");
     });
 
-    test("rule 17: the opening tells the silence", async () => {
+    test("rule 17: the opening announces the keep-alive interval", async () => {
       const { client } = await open({ keepAlive: "12s" });
       expect(client.parser.comments).toEqual(["keep-alive 12000"]);
     });
@@ -182,7 +182,7 @@ export function sinkContract(sink: Sink): void {
       },
     );
 
-    test("rule 20: negotiate answers 406 to those who do not take event streams", async () => {
+    test("rule 20: negotiate answers 406 to clients that do not accept event streams", async () => {
       const { client, source } = await open({ negotiate: true }, { headers: { accept: "text/html" } });
       await client.rest();
       expect([client.status, source.readyState]).toEqual([406, 2]);
@@ -246,7 +246,7 @@ export function sinkContract(sink: Sink): void {
       expect(client.pieces.length - before).toBe(1);
     });
 
-    test("what is dispatched in the tick of opening and closing arrives", async () => {
+    test("events dispatched in the tick of opening and closing arrive", async () => {
       const { client, source } = await exchange({}, ({ open }) => {
         const source = open();
         source.dispatch("only", 1);
@@ -443,7 +443,9 @@ export function sinkContract(sink: Sink): void {
   });
 }
 
-/** Turns of the event loop until `condition` holds; the deadline of the test ends a wait in vain. */
+/**
+ * Waits for turns of the event loop until `condition` holds; the deadline of the test ends a wait that never succeeds.
+ */
 async function settled(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }

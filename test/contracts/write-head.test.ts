@@ -130,7 +130,7 @@ describe.each([
   });
 });
 
-test("what the wrapper adds reaches the client: cookies of a session, a time", async () => {
+test("headers that the wrapper adds reach the client: cookies of a session, a time", async () => {
   const all = ["cookie-session 2.1.0", "express-session 1.18.1", "response-time 2.3.2"].flatMap((name) =>
     (wrappers[name] as () => Middleware[])(),
   );

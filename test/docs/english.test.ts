@@ -40,7 +40,7 @@ describe("prose", () => {
     const code = [
       "// One line",
       "// and the next.",
-      "const a = 1; // beside it",
+      "const a = 1; // at the end",
       "/**",
       " * A docstring with `code` and",
       " * {@link Other} names.",
@@ -48,13 +48,13 @@ describe("prose", () => {
       " * @throws when it fails",
       " */",
       'const regex = /"not a string/;',
-      'import { b } from "./behind.ts";',
+      'import { b } from "./module.ts";',
       // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the code that is read
       "throw new Error(`The value ${JSON.stringify(a)} is wrong`);",
     ].join("\n");
     expect(textOf(passagesOfCode("x.ts", code))).toEqual([
       ["comment", 1, "One line and the next."],
-      ["comment", 3, "beside it"],
+      ["comment", 3, "at the end"],
       ["comment", 5, "A docstring with … and … names."],
       ["comment", 8, "@throws when it fails"],
       ["string", 12, "The value … is wrong"],
@@ -66,25 +66,25 @@ describe("prose", () => {
       "# Title",
       "",
       "One line",
-      "and [the next](./behind.md).",
+      "and [the next](./other.md).",
       "- item",
       "",
-      "| a | `b` behind |",
+      "| a | `b` last |",
       "",
       "```ts",
     ];
-    const rest = ["const x = 1; // said once", "```", "", "```text", "behind", "```"];
+    const rest = ["const x = 1; // a comment", "```", "", "```text", "not prose", "```"];
     expect(textOf(passagesOfMarkdown("x.md", [...page, ...rest].join("\n")))).toEqual([
       ["heading", 1, "# Title"],
       ["text", 3, "One line and [the next]."],
       ["text", 5, "- item"],
       ["cell", 7, "a"],
-      ["cell", 7, "… behind"],
-      ["comment", 10, "said once"],
+      ["cell", 7, "… last"],
+      ["comment", 10, "a comment"],
     ]);
   });
 
-  test("is looked for everywhere, with the line of what is found", () => {
+  test("is found everywhere, with the line of each finding", () => {
     const files = proseFiles(root);
     for (const file of [
       "README.md",
@@ -96,7 +96,10 @@ describe("prose", () => {
     ])
       expect(files).toContain(file);
     expect(files.filter((file) => file.includes("node_modules"))).toEqual([]);
-    const lines = ["fine", "an event that", "was heard"].map((text, index) => ({ line: 7 + index, text }));
-    expect(findingsIn({ file: "x.ts", kind: "comment", lines })).toMatchObject([{ line: 9, rule: { name: "hears" } }]);
+    const lines = ["fine", "a subject", "and no one\u0020else, nobody"].map((text, index) => ({
+      line: 7 + index,
+      text,
+    }));
+    expect(findingsIn({ file: "x.ts", kind: "comment", lines })).toMatchObject([{ line: 9, rule: { name: "nobody" } }]);
   });
 });

@@ -10,7 +10,7 @@ import { request, tick } from "../support/web.ts";
 type Delay = "questions" | "answers";
 
 /**
- * A log of which every question or every answer waits until the test lets it go on. What the tail brings waits too: as
+ * A log in which every question and every answer waits until the test releases it. The batches of the tail wait too: as
  * with a log on another machine, news and answers overtake each other.
  */
 class SteppedLog implements CompleteLog {
@@ -88,8 +88,8 @@ interface Scenario {
 type Move = "publish" | "news" | "step";
 
 /**
- * Runs one order of moves: `choices` say which of the possible ones is made each time, the first where they say nothing.
- * Returns how many there were to choose from each time, and what the client got to hear.
+ * Runs one order of moves: `choices` say which of the possible moves is made each time, or the first one. Returns how
+ * many there were to choose from each time, and the events that the client received.
  */
 async function run(scenario: Scenario, choices: readonly number[]) {
   const inner = memoryLog(scenario.log ?? {});
@@ -193,18 +193,18 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
   test.each([
     ["the ring", {}],
     ["the log", { ring: { maxEvents: 1 } }],
-  ])("a client that comes back gets everything behind its cursor once, from %s", async (_, hub) => {
+  ])("a client that reconnects gets everything after its cursor once, from %s", async (_, hub) => {
     const before = [entry(1), entry(2), other(0), entry(3)];
     const scenario: Scenario = { before, during: [entry(4), entry(5)], resumeFrom: 0, hub };
     await everyOrder(scenario, (outcome) => expect(own(outcome)).toEqual([2, 3, 4, 5]));
   });
 
-  test("a newcomer gets all that is published after it came, and nothing from before", async () => {
+  test("a new client gets everything published after it connected, and nothing from before", async () => {
     const scenario: Scenario = { before: [entry(1)], during: [entry(2), other(0), entry(3)] };
     await everyOrder(scenario, (outcome) => expect(own(outcome)).toEqual([2, 3]));
   });
 
-  test("a newcomer with a rewind gets the end of the channel without a hole", async () => {
+  test("a new client with a rewind gets the end of the channel without a hole", async () => {
     const scenario: Scenario = { before: [entry(1), entry(2)], during: [entry(3), entry(4)], subscribe: { rewind: 1 } };
     await everyOrder(scenario, (outcome) =>
       expect([
@@ -214,7 +214,7 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
     );
   });
 
-  test("a log that trims meanwhile leaves out nothing that is not declared", async () => {
+  test("a log that trims during that leaves out nothing undeclared", async () => {
     const log = { maxEvents: 1 };
     const hub = { ring: { maxEvents: 1 } };
     const scenario: Scenario = {
@@ -227,7 +227,7 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
     await everyOrder(scenario, (outcome) => accountsFor(outcome.client, [2, 3, 4]));
   });
 
-  test("a client whose replay is limited hears of all that it does not get", async () => {
+  test("a client whose replay is limited gets every omission declared", async () => {
     const hub = { limits: { maxReplay: 1 } };
     const scenario: Scenario = {
       hub,
@@ -239,7 +239,7 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
   });
 
   test.each([
-    ["a newcomer", undefined],
+    ["a new client", undefined],
     ["a client that comes back", 0],
   ])("of a channel with keys %s ends with the newest", async (_, resumeFrom) => {
     const value = (n: number) => entry(n, { key: "k" });
@@ -252,9 +252,9 @@ describe("in every order of publishing, news and answers", { timeout: 60_000 }, 
   });
 
   test.each([
-    ["a newcomer", undefined],
+    ["a new client", undefined],
     ["a client that comes back", 0],
-  ])("the end of a channel is heard once by %s, behind everything else", async (_, resumeFrom) => {
+  ])("the end of a channel is sent once to %s, after everything else", async (_, resumeFrom) => {
     const during = [entry(2), entry("", { type: "sse:end" }), other(0)];
     await everyOrder({ before: [entry(1)], during, resumeFrom }, ({ client }) => {
       expect([client.types, client.ended]).toEqual([["n", "sse:end"], true]);

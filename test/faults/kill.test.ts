@@ -20,7 +20,7 @@ afterEach(async () => {
   await kill();
 });
 
-test(`${rounds} times kill -9: three clients hear everything that was acknowledged, once and in order`, async () => {
+test(`${rounds} times kill -9: three clients receive everything that was acknowledged, once and in order`, async () => {
   const [path, port] = [file(), await freePort()];
   const origin = `http://127.0.0.1:${port}`;
   await start(path, port);
@@ -46,7 +46,7 @@ test(`${rounds} times kill -9: three clients hear everything that was acknowledg
 
   expect(publisher.posted.size).toBeGreaterThan(publisher.acknowledged.size);
   for (const client of clients) {
-    assertHeard(client.name, await within(20_000, `${client.name} hears the last`, client.until("last")), publisher);
+    assertHeard(client.name, await within(20_000, `${client.name} receives the last`, client.until("last")), publisher);
   }
 });
 

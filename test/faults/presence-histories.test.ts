@@ -45,7 +45,7 @@ test.each(Array.from({ length: histories }, (_, index) => firstSeed + index))(
       await vi.advanceTimersByTimeAsync(random() < 0.2 ? random() * lease : random() * 200);
     }
     for (const site of sites) site.go?.();
-    // Of the dead somebody has to know: a hub that has had no members knows of none until it is asked.
+    // A live process must know about the dead one: a hub that has had no members knows of none until it is asked.
     await finish((sites[0] as Site).hub.channel("room").members());
     await vi.advanceTimersByTimeAsync(3 * lease);
     await tick();
@@ -53,7 +53,7 @@ test.each(Array.from({ length: histories }, (_, index) => firstSeed + index))(
     const told = await eventsOf(log);
     for (const id of people) {
       const kinds = told.filter((event) => event.id === id).map(({ type }) => type);
-      expect(kinds, `what was told of ${id}`).toEqual(kinds.map((_, at) => (at % 2 === 0 ? "join" : "leave")));
+      expect(kinds, `the events about ${id}`).toEqual(kinds.map((_, at) => (at % 2 === 0 ? "join" : "leave")));
     }
     const here = [...new Set(sites.flatMap(({ clients }) => clients.map(({ id }) => id)))].sort();
     expect(present(told)).toEqual(here);
@@ -109,7 +109,7 @@ async function closeAll(sites: readonly Site[]): Promise<void> {
   await finish(Promise.all(sites.map(({ hub }) => hub.close())));
 }
 
-/** What waits for the network gets on with the clock. */
+/** Calls that wait for the network advance with the clock. */
 async function finish<T>(promise: Promise<T>): Promise<T> {
   let over = false;
   const end = () => {

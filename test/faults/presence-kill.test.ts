@@ -31,7 +31,7 @@ test("processes that share a file know who is there, and tell once of those whos
   await kill(first.child);
   expect(await eventually("ada has left", members, (ids) => !ids.includes("ada"))).toEqual(["bob", "carl", "dora"]);
 
-  // Both at once; those that are left to tell of it are this process and nobody else.
+  // Both at once; only this process remains to announce it.
   await Promise.all([kill(second.child), kill(third.child)]);
   expect(await eventually("all have left", members, (ids) => ids.length === 0)).toEqual([]);
 

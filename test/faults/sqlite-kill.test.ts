@@ -9,7 +9,7 @@ import { file, open, openLog } from "../support/sqlite.ts";
 const rounds = 20;
 const publisher = join(import.meta.dirname, "fixtures/publisher.ts");
 
-test(`what SQLite acknowledged to two publishers survives ${rounds} times kill -9, and a tail in another process misses nothing`, async () => {
+test(`entries that SQLite acknowledged to two publishers survive ${rounds} times kill -9, and a tail in another process misses nothing`, async () => {
   const path = file();
   const log = openLog({ path });
   const { epoch, witness } = await log.head();
@@ -87,6 +87,6 @@ async function publishAndKill(path: string, name: string, count: number): Promis
   });
   const [, signal] = await once(child, "close");
   expect(signal).toBe("SIGKILL");
-  // What stands behind the last line end may be half a line.
+  // The part after the last line end may be half a line.
   return output.split("\n").slice(0, -1);
 }

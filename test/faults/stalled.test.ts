@@ -10,7 +10,7 @@ import { eventually, within } from "../support/within.ts";
 
 const readers = 990;
 const stalling = 10;
-/** What fills the buffers of the system between a server and a client that does not read. */
+/** Bytes that fill the system's buffers between a server and a client that does not read. */
 const bulk = "x".repeat(64 * 1024);
 const ringBytes = 1024 * 1024;
 /** A socket's own buffer, and the events of one tick. */
@@ -20,7 +20,7 @@ let hub: Hub;
 let server: Server;
 const sources: EventSource[] = [];
 let clients: Http1Client[] = [];
-/** Events so far: small ones for all, numbered, and large ones for those who are to stall. */
+/** Events so far: small, numbered ones for all, and large ones for the clients that are to stall. */
 let published = 0;
 let bulks = 0;
 
@@ -32,7 +32,7 @@ afterEach(async () => {
   await once(server, "close");
 });
 
-test(`${stalling} of ${readers + stalling} connections never read, and nobody notices`, async () => {
+test(`${stalling} of ${readers + stalling} connections never read, and no other client notices`, async () => {
   await open();
   clients = await Promise.all(Array.from({ length: readers }, () => follow("/news")));
   const late = await Promise.all(Array.from({ length: stalling }, () => follow("/both")));
@@ -48,7 +48,8 @@ test(`${stalling} of ${readers + stalling} connections never read, and nobody no
   await fill();
   const reading = clients.slice(0, readers);
   const after = await fastest(reading);
-  // The best of several rounds each, on a machine that may do other things: whoever waited for the ten would take for ever.
+  // The best of several rounds each, on a machine that may do other things: a client that waited for the ten would take
+  // forever.
   expect(after).toBeLessThan(before * 3);
 
   for (let n = 0; n < 50; n++) await publishBulk();
@@ -110,7 +111,7 @@ async function fastest(listening: readonly Http1Client[]): Promise<number> {
   return Math.min(...times);
 }
 
-/** Publishes until those who do not read have no more room anywhere. */
+/** Publishes until the buffers of all clients that do not read are full. */
 async function fill(): Promise<void> {
   while (hub.stats().lagging < stalling) {
     if (bulks === 500) throw new Error("The buffers of the system have no end");
@@ -125,7 +126,7 @@ async function publishBulk(): Promise<void> {
   await tick();
 }
 
-/** Nobody has to wait for the deadline of those who do not read. */
+/** No client has to wait for the deadline of those that do not read. */
 async function passTime(): Promise<void> {
   const now = performance.now.bind(performance);
   vi.spyOn(performance, "now").mockImplementation(() => now() + 120_000);
@@ -136,7 +137,7 @@ async function passTime(): Promise<void> {
   );
 }
 
-/** The numbered events, in the order in which they were heard. */
+/** The numbered events, in the order in which they were received. */
 function numbers(...connections: readonly Http1Client[]): number[] {
   const events = connections.flatMap(({ parser }) => parser.events);
   return events.filter(({ type }) => type === "message").map(({ data }) => Number(data));

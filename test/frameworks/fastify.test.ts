@@ -22,7 +22,7 @@ describe("Fastify", () => {
     client.leave();
   });
 
-  test("what a handler returns beside its stream is not sent", async () => {
+  test("a value that a handler returns in addition to its stream is not sent", async () => {
     const client = new Http1Client(server.port, { path: "/returned" });
     expect((await client.next()).data).toBe("after the handler");
     client.leave();

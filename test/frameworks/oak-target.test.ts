@@ -1,6 +1,6 @@
 /**
- * What Oak states of its event target, in its own tests and documents, one test for each. Where this package means to differ,
- * the test says so.
+ * The statements that Oak makes about its event target, in its own tests and docs, one test for each. Where this
+ * package deliberately differs, the test says so.
  */
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -42,7 +42,7 @@ describe.each([
     return response.json() as Promise<unknown[]>;
   }
 
-  /** All of a stream that ends by itself, behind the opening with which every stream of this package begins. */
+  /** All of a stream that ends on its own, after the opening with which every stream of this package begins. */
   async function wireOf(path: string): Promise<string> {
     const client = open(path);
     expect(await client.rest()).toBe("end");
@@ -58,7 +58,7 @@ describe.each([
     expect(await seen()).toEqual([1]);
   });
 
-  test("closing it is heard once, and what is dispatched later goes nowhere", async () => {
+  test("closing it is dispatched once, and later events go nowhere", async () => {
     await open("/closed").rest();
     expect(await seen()).toEqual(["close", 2, false]);
   });
@@ -87,21 +87,21 @@ describe.each([
     expect(await wireOf("/comment")).toBe(": foobar\n");
   });
 
-  test("what is dispatched at one go arrives in order", async () => {
+  test("events dispatched together arrive in order", async () => {
     expect(await wireOf("/comments")).toBe(": 1\n: 2\n: 3\n: 4\n");
   });
 
-  test("an event is heard on the server first, and one that is cancelled there is not sent", async () => {
+  test("an event is dispatched on the server first, and one that is canceled there is not sent", async () => {
     expect(await wireOf("/local")).toBe("event: ping\ndata: yes\n\n");
-    expect(await seen()).toEqual(["heard yes", "heard no", "true,false"]);
+    expect(await seen()).toEqual(["saw yes", "saw no", "true,false"]);
   });
 
   test("any other event is for the server alone", async () => {
     expect(await wireOf("/other")).toBe("");
-    expect(await seen()).toEqual(["heard mine"]);
+    expect(await seen()).toEqual(["saw mine"]);
   });
 
-  test("with a keep-alive a comment comes after each silence", async () => {
+  test("with a keep-alive a comment comes after each idle interval", async () => {
     const client = open("/keep-alive");
     await client.until(() => client.parser.comments.length >= 4);
     expect(client.parser.events).toEqual([]);
@@ -112,11 +112,11 @@ describe.each([
     expect(await seen()).toEqual([true, false]);
   });
 
-  test("a client that leaves is heard as the close of the target, and is no error", async () => {
+  test("a client that disconnects closes the target, and is not an error", async () => {
     (await open("/stays").opened()).leave();
     const all: unknown[] = [];
     await eventually(
-      "its close is heard",
+      "its close is dispatched",
       async () => {
         all.push(...(await seen()));
         return all.length;

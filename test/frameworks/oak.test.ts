@@ -55,7 +55,7 @@ describe.each([
     expect(await example.typeErrors()).toBe("");
   });
 
-  test("what is dispatched before the handler returns arrives in order", async () => {
+  test("events dispatched before the handler returns arrive in order", async () => {
     const client = open("/sse");
     expect(await client.next()).toEqual({ type: "message", data: '{"hello":"world"}', lastEventId: "" });
     expect(await client.next()).toEqual({ type: "ping", data: '{"hello":"world"}', lastEventId: "" });

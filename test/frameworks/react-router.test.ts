@@ -2,7 +2,7 @@ import { exampleSuite } from "../contracts/example.ts";
 import { serveSuite } from "../contracts/serve.ts";
 import { builtFixture } from "../support/fixture.ts";
 
-// react-router-serve logs every request, and ends by itself.
+// react-router-serve logs every request, and ends on its own.
 const options = { log: /^(GET|HEAD|POST) .* ms$/, exit: [0] };
 const packages = ["react-router", "@react-router/node", "@react-router/serve", "@react-router/dev"];
 const versions = Object.fromEntries(packages.map((name) => [name, "7.18.4"]));

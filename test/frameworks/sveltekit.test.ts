@@ -102,7 +102,7 @@ describe("the example of SvelteKit in development", () => {
 
   afterAll(() => server?.stop());
 
-  test("a hot reload neither loses who is connected nor serves anybody twice", async () => {
+  test("a hot reload neither loses a connected client nor serves one twice", async () => {
     const before = await new Http1Client(server.port, { path: "/events" }).opened();
     expect(await broadcast(server, "before")).toEqual({ served: 1 });
     expect((await before.next()).data).toBe('{"text":"before"}');

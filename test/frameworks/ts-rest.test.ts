@@ -67,7 +67,7 @@ describe.each([
     expect(server.newOutput()).toBe("");
   });
 
-  test("over the limit a client is told to come again, and the others stay", async () => {
+  test("over the limit a client is told to retry, and the others stay", async () => {
     const late = open("/events?user=late");
     expect(await late.rest()).toBe("end");
     expect(late.status).toBe(200);
@@ -76,7 +76,7 @@ describe.each([
     expect(server.newOutput()).toBe("");
   });
 
-  test("what comes before the stream is ts-rest's: results, validation of requests", async () => {
+  test("ts-rest handles everything before the stream: results, validation of requests", async () => {
     const nobody = open("/events");
     await nobody.opened();
     expect(nobody.status).toBe(401);

@@ -1,4 +1,4 @@
-/** What people get who wire it up in a way that cannot work, in the frameworks themselves. */
+/** The errors and warnings for setups that cannot work, in the frameworks themselves. */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Http1Client } from "../support/client.ts";
@@ -55,7 +55,7 @@ describe.each<[number, InstallOptions]>([
     expect(await get(path)).toEqual({ status: 500, text: expect.stringContaining(words) });
   });
 
-  test("a source behind an answer that was sent is an error, and the answer stays", async () => {
+  test("a source after a response that was sent is an error, and the response stays", async () => {
     expect(await get("/after")).toEqual({ status: 200, text: "sent" });
   });
 

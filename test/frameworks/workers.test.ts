@@ -55,7 +55,7 @@ describe("the example for Workers, in wrangler", () => {
     expect(await example.typeErrors()).toBe("");
   });
 
-  test("what is said on one page is heard on both, and by one that comes later", async () => {
+  test("a message from one page reaches both, and one that opens later", async () => {
     await using browser = await launchChromium();
     const open = async () => {
       const page = await browser.newPage();
@@ -68,7 +68,7 @@ describe("the example for Workers, in wrangler", () => {
     for (const page of [first, second, await open()]) await page.locator("li", { hasText: "Hello" }).waitFor();
   });
 
-  test("a client resumes in its room after a restart, and hears nothing of others", async () => {
+  test("a client resumes in its room after a restart, and receives nothing of others", async () => {
     const before = new Http1Client(server.port, { path: "/rooms/kitchen" });
     await before.opened();
     await say("kitchen", "before");
@@ -92,7 +92,7 @@ describe("the example for Workers, in wrangler", () => {
 
   async function said(client: Http1Client): Promise<{ data: string; lastEventId: string }> {
     for (;;) {
-      const event = await within(10_000, "somebody says something", client.next());
+      const event = await within(10_000, "a message arrives", client.next());
       if (event.type !== "sse:checkpoint") return event;
     }
   }

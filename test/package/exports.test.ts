@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { entries, manifest, root } from "../support/package.ts";
 
-// A name that comes or goes is a decision: `npm run test:package -- -u` writes exports.txt anew.
+// A name that is added or removed is a decision: `npm run test:package -- -u` updates exports.txt.
 test("each subpath exports exactly the names in exports.txt", async () => {
   const lines: string[] = [];
   for (const { specifier, code } of entries) {

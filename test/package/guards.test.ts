@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "../support/package.ts";
 
-/** What the set-up of all tests (test/support/guards.ts) must notice, and what it must let pass. */
+/** Faults that the setup of all tests (test/support/guards.ts) must detect, and cases that it must let pass. */
 describe("the guards of the tests", () => {
   const { tests, files } = runFixtures();
 

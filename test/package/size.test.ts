@@ -7,7 +7,7 @@ import { root } from "../support/package.ts";
 type Part = keyof typeof parts;
 type Budget = Record<Part, { minified: number; gzip: number }>;
 
-// Growth is a decision: `npm run size -- --write` writes size-budget.json anew.
+// Growth is a decision: `npm run size -- --write` updates size-budget.json.
 test.each(Object.keys(parts) as Part[])("%s stays within its size budget", async (part) => {
   const budget: Budget = JSON.parse(readFileSync(join(root, "test/package/size-budget.json"), "utf8"));
   const { minified, gzip } = await sizeOf(part);

@@ -5,13 +5,13 @@ import { start, streamThrough } from "../contracts/proxy/stream.ts";
 import { haproxy } from "../support/proxies/haproxy.ts";
 import { within } from "../support/within.ts";
 
-const except = { "nothing is left behind": "HAProxy keeps connections to the server for those who come next" };
+const except = { "nothing is left behind": "HAProxy keeps connections to the server for later clients" };
 // With its defaults HAProxy looks whether a client is there when it has something for it.
 serveThrough(haproxy, { except }, { KEEP_ALIVE: "50ms" });
 streamThrough(haproxy);
 pageThrough(haproxy, { cutsAtReload: true });
 
-test("without TLS it holds each event back for a while, unless it is told not to", async () => {
+test("without TLS it delays each event for a while, unless an option forbids it", async () => {
   const [held, prompt] = [await timeOfFive(false), await timeOfFive(true)];
   expect(prompt * 2).toBeLessThan(held);
 });

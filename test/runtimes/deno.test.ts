@@ -15,7 +15,7 @@ unitSuite("Deno", runModules, exceptions.Deno);
 
 const program = async () => ({ program: await deno(), args: ["run", "--allow-all"] });
 
-// Deno says once in a process that it aborts the signal of every request, not only of those whose client left.
+// Deno warns once per process that it aborts the signal of every request, not only of those whose client disconnected.
 const notice = /^Deno\.serve: request\.signal aborts on successful responses/;
 serveSuite("Deno.serve", async () => startFixture("deno", await program()), { log: notice });
 serveSuite("Deno.serve, HTTP/2", async () => startFixture("deno", await program()), {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { bundleTests } from "../support/unit-tests.ts";
 import { withProgram } from "./unit.ts";
 
-test("what stands in for Vitest on other runtimes reports what fails, and runs all else", async () => {
+test("the shim of Vitest for other runtimes reports failures, and runs everything else", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sourcecast-harness-"));
   try {
     await bundleTests(join(import.meta.dirname, "fixtures/broken"), folder);
@@ -17,7 +17,7 @@ test("what stands in for Vitest on other runtimes reports what fails, and runs a
     expect(reasons).toEqual({
       "fails > by an expectation": expect.stringContaining("to deeply equal"),
       "fails > by a promise": expect.stringContaining("instead of rejecting"),
-      "fails > by a rejection that nobody handles": expect.stringContaining("Unhandled rejection: Error: lost"),
+      "fails > by an unhandled rejection": expect.stringContaining("Unhandled rejection: Error: lost"),
       "fails > by what it prints": expect.stringContaining("Unexpected output: console.log: noise"),
       "fails > by what it does not print": expect.stringContaining("there was none"),
       "fails > by its time": expect.stringContaining("Not within 50 ms"),

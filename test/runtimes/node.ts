@@ -52,7 +52,7 @@ async function runVitest(program: string): Promise<VitestReport> {
   const own = Object.keys(process.env).filter((name) => /^(VITEST|TEST$|NODE_ENV$)/.test(name));
   const env = Object.fromEntries(own.map((name) => [name, undefined]));
   try {
-    // What failed is in the report too.
+    // The report contains the failures, too.
     const ended = runQuietly(program, [join(root, "node_modules/vitest/vitest.mjs"), ...args], { cwd: root, env });
     const failure = await ended.then(
       () => undefined,

@@ -76,7 +76,7 @@ async function runModules(program: string, args: readonly string[], folder: stri
   const result = join(folder, "result.json");
   rmSync(result, { force: true });
   const output = await runQuietly(program, [...args, runner, folder, ...except]);
-  expect(output, "what was printed").toBe("");
+  expect(output, "output of the tests").toBe("");
   if (!existsSync(result)) throw new Error(`${program} ended before all tests had`);
   return JSON.parse(readFileSync(result, "utf8"));
 }

@@ -83,7 +83,7 @@ describe("a file of schema version 1", () => {
     await vi.waitFor(async () => expect((await log.head()).floor.offset).toBe(15));
   });
 
-  test("a time in the future is no reason to keep what follows", async () => {
+  test("a time in the future does not keep later entries", async () => {
     const time = Date.now();
     const path = old(`UPDATE sse_entry SET time = iif(offset = 10, ${time + 1e12}, ${time - 7_200_000})`);
     const log = openLog({ path, maxAge: 200 });

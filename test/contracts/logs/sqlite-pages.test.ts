@@ -121,7 +121,7 @@ test("a prefix has all its names after retention too", async () => {
   expect([trimmed, answers[0]?.trimmed]).toEqual([1, 1]);
 });
 
-describe("what a page costs", () => {
+describe("the cost of a page", () => {
   /** The rows that statements of a log return while it works. */
   async function rowsOf(log: Log, rows: { count: number }, work: () => Promise<unknown>): Promise<number> {
     await log.head();

@@ -6,7 +6,7 @@ import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
 import { at, read, trimmed, values } from "../../../src/testing/log/ask.ts";
 import { entry, file, open, openLog, readAll, recording, selecting, track } from "../../support/sqlite.ts";
 
-test("what one tick appends is one transaction", async () => {
+test("the appends of one tick are one transaction", async () => {
   const { database, runs } = recording(open(file()));
   const log = openLog({ database });
   runs.length = 0;
@@ -32,7 +32,7 @@ test("close leaves a database open that was brought", async () => {
   expect(database.prepare("SELECT version FROM sse_log").get()).toEqual({ version: 2 });
 });
 
-test("integers as bigint are no obstacle", async () => {
+test("integers as bigint work too", async () => {
   const database = track(new BetterDatabase(file()).defaultSafeIntegers(true));
   const log = openLog({ database, maxEvents: 3 });
   await log.append([entry("a", "", { key: "k" }), ...Array.from({ length: 9 }, () => entry("a"))]);
@@ -110,7 +110,7 @@ test("prefix: more channels than are read one by one", async () => {
   expect(await values(log, users)).toHaveLength(150);
 });
 
-test("what is remembered of channels is bounded, and what is forgotten is declared for all of them", async () => {
+test("memory of channels is bounded, and a forgotten channel is declared for all of them", async () => {
   const path = file();
   const log = openLog({ path, maxEvents: 10 });
   const channels = 70_000;

@@ -5,7 +5,7 @@ import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { type LogSuiteOptions, testLog } from "../../../src/testing/index.ts";
 import { plainStorage } from "../../support/plain-log.ts";
 
-/** What a broken log does in place of the one that works. */
+/** The behavior of a broken log instead of the working one. */
 type Break = (log: CompleteLog) => Partial<CompleteLog>;
 
 /** Each of these breaks one sentence of the contract; the suite must find it, in a test of the subject named first. */
@@ -40,7 +40,7 @@ const broken: Record<string, [subject: RegExp, Break]> = {
     /^key: superseded/,
     (log) => ({ append: (entries) => log.append(entries.map(({ key: _, ...entry }) => entry)) }),
   ],
-  "makes witnesses anew": [
+  "creates new witnesses": [
     /^append: each entry has a random witness/,
     (log) => ({
       read: async (...args) => {
@@ -155,7 +155,7 @@ const broken: Record<string, [subject: RegExp, Break]> = {
 
 /** The same of logs that can lose their newest entries. */
 const brokenLossy: typeof broken = {
-  "waits in a tail until it is behind what was lost": [
+  "waits in a tail until it is past the lost entries": [
     /^loss: a tail/,
     (log) => ({
       tail: (after, onEntries, onError) => {

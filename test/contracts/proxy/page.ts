@@ -12,7 +12,7 @@ import { StreamsOfPage } from "../../support/proxies/page.ts";
 import { type ProxyKind, ProxyProcess } from "../../support/proxies/proxy.ts";
 import { eventually } from "../../support/within.ts";
 
-/** More than a browser gets where nothing is said about it. */
+/** More streams than a browser gets by default. */
 const many = 120;
 const some = 20;
 
@@ -29,7 +29,7 @@ export function pageThrough(kind: ProxyKind, { cutsAtReload }: PageOptions): voi
     });
     afterAll(() => browser?.close());
 
-    test(`${many} streams are open at once over HTTP/2, and each hears an event`, async () => {
+    test(`${many} streams are open at once over HTTP/2, and each receives an event`, async () => {
       const { page, servers } = await start(kind, browser, 1);
       const [server] = servers as [NewsServer];
       await page.follow(many);
@@ -92,7 +92,7 @@ export function pageThrough(kind: ProxyKind, { cutsAtReload }: PageOptions): voi
       const { page, proxy, servers } = await start(kind, browser, 1);
       const [server] = servers as [NewsServer];
       await page.follow(some);
-      // By the first that it hears a client knows where it is. What is under way when a server dies may not arrive.
+      // The first event tells a client its position. Bytes in flight when a server dies may not arrive.
       await server.publish(["1"]);
       expect(await page.othersThan(["1"])).toEqual([]);
       await server.publish(numbers(2, 10));

@@ -1,4 +1,4 @@
-/** What a proxy lets through: the suite of test/contracts/serve.ts in front of node:http. */
+/** The streams that a proxy passes on: the suite of test/contracts/serve.ts in front of node:http. */
 import { readFileSync } from "node:fs";
 import { Http2Client } from "../../support/client.ts";
 import { startFixture } from "../../support/fixture.ts";

@@ -1,4 +1,4 @@
-/** One stream behind a proxy that has little more than its defaults: promptness, compression, silence. */
+/** One stream through a proxy with little more than its defaults: promptness, compression, idle time. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ClientRequest, Http1Client } from "../../support/client.ts";
 import { Decompressing } from "../../support/decompressing.ts";
@@ -8,7 +8,7 @@ import type { StreamRecorder } from "../../support/recorder.ts";
 import { eventually, within } from "../../support/within.ts";
 
 export interface StreamOptions {
-  /** Whether it holds back what it compresses. @default false */
+  /** Whether it buffers the output of its compression. @default false */
   holdsCompressed?: boolean;
 }
 
@@ -46,7 +46,7 @@ export function streamThrough(kind: ProxyKind, { holdsCompressed = false }: Stre
       }
     });
 
-    test("keep-alive carries it over a silence at which the proxy gives up a server", async () => {
+    test("keep-alive carries it past the idle time at which the proxy gives up on a server", async () => {
       const [server, open] = await start(kind, { idleTimeout: 1_500 });
       const kept = open({ path: "/quiet?keepAlive=100ms" });
       const silent = open({ path: "/quiet" });

@@ -4,17 +4,17 @@ import type { Browser, Page } from "playwright-core";
 import { StreamRecorder } from "../../support/recorder.ts";
 import { eventually } from "../../support/within.ts";
 
-/** An event as a client heard it. */
+/** An event as a client received it. */
 export interface Heard {
   readonly type: string;
   readonly data: string;
   readonly lastEventId: string;
 }
 
-/** A client that reconnects by itself, whatever happens to the server. */
+/** A client that reconnects on its own, whatever happens to the server. */
 export interface NewsClient {
   readonly name: string;
-  /** All that it heard, as soon as it has heard this. */
+  /** All events that it received, as soon as it has received this one. */
   until(data: string): Promise<readonly Heard[]>;
   close(): Promise<void>;
 }
@@ -37,7 +37,7 @@ export async function chromiumClient(browser: Browser, origin: string): Promise<
   };
 }
 
-/** What the page has, as its script names it. */
+/** The state of the page, as its script names it. */
 declare const client: { heard: Heard[]; states: number[] };
 
 /** The npm package of that name. */
@@ -94,5 +94,5 @@ export function rawClient(origin: string): NewsClient {
 
 function untilHeard(name: string, heard: readonly Heard[], data: string): Promise<readonly Heard[]> {
   const isHeard = (): boolean => heard.some((event) => event.data === data);
-  return eventually(`${name} hears "${data}"`, async () => heard, isHeard);
+  return eventually(`${name} receives "${data}"`, async () => heard, isHeard);
 }

@@ -31,7 +31,7 @@ export class Publisher implements AsyncDisposable {
     this.#up = Promise.withResolvers();
   }
 
-  /** Resolves as soon as `condition` holds; it is looked at after every answer. */
+  /** Resolves as soon as `condition` holds; it is checked after every answer. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
       await new Promise<void>((resolve) => {
@@ -43,7 +43,7 @@ export class Publisher implements AsyncDisposable {
   async post(data: string): Promise<void> {
     this.posted.add(data);
     const answer = await this.#send(data).catch(() => null);
-    // Not acknowledged: nobody knows what became of it.
+    // Not acknowledged: its outcome is unknown.
     if (answer === null) return;
     const { cursor, live } = JSON.parse(answer);
     this.acknowledged.set(data, cursor);

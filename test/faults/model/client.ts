@@ -16,9 +16,9 @@ const lineFeed = 10;
  */
 export class Client {
   readonly plan: ClientPlan;
-  /** What it sends back when it reconnects. */
+  /** The cursor that it sends when it reconnects. */
   lastEventId = "";
-  /** Told not to come again: by 204, or by 403. */
+  /** Stopped for good: by 204, or by 403. */
   stopped = false;
   wire: Wire | null = null;
   /** Its request is under way, and so far there is no connection. */
@@ -45,7 +45,10 @@ export class Client {
     return this.#judge.isUpToDate;
   }
 
-  /** What it says was its last event. An application may give a new client any text, or that of another page. */
+  /**
+   * The id that it claims as its last event. An application may give a new client any string, or the id of another
+   * page.
+   */
   cursorOf(kind: CursorKind, pick: number, foreign: readonly string[]): string {
     const random = new Random(pick);
     const own = this.lastEventId;
@@ -65,7 +68,7 @@ export class Client {
     this.#judge.connect(lastEventId);
   }
 
-  /** Reads so many bytes at most. True if it heard something but heartbeats. */
+  /** Reads this many bytes at most. True if it received anything but keep-alives. */
   read(bytes: number): boolean {
     const { wire } = this;
     if (wire === null) return false;
@@ -109,7 +112,7 @@ export class Client {
   }
 }
 
-/** Somebody has changed the cursor, and knows how it is made. */
+/** A third party has changed the cursor, and knows its format. */
 function forge(cursor: string, random: Random): string {
   const [epoch = "", offset = "0", witness = "0"] = cursor.split(".");
   const moved = Math.max(0, Number(offset) - 3 + random.below(7));

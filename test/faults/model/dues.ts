@@ -5,7 +5,7 @@ import type { ClientPlan } from "./history.ts";
 import type { Accepted } from "./record.ts";
 import type { Rights } from "./rights.ts";
 
-/** What one client is to get, and what it may not. */
+/** The events that one client must get, and those that it must not. */
 export class Dues {
   readonly selection: ChannelSelection;
   readonly #plan: ClientPlan;
@@ -55,7 +55,7 @@ export class Dues {
   }
 }
 
-/** What a client's filter leaves out: the number that an event's data begins with decides. */
+/** The filter of a client: the number that an event's data begins with decides. */
 export function isLeftOut({ data }: { data: string }, without: number | undefined): boolean {
   return without !== undefined && Number.parseInt(data, 10) % without === 0;
 }

@@ -1,6 +1,6 @@
 import { Random } from "./random.ts";
 
-/** What one client subscribes to, and what it does not get. */
+/** The subscription of one client, and the events that it does not get. */
 export interface ClientPlan {
   readonly channels: readonly string[];
   readonly key: string;
@@ -10,7 +10,7 @@ export interface ClientPlan {
   readonly rewind?: number;
 }
 
-/** What a history happens to: how the log and the hubs are made. */
+/** The setup of a history: how the log and the hubs are made. */
 export interface Setup {
   readonly hubs: number;
   /** `"memory"` is the package's own; `"model"` is a plain one that can lose its tail. */

@@ -7,7 +7,7 @@ import type { Accepted, Record } from "./record.ts";
 /** Something that must not happen. */
 export class Violation extends Error {}
 
-/** What is behind the last position that a client heard of, until it hears of the next. */
+/** Entries past the last position that the client knows, until it learns the next one. */
 interface Since {
   /** Losses up to this offset were declared. */
   declared: number;
@@ -15,16 +15,16 @@ interface Since {
   isReset: boolean;
   /** The stream was declared possibly not to follow on anything before. */
   isUnverified: boolean;
-  /** The next position has to come with the values that channels keep, of those behind this offset; -1 for none. */
+  /** The next position must come with the values that channels keep, of entries past this offset; -1 for none. */
   valuesDue: number;
   /** The values that came. */
   readonly values: Set<Accepted>;
 }
 
 /**
- * Judges what one client hears by what was accepted: delivered and declared are together what was published for it, in
- * order, nothing twice, and nothing that it may not see. It goes by the position that the client holds: that which it would
- * send back as its `Last-Event-ID`.
+ * Judges the events of one client by the accepted ones: delivered and declared together are what was published for it,
+ * in order, without duplicates, and without anything that it may not see. It uses the position that the client holds,
+ * the one that it would send as its `Last-Event-ID`.
  */
 export class Judge {
   readonly #dues: Dues;
@@ -69,7 +69,7 @@ export class Judge {
     if (lastEventId !== this.#lastEventId) this.#move(lastEventId, null);
   }
 
-  /** The client is told that nothing follows, and not to come again. */
+  /** The stream announces that nothing follows, and tells the client to stop. */
   hearOver(): void {
     if (this.#record.version !== this.#opened.version) return;
     const isNew = (entry: Accepted): boolean => entry.order >= this.#opened.order;
@@ -130,7 +130,8 @@ export class Judge {
     if (reason !== undefined) return;
     const ends = this.#record.all.filter((entry) => entry.type === "sse:end" && entry.channel === channel);
     const isTrue = moving === undefined ? ends.length > 0 : ends.includes(moving);
-    if (!isTrue || !this.#dues.selects(channel ?? "")) throw new Violation(`An end of "${channel}" that is none`);
+    if (!isTrue || !this.#dues.selects(channel ?? ""))
+      throw new Violation(`An end of "${channel}" that never happened`);
   }
 
   #hearSnapshot(offset: number): void {
@@ -147,7 +148,7 @@ export class Judge {
       return;
     }
     if (from <= position.offset || to < from || missed !== to - from + 1) {
-      throw new Violation(`A gap of ${missed} from ${from} to ${to}, behind ${this.#lastEventId}`);
+      throw new Violation(`A gap of ${missed} from ${from} to ${to}, after ${this.#lastEventId}`);
     }
     const tip = position.epoch === this.#record.epoch ? this.#record.tip : null;
     this.#assertPassable(position.offset, from - 1, tip);
@@ -228,14 +229,14 @@ export class Judge {
 
   #assertPassable(after: number, upTo: number, tip: Accepted | null): void {
     const passed = this.#record.branch(after, tip).filter(({ offset }) => offset <= upTo);
-    // A value that was given in the place of what was lost has no id.
+    // A value that was sent instead of lost entries has no id.
     const lost = passed.filter((entry) => this.#dues.isOwed(entry) && !this.#since.values.has(entry));
-    if (lost.length > 0) throw new Violation(`Lost in silence, behind ${this.#lastEventId}: ${describe(lost)}`);
+    if (lost.length > 0) throw new Violation(`Lost silently, after ${this.#lastEventId}: ${describe(lost)}`);
   }
 
   /** A client that comes without the past, or loses a part of it, gets the newest value of every key. */
   #assertValues(upTo: number, tip: Accepted | null): void {
-    // What the log has lost it cannot give.
+    // The log cannot deliver entries that it has lost.
     const isLost = tip !== null && this.#record.find((entry) => entry === tip) === null;
     if (isLost || this.#record.version !== this.#opened.version) return;
     const due = this.#record
@@ -247,7 +248,7 @@ export class Judge {
   }
 }
 
-/** What a client may be told without any fault of the log. */
+/** Losses that may be declared without any fault of the log. */
 export interface Tolerance {
   /** A replay is limited. */
   readonly limits: boolean;

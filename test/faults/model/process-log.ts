@@ -21,7 +21,7 @@ import { Violation } from "./judge.ts";
 import type { Random } from "./random.ts";
 import type { Storage } from "./storage.ts";
 
-/** What the log answers when it cannot be reached. */
+/** The error of the log when it cannot be reached. */
 export class Unreachable extends Error {}
 
 /**
@@ -87,7 +87,7 @@ export class ProcessLog implements CompleteLog {
 
   readonly #delay = (): number => (this.#setup.late === 0 ? 0 : this.#random.below(this.#setup.late));
 
-  /** What an answer says is found out at its begin or at its end, and the rest of its time is the way. */
+  /** The content of an answer is determined at its start or at its end; the rest of its time is transport. */
   async #answer<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new Unreachable("The process has ended");
     this.#count();
@@ -105,7 +105,7 @@ export class ProcessLog implements CompleteLog {
     return ask();
   }
 
-  /** Whoever asks again and again without getting on would never let the tick end. */
+  /** A caller that retries without progress would never let the tick end. */
   #count(): void {
     if (this.#asked.tick !== clock.ticks) this.#asked = { tick: clock.ticks, count: 0 };
     if (++this.#asked.count > 10_000) throw new Violation("The log is asked without end");
@@ -118,7 +118,7 @@ export class ProcessLog implements CompleteLog {
   }
 }
 
-/** Hands entries over some time after the log has accepted them; those that were trimmed meanwhile are left out. */
+/** Delivers entries some time after the log has accepted them. Entries that were trimmed by then are left out. */
 class LateTail implements Tail {
   readonly #storage: Storage;
   readonly #delay: () => number;
@@ -191,6 +191,6 @@ class LateTail implements Tail {
 interface Waiting {
   readonly epoch: string;
   readonly entry: LogEntry;
-  /** The first behind a loss: left out, what was written over a lost tail would pass for its continuation. */
+  /** The first entry after a loss. Without it, entries written over a lost tail would look like its continuation. */
   readonly isFirst: boolean;
 }

@@ -10,7 +10,7 @@ export interface Accepted extends LogEntry {
   readonly order: number;
   /** The entry before it, with those before that: a tail that was lost and written again is another branch. */
   readonly before: Accepted | null;
-  /** A later one of the same channel and key was accepted behind it. */
+  /** A later entry of the same channel and key was accepted after it. */
   superseded: boolean;
 }
 
@@ -27,7 +27,7 @@ export class Record {
   /** The newest entry of the log as it is. */
   tip: Accepted | null = null;
   readonly all: Accepted[] = [];
-  /** Changes whenever what was there is no more: a tail was lost, or all of it. */
+  /** Changes whenever entries disappear: a tail was lost, or all of them. */
   version = 0;
   readonly #limits: RetentionLimits;
   readonly #byCursor = new Map<string, Accepted>();
@@ -87,7 +87,7 @@ export class Record {
     this.version++;
   }
 
-  /** What {@link restore} goes back to. */
+  /** A copy for {@link restore}. */
   copy(): RecordCopy {
     return { epoch: this.epoch, tip: this.tip, floor: this.#floor };
   }
@@ -114,7 +114,7 @@ export class Record {
     return entry;
   }
 
-  /** The entries of a branch behind `after`, oldest first. */
+  /** The entries of a branch after `after`, oldest first. */
   branch(after: number, tip: Accepted | null = this.tip): Accepted[] {
     const entries: Accepted[] = [];
     for (let entry = tip; entry !== null && entry.offset > after; entry = entry.before) entries.push(entry);

@@ -1,6 +1,6 @@
 import type { Accepted, Record } from "./record.ts";
 
-/** Who may follow which channel. At first all may all. */
+/** The channels that each client may read. Initially, every client may read all of them. */
 export class Rights {
   readonly #record: Record;
   readonly #changes = new Map<string, { allowed: boolean; order: number }>();
@@ -17,7 +17,7 @@ export class Rights {
     return this.#changes.get(`${key}\n${channel}`)?.allowed ?? true;
   }
 
-  /** Whether an entry could be seen: ever since it was accepted, never since then, or at times. */
+  /** Whether an entry could be seen: always since it was accepted, never since then, or at times. */
   of(key: string, { channel, order }: Accepted): "always" | "never" | "at times" {
     const change = this.#changes.get(`${key}\n${channel}`);
     if (change === undefined) return "always";

@@ -1,7 +1,7 @@
 import type { History, Step } from "./history.ts";
 
 /**
- * Leaves out steps for as long as the history still fails, at first many at a time. What remains is what it takes.
+ * Removes steps as long as the history still fails, at first many at a time. The remaining steps are necessary.
  */
 export async function shrink(history: History, fails: (history: History) => Promise<boolean>): Promise<History> {
   let { steps } = history;
@@ -14,7 +14,7 @@ export async function shrink(history: History, fails: (history: History) => Prom
   return { ...history, steps };
 }
 
-/** A history as somebody reads it who looks for the reason. */
+/** A history in a form that a person can read to find the reason. */
 export function format({ setup, steps }: History): string {
   const { clients, ...rest } = setup;
   const lines = [

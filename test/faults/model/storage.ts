@@ -6,11 +6,11 @@ import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 import type { Setup } from "./history.ts";
 import { Record, type RecordCopy } from "./record.ts";
 
-/** What outlives the processes: the log itself, and the record of all that happened to it. */
+/** State that outlives the processes: the log itself, and the record of everything that happened to it. */
 export class Storage {
   log: CompleteLog;
   readonly record: Record;
-  /** Answers are no errors any more. */
+  /** Answers no longer fail. */
   reachable = false;
   /** Told when the log was replaced by an empty one. */
   readonly onRenew = new Set<() => void>();
@@ -53,7 +53,7 @@ export class Storage {
     this.record.restore(this.#copy.record);
   }
 
-  /** An entry is on record before any hub gets it. */
+  /** An entry is recorded before any hub receives it. */
   #make(): CompleteLog {
     const { maxEvents, maxBytes, log: kind } = this.#setup;
     if (kind === "memory") {

@@ -204,13 +204,13 @@ class World {
     const hub = this.#hub(index);
     this.#hubs[index % this.#hubs.length] = this.#makeHub();
     const drained = hub.drain({ within: 50 }).then(() => {
-      if (hub.stats().live + hub.stats().lagging > 0) throw new Violation("Drained, and somebody is still connected");
+      if (hub.stats().live + hub.stats().lagging > 0) throw new Violation("Drained, and a client is still connected");
       return hub.close();
     });
     this.#background(drained);
   }
 
-  /** What an application does that takes a right away, or gives one: those concerned are asked again. */
+  /** An application takes a permission away, or grants one: the clients concerned are authorized again. */
   #permit(key: string, channel: string, allowed: boolean): void {
     if (!this.#setup.authorize) return;
     this.#rights.change(key, channel, allowed);
@@ -246,7 +246,7 @@ class World {
     return early ?? answer();
   }
 
-  /** Everybody reads all there is, until nothing more comes. */
+  /** Every client reads everything there is, until nothing more arrives. */
   async #comeToRest(): Promise<void> {
     for (let quiet = 0, rounds = 0; quiet < 6; rounds++) {
       if (rounds === 1_000) throw new Violation("There is no end to what comes");
@@ -289,7 +289,7 @@ class World {
 
   #note(error: unknown): void {
     const { code } = error as { code?: string };
-    // A snapshot of a log that was replaced meanwhile is of no use, and said to be.
+    // A snapshot of a log that was replaced during it is useless, and is reported as such.
     const isExpected = code === "ERR_SSE_CLOSED" || (code === "ERR_SSE_CURSOR" && this.#setup.snapshot);
     if (!isExpected && !(error instanceof Unreachable)) this.#failure ??= error;
   }
@@ -313,10 +313,10 @@ async function takeSnapshot(hub: Hub): Promise<Snapshot> {
 function assertNobodyThere(hub: Hub): void {
   const { connections, live, lagging, channels } = hub.stats();
   if (connections === 0 && live === 0 && lagging === 0 && channels === 0) return;
-  throw new Violation(`Nobody is there, but: ${JSON.stringify({ connections, live, lagging, channels })}`);
+  throw new Violation(`No client is there, but: ${JSON.stringify({ connections, live, lagging, channels })}`);
 }
 
-/** What went wrong where, also when it was not foreseen. */
+/** The failures and their places, including unexpected ones. */
 function located(error: unknown, where: string): Violation {
   const { message, stack } = error as Error;
   return error instanceof Violation ? new Violation(`${message} (${where})`) : new Violation(`${stack} (${where})`);

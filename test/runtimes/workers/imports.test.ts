@@ -7,7 +7,7 @@ import { temporaryFile } from "../../support/temporary.ts";
 import { eventually } from "../../support/within.ts";
 import { bundleWorker, startWorker } from "../../support/workers.ts";
 
-/** What needs a response of Node, or its assertions. All else has to run without any module of Node. */
+/** Subpaths that need Node's response or its assertions. All others must run without any module of Node. */
 const onNode = ["./node", "./express", "./fastify", "./testing"];
 /** Bindings, which import their own framework. */
 const bindings = /^\.\/(react|svelte|vue)$/;
@@ -62,7 +62,7 @@ test("a hub in the global scope is refused by the runtime, which says why", asyn
   remove();
 });
 
-/** What an entry and all that it imports take from elsewhere. */
+/** The imports of an entry, and of everything that it imports, from outside the package. */
 async function importsOf(code: string): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [join(root, code)],

@@ -27,7 +27,7 @@ afterAll(async () => {
   remove();
 });
 
-test("each source hears its own heartbeats, also when the request before it is gone", async () => {
+test("each source gets its own keep-alives, also when the request before it is gone", async () => {
   const first = await stream();
   const second = await stream();
   await beats(first, 2);
@@ -62,7 +62,7 @@ test("a source is closed from another request", async () => {
 test("a hub that requests share is noticed when its timer has gone with one of them, and the remedy is named", async () => {
   (await stream("/hub")).leave();
   await eventually(
-    "it is said",
+    "the warning is printed",
     async () => {
       await new Promise((resolve) => setTimeout(resolve, 500));
       (await stream("/hub")).leave();

@@ -34,7 +34,7 @@ afterAll(async () => {
   remove();
 });
 
-test("what is published arrives in order, at everyone", async () => {
+test("published events reach every client in order", async () => {
   const streams = await Promise.all([stream(), stream(), stream()]);
   await publish("1", "2", "3");
   await publish("4");
@@ -60,11 +60,11 @@ test("an object that is evicted loses nothing, and its clients resume at the nex
   const { instance } = await state();
   await fetch(`${server.origin}/evict`).then((response) => expect(response.ok).toBe(false));
   await first.rest();
-  await publish("meanwhile");
+  await publish("while away");
   const second = await stream(lastEventId);
   expect((await state()).instance).not.toBe(instance);
   await publish("after it");
-  expect(await allOf(second, 2)).toEqual(["news meanwhile", "news after it"]);
+  expect(await allOf(second, 2)).toEqual(["news while away", "news after it"]);
   server.newOutput();
 });
 
@@ -80,7 +80,7 @@ test("kill -9 of the runtime loses nothing that was acknowledged", async () => {
   expect(await allOf(second, 2)).toEqual(["news acknowledged", "news after it"]);
 });
 
-test("a silent stream hears heartbeats, each for itself", async () => {
+test("each idle stream gets its own keep-alives", async () => {
   const streams = await Promise.all([stream(), stream()]);
   for (const client of streams) {
     const beats = (): number => client.body.toString().split("\n:\n").length - 1;
@@ -117,7 +117,7 @@ test("a client that left is noticed, and without any no timer keeps the object",
   expect((await state()).timers).toBeGreaterThan(0);
   for (const client of streams) client.leave();
   await eventually("the last has left", state, ({ connections }) => connections === 0);
-  await publish("to nobody");
+  await publish("to no client");
   await eventually("no timer is left", state, ({ timers }) => timers === 0);
   expect(server.newOutput()).toBe("");
 });
