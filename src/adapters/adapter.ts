@@ -5,9 +5,12 @@
 // a subscription.
 export { unrefTimeout } from "../base/clock.ts";
 export { quote } from "../base/errors.ts";
+export { checkOptions, type OptionCheck, type OptionChecks } from "../base/options.ts";
 export type { EarlyResponse } from "../http/early-response.ts";
 export type { HeaderFields } from "../http/headers.ts";
+export { subscribeChecks } from "../hub/option-checks.ts";
 export type { Exchange } from "../sinks/exchange.ts";
 export { type HeaderSource, highWaterMark, Sink, type SinkOwner } from "../sinks/sink.ts";
 export { WebSink } from "../sinks/web.ts";
+export { sourceChecks } from "../source/options.ts";
 export { Frame } from "../wire/frame.ts";

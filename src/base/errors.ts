@@ -1,26 +1,28 @@
+// The errors of the package, their codes, and the form in which messages quote values.
+
 /**
- * Every code that an error of this package can carry, with what it is about. Codes are stable: a program may branch on
- * them, messages are for people and may change.
+ * The code of every error of this package, with its meaning. Codes are stable, so a program may branch on them. Messages are
+ * for people and may change.
  */
 export const errorCodes = {
   ERR_SSE_TYPE: "An event type that cannot be written or is reserved",
   ERR_SSE_DATA: "Data that cannot be serialised, written or read back",
-  ERR_SSE_ID: "An event id with characters or a length that browsers do not send back",
+  ERR_SSE_ID: "An event id with characters, or of a length, that browsers do not send back",
   ERR_SSE_RETRY: "A reconnection time that is not a whole number of milliseconds from 1 on",
   ERR_SSE_COMMENT: "A comment that cannot be written",
-  ERR_SSE_OPTION: "An option with a value that is not allowed",
-  ERR_SSE_ARGUMENT: "Something other than the request, response or source that was expected",
+  ERR_SSE_OPTION: "An option that is unknown, or has a value that is not allowed",
+  ERR_SSE_ARGUMENT: "An argument other than the request, response or source that was expected",
   ERR_SSE_RENDER: "A render function that did not return a string",
-  ERR_SSE_RESPONSE_USED: "A response that was asked for twice, or that already belongs to somebody else",
-  ERR_SSE_PIPE: "Something that cannot be piped into a source",
+  ERR_SSE_RESPONSE_USED: "A response that was requested twice, or that has been sent already",
+  ERR_SSE_PIPE: "A value that cannot be piped",
   ERR_SSE_CHANNEL: "A channel name that is not allowed",
-  ERR_SSE_CONTRACT: "An event that the contract does not know, or data that its schema refuses",
-  ERR_SSE_CURSOR: "A text that is no cursor of this log",
+  ERR_SSE_CONTRACT: "An event that the contract does not declare, or data that its schema rejects",
+  ERR_SSE_CURSOR: "A string that is not a cursor of this log",
   ERR_SSE_LIMIT: "An event, or a subscription, over one of the limits",
-  ERR_SSE_CONFLICT: "Something else was published behind the position that a publisher expected",
+  ERR_SSE_CONFLICT: "Another event was published after the position that a publisher expected",
   ERR_SSE_LOG: "A log that cannot store or read",
   ERR_SSE_STREAM: "A stream that a client could not open, or lost",
-  ERR_SSE_TIMEOUT: "A callback of the application that did not settle within its deadline",
+  ERR_SSE_TIMEOUT: "A callback or a log that did not answer within its deadline",
   ERR_SSE_CLOSED: "A hub or log that was used after it was closed",
 } as const;
 
@@ -31,8 +33,7 @@ export type ErrorCode = keyof typeof errorCodes;
 const brand: symbol = Symbol.for("sourcecast.error");
 
 /**
- * The one family of errors of this package: each has a stable `code`, and a message that says what was found, what is
- * allowed and what to do.
+ * An error of this package. It has a stable `code`, and a message that says what was found, what is allowed and what to do.
  *
  * @example
  * ```ts
@@ -67,8 +68,8 @@ export class SourcecastError extends Error {
 }
 
 /**
- * There are too many connections already. It is thrown before anything was sent; whoever answers in its place should not
- * answer with an error status, which stops a native `EventSource` for good.
+ * Thrown at a limit on connections, before anything is sent. Do not answer the request with an error status: it stops a
+ * native `EventSource` forever.
  */
 export class OverloadError extends SourcecastError {
   constructor(message: string) {
@@ -115,7 +116,7 @@ export class LogError extends SourcecastError {
   }
 }
 
-/** A member of the family for bad arguments: a `TypeError` as well as a {@link SourcecastError}. */
+/** An error about an argument: a `TypeError` as well as a {@link SourcecastError}. */
 export class SourcecastTypeError extends TypeError {
   readonly code: ErrorCode;
 
@@ -135,7 +136,7 @@ export class SourcecastTypeError extends TypeError {
   }
 }
 
-/** The value as a message quotes it: short, on one line, with control characters made visible. */
+/** A value as error messages show it: short, on one line, with control characters escaped. */
 export function quote(value: unknown): string {
   if (typeof value === "object") return describeObject(value);
   if (typeof value === "function") return "a function";

@@ -14,9 +14,21 @@ type AnyChecks = Readonly<Record<string, OptionCheck>>;
  * Checks an object of options: it may have only the names in `checks`, and each value must pass. An option that is
  * `undefined` counts as absent.
  *
+ * @param options The options that the application passed.
+ * @param checks The check of each option.
  * @param caller The public function, as errors name it: `createHub()`.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` with the value that was found and the values that are allowed; for an unknown
  * name, with the most similar known one.
+ * @example
+ * ```ts
+ * import { checkOptions, sourceChecks } from "sourcecast/adapter";
+ *
+ * try {
+ *   checkOptions({ keepalive: 5 }, sourceChecks, "openEventSource()");
+ * } catch (error) {
+ *   console.log(String(error)); // …The option keepalive of openEventSource() is unknown; did you mean keepAlive?
+ * }
+ * ```
  */
 export function checkOptions(options: unknown, checks: AnyChecks, caller: string): void {
   if (options !== undefined) checkObject(options, checks, ` of ${caller}`, "");

@@ -3,18 +3,18 @@
 const warned = new Set<string>();
 
 /**
- * Says once in a process what is wrong with how the package is used, where there is nobody whom an error would reach.
+ * Prints a warning, once per process.
  *
- * @param subject What it is about: one notice for each.
+ * @param subject Identifies the warning.
  */
 export function warnOnce(subject: string, text: string): void {
   if (warned.has(subject)) return;
   warned.add(subject);
-  // biome-ignore lint/suspicious/noConsole: for the one who wrote the wiring; silence would hide it
+  // biome-ignore lint/suspicious/noConsole: the developer has to see it, and no caller could catch it
   console.warn(`sourcecast: ${text}`);
 }
 
-/** As in a new process: for tests. */
+/** Makes every warning print again, for tests. */
 export function resetWarnings(): void {
   warned.clear();
 }

@@ -51,7 +51,10 @@ export const hubChecks: OptionChecks<HubOptions> = {
   ),
 };
 
-/** The checks of the options of a subscription. Channel names and the member are checked where they are read, with codes of their own. */
+/**
+ * The checks of the options of a subscription, for an adapter that adds options of its own. Channel names and the member
+ * are checked where they are read, with codes of their own.
+ */
 export const subscribeChecks: OptionChecks<SubscribeOptions> = {
   ...responseChecks,
   channels: anything,

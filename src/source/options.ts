@@ -1,4 +1,5 @@
 // The options of a source: their types, defaults and checks.
+import { SourcecastTypeError } from "../base/errors.ts";
 import {
   aBoolean,
   aFunction,
@@ -133,8 +134,10 @@ export const streamChecks: OptionChecks<
   events: aContract,
 };
 
+/** The checks of the options of a set. */
 export const setChecks: OptionChecks<ContractOptions> = { events: aContract };
 
+/** The checks of the options of a source, for an adapter that adds options of its own. */
 export const sourceChecks: OptionChecks<SourceOptions & ContractOptions> = {
   ...streamChecks,
   ...responseChecks,
@@ -175,4 +178,23 @@ function resolveKeepAlive(keepAlive: Duration | false): number {
   const time = milliseconds(keepAlive, "keepAlive");
   if (time >= 1) return time;
   throw optionError("keepAlive", keepAlive, 'a duration of 1 ms or more such as 30000 or "30s", or false for none');
+}
+
+/** The checks of the argument of `source.response()`. */
+export const responseInitChecks: OptionChecks<{ headers?: unknown; status?: unknown; statusText?: unknown }> = {
+  headers: assertHeaders,
+  status: allow(
+    "a status from 200 to 599",
+    (value) => Number.isInteger(value) && (value as number) >= 200 && (value as number) <= 599,
+  ),
+  statusText: allow("a string", (value) => typeof value === "string"),
+};
+
+/** The keep-alive and the render function are two forms of the second argument, and cannot be two arguments. */
+export function assertTwoArguments(count: number): void {
+  if (count <= 2) return;
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    "EventSource was created with more than two arguments; pass both of them as new EventSource(request, { render, keepAlive })",
+  );
 }

@@ -1,7 +1,7 @@
 // The application's handle on one open stream.
 import { SourcecastTypeError } from "../base/errors.ts";
-import { allow, checkOptions, type OptionChecks } from "../base/options.ts";
-import { assertHeaders, type HeaderOverrides } from "../http/headers.ts";
+import { checkOptions } from "../base/options.ts";
+import type { HeaderOverrides } from "../http/headers.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "../http/request.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
@@ -18,7 +18,7 @@ import {
   type SourceListener,
   type WireEventListener,
 } from "./lifecycle.ts";
-import { resolveOptions, type SourceArgument } from "./options.ts";
+import { assertTwoArguments, resolveOptions, responseInitChecks, type SourceArgument } from "./options.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe } from "./pipe.ts";
 import { Stream } from "./stream.ts";
 
@@ -81,7 +81,7 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   constructor(request: RequestLike | Exchange, options?: SourceArgument<E>) {
     super();
     // biome-ignore lint/complexity/noArguments: a rest parameter would cost an array for each source
-    if (arguments.length > 2) throw tooManyArguments();
+    assertTwoArguments(arguments.length);
     this.#stream = openStream(request, options);
     this.#stream.handle = this;
   }
@@ -295,21 +295,4 @@ function openStream<E extends EventMap>(request: RequestLike | Exchange | Stream
 
 function isExchange(request: RequestLike | Exchange): request is Exchange {
   return typeof request === "object" && request !== null && "sink" in request;
-}
-
-const responseInitChecks: OptionChecks<{ headers?: unknown; status?: unknown; statusText?: unknown }> = {
-  headers: assertHeaders,
-  status: allow(
-    "a status from 200 to 599",
-    (value) => Number.isInteger(value) && (value as number) >= 200 && (value as number) <= 599,
-  ),
-  statusText: allow("a string", (value) => typeof value === "string"),
-};
-
-/** The keep-alive and the render function are two forms of the second argument. */
-function tooManyArguments(): SourcecastTypeError {
-  return new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    "EventSource was created with more than two arguments; pass both of them as new EventSource(request, { render, keepAlive })",
-  );
 }

@@ -8,16 +8,24 @@ const wallClock: Readonly<Record<string, string>> = {
   "source/source.ts": "createdAt, for people",
   "presence/local-members.ts": "since, for people",
   "logs/memory/index.ts": "the times of entries",
-  "logs/sqlite/retention.ts": "the times of entries, which outlive the process",
-  "logs/sqlite/writer.ts": "the times of entries, which outlive the process",
+  "logs/sqlite/change-watch.ts": "the times of a file, set to provoke a change event",
+  "logs/sqlite/clock.ts": "the times of entries, which outlive the process and the system's jumps",
+  "logs/sqlite/migration.ts": "the times of entries",
+  "logs/sqlite/writer.ts": "the times of entries",
+  "client/environment.ts": "a client's machine sleeps, and the monotonic clock of some runtimes does, too",
+  "client/response.ts": "the date in a retry-after header",
   "testing/log/append.ts": "the times of entries",
+  "testing/plain-store.ts": "the times of entries",
 };
 
 /** Where a timer of the platform is set, and why: base/clock.ts has the ones that wait as long as an option says. */
 const timers: Readonly<Record<string, string>> = {
   "base/clock.ts": "the one place",
   "hub/lifetime/no-subscribers.ts": "an interval of a second at most, which keeps the process alive",
-  "logs/sqlite/index.ts": "a pause of a few milliseconds that keeps the process alive",
+  "log/append-queue.ts": "a pause between two attempts, which keeps the process alive",
+  "logs/sqlite/log.ts": "a pause of a few milliseconds, which keeps the process alive",
+  "client/environment.ts": "the client's own timers: they keep a process alive while it is subscribed",
+  "client/response.ts": "a deadline of a moment for the text of an error",
   "testing/adapter-suite.ts": "the suite of adapters",
   "testing/log/scenario.ts": "the suite of logs needs no part of the package",
 };
