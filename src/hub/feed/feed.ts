@@ -40,10 +40,13 @@ export class Feed {
 
   /** Resolves when the head of the log is known and the tail follows it. After a failure, the next call tries again. */
   start(): Promise<void> {
-    this.#started ??= runDetached(() => this.#open()).catch((error) => {
-      this.#started = null;
-      throw error;
-    });
+    // A promise keeps the context in which it was made, on Node 22: all that is kept here has to be made outside of a request's.
+    this.#started ??= runDetached(() =>
+      this.#open().catch((error) => {
+        this.#started = null;
+        throw error;
+      }),
+    );
     return this.#started;
   }
 
