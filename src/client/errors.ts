@@ -18,6 +18,7 @@ export type StreamFailure =
 
 /** A connection that a client could not open, or lost. */
 export class StreamError extends SourcecastError {
+  /** The kind of the failure. */
   readonly failure: StreamFailure;
   /** The status of a response that was not a stream. */
   readonly status: number | undefined;
@@ -26,6 +27,7 @@ export class StreamError extends SourcecastError {
   /** The first characters of a response that was not a stream. */
   readonly body: string | undefined;
 
+  /** @internal Created by a client. */
   constructor(
     failure: StreamFailure,
     message: string,

@@ -5,7 +5,9 @@ import type { StreamError } from "./errors.ts";
 
 /** An event without a contract: its data is text. */
 export interface TextEvent {
+  /** The event type. */
   readonly type: string;
+  /** The data. */
   readonly data: string;
   /** The event's own id, if it has one. */
   readonly id: string | undefined;
@@ -70,6 +72,7 @@ export interface StreamStatus {
 export interface StreamClosed {
   /** `closed` by `close()`, `aborted` by the signal, `ended` by the server, `failed` with `error`. */
   readonly reason: "closed" | "aborted" | "ended" | "failed";
+  /** The error of a stream that failed. */
   readonly error: StreamError | undefined;
 }
 

@@ -13,13 +13,13 @@ export interface EventSourceInit {
   withCredentials?: boolean;
   /** Headers of every request, or an (async) function that is called for each. @default none */
   headers?: PerAttempt<HeadersInit>;
-  /** In place of the runtime's `fetch`. */
+  /** A function to use instead of the runtime's `fetch`. @default globalThis.fetch */
   fetch?: typeof fetch;
   /** The position to begin after, as if an event with this id had been received. @default none */
   lastEventId?: string;
-  /** @default "GET", or "POST" with a body */
+  /** The HTTP method. @default "GET", or "POST" with a body */
   method?: string;
-  /** Sent with every request, reconnects included. */
+  /** Sent with every request, including reconnects. @default none */
   body?: PerAttempt<BodyInit | object | null>;
 }
 
@@ -46,18 +46,26 @@ const maxEventBytes = 512 * 1024 ** 2;
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#the-eventsource-interface
  */
 export class EventSource extends EventTarget {
+  /** The state before the stream is open, and while it reconnects. */
   static readonly CONNECTING = 0;
+  /** The state of an open stream. */
   static readonly OPEN = 1;
+  /** The state of a stream that has ended for good. */
   static readonly CLOSED = 2;
 
   /** The address, absolute. */
   readonly url: string;
+  /** Whether cookies are sent to other origins. */
   readonly withCredentials: boolean;
   readonly #connection: Connection;
   readonly #handlers: Record<HandledType, Handler> = { open: null, message: null, error: null };
   #readyState: 0 | 1 | 2 = EventSource.CONNECTING;
   #origin: string;
 
+  /**
+   * @param url The address, relative to the page in a browser.
+   * @param init The standard's options, and more.
+   */
   constructor(url: string | URL, init: EventSourceInit = {}) {
     super();
     const { withCredentials = false, headers, fetch = globalThis.fetch, lastEventId = "", body } = init;
@@ -100,22 +108,27 @@ export class EventSource extends EventTarget {
     });
   }
 
+  /** The constant of the class. */
   get CONNECTING(): 0 {
     return 0;
   }
 
+  /** The constant of the class. */
   get OPEN(): 1 {
     return 1;
   }
 
+  /** The constant of the class. */
   get CLOSED(): 2 {
     return 2;
   }
 
+  /** `CONNECTING` (0), `OPEN` (1) or `CLOSED` (2). */
   get readyState(): 0 | 1 | 2 {
     return this.#readyState;
   }
 
+  /** A listener for `open`, or `null`. */
   get onopen(): Handler {
     return this.#handlers.open;
   }
@@ -124,6 +137,7 @@ export class EventSource extends EventTarget {
     this.#handle("open", handler);
   }
 
+  /** A listener for events of the type `message`, or `null`. */
   get onmessage(): Handler {
     return this.#handlers.message;
   }
@@ -132,6 +146,7 @@ export class EventSource extends EventTarget {
     this.#handle("message", handler);
   }
 
+  /** A listener for `error`, or `null`: the stream was lost and reconnects, or has ended. */
   get onerror(): Handler {
     return this.#handlers.error;
   }
@@ -184,6 +199,7 @@ export class EventSource extends EventTarget {
 }
 
 type HandledType = "open" | "message" | "error";
+/** @internal */
 // biome-ignore lint/suspicious/noExplicitAny: an Event or a MessageEvent, by the name of the attribute
 type Handler = ((this: EventSource, event: any) => unknown) | null;
 

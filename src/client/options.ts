@@ -17,15 +17,15 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
   after?: string;
   /** Headers of every attempt, or an (async) function that is called for each. @default none */
   headers?: PerAttempt<HeadersInit>;
-  /** @default "GET", or "POST" with a body */
+  /** The HTTP method. @default "GET", or "POST" with a body */
   method?: string;
-  /** Sent with every attempt; a plain object or array as JSON. Or an (async) function that is called for each. */
+  /** Sent with every attempt; a plain object or array as JSON. Or an (async) function that is called for each. @default none */
   body?: PerAttempt<BodyInit | object | null>;
   /** As in `fetch`. @default "same-origin" */
   credentials?: RequestCredentials;
-  /** In place of the runtime's `fetch`. */
+  /** A function to use instead of the runtime's `fetch`. @default globalThis.fetch */
   fetch?: typeof fetch;
-  /** Ends the stream when it is aborted. */
+  /** Closes the stream when it is aborted. @default none */
   signal?: AbortSignal;
   /**
    * Backoff: the random delay before an attempt is at most `initial`, doubled with each attempt up to `max`, on top of the
@@ -37,7 +37,10 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
    * announced its keep-alive, 2.5 times that counts instead. @default { connect: "30s", idle: "60s" }
    */
   timeout?: { connect?: Duration; idle?: Duration };
-  /** Overrides whether an error is retried: `true`, `false`, or nothing for the default. */
+  /**
+   * Decides whether an error is retried; `undefined` leaves the decision to the client. `attempt` counts the attempts since
+   * events last arrived, from 1 on. @default retries unless the server rejected the request for good
+   */
   shouldRetry?: (error: StreamError, attempt: number) => boolean | undefined;
   /** Where the position goes: `"query"` where no preflight for the header `Last-Event-ID` is answered. @default "header" */
   lastEventIdIn?: "header" | "query";

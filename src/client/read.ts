@@ -55,7 +55,10 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
   readonly #parser: EventStreamParser;
   readonly #state: { reconnectionTime: number | undefined };
 
-  /** @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number. */
+  /**
+   * @param options The bound of an event, and the id before the stream.
+   * @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number.
+   */
   constructor(options: EventStreamParserOptions = {}) {
     const state: { reconnectionTime: number | undefined } = { reconnectionTime: undefined };
     let output: TransformStreamDefaultController<TextEvent> | undefined;

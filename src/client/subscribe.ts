@@ -42,12 +42,15 @@ export function subscribe<C extends AnyContract | undefined = undefined>(
   return new Subscription<C>(resolveSubscribeOptions(url, options as SubscribeOptions<AnyContract>), runtime);
 }
 
+/** @internal The event types of a contract, any string without one. */
 type EventTypeOf<C> = C extends AnyContract ? keyof ClientEventsOf<C> & string : string;
+/** @internal The data of an event type, a string without a contract. */
 type EventDataOf<C, T> = C extends AnyContract
   ? T extends keyof ClientEventsOf<C>
     ? ClientEventsOf<C>[T]
     : never
   : string;
+/** @internal The events of one type. */
 type EventOfType<C extends AnyContract | undefined, T> = C extends AnyContract
   ? Extract<StreamEvent<C>, { type: T }>
   : TextEvent;
@@ -75,6 +78,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   readonly #opened = withResolvers<void>();
   #resolveClosed: (closed: StreamClosed) => void = () => {};
 
+  /** @internal Use {@link subscribe}. */
   constructor(options: ResolvedSubscribeOptions, environment: Environment) {
     this.#options = options;
     this.#lastEventId = options.after;
@@ -108,6 +112,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     return this.#opened.promise;
   }
 
+  /** The state of the stream, as `onStatus` reports it. */
   get status(): StreamStatus {
     return this.#status;
   }
@@ -184,6 +189,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     return iterateBatches(this.#buffer(options));
   }
 
+  /** Iterates over all events, as {@link Subscription.events} does. */
   [Symbol.asyncIterator](): AsyncGenerator<StreamEvent<C>, void, undefined> {
     return iterate(this.#buffer({}));
   }
@@ -193,6 +199,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     this.#connection.close("closed");
   }
 
+  /** Calls {@link Subscription.close}. */
   [Symbol.dispose](): void {
     this.close();
   }

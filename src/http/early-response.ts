@@ -8,8 +8,11 @@ import { acceptsEventStream, type RequestLike, streamMethods } from "./request.t
 
 /** A complete response in place of a stream. */
 export interface EarlyResponse {
+  /** The status. */
   readonly status: number;
+  /** The header fields. */
   readonly headers: HeaderFields;
+  /** The whole body, `null` for none. */
   readonly body: Uint8Array | null;
   /** The `closeReason` of a source that is answered this way. */
   readonly reason: string;

@@ -168,7 +168,9 @@ export interface LocateAnswer {
 
 /** An entry before the log has placed it. */
 export interface NewEntry {
+  /** The channel that it is published on. */
   readonly channel: string;
+  /** The event type. */
   readonly type: string;
   /** The data as text, as it goes on the wire. */
   readonly data: string;
@@ -193,16 +195,23 @@ export interface NewEntry {
 
 /** An entry of the log. */
 export interface LogEntry {
+  /** Its offset: 1, 2, 3 … within an epoch. */
   readonly offset: number;
+  /** A random 32-bit number, not 0, that identifies it together with the offset. */
   readonly witness: number;
   /** Witness of the entry at `offset - 1`. */
   readonly previousWitness: number;
   /** When it was accepted, in milliseconds of Unix time. For people: nothing is decided by it. */
   readonly time: number;
+  /** The channel that it was published on. */
   readonly channel: string;
+  /** The event type. */
   readonly type: string;
+  /** The data as text, as it goes on the wire. */
   readonly data: string;
+  /** As in {@link NewEntry}. */
   readonly key?: string | undefined;
+  /** As in {@link NewEntry}. */
   readonly sender?: string | undefined;
 }
 
@@ -214,11 +223,15 @@ export interface Appended extends Position {
 
 /** The channels that a reader follows: some by name, and all channels whose name begins with a prefix (UTF-16 code units). */
 export interface ChannelSelection {
+  /** Names of channels. */
   readonly channels: readonly string[];
+  /** Prefixes of names, without `*`. */
   readonly prefixes: readonly string[];
 }
 
+/** The newest position of a log, and the oldest one that can be read from. */
 export interface Head {
+  /** The current epoch. */
   readonly epoch: string;
   /** Offset of the newest entry, 0 when there was none yet. */
   readonly top: number;
@@ -236,8 +249,11 @@ export interface Floor {
   readonly witness: number;
 }
 
+/** The result of one `read`. */
 export interface Page {
+  /** The epoch of the entries. */
   readonly epoch: string;
+  /** The entries, oldest first. */
   readonly entries: readonly LogEntry[];
   /** All selected entries up to here have been returned or accounted for: where to read on. Never below `after`. */
   readonly through: number;
@@ -251,6 +267,7 @@ export interface Page {
    * superseded ones that are gone do count: what supersedes them may not be for this reader.
    */
   readonly trimmed: number;
+  /** As in {@link Head}, at the time of the read. */
   readonly floor: Floor;
 }
 
@@ -264,28 +281,33 @@ export interface ValuePage {
   readonly through: number;
 }
 
+/** Consecutive entries that a tail delivers together. */
 export interface TailBatch {
+  /** The epoch of the entries. */
   readonly epoch: string;
+  /** The entries, oldest first. */
   readonly entries: readonly LogEntry[];
 }
 
+/** A running `tail`. */
 export interface Tail {
+  /** Ends the tail. Nothing is delivered afterwards. */
   close(): void;
 }
 
 /** How much a log keeps. The limit reached first counts; the newest entry is always kept. */
 export interface Retention {
-  /** Entries. */
+  /** Most entries. @default the log's own */
   maxEvents?: number;
-  /** Memory or disk for data, types and names, approximately. */
+  /** Most bytes of data, types and names in memory or on disk, approximately. @default the log's own */
   maxBytes?: Size;
-  /** Age. @default no limit */
+  /** Greatest age of an entry. @default no limit */
   maxAge?: Duration;
   /** How long a repeated `idempotencyKey` is recognized. @default "5m" */
   idempotencyWindow?: Duration;
   /**
    * How long the witness of a trimmed entry is kept, so that a client of a quiet channel can resume without a false gap.
-   * @default the log's own, see its documentation
+   * @default the log's own
    */
   witnessAge?: Duration;
 }

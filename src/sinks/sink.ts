@@ -5,41 +5,43 @@ import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
 import type { Frame } from "../wire/frame.ts";
 import { flushAtEndOfTick } from "./flush.ts";
 
-/** From so many bytes on that a client has not taken, a producer that can wait is asked to wait. */
+/** Bytes that may wait for a client before a producer that can wait must wait. */
 export const highWaterMark: number = 64 * 1024;
 
-/** The header of the stream, made when it is needed; `preset` is what the response had before, under what was asked for. */
+/** Creates the header of the stream when it is needed. `preset` are the fields that the response already has; others override them. */
 export type HeaderSource = (preset?: HeaderOverrides) => HeaderFields;
 
-/** What a sink tells the one who opened it. */
+/** The owner of a sink, which the sink notifies. */
 export interface SinkOwner {
-  /** The path that was asked for, for messages. */
+  /** The path of the request, for messages. */
   readonly path: string;
-  /** The client left, or the bytes cannot reach it any more. Never called after `end` or `abort`. */
+  /** The client has disconnected, or cannot be reached. Never called after `end` or `abort`. */
   onGone(): void;
   /** A sink that was full has room again. */
   onDrain(): void;
-  /** Nobody has taken a byte, and nobody will. */
+  /** No reader has taken a byte of the body, and none will. */
   onUnread(): void;
 }
 
 /**
- * How bytes leave for one client. Knows nothing of events. All that is written within a tick leaves in one piece at its
- * end; a frame is never cut.
+ * How bytes leave for one client. A sink knows nothing about events. Everything that is written within a tick leaves in one
+ * piece at its end; a frame is never cut.
  */
 export abstract class Sink {
   /** When bytes last left, in the time of `now()`. */
   lastSent = 0;
+  /** The owner, from `start` on. */
   protected owner: SinkOwner | null = null;
+  /** Frames that are written at the end of the tick, or when there is room. */
   protected pending: Frame | null = null;
   #scheduled = false;
 
-  /** Bytes written here that neither the operating system nor the reader of the body has taken yet. */
+  /** Written bytes that neither the operating system nor the reader of the body has accepted yet. */
   get bufferedAmount(): number {
     return (this.pending?.byteLength ?? 0) + this.queued;
   }
 
-  /** The client had left before anything was sent. */
+  /** True if the client had disconnected before anything was sent. */
   abstract get gone(): boolean;
 
   /** True if the connection carries so many streams that this one has to be rejected. */
@@ -47,21 +49,21 @@ export abstract class Sink {
     return false;
   }
 
-  /** True while the client takes less than it is sent; `onDrain` follows. */
+  /** True while the client reads more slowly than it is sent to; `onDrain` follows. */
   get full(): boolean {
     return this.blocked || (this.pending !== null && this.pending.byteLength >= highWaterMark);
   }
 
   /**
-   * Calls back when the client leaves before the stream has started.
+   * Calls `callback` if the client disconnects before the stream has started.
    *
-   * @returns Removes the callback.
+   * @returns A function that removes the callback.
    */
   abstract onceGone(callback: () => void): () => void;
 
   /**
-   * A number that changes whenever the client has taken something, at the finest grain that the platform shows: it tells a
-   * slow reader from one that has stopped.
+   * A number that changes whenever the client has read something, at the finest grain that the platform shows. It
+   * distinguishes a slow reader from a stalled one.
    */
   get progressMark(): number {
     return this.bufferedAmount;
@@ -70,9 +72,10 @@ export abstract class Sink {
   /** Opens the response, with `opening` as its first bytes. */
   abstract start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void;
 
-  /** Answers with something other than a stream. */
+  /** Sends a response other than a stream. */
   abstract refuse(answer: EarlyResponse): void;
 
+  /** Writes a frame. It leaves at the end of the tick, together with the other frames of the tick. */
   write(frame: Frame): void {
     this.pending = this.pending === null ? frame : this.pending.join(frame);
     if (!this.#scheduled) {
@@ -81,36 +84,36 @@ export abstract class Sink {
     }
   }
 
-  /** Sends what is pending now, if what lies below takes it. */
+  /** Sends pending frames now, if the platform accepts them. */
   flush(time: number): void {
     this.#scheduled = false;
     if (this.pending !== null) this.#forward(this.pending, time, this.pending.byteLength >= highWaterMark);
   }
 
-  /** Sends what is pending, then ends the response. Resolves when it has left this process or never will. */
+  /** Sends pending frames, then ends the response. Resolves when everything has left this process, or never will. */
   abstract end(): Promise<void>;
 
-  /** Drops what is pending and lets the client go. */
+  /** Drops pending frames and closes the connection. */
   abstract abort(): void;
 
-  /** Has `flush` called at the end of this tick. */
+  /** Makes sure that `flush` is called at the end of this tick. */
   protected schedule(): void {
     flushAtEndOfTick(this);
   }
 
-  /** What lies below has room again. */
+  /** Called by a subclass when the platform has room again. */
   protected resume(): void {
     if (this.pending === null) this.owner?.onDrain();
     else this.#forward(this.pending, now(), true);
   }
 
-  /** Bytes that were sent from here and wait further down. */
+  /** Bytes that the platform has accepted but not sent. */
   protected abstract get queued(): number;
 
-  /** True while what lies below takes no more. */
+  /** True while the platform accepts no bytes. */
   protected abstract get blocked(): boolean;
 
-  /** Passes bytes on; false leaves them pending. */
+  /** Passes a frame to the platform. False leaves it pending. */
   protected abstract send(frame: Frame): boolean;
 
   #forward(frame: Frame, time: number, wasFull: boolean): void {
@@ -118,7 +121,7 @@ export abstract class Sink {
     try {
       if (!this.send(frame)) return;
     } catch {
-      // What cannot be written to is gone for us. One connection's failure is nobody else's.
+      // A failed write counts as a disconnect, and must not affect other connections.
       this.owner.onGone();
       return;
     }

@@ -24,7 +24,7 @@ export type Render = (element: any) => string;
 export interface ServerSentEventInit extends EventOptions {
   /** The second argument of `JSON.stringify`. @default none */
   replacer?: Replacer;
-  /** The third argument of `JSON.stringify`. @default none */
+  /** The third argument of `JSON.stringify`: a string, or a number of spaces (characters). @default none */
   space?: string | number;
   /** Lets a local listener keep the event from the wire by `preventDefault()`. @default false */
   cancelable?: boolean;
@@ -71,6 +71,11 @@ export class ServerSentEvent extends Event {
   readonly retry: number | undefined;
   readonly #text: string;
 
+  /**
+   * @param type The event type.
+   * @param data The data, which is serialized as JSON unless it is a string.
+   * @param init The other fields, and options of the serialization.
+   */
   constructor(type: string, data?: unknown, init: ServerSentEventInit = {}) {
     // The standard's Event would make a string of any type.
     assertEvent(type);

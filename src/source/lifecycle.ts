@@ -11,8 +11,10 @@ export type CloseReason = "closed" | "disconnected" | "overflow" | "stalled" | "
 
 /** Fired once on a source, whatever closed it. */
 export class SourceCloseEvent extends Event {
+  /** Why the source closed. */
   readonly reason: CloseReason;
 
+  /** @internal Created by a source. */
   constructor(reason: CloseReason) {
     super("close");
     this.reason = reason;
@@ -21,8 +23,10 @@ export class SourceCloseEvent extends Event {
 
 /** Something failed in the background of a source, such as the producer of a `pipe`. A disconnect is not an error. */
 export class SourceErrorEvent extends Event {
+  /** The value that was thrown. */
   readonly error: unknown;
 
+  /** @internal Created by a source. */
   constructor(error: unknown) {
     super("error");
     this.error = error;
@@ -36,6 +40,7 @@ export class SourceOverflowEvent extends Event {
   /** Events dropped on this source so far. */
   readonly dropped: number;
 
+  /** @internal Created by a source. */
   constructor(bufferedAmount: number, dropped: number) {
     super("overflow");
     this.bufferedAmount = bufferedAmount;
@@ -45,15 +50,31 @@ export class SourceOverflowEvent extends Event {
 
 /** The lifecycle events of a source. Listeners on the server receive them; they are never written. */
 export interface SourceEventMap {
+  /** The stream has opened. */
   open: Event;
+  /** The stream has closed, whatever closed it. */
   close: SourceCloseEvent;
+  /** A background operation failed. */
   error: SourceErrorEvent;
+  /** An event does not fit into `maxBufferedBytes`. Once for each stall of the client. */
   overflow: SourceOverflowEvent;
+  /** The client has caught up after an overflow. */
   drain: Event;
 }
 
-/** As in the DOM standard, for programs without its types. */
-export type ListenerOptions = boolean | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal };
+/** The third argument of `addEventListener()` in the DOM standard, for programs without its types. */
+export type ListenerOptions =
+  | boolean
+  | {
+      /** Has no effect: a source is not part of a tree. @default false */
+      capture?: boolean;
+      /** Removes the listener after its first call. @default false */
+      once?: boolean;
+      /** Has no effect on the events of a source. @default false */
+      passive?: boolean;
+      /** Removes the listener when it is aborted. @default none */
+      signal?: AbortSignal;
+    };
 
 /** A listener for one lifecycle event or one wire event. */
 export type SourceListener<This, E> = ((this: This, event: E) => void) | { handleEvent(event: E): void } | null;

@@ -19,7 +19,7 @@ import type { EventMap } from "../wire/event-types.ts";
 import { defaultRetry, type Retry, resolveRetry } from "../wire/retry.ts";
 import type { Render } from "./event.ts";
 
-/** What a function given as `onOverflow` is told. */
+/** The argument of a function that is passed as `onOverflow`. */
 export interface Overflow {
   /** Bytes that wait for this client, without the frame that does not fit. */
   bufferedAmount: number;
@@ -35,44 +35,45 @@ export type OverflowDecision = "close" | "drop" | "keep";
 /** The options of an event source. */
 export interface SourceOptions {
   /**
-   * Silence after which a comment is sent so that proxies keep the connection; `false` for never.
+   * Idle time after which a comment is sent, so that proxies keep the connection; `false` for never.
    * @default "30s", on Bun "8s"
    */
   keepAlive?: Duration | false;
-  /** Reconnection time that the client is told at the start: fixed, or drawn from a range. @default ["2s", "6s"] */
+  /** Time after which the client reconnects: fixed, or drawn from a range for each connection. @default ["2s", "6s"] */
   retry?: Retry;
-  /** Added to the header of the response, over its defaults; `null` removes a default. */
+  /** Response headers in addition to the defaults; `null` removes a default. @default none */
   headers?: HeaderOverrides;
-  /** Turns what is dispatched into markup; strings stay as they are. */
+  /** Turns dispatched data into markup; strings stay as they are. @default JSON */
   render?: Render;
   /**
-   * Most bytes that may wait for a client that reads slowly. One event that is larger is sent all the same when nothing
-   * waits. At the limit `onOverflow` decides; a `pipe` waits for the client instead. @default "1mb"
+   * Most bytes that may wait for a client that reads slowly. A larger event is still sent if no other bytes wait. At the
+   * limit, `onOverflow` decides; a `pipe` waits for the client instead. @default "1mb"
    */
   maxBufferedBytes?: Size;
   /**
-   * What happens to a frame that does not fit. `"drop"` counts it in `dropped` and declares the loss to the client as
-   * `sse:gap` before the next event that is sent. A function decides each time; without an answer it drops.
+   * The policy for an event that exceeds `maxBufferedBytes`. `"close"` closes the source with the reason `overflow`. `"drop"`
+   * counts the event in `dropped` and declares the loss to the client as `sse:gap` before the next event. A function decides
+   * each time; if it returns nothing, the event is dropped.
    * @default "close"
    */
   onOverflow?: "close" | "drop" | ((overflow: Overflow) => OverflowDecision | undefined | void);
   /** Allows pages of other origins to read the stream, and answers their `OPTIONS`. @default none */
   cors?: CorsOptions;
-  /** Answers 406 where the `Accept` of the request leaves event streams out. @default false */
+  /** Answers 406 if the `Accept` header of the request excludes event streams. @default false */
   negotiate?: boolean;
   /** Ends the stream when the process gets SIGTERM or SIGHUP. @default true */
   closeOnSignal?: boolean;
 }
 
-/** The contract of the events `E`; there is none for those of any type. */
+/** The type of a contract for the events `E`; `never` if any event is allowed. */
 export type ContractFor<E extends EventMap> = E extends boolean ? never : EventContract<E>;
 
-/** The option that decides the type of a source or set. Apart from the others, which are the same for all types. */
+/** The option that determines the type of a source or set. */
 export interface ContractOptions<E extends EventMap = false> {
   /**
-   * The events that may be dispatched, from `defineEvents()` of `sourcecast/contract`. Their data is checked before
-   * anything is written, and what the schema makes of it is what is written. The contract of a set stands for all its
-   * members; one without asks those of its members. @default any
+   * The contract of the events, from `defineEvents()` of `sourcecast/contract`. Data is validated before anything is written,
+   * and the output of the schema is written. A set checks its own contract and ignores those of its members.
+   * @default any event
    */
   events?: ContractFor<E>;
 }

@@ -3,18 +3,21 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { aFunction, aGroup, aName, anything, aSignal, checkOptions, type OptionChecks } from "../base/options.ts";
 import { bytesOf } from "../wire/binary.ts";
 
-/** Anything that yields one piece after the other: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
+/** A producer of pieces: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
 export type Pipeable<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
 
 /** The options of `pipe`. */
 export interface PipeOptions<T = unknown, Type extends string = string> {
-  /** Type of the event that each piece becomes. @default "message" */
+  /** The type of the events. @default "message" */
   type?: Type;
-  /** What of a piece is the data of its event. Bytes, in a view or a buffer, are decoded as UTF-8 unless this is given. @default the piece itself */
+  /**
+   * Maps a piece to the data of its event. Without it, bytes in a view or a buffer are decoded as UTF-8.
+   * @default the piece itself
+   */
   map?: (piece: T) => unknown;
-  /** Sent after the last piece: an event type, with empty data, or a type and data. @default nothing */
+  /** An event to send after the last piece: its type, or its type and data. @default none */
   end?: Type | { type: Type; data?: unknown };
-  /** Stops piping; the source stays open. */
+  /** Stops the pipe when it is aborted; the source stays open. @default none */
   signal?: AbortSignal;
 }
 

@@ -35,6 +35,7 @@ export interface AdapterRoute {
 export interface AdapterServer {
   /** Where it listens: `http://127.0.0.1:3000`. */
   readonly url: string;
+  /** Stops the server. */
   close(): unknown;
 }
 

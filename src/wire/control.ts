@@ -9,7 +9,9 @@ export interface Gap {
   readonly from?: number;
   /** Offset of the last missing entry. */
   readonly to?: number;
+  /** Why they are missing. */
   readonly reason: GapReason;
+  /** False if `missed` is an upper bound. */
   readonly exact: boolean;
   /** The channels concerned, where they are known. */
   readonly channels?: readonly string[];
@@ -28,6 +30,7 @@ export type GapReason = "trimmed" | "unverified" | "missing" | "limit" | "overfl
 
 /** The client's position does not belong to this log: the application has to load its state again. */
 export interface Reset {
+  /** Why the stream cannot be continued. */
   readonly reason: ResetReason;
   /** The channels concerned, where they are known. */
   readonly channels?: readonly string[];
@@ -48,6 +51,7 @@ export type Checkpoint = Readonly<Record<string, never>>;
 
 /** The stream ends for now: the client should reconnect after a while. */
 export interface Later {
+  /** Why the stream ends. */
   readonly reason: LaterReason;
   /** Milliseconds. The same time is in the `retry` field of the event. */
   readonly retryAfter: number;
@@ -75,6 +79,7 @@ export type LaterReason =
 
 /** Nothing follows: on one channel, or on the stream if no channel is named. */
 export interface End {
+  /** The channel; absent for the whole stream. */
   readonly channel?: string;
   /** Given if the client may not read on. A channel that has simply ended has no reason. */
   readonly reason?: "revoked" | "forbidden";
@@ -82,10 +87,15 @@ export interface End {
 
 /** The control events with their data. */
 export interface ControlEvents {
+  /** Events are missing. */
   "sse:gap": Gap;
+  /** The client's position does not belong to this log. */
   "sse:reset": Reset;
+  /** The client's position has moved. */
   "sse:checkpoint": Checkpoint;
+  /** The stream ends for now. */
   "sse:later": Later;
+  /** Nothing follows. */
   "sse:end": End;
 }
 

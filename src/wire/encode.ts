@@ -4,7 +4,7 @@ import { binaryType } from "./binary.ts";
 
 /** The fields of one event, as the HTML standard names them. `data` is text by now: see {@link serialize}. */
 export interface EventFields {
-  /** @default "message" */
+  /** The event type. @default "message" */
   type?: string | undefined;
   /** The payload. It is always written, since clients dispatch no event without it. @default "" */
   data?: string | undefined;

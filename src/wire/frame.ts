@@ -14,6 +14,7 @@ const lf = 10;
  * views of the same memory.
  */
 export class Frame {
+  /** Length of the events in bytes, without the framing of HTTP. */
   readonly byteLength: number;
   #buffer: Uint8Array | null;
   /** The two views, created once: a view for each connection would cost as much as sending it. */

@@ -23,11 +23,13 @@ export type JsonOf<T> =
                   ? JsonObject<T>
                   : never;
 
-/** Values that have no form in JSON: left out of objects, and `null` in arrays. */
+/** @internal Values that have no form in JSON: left out of objects, and `null` in arrays. */
 type NotJson = symbol | ((...args: never) => unknown);
 
+/** @internal */
 type JsonElement<T> = T extends NotJson | undefined ? null : JsonOf<T>;
 
+/** @internal */
 type JsonObject<T> = Flat<
   { -readonly [K in keyof T as KeptKey<K, T[K]>]: JsonOf<T[K]> } & {
     -readonly [K in keyof T as OptionalKey<K, T[K]>]?: JsonOf<Exclude<T[K], NotJson | undefined>>;
@@ -50,6 +52,7 @@ type OptionalKey<K, V> = K extends symbol | KeptKey<K, V>
     ? never
     : K;
 
+/** @internal */
 type IsAny<T> = 0 extends 1 & T ? true : false;
 
 type Flat<T> = { [K in keyof T]: T[K] };

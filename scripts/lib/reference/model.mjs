@@ -130,7 +130,8 @@ class Reader {
       item.signatures = [this.typeText(main, textOf(main))];
       const parts = ts.isUnionTypeNode(main.type) ? [...main.type.types] : [main.type];
       const literals = parts.filter(ts.isTypeLiteralNode);
-      if (literals.length === 1 && literals[0]) item.members = this.membersOf(literals[0].members);
+      const isOptions = /(Options|Init|Limits|Retention)$/.test(name) || parts.length === 1;
+      if (isOptions && literals.length === 1 && literals[0]) item.members = this.membersOf(literals[0].members);
     } else if (ts.isVariableDeclaration(main)) {
       item.signatures = [this.typeText(main, `const ${textOf(main)}`)];
     }

@@ -60,7 +60,8 @@ function hidden(refs, exported) {
       const [declaration] = ref.declarations ?? [];
       const file = declaration?.getSourceFile().fileName ?? "";
       const isOurs = file.includes("/dist/") && !file.includes("node_modules");
-      return isOurs && !exported.has(ref) && !("constraint" in (declaration ?? {}));
+      const isInternal = ref.getJsDocTags().some((tag) => tag.name === "internal");
+      return isOurs && !isInternal && !exported.has(ref) && !("constraint" in (declaration ?? {}));
     })
     .map(({ name }) => name);
 }

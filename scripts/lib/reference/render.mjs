@@ -64,12 +64,13 @@ class Places {
     this.byName = new Map();
     /** Anchor of each item, and of each of its members with a heading. @type {Map<Item | Member, string>} */
     this.anchors = new Map();
-    // An entry stands on the page of the file that declares it, else on the first page that exports it.
-    for (const isHome of [true, false]) {
+    // An entry stands on the page of the file that declares it, else of that file's folder, else on the first page that
+    // exports it.
+    for (const isHome of [isIn, isBeside, () => true]) {
       for (const { subpath, items, file } of api) {
         for (const item of items) {
-          const isDeclaredHere = item.symbol.declarations?.some((node) => node.getSourceFile().fileName === file);
-          if ((isHome && !isDeclaredHere) || this.bySymbol.has(item.symbol)) continue;
+          const files = item.symbol.declarations?.map((node) => node.getSourceFile().fileName) ?? [];
+          if (!files.some((declaring) => isHome(declaring, file)) || this.bySymbol.has(item.symbol)) continue;
           this.bySymbol.set(item.symbol, { page: pageOf(subpath), item });
         }
       }
@@ -103,6 +104,14 @@ class Places {
       }
     }
   }
+}
+
+/** @param {string} declaring @param {string} entry */
+const isIn = (declaring, entry) => declaring === entry;
+
+/** The core's own folder is that of all others. @param {string} declaring @param {string} entry */
+function isBeside(declaring, entry) {
+  return !entry.endsWith("/dist/index.d.ts") && declaring.startsWith(entry.slice(0, entry.lastIndexOf("/") + 1));
 }
 
 /** The headings of an entry, in their order. @param {Item} item @returns {[Item | Member, string][]} */

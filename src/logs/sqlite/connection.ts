@@ -59,4 +59,5 @@ export interface SQLiteStatementLike {
   all(...values: SQLiteValue[]): unknown[];
 }
 
+/** A value that is bound to a parameter of a statement. */
 export type SQLiteValue = string | number | null | Uint8Array;

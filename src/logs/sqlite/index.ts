@@ -19,18 +19,19 @@ export type { Durability, DurableObjectStorageLike, SQLiteLike };
 export interface SqliteLogOptions extends Retention {
   /**
    * The file, which is created if it does not exist; `":memory:"` for a log that ends with the process. Opened with
-   * `node:sqlite`, and closed with the log.
+   * `node:sqlite`, and closed with the log. @default none, `database` is required then
    */
   path?: string;
   /**
    * In place of `path`: an open database of `node:sqlite`, `better-sqlite3` or `bun:sqlite`, in UTF-8. It is switched to WAL,
    * and stays open when the log is closed. Or the `ctx.storage` of a Durable Object, which nothing else can write to.
+   * @default none, `path` is required then
    */
   database?: SQLiteLike | DurableObjectStorageLike;
   /**
    * How much an accepted event survives: with `"process"` the end of the process, however it ends; with `"power"` a loss of
-   * power too, for which each tick waits once for the disk. In a Durable Object it waits for `storage.sync()`; without that the runtime
-   * holds back responses until what was written is safe. @default "process"
+   * power too, for which each tick waits once for the disk. In a Durable Object, `"power"` waits for `storage.sync()`; without
+   * it, the runtime delays responses until the writes are safe. @default "process"
    */
   durability?: Durability;
   /**

@@ -1,7 +1,7 @@
 import { type CompleteLog, completeLog } from "../../log/complete.ts";
 import type { Log, LogEntry, Position, Retention, TailBatch } from "../../log/log.ts";
 
-/** What every test of a log needs. */
+/** @internal The options that every test of a log needs. */
 export interface LogSuiteSetting {
   /** The `test` of Vitest, of `node:test`, of Bun, or of any other framework of that form. */
   test: (name: string, run: () => Promise<void>) => unknown;
@@ -11,8 +11,9 @@ export interface LogSuiteSetting {
   deadline?: number;
 }
 
-/** What logs write to in one test. */
+/** The storage that logs write to in one test. */
 export interface LogStorage {
+  /** Opens a log on the storage; called several times if the suite is `shared` or `persistent`. */
   open(): Log | Promise<Log>;
   /** Takes so many of the newest entries away, as a failover to a copy that lags does. Logs go on on what is left. */
   lose?(count: number): unknown;
