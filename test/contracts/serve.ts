@@ -198,7 +198,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       await left();
     });
 
-    scenario("a client that leaves before the source is made becomes no zombie", async () => {
+    scenario("a client that disconnects before the source is created is noticed", async () => {
       const client = open("/slow");
       await eventually("the request waits", state, ({ waiting }) => waiting === 1);
       client.leave();
@@ -208,13 +208,13 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       expect(closed[0]).toMatch(/^disconnected/);
     });
 
-    scenario("the end of a request's body is not the end of its client", async () => {
+    scenario("the end of a request's body does not end the stream", async () => {
       const client = open("/ticks", { method: "POST", body: JSON.stringify({ question: "?" }), headers: jsonType });
       for (let n = 1; n <= 3; n++) expect((await client.next()).data).toBe(String(n));
       expect(client.ended).toBeNull();
     });
 
-    scenario("a client that leaves after it sent a body is noticed", async () => {
+    scenario("a client that disconnects after sending a body is noticed", async () => {
       const client = open("/ticks", { method: "POST", body: JSON.stringify({ question: "?" }), headers: jsonType });
       await client.next();
       client.leave();
@@ -246,7 +246,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       expect((await state()).errors).toEqual(["filter: The filter failed"]);
     });
 
-    scenario("a reader that does not read is bounded", async () => {
+    scenario("memory is bounded for a client that does not read", async () => {
       const client = await open("/flood").opened();
       client.pause();
       const { closed } = await eventually("the source is closed", state, (now) => now.closed.length === 1);
@@ -273,7 +273,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       expect(now.timers).toBeLessThanOrEqual(before.timers);
     });
 
-    scenario("a signal to end ends the streams, and the process", async () => {
+    scenario("a signal ends the streams, then the process", async () => {
       const client = await open("/count").opened();
       const subscriber = await open("/hub").opened();
       const exit = await server.stop("SIGTERM");
@@ -285,7 +285,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       server = await start();
     });
 
-    // Of what is recorded here the README's table is made: npm run frameworks.
+    // The table in docs/frameworks.md is generated from these records: npm run frameworks.
     test.skipIf(options.recorded === false)("it is what is recorded of it (-u)", async ({ skip }) => {
       if (count.passed < count.all) skip("Not all of the suite was run, or it did not pass");
       const { name: fullName, dependencies, devDependencies } = manifestOf(server);

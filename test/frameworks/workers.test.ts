@@ -11,7 +11,7 @@ import { bundleWorker, startWorker, type WorkerOptions } from "../support/worker
 
 const fixtures = join(root, "test/frameworks/fixtures");
 
-const noSignal = { "a signal to end ends the streams, and the process": "a worker is told nothing of its end" };
+const noSignal = { "a signal ends the streams, then the process": "a worker is not told that it will be stopped" };
 
 serveSuite("Hono on Workers, Durable Object", () => start("object.mjs", { objects: "Application" }), {
   except: noSignal,
@@ -20,7 +20,7 @@ serveSuite("Hono on Workers, Durable Object", () => start("object.mjs", { object
 serveSuite("Workers", () => start("plain.mjs"), {
   except: {
     ...noSignal,
-    "a client that leaves before the source is made becomes no zombie":
+    "a client that disconnects before the source is created is noticed":
       "the runtime ends a request that waits for another request",
   },
 });
