@@ -38,7 +38,7 @@ const metrics: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging" | 
     name: "sourcecast.connections",
     create: "createObservableUpDownCounter",
     unit: "{connection}",
-    description: "Open connections: at the head of the log, behind it, or still opening",
+    description: "Open connections: at the head of the log, lagging, or still opening",
     observe: ({ connections, live, lagging }) => [
       [live, { "sourcecast.connection.state": "live" }],
       [lagging, { "sourcecast.connection.state": "lagging" }],

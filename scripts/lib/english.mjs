@@ -14,13 +14,13 @@ export const rules = [
   {
     name: "behind",
     // Fine: behind a proxy, falls behind, behind the head, leaves nothing behind.
-    find: /(?<!\b(?:fall|falls|fell|fallen|falling|lag|lags|lagged|lagging|left|leave|leaves|leaving)(?: [\w…]+){0,3} )\bbehind\b(?! (?:the head\b|(?:\w+ ){0,3}(?:prox(?:y|ies)|middleware|load balancer|nginx|HAProxy|Caddy|CDN)\b))/gi,
+    find: /(?<!\bfar )(?<!\b(?:fall|falls|fell|fallen|falling|lag|lags|lagged|lagging|left|leave|leaves|leaving)(?: [\w…]+){0,3} )\bbehind\b(?! (?:the head\b|(?:\w+ ){0,3}(?:prox(?:y|ies)|middleware|load balancer|nginx|HAProxy|Caddy|CDN)\b))/gi,
     why: "The entries that have not reached offset 10, the older ones, are `behind` it",
     write: "after or past the offset; `behind` only for lag",
   },
   {
     name: "is-no",
-    find: /(?<!\b(?:there|it) )(?<!\bthere (?:can|could|may|must|will|would) )\b(?:is|are|was|were|be|been) no(?! (?:longer|more than|less than|fewer than|different|better|worse|later than|earlier than|need)\b)(?!ne\b) \w/gi,
+    find: /(?<!\b(?:there|it) )(?<!\bthere (?:can|could|may|must|will|would) )\b(?:is|are|was|were|be|been) no(?! (?:longer|newer than|older than|more than|less than|fewer than|different|better|worse|later than|earlier than|need)\b)(?!ne\b) \w/gi,
     why: "A negated noun as predicate is archaic",
     write: "is not a valid X, is an invalid X",
   },

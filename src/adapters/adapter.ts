@@ -1,7 +1,7 @@
-// sourcecast/adapter: what an adapter for another framework or runtime is made of, beside `sourcecast` itself.
+// sourcecast/adapter: the parts of an adapter for another framework or runtime, in addition to `sourcecast` itself.
 //
-// An adapter turns what its framework hands to a route into an exchange: a request in the form of the fetch standard, and a
-// sink that writes to the response. `new EventSource(exchange, options)` opens a source on it, `hub.open(exchange, options)`
+// An adapter turns the arguments of a route into an exchange: a request in the form of the fetch standard, and a sink that
+// writes to the response. `new EventSource(exchange, options)` opens a source on it, `hub.open(exchange, options)`
 // a subscription.
 export { unrefTimeout } from "../base/clock.ts";
 export { quote } from "../base/errors.ts";

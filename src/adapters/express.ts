@@ -102,7 +102,7 @@ export class SSE<E extends EventMap = false> {
   }
 
   /**
-   * Opens a stream on a response, beside those that the same id may have already. The handler returns nothing after it.
+   * Opens a stream on a response, in addition to the open ones of the same id. The handler returns nothing afterwards.
    *
    * @returns The source, or `null` where the request was answered with something else. Never rejects: a failure goes to
    * `onError`.
@@ -132,8 +132,8 @@ export class SSE<E extends EventMap = false> {
    * Sends an event to everyone, or to all connections of one id. Data that is `undefined` is not sent.
    *
    * @param event `undefined` stands for `"message"`.
-   * @returns The id that clients get with it, or `null` when nothing was sent. A failure is told to `onError` as well, so
-   * that a call which nobody waits for does not end the process.
+   * @returns The id that clients get with it, or `null` when nothing was sent. A failure also goes to `onError`, so
+   * that a call which is not awaited does not end the process.
    */
   send<T extends EventType<E>>(
     event: T | undefined,

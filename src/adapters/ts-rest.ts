@@ -71,8 +71,8 @@ export function eventRoute<const R extends EventRouteInit>(
 }
 
 /**
- * A controller for an event route: it opens a stream on `res` and returns nothing. What it throws, and what it returns in
- * place of a stream, is ts-rest's to answer as ever.
+ * Wraps a controller of an event route, which opens a stream on `res` and returns nothing. ts-rest answers an error that it
+ * throws, and a result that it returns instead of a stream, as for any other route.
  *
  * @throws {SourcecastTypeError} when a controller neither opened a stream nor returned a result.
  * @example

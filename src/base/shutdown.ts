@@ -23,7 +23,7 @@ const [lingerMs, lingerSpreadMs] = [150, 250];
 
 const openStreams = new Set<Closable>();
 let isInstalled = false;
-/** While the handlers stay after a client has ended the last stream: whether that has happened again meanwhile. */
+/** Set while the handlers outlast the last stream, which its client ended. `again` is set if that happens once more. */
 let lingering: { again: boolean } | null = null;
 let stoppingUntil = 0;
 

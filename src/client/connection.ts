@@ -18,7 +18,7 @@ import {
 import { prepareRequest, type RequestOptions } from "./request.ts";
 import { judge } from "./response.ts";
 
-/** What a connection reports, in the order of the stream. Nothing is reported after `onClosed`. */
+/** The callbacks of a connection, in the order of the stream. None is called after `onClosed`. */
 export interface ConnectionHandlers {
   onState(state: ReconnectState): void;
   onOpen(response: Response): void;
@@ -115,7 +115,7 @@ export class Connection {
     this.#schedule();
   }
 
-  /** Ends the connection that is open, whose callbacks are not heard any more. */
+  /** Ends the open connection. Its callbacks are ignored from then on. */
   #drop(): void {
     this.#abort?.abort();
     this.#abort = null;

@@ -9,14 +9,14 @@ export interface IterationOptions<Type extends string = string> {
   /** Most events that wait for the loop. @default 256 */
   buffer?: number;
   /**
-   * What happens when the buffer is full: `"wait"` stops reading from the network, `"drop-oldest"` drops and reports a loss
+   * The policy for a full buffer: `"wait"` stops reading from the network, `"drop-oldest"` drops and reports a loss
    * of the kind `overflow`, `"latest"` keeps the newest event alone.
    * @default "wait"
    */
   whenFull?: "wait" | "drop-oldest" | "latest";
 }
 
-/** What a buffer reports to its stream. */
+/** The stream that owns a buffer, which the buffer notifies. */
 export interface BufferOwner {
   /** The loop has been left, or the buffer has room again. */
   onRoom(buffer: EventBuffer): void;

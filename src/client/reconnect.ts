@@ -214,7 +214,7 @@ function wake(state: ReconnectState, online: boolean, now: number, settings: Rec
   // The network is back, or the page: a delay that was chosen before has lost its reason, unless the server asked for it.
   if (state.phase === "waiting") return online && now >= state.notBefore ? connect(state, now) : state;
   if (state.phase !== "open" || state.paused) return state;
-  // A connection that was idle for longer than its keep-alive while nothing ran may be dead, and nobody would tell.
+  // A connection that was idle for longer than its keep-alive while nothing ran may be dead without any sign of it.
   const idle = now - state.lastByteAt;
   return idle > (state.keepAlive ?? settings.idleTimeout / deadFactor) ? connect(state, now) : state;
 }

@@ -16,7 +16,7 @@ export interface RequestOptions {
   readonly lastEventIdIn: "header" | "query";
 }
 
-/** What `fetch` is called with. */
+/** The arguments of `fetch` for one attempt. */
 export interface PreparedRequest {
   readonly url: string;
   readonly init: RequestInit;

@@ -10,9 +10,8 @@ export type HeaderOverrides =
   | { forEach(callback: (value: string, name: string) => void): void };
 
 /**
- * The header of every event stream. `no-transform` keeps compressing middleware and proxies from holding events back,
- * `x-accel-buffering` does the same for nginx. `connection` and `transfer-encoding` are the server's business: on HTTP/2
- * they are errors.
+ * The header of every event stream. `no-transform` stops compressing middleware and proxies from buffering events, and
+ * `x-accel-buffering` stops nginx. `connection` and `transfer-encoding` belong to the server: on HTTP/2 they are errors.
  */
 const defaults: Readonly<Record<string, string>> = {
   "content-type": "text/event-stream",

@@ -59,7 +59,7 @@ export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingL
    *   the entry at that offset, or with the newest one if that is lower: never with a later one, which would pass for a
    *   continuation. In another epoch, it MUST continue with the oldest retained entry.
    * - MUST notice the change within a second even while nothing is appended by this process.
-   * - MUST report to `onError` what `onEntries` throws, and failures of the store, from which it recovers by itself.
+   * - MUST report errors that `onEntries` throws, and failures of the store, to `onError`, and recover from them.
    * - MUST NOT keep the process alive.
    */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail;
@@ -151,7 +151,7 @@ export interface Located {
   readonly answers: readonly LocateAnswer[];
 }
 
-/** What the log knows about one client's question. */
+/** The answer to one client's question. */
 export interface LocateAnswer {
   /**
    * Whether the log has what the cursor names: `same` witness at that offset, an `other` one (or no such epoch or offset), or

@@ -1,4 +1,4 @@
-// What a log keeps: the options as numbers, and the weight of an entry.
+// The limits of a log: its options as numbers, and the weight of an entry.
 import { aCount, aDuration, aSize, type OptionChecks } from "../base/options.ts";
 import { bytes, type Duration, milliseconds, type Size, wholeNumber } from "../base/units.ts";
 import type { LogEntry, NewEntry, Retention } from "./log.ts";
@@ -51,7 +51,7 @@ export function retentionLimits(options: Retention, defaults: RetentionDefaults)
   };
 }
 
-/** What an entry weighs in bytes, approximately, against `maxBytes` of retention and of a page. */
+/** The weight of an entry in bytes, approximately, for `maxBytes` of retention and of a page. */
 export function weightOf(entry: NewEntry | LogEntry): number {
   return entry.data.length + entry.type.length + entry.channel.length + (entry.key?.length ?? 0) + 32;
 }

@@ -28,7 +28,7 @@ export function selects(selection: ChannelSelection | undefined, channel: string
   return selection.channels.includes(channel) || selection.prefixes.some((prefix) => hasPrefix(channel, prefix));
 }
 
-/** What "begins with the prefix" means: by UTF-16 code units, as `startsWith` has it. Case and normalization count. */
+/** The meaning of "begins with the prefix": by UTF-16 code units, as `startsWith` has it. Case and normalization count. */
 export function hasPrefix(channel: string, prefix: string): boolean {
   return channel.startsWith(prefix);
 }

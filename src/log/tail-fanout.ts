@@ -6,7 +6,7 @@ import { type Duration, milliseconds } from "../base/units.ts";
 import { followTail, type TailPage, type TailPosition } from "./follow-tail.ts";
 import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
 
-/** What a {@link TailFanout} asks of a log. */
+/** The part of a log that a {@link TailFanout} uses. */
 export interface TailSource {
   /**
    * The entries after an offset, as many as are read at a time, with the head of the same state. Both MUST come from the

@@ -125,7 +125,7 @@ export class PresenceLog implements TailObserver {
       for (const entry of page.entries) state.apply(entry, now());
       position = page.through;
     }
-    // Unless the tail has missed entries meanwhile.
+    // Unless the tail has missed entries since then.
     if (this.#incoming === state) this.#state = state;
   }
 }

@@ -1,5 +1,5 @@
 // Frames written to the descriptor of a socket, past Node's streams, if the bytes are the same. Why that is safe:
-// 1. Order: it happens only while nothing waits in Node for the socket. What the system does not take goes through the socket.
+// 1. Order: it happens only while nothing waits in Node for the socket. The rest goes through the socket.
 // 2. Waiting: Node's sockets are non-blocking, so writeSync() takes as much as fits or fails with EAGAIN at once.
 // 3. Identity: the descriptor is read from the socket's handle for each write, in the same synchronous step. A closed socket
 //    has no handle, so a descriptor that the system has given to another file is never written to.

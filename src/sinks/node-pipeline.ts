@@ -1,5 +1,5 @@
 // Responses that wait for their turn on a connection of HTTP/1.1: their client sent further requests before the first
-// response was over. Behind an event stream they wait until it ends.
+// response was over. After an event stream, they wait until it ends.
 import { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { NodeResponse } from "./node-response.ts";

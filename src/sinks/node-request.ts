@@ -110,7 +110,7 @@ class NodeRequestView implements RequestLike {
 
   get url(): string {
     const req = this.#req;
-    // Express and Connect shorten `url` to the part behind the mount point.
+    // Express and Connect shorten `url` to the part after the mount point.
     const path = (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/";
     const scheme = (req.socket as { encrypted?: boolean } | null)?.encrypted ? "https" : "http";
     const authority = req.headers[":authority"] ?? req.headers.host ?? "localhost";

@@ -4,20 +4,20 @@ import { warnOnce } from "../base/warn.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "./idle-timer.ts";
 import type { SinkOwner } from "./sink.ts";
 
-/** How long a route may take to return a response whose source it has made, before it is asked whether it will. */
+/** How long a route may take to return the response of a source that it has created, before the warning. */
 const unreadWarningMs = 10_000;
-/** How much longer: after that no route returns it any more. */
+/** How much longer the source stays open: after that, no route is expected to return it. */
 const unreadCloseMs = 290_000;
 
-/** The body that is watched. */
+/** The body under observation. */
 export interface UnreadBody {
-  /** Somebody has begun to read, or has ended it. */
+  /** A reader has begun to read, or has ended the body. */
   readonly isRead: boolean;
 }
 
 /**
- * Finds a body that nobody reads: its route did not return the response. It is said once, then the stream ends, since neither
- * a client nor a runtime would ever end it. One that is read is looked at once; the timer is that of the heartbeats.
+ * Finds a body that is not read, because its route did not return the response. It warns once, then ends the stream, since
+ * neither a client nor a runtime ever would. It uses the timer of the keep-alives, and checks a body that is read only once.
  */
 export class UnreadBodyCheck implements IdleTarget {
   idleAfter: number = unreadWarningMs;
@@ -48,8 +48,8 @@ export class UnreadBodyCheck implements IdleTarget {
 
 function noticeFor(path: string): string {
   return (
-    `an EventSource for ${path} was made ${unreadWarningMs / 1_000} s ago and nobody reads its response. ` +
-    "Return source.response() from the route. Where routes answer through a response of Node, as in Express and Koa, " +
-    "call openEventSource(req, res) of sourcecast/node in its place."
+    `an EventSource for ${path} was created ${unreadWarningMs / 1_000} s ago, and its response is not read. ` +
+    "Return source.response() from the route. Where routes have a response of Node, as in Express and Koa, " +
+    "call openEventSource(req, res) of sourcecast/node instead."
   );
 }

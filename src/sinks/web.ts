@@ -56,7 +56,7 @@ export class WebSink extends Sink {
     this.#unreadCheck = new UnreadBodyCheck(this, owner);
   }
 
-  /** Somebody has taken a byte of the body, or holds it. */
+  /** A reader has taken a byte of the body, or has locked it. */
   get isRead(): boolean {
     this.#wasRead ||= this.#body.locked || this.queued < this.#unchecked;
     return this.#wasRead;
@@ -122,7 +122,7 @@ export class WebSink extends Sink {
     this.resume();
   }
 
-  /** The reader wants no more. */
+  /** The reader has canceled the body. */
   onCancel(): void {
     this.pending = null;
     this.owner?.onGone();
@@ -181,7 +181,7 @@ export class WebSink extends Sink {
   }
 }
 
-/** What Express makes of a `Response` that it is given to send: without this it would be `{}`. */
+/** The `toJSON` of the response: without it, Express would send `{}` for a `Response` that it is given. */
 function refuseJson(): never {
   throw new SourcecastTypeError(
     "ERR_SSE_ARGUMENT",

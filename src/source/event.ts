@@ -94,7 +94,7 @@ export class ServerSentEvent extends Event {
   }
 }
 
-/** What an event was made from, and its frame once it has one. */
+/** The arguments of an event, and its frame once it has one. */
 const made = new WeakMap<
   ServerSentEvent,
   { readonly data: unknown; readonly init: ServerSentEventInit; frame?: Frame }

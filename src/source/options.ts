@@ -93,7 +93,7 @@ export interface ResolvedOptions {
   readonly cors: CorsOptions | undefined;
   readonly negotiate: boolean;
   readonly closeOnSignal: boolean;
-  /** Who is turned away is told so by the status. */
+  /** Answers 503 under overload instead of a stream that ends. */
   readonly rejectOverload: boolean;
 }
 
@@ -121,7 +121,7 @@ const aKeepAlive: OptionCheck = (value) => void resolveKeepAlive(value as Durati
 const aRetry: OptionCheck = (value) => void resolveRetry(value as Retry);
 /** By structure: the contract may come from another copy of the package. */
 const aContract: OptionCheck = allow(
-  "what defineEvents() of sourcecast/contract returns",
+  "a contract of defineEvents() from sourcecast/contract",
   (value) => typeof (value as AnyContract | null)?.decode === "function",
 );
 

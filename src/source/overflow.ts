@@ -9,8 +9,8 @@ import { SourceErrorEvent, SourceOverflowEvent } from "./lifecycle.ts";
 import type { OverflowDecision, ResolvedOptions } from "./options.ts";
 
 /**
- * What a source does about a client that reads too slowly: one for each source, made when a frame may first not fit.
- * Dropped events are declared to the client before the next one that it gets.
+ * The policy of one source, created when a frame may not fit for the first time. Dropped events are declared to the client
+ * before the next event.
  */
 export class OverflowPolicy {
   dropped = 0;
@@ -37,7 +37,7 @@ export class OverflowPolicy {
 
   /** Makes room for a frame, or says what is to become of it. */
   admit(frame: Frame): OverflowDecision {
-    // What this tick has gathered may just not have been offered yet.
+    // The frames of this tick may not have been offered to the platform yet.
     if (!this.#fits(frame)) this.#sink.flush(now());
     const decision = this.#fits(frame) ? "keep" : this.#decide(frame);
     if (decision === "keep") this.declareDropped();

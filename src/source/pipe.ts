@@ -45,7 +45,7 @@ export type PipeResult =
   | { ended: "aborted"; events: number; reason: unknown }
   | { ended: "failed"; events: number; error: unknown };
 
-/** What pieces are piped into. */
+/** The target of a pipe. */
 export interface PipeTarget {
   dispatch(type: string, data: unknown): boolean | Promise<boolean>;
   /** Resolves when the reader has room; at once when it has. */
@@ -58,8 +58,8 @@ export interface PipeTarget {
 const interrupted = Symbol("interrupted");
 
 /**
- * Sends the pieces of `pieces` one by one, and asks for the next only when the reader has room. The producer is stopped as
- * soon as nobody reads any more, also while it is being waited for. Never rejects for what happens on the way.
+ * Sends pieces one by one, and requests the next only when the reader has room. Stops the producer as soon as the reader has
+ * disconnected, also while waiting for a piece. Rejects only for a value that cannot be piped.
  */
 export async function pipe<T>(
   pieces: Pipeable<T>,
@@ -143,7 +143,7 @@ class Interruption {
 
 interface Producer<T> {
   next(): Promise<IteratorResult<T>>;
-  /** It has ended by itself: there is nothing to stop. */
+  /** The producer has ended on its own, so `stop` has nothing to do. */
   finished(): void;
   stop(): void;
 }
@@ -181,7 +181,7 @@ function openProducer<T>(pieces: Pipeable<T>): Producer<T> {
       if (ended) return;
       // A generator that waits for its producer returns only after that; a Node Readable can be stopped right away.
       if (typeof source?.destroy === "function") source.destroy();
-      // What a producer throws on being stopped is of no use to anybody any more.
+      // An error that a producer throws while it is stopped has no reader.
       void (async () => iterator.return?.())().catch(ignore);
     },
   };
@@ -192,7 +192,7 @@ const withheld = Symbol("withheld");
 
 interface TextOf {
   (piece: unknown): unknown;
-  /** What was withheld, when no more pieces come. */
+  /** The withheld rest, after the last piece. */
   rest(): string;
 }
 
@@ -204,7 +204,7 @@ function textOf(): TextOf {
   const toText = (piece: unknown): unknown => {
     const bytes = bytesOf(piece);
     if (bytes !== null) {
-      // A byte order mark is none of the text at its very beginning alone. Left to itself, Deno's decoder takes it from the
+      // A byte order mark is removed at the beginning of the text only. By default, Deno's decoder also removes one at the
       // beginning of a later piece.
       decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
       const decoded = decoder.decode(bytes, { stream: true });

@@ -243,6 +243,6 @@ export interface StreamObserver {
   onClose(stream: Stream, reason: CloseReason): void;
   /** A stream whose reader lagged has room again. */
   onDrain?(stream: Stream): void;
-  /** What to send after an idle time in place of the empty comment. */
+  /** Returns the frame to send after an idle time, or `null` for an empty comment. */
   onIdle?(stream: Stream): Frame | null;
 }

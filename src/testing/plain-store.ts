@@ -1,4 +1,4 @@
-// What a log stores, in its plainest form: all entries that ever were, and functions that say what each rule means.
+// The store of a log in its plainest form: all entries that ever were, and functions that say what each rule means.
 import { now } from "../base/clock.ts";
 import { checkOptions } from "../base/options.ts";
 import type { AppendCall, AppendOutcome } from "../log/append-queue.ts";

@@ -61,14 +61,14 @@ describe.each<[number, InstallOptions]>([
 
   test("a stream that the handler ends itself is noticed", async () => {
     await get("/ended");
-    expect(await says("for /ended was ended")).toContain("by somebody else than its EventSource");
+    expect(await says("for /ended was ended")).toContain("by a caller other than its EventSource");
   });
 
   // It takes ten seconds: once is enough.
   test.runIf(version === 5)("a Response that is returned, which Express does not look at, is noticed", async () => {
     const client = open("/returned");
-    expect(await says("nobody reads its response")).toMatch(
-      /an EventSource for \/events was made 10 s ago.*openEventSource\(req, res\) of sourcecast\/node/,
+    expect(await says("its response is not read")).toMatch(
+      /an EventSource for \/events was created 10 s ago.*openEventSource\(req, res\) of sourcecast\/node/,
     );
     client.leave();
   });

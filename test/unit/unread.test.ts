@@ -30,7 +30,7 @@ async function pass(milliseconds: number): Promise<void> {
 
 const minute = 60_000;
 const notice =
-  /EventSource for \/events was made 10 s ago .*Return source\.response\(\) from the route.*openEventSource/;
+  /EventSource for \/events was created 10 s ago.*Return source\.response\(\) from the route.*openEventSource/;
 
 describe("a body that no client reads", () => {
   test("is reported after 10 s, with the path and the fix", async () => {

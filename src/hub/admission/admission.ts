@@ -112,7 +112,7 @@ export class Admission {
     const allowed = authorize === undefined || (await permissions.reauthorize(options.channels));
     if (allowed !== true) {
       counters.countRefused("authorize");
-      // A 403 stops a native client for good, which a failure on this side is no reason for.
+      // Not 403: it would stop a native client for good, for a failure on this side.
       if (allowed === null) return { early: retryLater(request, sourceOptions, "error") };
       return { early: giveUp(request, sourceOptions, 403, "forbidden") };
     }

@@ -8,7 +8,7 @@ import { isInternal } from "../selection.ts";
 /** Under a prefix there is no end of channels. The answers longest unused are forgotten, and asked for again. */
 const maxCachedAnswers = 1_024;
 
-/** The permissions of one connection. Answers are kept until all of them are asked for again. */
+/** The permissions of one connection. Answers are cached until all of them are checked again. */
 export class Permissions {
   readonly #context: PermissionsContext;
   readonly #request: RequestLike;

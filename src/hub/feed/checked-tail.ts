@@ -80,7 +80,7 @@ export class CheckedTail implements Tail {
     for (const later of waiting) this.#offer(later);
   }
 
-  /** A hole that cannot be read is taken for missing, after a while: to declare too much is better than to lose in silence. */
+  /** A hole that cannot be read is taken for missing, after a while: it is better to declare too much than to lose events silently. */
   async #tryReadUpTo(end: number): Promise<number> {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -81,7 +81,7 @@ export class PageCache implements FeedObserver {
     if (--page.users === 0) this.#endUse();
   }
 
-  /** Drops the pages that nobody has used since the last call. */
+  /** Drops the pages that have not been used since the last call. */
   sweep(): void {
     for (const page of this.#byUse.keys()) if (!this.#used.has(page)) this.#drop(page);
     this.#used.clear();

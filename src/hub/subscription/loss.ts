@@ -97,7 +97,7 @@ function stateAfter(
 
 function positionOf({ cursor }: Snapshot, present: string, { known, position }: DeclaredLoss): Position {
   const taken = parseCursor(String(cursor ?? present));
-  // A position that is no newer than the loss would lead back to it, again and again.
+  // A position at or before the loss would lead back to it, in a loop.
   if (taken !== null && taken.epoch === position.epoch && taken.offset > known) return taken;
   throw new SourcecastTypeError(
     "ERR_SSE_CURSOR",

@@ -68,7 +68,7 @@ export class Scheduler {
     this.#next = 0;
   }
 
-  /** The next turn of the event loop renews the budget, whether or not somebody waits for it. */
+  /** The next turn of the event loop renews the budget, whether or not a pump waits for it. */
   #requestTurn(): void {
     if (this.#isTurnRequested) return;
     this.#isTurnRequested = true;

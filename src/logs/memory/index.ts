@@ -91,7 +91,7 @@ class MemoryLog implements CompleteLog {
   readonly #channels = new MemoryChannels();
   readonly #pages: PageReader;
   readonly #window: IdempotencyWindow;
-  /** Nobody else writes to this log: there is nothing to poll for. */
+  /** Nothing else writes to this log, so there is nothing to poll for. */
   readonly #tails: TailFanout = new TailFanout({ read: (after) => this.#tailPage(after) }, { poll: false });
   #isTrimming = false;
   #closed = false;

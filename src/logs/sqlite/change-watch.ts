@@ -23,7 +23,7 @@ const idleCheckMs = 900;
 export interface ChangeHandlers {
   /** Another connection has committed, or may have. */
   onChange(): void;
-  /** The database could not be asked. It is asked again after a while. */
+  /** Reading the version of the database failed. The watch tries again later. */
   onFailure(error: unknown): void;
   /** About once a second. */
   onIdle(): void;

@@ -40,7 +40,7 @@ export function walOf(path: string): string {
 }
 
 /**
- * The files of a connection: the database and its WAL. What is in neither of them is not stored.
+ * The files of a connection: the database and its WAL. Data in neither of them is not stored.
  *
  * SQLite goes on with a file that was removed or renamed, and acknowledges commits that are lost with it; see "How To Corrupt
  * An SQLite Database File", 1.4 and 4.2 (https://sqlite.org/howtocorrupt.html). The files are not opened for this check:

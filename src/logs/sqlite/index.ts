@@ -83,7 +83,7 @@ export function sqliteLog(options: SqliteLogOptions = {}): CompleteLog {
 
 const sqliteChecks: OptionChecks<SqliteLogOptions> = {
   ...retentionChecks,
-  // Which of the two is missing is said in one error.
+  // One error covers both: exactly one of them is required.
   path: anything,
   database: anything,
   durability: allow('"process" or "power"', (value) => value === "process" || value === "power"),
