@@ -1,7 +1,9 @@
 // sourcecast/express: a manager of event streams, by the ids of the users that opened them. It is built on a hub.
 import { OverloadError } from "../base/errors.ts";
-import { aCount, aDuration, aName, checkOptions, type OptionChecks } from "../base/options.ts";
+import { aCount, aDuration, allow, checkOptions, type OptionChecks } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
+import { badRequest } from "../http/early-response.ts";
+import { streamMethods } from "../http/request.ts";
 import type { Channel } from "../hub/channel.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
 import { reportError } from "../hub/lifetime/report.ts";
@@ -15,6 +17,7 @@ import type { DispatchArguments, EventMap, EventType } from "../wire/event-types
 import { channelOf, everyoneChannel } from "./express/channels.ts";
 import { ManagedConnection, ManagedConnections } from "./express/connections.ts";
 import { overloadHandler } from "./express/overload.ts";
+import { keepStreamOfTsRest } from "./express/ts-rest.ts";
 
 export type { NodeRequest, NodeResponse };
 export { OverloadError, overloadHandler };
@@ -42,7 +45,9 @@ const managerChecks: OptionChecks<SSEOptions> = {
 
 const { channels: _channels, key: _key, ...attachChecks } = subscribeChecks;
 
-const sendChecks: OptionChecks<{ to?: string | undefined }> = { to: aName };
+const sendChecks: OptionChecks<{ to?: string | undefined }> = {
+  to: allow("an id, which is a string that is not empty", (value) => typeof value === "string" && value !== ""),
+};
 
 /**
  * Creates a manager of event streams for Express, and for every framework that hands Node's response to a route.
@@ -102,38 +107,33 @@ export class SSE<E extends EventMap = false> {
   }
 
   /**
-   * Opens a stream on a response, in addition to the open ones of the same id. The handler returns nothing afterwards.
+   * Opens a stream on a response, in addition to those that the id may have already. It is open when `attach` returns, whatever
+   * the handler does after that. The handler returns nothing.
    *
-   * @returns The source, or `null` where the request was answered with something else. Never rejects: a failure goes to
-   * `onError`.
-   * @throws {OverloadError} over the limit `connections`, with nothing sent. See {@link overloadHandler}.
-   * @throws {SourcecastTypeError} for an id that cannot be one, and for a response that has been sent already.
+   * @param id Any string that is not empty. For any other value, the request is answered with 400 and `onError` is called.
+   * @returns The source, or `null` if the request got another response.
+   * @throws {OverloadError} `ERR_SSE_LIMIT` at the limit `connections`. See {@link overloadHandler}.
+   * @throws {SourcecastTypeError} `ERR_SSE_RESPONSE_USED` for a response that was sent already, `ERR_SSE_OPTION` for an invalid
+   * option, `ERR_SSE_ARGUMENT` for anything but Node's response. After each of these, the response is yours to answer.
    */
-  attach(id: string, res: NodeResponse, options: AttachOptions = {}): Promise<EventSource | null> {
+  attach(id: string, res: NodeResponse, options: AttachOptions = {}): EventSource | null {
     checkOptions(options, attachChecks, "attach()");
-    const channels = [everyoneChannel, channelOf(id)];
     assertNodeExchange("attach", res?.req, res);
-    if (this.size >= this.#most) {
+    const { req } = res;
+    if (this.size >= this.#most && streamMethods.includes(req.method ?? "GET")) {
       throw new OverloadError(`There are ${this.size} connections, as many as the option connections allows`);
     }
-    const connection = new ManagedConnection(id);
-    this.#connections.add(connection);
-    const filter = connection.noting(options.filter);
-    const open = (exchange: Exchange) => this.#open(connection, exchange, { ...options, channels, filter, key: id });
-    return onNodeExchange("attach", res.req, res, true, open).catch((error) => {
-      this.#connections.delete(connection);
-      this.#onError(error, { stage: "attach" });
-      res.destroy();
-      return null;
-    });
+    const source = onNodeExchange("attach", req, res, true, (exchange) => this.#open(id, exchange, options));
+    keepStreamOfTsRest(req, res);
+    return source;
   }
 
   /**
    * Sends an event to everyone, or to all connections of one id. Data that is `undefined` is not sent.
    *
    * @param event `undefined` stands for `"message"`.
-   * @returns The id that clients get with it, or `null` when nothing was sent. A failure also goes to `onError`, so
-   * that a call which is not awaited does not end the process.
+   * @returns The id that clients receive with it, or `null` if nothing was sent. A failure is reported to `onError` as well, so
+   * a promise that is not awaited does not end the process.
    */
   send<T extends EventType<E>>(
     event: T | undefined,
@@ -159,17 +159,22 @@ export class SSE<E extends EventMap = false> {
     return connections.length;
   }
 
-  async #open(
-    connection: ManagedConnection,
-    exchange: Exchange,
-    options: SubscribeOptions,
-  ): Promise<EventSource | null> {
-    const source = await this.hub.open(exchange, options);
-    // Its client may have left, and close() may have been called, before the stream was open.
-    if (!this.#connections.has(connection)) source?.close();
-    if (source === null || source.closeReason !== null) this.#connections.delete(connection);
+  #open(id: string, exchange: Exchange, options: AttachOptions): EventSource | null {
+    let channels: string[];
+    try {
+      channels = [everyoneChannel, channelOf(id)];
+    } catch (error) {
+      this.#onError(error, { stage: "attach" });
+      exchange.sink.refuse(badRequest(exchange.request, options, "The id of this request is not valid"));
+      return null;
+    }
+    const connection = new ManagedConnection(id);
+    const filter = connection.noting(options.filter);
+    const source = this.hub.openNow(exchange, { ...options, channels, filter, key: id.toWellFormed() });
+    if (source === null || source.closeReason !== null) return source;
     connection.source = source;
-    source?.addEventListener("close", () => this.#connections.delete(connection));
+    this.#connections.add(connection);
+    source.addEventListener("close", () => this.#connections.delete(connection));
     return source;
   }
 }

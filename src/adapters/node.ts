@@ -62,9 +62,8 @@ export function openEventSource<E extends EventMap = false>(
 /**
  * Answers a request with a stream of a hub's channels, as `hub.response()` does for web requests.
  *
- * @returns The source, or `null` if the request got another response, such as 204 or 403.
- * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option;
- * nothing has been sent then.
+ * @returns The source, or `null` if the request got another response, such as 204, 403, or 400 for an invalid channel name.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
  * @example
  * ```ts
  * import { createServer } from "node:http";

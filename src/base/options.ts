@@ -69,6 +69,8 @@ export function allow(allowed: string, accepts: (value: unknown) => boolean): Op
 
 export const aBoolean: OptionCheck = allow("true or false", (value) => typeof value === "boolean");
 
+export const aString: OptionCheck = allow("a string", (value) => typeof value === "string");
+
 export const aFunction: OptionCheck = allow("a function", (value) => typeof value === "function");
 
 export const anObject: OptionCheck = allow("an object", (value) => typeof value === "object" && value !== null);

@@ -21,12 +21,12 @@ import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { endStream, Sweep } from "./lifetime/sweep.ts";
 import { LogDeadline } from "./log-deadline.ts";
-import { drainChecks, subscribeChecks } from "./option-checks.ts";
+import { drainChecks, readSubscription, subscribeChecks } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence, type PresenceContext } from "./presence.ts";
 import { Publisher } from "./publish.ts";
 import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
-import { parseFrom, parseSelection } from "./selection.ts";
+import { assertChannelList, parseSelection, type Subscribing } from "./selection.ts";
 import { Counters, type HubStats, readStats } from "./stats.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
 import { openSubscription } from "./subscription/opening.ts";
@@ -138,8 +138,9 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * parameter `lastEventId`), or starts now.
    *
    * @returns 200 with the stream, 403 if `authorize` rejects the request, or 204 if all channels have ended. Over a limit, the
-   * stream ends immediately with a time after which the client retries.
-   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option.
+   * stream ends immediately with a time after which the client retries. 400 if a value that may come from the client is not
+   * valid: a channel's name, `rewind`, `from`, `member`, `key`, `sender`; `onError` is called then.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options.
    */
   async response(request: RequestLike, options: SubscribeOptions): Promise<Response> {
     assertRequest(request);
@@ -152,11 +153,24 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * Opens a stream of channels on an exchange. {@link Hub.response} and the `respond` of each adapter call it.
    *
    * @returns The source, or `null` if the request got another response.
-   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid channel name, `ERR_SSE_OPTION` for an invalid option;
-   * nothing has been sent then.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
    */
   async open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
     const stream = await this.#open(exchange, options);
+    return stream === null ? null : sourceOf(stream);
+  }
+
+  /**
+   * Opens a stream of channels as {@link Hub.open} does, but immediately: the header and the opening leave before `authorize`
+   * and the log have answered, so a rejection can only end the stream. For an adapter whose framework may answer a request
+   * itself as soon as the handler has returned.
+   *
+   * @returns The source, or `null` if the request got another response.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
+   */
+  openNow(exchange: Exchange, options: SubscribeOptions): EventSource | null {
+    const asked = this.#read(exchange, options);
+    const stream = asked === null ? null : this.#admission.openNow(exchange, asked);
     return stream === null ? null : sourceOf(stream);
   }
 
@@ -226,11 +240,27 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   }
 
   async #open(exchange: Exchange, options: SubscribeOptions): Promise<Stream | null> {
+    const asked = this.#read(exchange, options);
+    return asked === null ? null : this.#admission.open(exchange, asked);
+  }
+
+  /**
+   * Reads the options of a subscription.
+   *
+   * @returns `null` if a value that the client may have sent is not valid: then the request was answered.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake of the application.
+   */
+  #read(exchange: Exchange, options: SubscribeOptions): Subscribing | null {
+    // The one option that cannot be absent.
+    if (options?.channels === undefined) assertChannelList(undefined);
     checkOptions(options, subscribeChecks, "a subscription");
-    const selection = parseSelection(options?.channels);
-    const { member } = options;
-    const checked = member === undefined ? options : { ...options, member: this.#presence.check(member) };
-    return this.#admission.open(exchange, { selection, options: checked, from: parseFrom(options.from) });
+    if (options.member !== undefined && this.#presence === noPresence) noPresence.check(options.member);
+    try {
+      return readSubscription(options, (member) => this.#presence.check(member));
+    } catch (error) {
+      this.#admission.rejectInput(exchange, options, error);
+      return null;
+    }
   }
 
   #subscribe(admitted: Admitted): void {

@@ -5,16 +5,20 @@ import {
   aDuration,
   aFunction,
   aGroup,
+  allow,
   aName,
   anObjectWith,
   anything,
   aSize,
+  aString,
+  checkOption,
   type OptionCheck,
   type OptionChecks,
 } from "../base/options.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
 import type { HubOptions, Limits, PublishOptions, SubscribeOptions } from "./options.ts";
-import { parseFrom } from "./selection.ts";
+import type { HubPresence } from "./presence.ts";
+import { assertChannelList, parseFrom, parseSelection, type Subscribing } from "./selection.ts";
 
 const limitChecks: OptionChecks<Limits> = {
   connections: aCount(0),
@@ -52,21 +56,38 @@ export const hubChecks: OptionChecks<HubOptions> = {
 };
 
 /**
- * The checks of the options of a subscription, for an adapter that adds options of its own. Channel names and the member
- * are checked where they are read, with codes of their own.
+ * The checks of the options of a subscription that find a mistake of the application, for an adapter that adds options of its
+ * own. The values that a client may have sent, such as a name from the address, are checked here for their type alone: see
+ * {@link readSubscription}.
  */
 export const subscribeChecks: OptionChecks<SubscribeOptions> = {
   ...responseChecks,
-  channels: anything,
-  rewind: aCount(0),
-  from: (value) => void parseFrom(value as string),
+  channels: assertChannelList,
+  rewind: allow("a number", (value) => typeof value === "number"),
+  from: aString,
   filter: aFunction,
-  sender: aName,
-  key: aName,
-  member: anything,
+  sender: aString,
+  key: aString,
+  member: aGroup({ id: anything, data: anything }),
   snapshot: aFunction,
   rejectOverload: aBoolean,
 };
+
+/**
+ * Reads the options of a subscription, after {@link subscribeChecks}.
+ *
+ * @param readMember Checks and copies the member.
+ * @throws {SourcecastError} for a value that a client may have sent, and that is not valid.
+ */
+export function readSubscription(options: SubscribeOptions, readMember: HubPresence["check"]): Subscribing {
+  const selection = parseSelection(options.channels);
+  const from = parseFrom(options.from);
+  checkOption(options.rewind, aCount(0), "rewind");
+  checkOption(options.sender, aName, "sender");
+  checkOption(options.key, aName, "key");
+  const { member } = options;
+  return { selection, from, options: member === undefined ? options : { ...options, member: readMember(member) } };
+}
 
 /** The checks of the options of `channel.dispatch()`. */
 export const publishChecks: OptionChecks<PublishOptions> = {

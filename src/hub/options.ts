@@ -12,6 +12,7 @@ import type { PresencePlugin } from "./presence.ts";
 /** The operation in which a background failure occurred. */
 export type FailureStage =
   | "attach"
+  | "request"
   | "publish"
   | "tail"
   | "replay"

@@ -2,6 +2,7 @@
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import type { ChannelSelection, Position } from "../log/log.ts";
 import { parseCursor } from "../wire/cursor.ts";
+import type { SubscribeOptions } from "./options.ts";
 
 /** Longest name of a channel, in characters. */
 const maxNameLength = 256;
@@ -14,6 +15,11 @@ export function assertChannelName(name: string): void {
   }
 }
 
+/** @throws {SourcecastTypeError} for an option `channels` that is not a list. */
+export function assertChannelList(channels: unknown): void {
+  if (!Array.isArray(channels)) throw channelsError(channels);
+}
+
 /**
  * Parses the option `channels`: names, and prefixes where a name ends in `*`. Names and prefixes that another prefix includes
  * are left out.
@@ -21,12 +27,7 @@ export function assertChannelName(name: string): void {
  * @throws {SourcecastTypeError} for an empty list, and for an invalid name.
  */
 export function parseSelection(channels: readonly string[]): ChannelSelection {
-  if (!Array.isArray(channels) || channels.length === 0) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_CHANNEL",
-      `The option channels is ${quote(channels)}; pass a list of at least one channel name`,
-    );
-  }
+  if (channels.length === 0) throw channelsError(channels);
   for (const name of channels) assertName(name);
   const prefixes = channels.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
   const names = channels.filter((name) => !name.endsWith("*") && !prefixes.some((prefix) => name.startsWith(prefix)));
@@ -67,6 +68,20 @@ function assertName(name: string): void {
   if (name.slice(0, -1).includes("*")) throw channelError(name, "has a * inside", "a * may only be the last character");
 }
 
+function channelsError(channels: unknown): SourcecastTypeError {
+  return new SourcecastTypeError(
+    "ERR_SSE_CHANNEL",
+    `The option channels is ${quote(channels)}; pass a list of at least one channel name`,
+  );
+}
+
 function channelError(name: unknown, found: string, remedy: string): SourcecastTypeError {
   return new SourcecastTypeError("ERR_SSE_CHANNEL", `The channel name ${quote(name)} ${found}; ${remedy}`);
+}
+
+/** A request for channels, as its options say. */
+export interface Subscribing {
+  readonly selection: ChannelSelection;
+  readonly options: SubscribeOptions;
+  readonly from: "now" | "start" | Position;
 }

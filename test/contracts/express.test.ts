@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Response } from "express";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createSSE, OverloadError, overloadHandler, type SSE, type SSEOptions } from "../../src/adapters/express.ts";
 import { openEventSource } from "../../src/adapters/node.ts";
 import { SourcecastError } from "../../src/index.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -94,7 +95,7 @@ describe("a manager of connections", () => {
     expect((await odd.nextPublished()).data).toBe("for the odd one");
     await sse.send("message", "for all");
     for (const client of [star, ann, odd]) expect((await client.nextPublished()).data).toBe("for all");
-    expect(() => sse.send("message", 1, { to: "" })).toThrow('The id is ""; pass a string that is not empty');
+    expect(() => sse.send("message", 1, { to: "" })).toThrow('The option to is ""; it takes an id');
   });
 
   test.each([
@@ -239,14 +240,209 @@ describe("a manager of connections", () => {
     expect(errors).toMatchObject([{ code: "ERR_SSE_RESPONSE_USED" }, { code: "ERR_SSE_RESPONSE_USED" }]);
   });
 
-  test("a failure while a stream opens frees its place", async () => {
-    const failures: string[] = [];
-    const { sse, open } = await startApp({ onError: (_error, { stage }) => failures.push(stage) }, (sse, user, res) =>
-      sse.attach(user, res, { cors: { origin: 7 as never } }),
+  test("an option that is refused takes no slot, and leaves the answer to the application", async () => {
+    const { sse, open } = await startApp(
+      {},
+      (sse, user, res) => void sse.attach(user, res, { cors: { origin: 7 as never } }),
     );
-    await open("ann", { headers: { origin: "http://localhost" } }).rest();
-    await vi.waitFor(() => expect(failures).toEqual(["attach"]));
+    const client = await open("ann").opened();
+    expect([client.status, JSON.parse(client.body.toString()).code]).toEqual([500, "ERR_SSE_OPTION"]);
+    expect([sse.size, sse.hub.stats().connections]).toEqual([0, 0]);
+  });
+
+  test.each([undefined, "", 7, ["ann"]])("the id %j of a request is answered with 400 and reported", async (id) => {
+    const failures: unknown[] = [];
+    const onError: SSEOptions["onError"] = (error, { stage }) =>
+      failures.push([stage, (error as SourcecastError).code]);
+    const { sse, open } = await startApp({ onError }, (sse, _user, res) => void sse.attach(id as string, res));
+    const client = open("any");
+    await client.rest();
+    expect([client.status, failures]).toEqual([400, [["attach", "ERR_SSE_ARGUMENT"]]]);
+    expect([sse.size, sse.hub.stats().connections]).toEqual([0, 0]);
+  });
+
+  test("HEAD and OPTIONS open nothing, at the limit too", async () => {
+    const app = express();
+    const sse = createSSE({ connections: 1 });
+    app.all("/events", (_req, res) => void sse.attach("ann", res, { cors: true }));
+    app.use(overloadHandler);
+    const server = app.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const clients: Http1Client[] = [];
+    cleanups.push(async () => {
+      await sse.hub.close();
+      for (const client of clients) client.leave();
+      await once(server.close(), "close");
+    });
+    const ask = async (method: string) => {
+      const client = new Http1Client(port, { path: "/events", method, headers: { origin: "https://a.example" } });
+      clients.push(client);
+      await client.until(() => client.status !== 0);
+      return client;
+    };
+    expect((await ask("HEAD")).status).toBe(200);
     expect(sse.size).toBe(0);
+    expect((await ask("GET")).status).toBe(200);
+    expect([(await ask("OPTIONS")).status, (await ask("PUT")).status, sse.size]).toEqual([204, 405, 1]);
+  });
+});
+
+describe("attach opens the stream before it returns:", () => {
+  type Handler = (sse: SSE, res: Response) => unknown;
+  const opened = async (handler: Handler, options: SSEOptions = {}) => {
+    const headersSent: boolean[] = [];
+    const { sse, open } = await startApp(options, (sse, _user, res) => {
+      try {
+        return handler(sse, res);
+      } finally {
+        headersSent.push(res.headersSent);
+      }
+    });
+    return { sse, headersSent, client: open("ann") };
+  };
+
+  test("header and opening leave, before the log has answered", async () => {
+    const log = memoryLog();
+    let answer: () => void = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const head = log.head.bind(log);
+    log.head = async () => {
+      await answered;
+      return head();
+    };
+    const { sse, headersSent, client } = await opened((sse, res) => void sse.attach("ann", res), { log });
+    await client.opened();
+    expect([headersSent, client.status, sse.size]).toEqual([[true], 200, 1]);
+    answer();
+    await sse.send("t", 1, { to: "ann" });
+    expect((await client.nextPublished()).data).toBe("1");
+  });
+
+  test.each<[string, Handler]>([
+    [
+      "throws",
+      (sse, res) => {
+        sse.attach("ann", res);
+        throw new Error("After attach()");
+      },
+    ],
+    [
+      "is async and throws",
+      async (sse, res) => {
+        sse.attach("ann", res);
+        throw new Error("After attach()");
+      },
+    ],
+    [
+      "waits, attaches and throws",
+      async (sse, res) => {
+        await null;
+        sse.attach("ann", res);
+        throw new Error("After attach()");
+      },
+    ],
+    [
+      "attaches, waits and throws",
+      async (sse, res) => {
+        sse.attach("ann", res);
+        await null;
+        throw new Error("After attach()");
+      },
+    ],
+  ])("a handler that %s does no harm", async (_, handler) => {
+    // The error handler answers with JSON, which Node refuses after the header; then Express destroys the connection.
+    const { sse, client } = await opened(handler);
+    expect(await client.rest()).toBe("cut");
+    await vi.waitFor(() => expect([sse.size, sse.hub.stats().connections]).toEqual([0, 0]));
+  });
+
+  test("an answer that the handler sends after it is refused by Node, and the stream goes on", async () => {
+    const refused: unknown[] = [];
+    const { sse, client } = await opened((sse, res) => {
+      sse.attach("ann", res);
+      try {
+        res.status(500).json({});
+      } catch (error) {
+        refused.push((error as { code: string }).code);
+      }
+    });
+    await client.opened();
+    await sse.send("t", 1);
+    expect((await client.nextPublished()).data).toBe("1");
+    expect(refused).toEqual(["ERR_HTTP_HEADERS_SENT"]);
+  });
+
+  test("what is dispatched to the source at once comes first, then what was missed", async () => {
+    const sse = createSSE();
+    cleanups.push(() => sse.hub.close());
+    const id = await sse.send("t", "before");
+    await sse.send("t", "missed");
+    const server = createServer((_req, res) => void sse.attach("ann", res)?.dispatch("welcome", "first"));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const headers = { "last-event-id": id as string };
+    const client = new Http1Client((server.address() as AddressInfo).port, { headers });
+    cleanups.push(async () => {
+      client.leave();
+      await once(server.close(), "close");
+    });
+    expect((await client.nextPublished()).data).toBe("first");
+    expect((await client.nextPublished()).data).toBe("missed");
+  });
+
+  test("a rejection by authorize ends the stream, with the reason", async () => {
+    const { sse, client } = await opened((sse, res) => void sse.attach("ann", res), { authorize: async () => false });
+    expect(await client.rest()).toBe("end");
+    expect(client.parser.events.at(-1)).toMatchObject({ type: "sse:end", data: '{"reason":"forbidden"}' });
+    expect([client.status, sse.size, sse.hub.stats()]).toMatchObject([
+      200,
+      0,
+      { connections: 0, refused: { authorize: 1 } },
+    ]);
+  });
+
+  test("a log that fails ends it with a time to retry", async () => {
+    const failures: unknown[] = [];
+    const log = memoryLog();
+    log.head = () => Promise.reject(new Error("No log"));
+    const onError: SSEOptions["onError"] = (_error, { stage }) => failures.push(stage);
+    const { client, sse } = await opened((sse, res) => void sse.attach("ann", res), { log, onError });
+    expect(await client.rest()).toBe("end");
+    expect(client.parser.events.at(-1)).toMatchObject({ type: "sse:later", data: expect.stringContaining('"error"') });
+    expect([Number(client.parser.retry) >= 5_000, failures.includes("replay"), sse.hub.stats().connections]).toEqual([
+      true,
+      true,
+      0,
+    ]);
+  });
+
+  test("close, revoke and the end of the hub end it while the log is asked", async () => {
+    for (const end of [
+      (sse: SSE) => sse.close("ann"),
+      (sse: SSE) => sse.hub.revoke("ann"),
+      (sse: SSE) => sse.hub.close(),
+    ]) {
+      const { sse, client } = await opened(
+        (sse, res) => {
+          sse.attach("ann", res);
+          void end(sse);
+        },
+        { authorize: async () => true },
+      );
+      expect(await client.rest()).toBe("end");
+      await vi.waitFor(() => expect([sse.size, sse.hub.stats().connections]).toEqual([0, 0]));
+    }
+  });
+
+  test("a client that leaves while the log is asked frees its slot", async () => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const { sse, client } = await opened((sse, res) => void sse.attach("ann", res), { authorize: () => promise });
+    (await client.opened()).leave();
+    await vi.waitFor(() => expect([sse.size, sse.hub.stats().connections]).toEqual([0, 0]));
+    resolve(true);
   });
 });
 

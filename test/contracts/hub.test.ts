@@ -177,7 +177,7 @@ describe.each(protocols)("respond() on $name", ({ listen, connect }) => {
     closing.push(() => hub.close());
     const refused: unknown[] = [];
     const server = listen(async (req, res) => {
-      await respond(hub, req, res, { channels: ["a*b"] }).catch(({ code }) => refused.push(code));
+      await respond(hub, req, res, { channels: "a" as never }).catch(({ code }) => refused.push(code));
       (res as { end(text: string): void }).end("mine");
     });
     await once(server.listen(0, "127.0.0.1"), "listening");

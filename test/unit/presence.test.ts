@@ -191,9 +191,12 @@ describe("a member", () => {
     ["with data that cannot be JSON", { id: "ada", data: 1n }, "ERR_SSE_DATA"],
     ["longer than an event may be", { id: "ada", data: "x".repeat(2_000) }, "ERR_SSE_LIMIT"],
   ])("%s is refused, and takes no place", async (_, member, code) => {
-    const { hub } = openOne({ limits: { eventSize: "1kb" } });
-    await expect(connect(hub, "", { member })).rejects.toMatchObject({ code });
-    expect(hub.stats().connections).toBe(0);
+    const refused: unknown[] = [];
+    const onError: Options["onError"] = (error, { stage }) => refused.push([stage, (error as { code: string }).code]);
+    const { hub } = openOne({ limits: { eventSize: "1kb" }, onError });
+    const response = await hub.response(new Request("http://localhost/events"), { channels: ["room"], member });
+    expect([response.status, hub.stats().connections]).toEqual([400, 0]);
+    expect(refused).toEqual([["request", code]]);
   });
 });
 

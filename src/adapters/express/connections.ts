@@ -5,7 +5,7 @@ import type { EventSource } from "../../source/source.ts";
 
 type Filter = NonNullable<SubscribeOptions["filter"]>;
 
-/** One connection. It counts from the call of `attach`, before its stream is open. */
+/** One connection. */
 export class ManagedConnection {
   readonly id: string;
   source: EventSource | null = null;

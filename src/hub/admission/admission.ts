@@ -1,15 +1,26 @@
 // Which requests get a stream, and how the others are answered.
 import { type CapturedContext, captureContext } from "../../base/async-context.ts";
-import { type EarlyResponse, earlyResponse, giveUp, headResponse, retryLater } from "../../http/early-response.ts";
+import {
+  badRequest,
+  type EarlyResponse,
+  earlyResponse,
+  giveUp,
+  headResponse,
+  retryLater,
+} from "../../http/early-response.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import { Stream } from "../../source/stream.ts";
+import { encodeControl, encodeLater, type LaterReason } from "../../wire/control.ts";
+import { Frame } from "../../wire/frame.ts";
+import { drawOverloadRetry } from "../../wire/retry.ts";
 import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
+import type { Subscribing } from "../selection.ts";
 import type { Counters } from "../stats.ts";
-import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext, type Subscribing } from "./origin.ts";
+import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext } from "./origin.ts";
 import { Permissions } from "./permissions.ts";
 import { ConnectionSlots } from "./slots.ts";
 
@@ -47,27 +58,15 @@ export class Admission {
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
   async open(exchange: Exchange, asked: Subscribing): Promise<Stream | null> {
-    const { request, sink } = exchange;
-    const sourceOptions = this.#optionsFor(asked.options);
-    // Callbacks for this connection run in the context of its request, whoever causes them.
-    const asyncContext = captureContext();
-    const permissions = new Permissions(this.#context, request, asyncContext);
-    const candidate: Candidate = { ...asked, request, sink, permissions, sourceOptions, revoked: false };
-    const slot = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(candidate);
-    if (typeof slot !== "function") {
-      sink.refuse(slot);
-      return null;
-    }
-    // HEAD is answered as GET would be, and opens nothing that would keep the slot.
-    if (request.method === "HEAD") slot();
-    this.#candidates.add(candidate);
-    const departure = new Departure(sink);
+    const candidate = this.#admit(exchange, asked);
+    if (candidate === null) return null;
+    const departure = new Departure(exchange.sink);
     try {
       // A client that leaves in between frees its slot at once, however long the application and the log take.
       const decision = await Promise.race([this.#decide(candidate), departure.gone]);
-      return this.#answer(exchange, candidate, decision, asyncContext, slot);
+      return this.#answer(exchange, candidate, decision);
     } catch (error) {
-      slot();
+      candidate.leave();
       throw error;
     } finally {
       departure.forget();
@@ -75,27 +74,102 @@ export class Admission {
     }
   }
 
+  /**
+   * Opens a stream first, and asks then: `authorize` and the log cannot change the status of the response any more. The header
+   * and the opening leave in this tick, the events of the channels when they are known. A rejection ends the stream.
+   *
+   * @returns `null` if the request got another response.
+   * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
+   */
+  openNow(exchange: Exchange, asked: Subscribing): Stream | null {
+    const candidate = this.#admit(exchange, asked);
+    if (candidate === null) return null;
+    try {
+      const stream = new Stream(exchange, candidate.sourceOptions, candidate.asyncContext);
+      if (stream.closeReason === null) void this.#subscribeLater(stream, candidate);
+      else this.#dismiss(candidate);
+      return stream;
+    } catch (error) {
+      this.#dismiss(candidate);
+      throw error;
+    }
+  }
+
+  /** Answers a request whose client has sent a value that is not valid. */
+  rejectInput({ request, sink }: Exchange, options: SubscribeOptions, error: unknown): void {
+    const sourceOptions = this.#optionsFor(options);
+    const early = earlyResponse(request, sourceOptions);
+    if (early === null) this.#context.onError(error, { stage: "request" });
+    sink.refuse(
+      early ?? badRequest(request, sourceOptions, "The channels of this request, or its position, are not valid"),
+    );
+  }
+
+  /** Takes a slot for a request that may get a stream. Any other is answered here. */
+  #admit({ request, sink }: Exchange, asked: Subscribing): Candidate | null {
+    const sourceOptions = this.#optionsFor(asked.options);
+    // Callbacks for this connection run in the context of its request, whoever causes them.
+    const asyncContext = captureContext();
+    const permissions = new Permissions(this.#context, request, asyncContext);
+    const slot = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(request, sink, asked, sourceOptions);
+    if (typeof slot !== "function") {
+      sink.refuse(slot);
+      return null;
+    }
+    // HEAD is answered as GET would be, and opens nothing that would keep the slot.
+    if (request.method === "HEAD") slot();
+    const rest = { request, sink, permissions, sourceOptions, asyncContext, leave: slot, revoked: false };
+    const candidate: Candidate = { ...asked, ...rest };
+    this.#candidates.add(candidate);
+    return candidate;
+  }
+
+  #dismiss(candidate: Candidate): void {
+    this.#candidates.delete(candidate);
+    candidate.leave();
+  }
+
   /** Runs without waiting for anything, so that the opening and the first events leave in one write. */
-  #answer(
-    exchange: Exchange,
-    candidate: Candidate,
-    decision: Decision | null,
-    asyncContext: CapturedContext,
-    leave: () => void,
-  ): Stream | null {
-    const { request, sink, selection, options, permissions, sourceOptions } = candidate;
+  #answer(exchange: Exchange, candidate: Candidate, decision: Decision | null): Stream | null {
+    const { request, sink, sourceOptions, asyncContext, leave } = candidate;
     // The hub may have closed, or the key been revoked, while the request was pending.
     const early = this.#rejectedSince(candidate) ?? decision?.early ?? headResponse(request, sourceOptions);
     if (early !== null) sink.refuse(early);
     const stream = early === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
     const origin = decision?.origin;
     if (stream === null || stream.closeReason !== null || origin === undefined) leave();
-    else this.#context.subscribe({ stream, request, selection, options, permissions, origin, leave });
+    else this.#context.subscribe({ ...candidate, stream, origin });
     return stream;
   }
 
+  async #subscribeLater(stream: Stream, candidate: Candidate): Promise<void> {
+    const observer = { onClose: () => this.#dismiss(candidate) };
+    stream.observe(observer);
+    try {
+      const { early, origin } = await this.#decide(candidate);
+      if (stream.closeReason !== null) return;
+      const rejected = this.#rejectedSince(candidate) ?? (origin === undefined ? early : null) ?? null;
+      if (rejected === null && origin !== undefined) {
+        this.#candidates.delete(candidate);
+        stream.unobserve(observer);
+        this.#context.subscribe({ ...candidate, stream, origin });
+      } else if (rejected !== null) {
+        stream.write(farewell(rejected));
+        void stream.close(rejected.reason);
+      }
+    } catch (error) {
+      this.#context.onError(error, { stage: "replay" });
+      void stream.close("error");
+    }
+  }
+
   /** A slot, as the function that releases it; or the response that rejects the request. */
-  #acquireSlot({ request, sink, selection, options, sourceOptions }: Candidate): EarlyResponse | (() => void) {
+  #acquireSlot(
+    request: RequestLike,
+    sink: Sink,
+    { selection, options }: Subscribing,
+    sourceOptions: ResolvedOptions,
+  ): EarlyResponse | (() => void) {
     if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
     if (sink.crowdedOut) return retryLater(request, sourceOptions, "pipelined");
     const { limits, counters } = this.#context;
@@ -120,10 +194,8 @@ export class Admission {
     if (rejected !== null) return { early: rejected };
     try {
       const origin = await findOrigin(this.#context, request, candidate);
-      if (hasReceivedAllEnds(origin, candidate.selection)) {
-        return { early: giveUp(request, sourceOptions, 204, "ended") };
-      }
-      return { origin };
+      if (!hasReceivedAllEnds(origin, candidate.selection)) return { origin };
+      return { origin, early: giveUp(request, sourceOptions, 204, "ended") };
     } catch (error) {
       // A hub that is closed during the question closes its log.
       if (this.#isOpen) onError(error, { stage: "replay" });
@@ -144,6 +216,12 @@ export class Admission {
   }
 }
 
+/** The last event of an open stream, for a rejection that would have been another response. */
+function farewell({ status, reason }: EarlyResponse): Frame {
+  if (status === 403) return Frame.of(encodeControl("sse:end", { reason: "forbidden" }));
+  return Frame.of(encodeLater(reason as LaterReason, drawOverloadRetry()));
+}
+
 /** Whether a client leaves before its stream is open. */
 class Departure {
   /** Resolves when the client has left. */
@@ -158,11 +236,9 @@ class Departure {
 }
 
 /** A request that has got its stream. */
-export interface Admitted extends Pick<Candidate, "request" | "selection" | "options" | "permissions"> {
+export interface Admitted extends Pick<Candidate, "request" | "selection" | "options" | "permissions" | "leave"> {
   readonly stream: Stream;
   readonly origin: Origin;
-  /** Releases the slot. */
-  leave(): void;
 }
 
 /** A request that is being admitted. */
@@ -171,10 +247,13 @@ interface Candidate extends Subscribing {
   readonly permissions: Permissions;
   readonly sink: Sink;
   readonly sourceOptions: ResolvedOptions;
+  readonly asyncContext: CapturedContext;
+  /** Releases the slot. */
+  leave(): void;
   revoked: boolean;
 }
 
-/** Another response, or where the stream begins. */
+/** Where the stream begins, and the response to send in its place, if any. */
 interface Decision {
   readonly early?: EarlyResponse;
   readonly origin?: Origin;

@@ -4,7 +4,7 @@ import type { ChannelSelection, Position } from "../../log/log.ts";
 import { parseCursor } from "../../wire/cursor.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
-import type { SubscribeOptions } from "../options.ts";
+import type { Subscribing } from "../selection.ts";
 import type { Location, Locator } from "./locator.ts";
 
 /**
@@ -79,13 +79,6 @@ export interface Origin {
   /** The newest entry that this process had delivered when the log was asked. */
   readonly delivered: Position;
   readonly location: Location;
-}
-
-/** A request for channels. */
-export interface Subscribing {
-  readonly selection: ChannelSelection;
-  readonly options: SubscribeOptions;
-  readonly from: "now" | "start" | Position;
 }
 
 /** The parts of the hub that are asked. */

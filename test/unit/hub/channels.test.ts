@@ -33,15 +33,15 @@ describe("the name of a channel", () => {
     ["a"],
   ];
   test.each(bad)("%j is not a valid name", async (name) => {
-    const { hub } = openHub();
-    const error = expect.objectContaining({ code: "ERR_SSE_CHANNEL" });
+    const { hub, errors } = openHub();
     expect(() => hub.channel(name as string)).toThrow(SourcecastTypeError);
-    await expect(follow(hub, { channels: [name as string] })).rejects.toEqual(error);
-    await expect(follow(hub, { channels: ["fine", name as string] })).rejects.toEqual(error);
+    // A client may have sent it: see client-input.test.ts.
+    expect((await follow(hub, { channels: ["fine", name as string] })).status).toBe(400);
+    expect(errors.splice(0)).toEqual([["request", expect.stringContaining("channel name")]]);
     expect(hub.stats().connections).toBe(0);
   });
 
-  test.each([undefined, {}, { channels: [] }, { channels: "news" }, { channels: null }])(
+  test.each([undefined, {}, { channels: "news" }, { channels: null }, { channels: 5 }])(
     "the channels %j are refused",
     async (options) => {
       const { hub } = openHub();

@@ -180,13 +180,7 @@ describe("the counts are right after a connection that", () => {
 
   test("had a bad header to be sent, a bad channel, a bad member", async () => {
     const { hub } = openHub({ limits });
-    for (const bad of [
-      { headers: { "x\n": "y" } },
-      { channels: ["a*b"] },
-      { cors: 7 },
-      { member: { id: 7 } },
-      { rewind: -1 },
-    ]) {
+    for (const bad of [{ headers: { "x\n": "y" } }, { channels: "a" }, { cors: 7 }, { member: 7 }, { rewind: "1" }]) {
       await expect(hub.response(request(), { ...subscribe, ...bad } as never)).rejects.toMatchObject({
         code: expect.stringMatching(/^ERR_SSE_/),
       });

@@ -1,0 +1,63 @@
+/** What a client of Node puts into an address, passed on by routes as they are written: 400, and the process lives on. */
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { createSSE } from "../../src/adapters/express.ts";
+import { respond } from "../../src/adapters/node.ts";
+import { createHub } from "../../src/index.ts";
+import { Http1Client } from "../support/client.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+async function ask(route: RequestListener, path: string): Promise<Http1Client> {
+  const server = createServer(route);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const client = new Http1Client((server.address() as AddressInfo).port, { path });
+  cleanups.push(async () => {
+    client.leave();
+    await once(server.close(), "close");
+  });
+  await client.until(() => client.status !== 0);
+  return client;
+}
+
+const queryOf = (url = "") => new URL(url, "http://localhost").searchParams;
+
+describe("respond() without a catch", () => {
+  test.each(["", "%00", "a*b", "x".repeat(300), "%C2%80%00"])("a channel named %j", async (name) => {
+    const stages: string[] = [];
+    const hub = createHub({ onError: (_error, { stage }) => stages.push(stage) });
+    cleanups.push(() => hub.close());
+    // An unhandled rejection would fail the test.
+    const route: RequestListener = (req, res) =>
+      void respond(hub, req, res, { channels: [queryOf(req.url).get("name") ?? ""] });
+    const client = await ask(route, `/?name=${name}`);
+    expect([client.status, client.headers["content-type"], stages]).toEqual([
+      400,
+      "text/plain; charset=utf-8",
+      ["request"],
+    ]);
+    expect(client.body.toString()).not.toContain(name === "" ? "{" : decodeURIComponent(name));
+  });
+
+  test.each(["abc", "-1", "0.5", "1e400"])("a rewind of %s", async (rewind) => {
+    const hub = createHub({ onError: () => {} });
+    cleanups.push(() => hub.close());
+    const route: RequestListener = (req, res) =>
+      void respond(hub, req, res, { channels: ["a"], rewind: Number(queryOf(req.url).get("rewind")) });
+    expect((await ask(route, `/?rewind=${rewind}`)).status).toBe(rewind === "1e400" ? 200 : 400);
+  });
+});
+
+test("attach() without a catch, with an empty id", async () => {
+  const stages: string[] = [];
+  const sse = createSSE({ onError: (_error, { stage }) => stages.push(stage) });
+  cleanups.push(() => sse.hub.close());
+  const client = await ask((req, res) => void sse.attach(queryOf(req.url).get("id") ?? "", res), "/?id=");
+  expect([client.status, stages]).toEqual([400, ["attach"]]);
+});

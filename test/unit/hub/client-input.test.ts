@@ -1,0 +1,88 @@
+/** Values that a client may have sent, in the options of a subscription: 400 and `onError`, and nothing is thrown. */
+import { describe, expect, test } from "vitest";
+import type { SubscribeOptions } from "../../../src/index.ts";
+import { presence } from "../../../src/presence/index.ts";
+import { openHub } from "../../support/hub.ts";
+import { request } from "../../support/web.ts";
+
+const address = "http://localhost/events";
+/** Applications that pass on parts of an address, as they may be written. */
+const applications: Record<string, (url: URL) => Partial<SubscribeOptions>> = {
+  "a name": ({ searchParams }) => ({ channels: [`${searchParams.get("name")}`] }),
+  "a name after a prefix": ({ searchParams }) => ({ channels: [`room:${searchParams.get("name")}`] }),
+  "all names": ({ searchParams }) => ({ channels: searchParams.getAll("name") }),
+  rewind: ({ searchParams }) => ({ rewind: Number(searchParams.get("rewind")) }),
+  from: ({ searchParams }) => ({ from: `${searchParams.get("from")}` }),
+  member: ({ searchParams }) => ({ member: { id: searchParams.get("id") as string } }),
+  "the data of a member": ({ searchParams }) => ({ member: { id: "ada", data: searchParams.get("data") } }),
+  key: ({ searchParams }) => ({ key: `${searchParams.get("key")}` }),
+  sender: ({ searchParams }) => ({ sender: `${searchParams.get("sender")}` }),
+};
+
+const long = "x".repeat(300);
+const inputs: [application: string, query: string][] = [
+  ["a name", "?name="],
+  ["a name", "?name=%00"],
+  ["a name", "?name=a*b"],
+  ["a name", `?name=${long}`],
+  ["a name", "?name=%0a"],
+  ["a name after a prefix", "?name=*b"],
+  ["a name after a prefix", "?name=%7f"],
+  ["all names", ""],
+  ["all names", "?name=fine&name="],
+  ["rewind", "?rewind=abc"],
+  ["rewind", "?rewind=-1"],
+  ["rewind", "?rewind=1.5"],
+  ["from", "?from="],
+  ["from", "?from=yesterday"],
+  ["from", "?from=1.2.3.4"],
+  ["member", ""],
+  ["member", "?id="],
+  ["the data of a member", `?data=${long.repeat(10)}`],
+  ["key", "?key="],
+  ["sender", "?sender="],
+];
+
+describe.each(inputs)("%s from %s", (application, query) => {
+  const setUp = () => openHub({ presence: presence(), limits: { eventSize: "1kb" } });
+  const optionsFor = (url: string): SubscribeOptions => ({
+    channels: ["news"],
+    cors: true,
+    ...(applications[application] as (url: URL) => Partial<SubscribeOptions>)(new URL(url)),
+  });
+
+  test("is answered with 400, reported, and takes no slot", async () => {
+    const { hub, errors } = setUp();
+    const response = await hub.response(request({ query }), optionsFor(address + query));
+    expect([response.status, response.headers.get("content-type")]).toEqual([400, "text/plain; charset=utf-8"]);
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    expect(await response.text()).toMatch(/^The .* not valid\n$/);
+    expect(errors.splice(0)).toEqual([["request", expect.stringMatching(/; /)]]);
+    expect(hub.stats()).toMatchObject({ connections: 0, refused: {} });
+  });
+
+  test("is not asked about by OPTIONS, nor by a method that opens nothing", async () => {
+    const { hub } = setUp();
+    for (const [method, status] of [
+      ["OPTIONS", 204],
+      ["PUT", 405],
+    ] as const) {
+      const response = await hub.response(request({ query, method }), optionsFor(address + query));
+      expect(response.status).toBe(status);
+    }
+  });
+
+  test("is answered the same for HEAD", async () => {
+    const { hub, errors } = setUp();
+    const response = await hub.response(request({ query, method: "HEAD" }), optionsFor(address + query));
+    expect([response.status, response.body]).toEqual([400, null]);
+    expect(errors.splice(0)).toHaveLength(1);
+  });
+});
+
+test("a member on a hub without presence is a mistake of the application", async () => {
+  const { hub } = openHub();
+  await expect(hub.response(request(), { channels: ["a"], member: { id: "" } })).rejects.toMatchObject({
+    code: "ERR_SSE_OPTION",
+  });
+});
