@@ -100,15 +100,19 @@ export function assertCors(cors: unknown): void {
   );
 }
 
+/** An empty origin or header name is a mistake, such as an unset environment variable. */
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";
 
+/** The checks of {@link CorsDetails}. */
 const corsChecks: OptionChecks<CorsDetails> = {
+  // Checked together with the short forms, which are an origin alone.
   origin: anything,
   credentials: aBoolean,
   headers: allow("a list of header names", (value) => Array.isArray(value) && value.every(isText)),
   maxAge: aCount(0),
 };
 
+/** The details of all forms of the option; `"*"` and `true` mean the same. */
 function resolveCors(cors: CorsOptions): CorsDetails {
   const options: CorsDetails = typeof cors === "object" && "origin" in cors ? cors : { origin: cors };
   return options.origin === "*" ? { ...options, origin: true } : options;

@@ -23,7 +23,8 @@ import { endStream, Sweep } from "./lifetime/sweep.ts";
 import { LogDeadline } from "./log-deadline.ts";
 import { drainChecks, readSubscription, subscribeChecks } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
-import { type HubPresence, noPresence, type PresenceContext } from "./presence.ts";
+import { type HubPresence, noPresence } from "./presence.ts";
+import { presenceContext } from "./presence-context.ts";
 import { Publisher } from "./publish.ts";
 import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
 import { assertChannelList, parseSelection, type Subscribing } from "./selection.ts";
@@ -280,28 +281,4 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     if (this.#isOpen) return;
     throw new SourcecastError("ERR_SSE_CLOSED", "The hub was used after close(); make a new one");
   }
-}
-
-/** The part of the hub that presence uses. */
-function presenceContext({
-  feed,
-  counters,
-  limits,
-  deadline,
-  onError,
-}: Pick<SubscriptionContext, "feed" | "counters" | "limits" | "onError"> & { deadline: LogDeadline }): PresenceContext {
-  return {
-    log: feed.log,
-    maxDataSize: limits.eventSize,
-    get head() {
-      return feed.ring.head;
-    },
-    limit: (answer, subject) => deadline.limit(answer, subject),
-    start: () => feed.start(),
-    observe: (observer) => void feed.observers.add(observer),
-    countPublished(events) {
-      counters.published += events;
-    },
-    onError: (error) => onError(error, { stage: "presence" }),
-  };
 }
