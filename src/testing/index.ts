@@ -8,7 +8,7 @@ export {
   testAdapter,
 } from "./adapter-suite.ts";
 export { type ContractSamples, checkContract } from "./check-contract.ts";
-export type { LogStorage } from "./log/scenario.ts";
-export { type LogSuiteOptions, testLog } from "./log-suite.ts";
+export type { LogStorage, LogSuiteOptions } from "./log/options.ts";
+export { testLog } from "./log-suite.ts";
 export { PlainLog } from "./plain-log.ts";
 export { PlainStore, type StoreListener } from "./plain-store.ts";

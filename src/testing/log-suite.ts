@@ -1,26 +1,23 @@
+// The contract of a log as tests, for any test framework.
 import { testAppend } from "./log/append.ts";
+import { testConditions } from "./log/conditions.ts";
+import { testFailure } from "./log/failure.ts";
 import { testKeys } from "./log/keys.ts";
 import { testLife } from "./log/life.ts";
+import { testLocate } from "./log/locate.ts";
 import { testLoss } from "./log/loss.ts";
+import type { LogSuiteOptions } from "./log/options.ts";
+import { testPrefixes } from "./log/prefixes.ts";
 import { testRead } from "./log/read.ts";
+import { testRestore } from "./log/restore.ts";
 import { testRetention } from "./log/retention.ts";
-import { createScenario, type LogSuiteSetting, type TestScenario } from "./log/scenario.ts";
+import { createScenario, type TestScenario } from "./log/scenario.ts";
+import { testSharing } from "./log/sharing.ts";
 import { testTail } from "./log/tail.ts";
 
-/** The options of {@link testLog}. */
-export interface LogSuiteOptions extends LogSuiteSetting {
-  /** What was appended is still there when the storage is opened again. @default false */
-  persistent?: boolean;
-  /** Several logs may be open on one storage at a time, as in several processes. @default false */
-  shared?: boolean;
-  /** `trimmed` is that of the selection and not of all channels. @default true */
-  trimmedBySelection?: boolean;
-  /** The newest entries can be lost while logs are open, as in a failover: the storage has `lose`. @default false */
-  lossy?: boolean;
-}
-
 /**
- * The contract of a log as tests: whatever passes them can carry a hub. Knows no test framework.
+ * Defines the tests of the contract: a log that passes them can carry a hub. Capabilities are tested as the log declares
+ * them; methods that it lacks are tested as the hub composes them of the others.
  *
  * @example
  * ```ts
@@ -31,13 +28,20 @@ export interface LogSuiteOptions extends LogSuiteSetting {
  * testLog({ test, storage: (retention) => ({ open: () => memoryLog(retention) }) });
  * ```
  */
-export function testLog(suite: LogSuiteOptions): void {
-  const scenario: TestScenario = createScenario(suite);
+export function testLog(options: LogSuiteOptions): void {
+  const scenario: TestScenario = createScenario(options);
+  const { trimmedBySelection = true, persistent = false, shared = false } = options;
   testAppend(scenario);
+  testConditions(scenario);
   testRead(scenario);
+  testPrefixes(scenario);
   testKeys(scenario);
-  testRetention(scenario, suite.trimmedBySelection ?? true);
+  testRetention(scenario, trimmedBySelection);
+  testLocate(scenario);
   testTail(scenario);
-  if (suite.lossy === true) testLoss(scenario);
-  testLife(scenario, { persistent: suite.persistent ?? false, shared: suite.shared ?? false });
+  testLife(scenario, { persistent, shared });
+  if (shared) testSharing(scenario);
+  if (options.lossy === true) testLoss(scenario);
+  if (options.restorable === true) testRestore(scenario);
+  if (options.failing === true) testFailure(scenario);
 }

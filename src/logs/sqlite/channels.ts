@@ -51,6 +51,8 @@ export class TrimmedChannels {
   readonly #ofChannel: Statement<{ offset: number }>;
   readonly #recentOfPrefix: Statement<{ offset: number }>;
   readonly #ofPrefix: Statement<{ offset: number | null }>;
+  readonly #hasValues: Statement<{ found: number }>;
+  readonly #hasValuesBelow: Statement<{ found: number }>;
 
   constructor(connection: SqlConnection) {
     this.#ofChannel = connection.prepare("SELECT offset FROM sse_trimmed WHERE channel = ?");
@@ -60,6 +62,11 @@ export class TrimmedChannels {
     );
     this.#ofPrefix = connection.prepare(
       "SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?",
+    );
+    const value = "key IS NOT NULL AND superseded = 0 LIMIT 1";
+    this.#hasValues = connection.prepare(`SELECT 1 AS found FROM sse_entry WHERE channel = ? AND ${value}`);
+    this.#hasValuesBelow = connection.prepare(
+      `SELECT 1 AS found FROM sse_entry WHERE channel >= ? AND channel < ? AND ${value}`,
     );
   }
 
@@ -76,6 +83,16 @@ export class TrimmedChannels {
       trimmed = Math.max(trimmed, Number(found?.offset ?? 0));
     }
     return trimmed;
+  }
+
+  /** The same for a reader that also gets superseded entries. Which of those are gone is not known: it may be all of them. */
+  withSuperseded(selection: ChannelSelection | undefined, state: LogState): number {
+    const trimmed = this.of(selection, state);
+    if (selection === undefined || trimmed === state.trimmed) return trimmed;
+    const hasValues =
+      selection.channels.some((name) => this.#hasValues.get(name) != null) ||
+      selection.prefixes.some((prefix) => this.#hasValuesBelow.get(...rangeOf(prefix)) != null);
+    return hasValues ? state.trimmed : trimmed;
   }
 
   ofChannel(name: string, state: LogState): number {

@@ -117,7 +117,7 @@ export class Reader {
         entries,
         through: found.through,
         conflated: conflate ? this.#supersededIn(found, entries, Math.max(after, state.trimmed)) : 0,
-        trimmed: this.#trimmed.of(selection, state),
+        trimmed: conflate ? this.#trimmed.of(selection, state) : this.#trimmed.withSuperseded(selection, state),
         floor: { offset: state.trimmed, witness: state.trimmedWitness },
       };
     });

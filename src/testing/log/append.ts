@@ -1,36 +1,42 @@
+// Offsets, witnesses, batches, and what an entry is when it comes back.
 import assert from "node:assert/strict";
-import { at, dataOf, entry, hasCode, offsetsOf, range, read, select, witnessAt } from "./ask.ts";
+import { dataOf, entry, offsetsOf, range, read, witnessAt } from "./ask.ts";
 import type { TestScenario } from "./scenario.ts";
 
-/** Places, witnesses, batches, conditions, repetitions. */
 export function testAppend(scenario: TestScenario): void {
-  scenario("append: an empty log has an epoch and nothing else", {}, async ({ log }) => {
+  scenario("append: an empty log has an epoch, an origin, and nothing else", {}, async ({ log }) => {
     const { epoch, top, witness, floor } = await log.head();
     assert.match(epoch, /^[\w-]{1,12}$/);
-    assert.ok(Number.isInteger(witness) && witness > 0 && witness < 2 ** 32, `the origin's witness is ${witness}`);
+    assertWitness(witness);
     assert.deepEqual([top, floor], [0, { offset: 0, witness }]);
+    assert.equal(await witnessAt(log, 0), witness);
     assert.deepEqual(await log.append([]), []);
     assert.equal((await log.head()).top, 0);
   });
 
   scenario("append: offsets are 1, 2, 3 … in the order of the calls", {}, async ({ log }) => {
     const first = await log.append([entry("a"), entry("b")]);
-    const calls = await Promise.all(range(1, 50).map((i) => log.append([entry("a", `${i}`), entry("b", `${i}`)])));
+    const calls = await Promise.all(range(1, 50).map((i) => log.append([entry("a", `${i} a`), entry("b", `${i} b`)])));
     const placed = [...first, ...calls.flat()];
-    assert.deepEqual(offsetsOf(placed), range(1, 102));
+    const ascending = (offsets: number[]) => offsets.sort((a, b) => a - b);
+    assert.deepEqual(ascending(offsetsOf(placed)), range(1, 102));
+    const firsts = calls.map(([one]) => one?.offset ?? 0);
+    assert.deepEqual(firsts, ascending([...firsts]));
     assert.equal(new Set(placed.map(({ epoch }) => epoch)).size, 1);
-    const { entries } = await read(log, 2, 200);
-    assert.deepEqual(
-      dataOf(entries),
-      range(1, 50).flatMap((i) => [`${i}`, `${i}`]),
-    );
     assert.ok(placed.every(({ duplicate }) => !duplicate));
+    const { entries } = await read(log, 0, 200);
+    assert.deepEqual(offsetsOf(entries), range(1, 102));
+    const byOffset = new Map(entries.map(({ offset, data }) => [offset, data]));
+    for (const [i, call] of calls.entries()) {
+      const data = call.map(({ offset }) => byOffset.get(offset));
+      assert.deepEqual(data, [`${i + 1} a`, `${i + 1} b`]);
+    }
   });
 
-  scenario("append: each entry has a random witness, the same ever after", {}, async ({ log }) => {
+  scenario("append: each entry has a random witness, and returns with it", {}, async ({ log }) => {
     const placed = await log.append(range(1, 64).map(() => entry("a")));
     const witnesses = placed.map(({ witness }) => witness);
-    assert.ok(witnesses.every((witness) => Number.isInteger(witness) && witness > 0 && witness < 2 ** 32));
+    for (const witness of witnesses) assertWitness(witness);
     assert.ok(new Set(witnesses).size > 60, "witnesses repeat");
     const { entries } = await read(log, 0, 100);
     assert.deepEqual(
@@ -38,14 +44,26 @@ export function testAppend(scenario: TestScenario): void {
       witnesses,
     );
     assert.equal((await log.head()).witness, witnesses.at(-1));
-    assert.equal(await witnessAt(log, 7), witnesses[6]);
-    assert.equal(await witnessAt(log, 65), undefined);
-    assert.equal(await witnessAt(log, 0), entries[0]?.previousWitness);
-    assert.deepEqual(
-      entries.slice(1).map(({ previousWitness }) => previousWitness),
-      witnesses.slice(0, -1),
-    );
+    assert.deepEqual(await log.witnesses([7, 64, 65, 1]), [witnesses[6], witnesses[63], undefined, witnesses[0]]);
+    assert.deepEqual(await log.witnesses([]), []);
   });
+
+  scenario(
+    "append: each entry has the witness of the one before it, the first that of the origin",
+    {},
+    async ({ log }) => {
+      const { witness: origin } = await log.head();
+      for (const i of range(1, 4))
+        await log.append(range(1, i).map((n) => entry(`c${n}`, "", n === 2 ? { key: "k" } : {})));
+      const { entries } = await read(log, 0, 100, undefined, { conflate: false });
+      assert.deepEqual(
+        entries.map(({ previousWitness }) => previousWitness),
+        [origin, ...entries.slice(0, -1).map(({ witness }) => witness)],
+      );
+      const { entries: selected } = await read(log, 0, 100, { channels: ["c3"], prefixes: [] });
+      for (const one of selected) assert.equal(one.previousWitness, entries[one.offset - 2]?.witness);
+    },
+  );
 
   scenario("append: an entry comes back as it was", {}, async ({ log }) => {
     const texts = ["", " ", "line\nline\r\n", "nul \0 nul", "\ufeffgrüße 你好 🎉", "\"quoted'", "x".repeat(200_000)];
@@ -61,84 +79,16 @@ export function testAppend(scenario: TestScenario): void {
     assert.deepEqual([plain?.key, plain?.sender, keyed?.key], [undefined, undefined, "k"]);
   });
 
-  scenario("append: the entries of one call stand next to each other", {}, async ({ log }) => {
+  scenario("append: an atomic batch is stored next to each other", {}, async ({ log, declares }) => {
+    if (!declares("atomicBatch")) return;
     const calls = range(1, 20).map((i) => log.append(range(1, 5).map(() => entry("a", `${i}`))));
     for (const placed of await Promise.all(calls)) {
       const [first] = placed;
       assert.deepEqual(offsetsOf(placed), range(first?.offset ?? 0, (first?.offset ?? 0) + 4));
     }
   });
+}
 
-  scenario("append: a call is stored as a whole or not at all, and its failure is its own", {}, async ({ log }) => {
-    const origin = await at(log, 0);
-    await log.append([entry("taken")]);
-    const results = await Promise.allSettled([
-      log.append([entry("a", "1")]),
-      log.append([entry("a", "refused"), entry("taken", "refused", { after: origin }), entry("a", "refused")]),
-      log.append([entry("a", "2")]),
-    ]);
-    assert.deepEqual(
-      results.map(({ status }) => status),
-      ["fulfilled", "rejected", "fulfilled"],
-    );
-    const { entries } = await read(log, 1, 10);
-    assert.deepEqual(dataOf(entries), ["1", "2"]);
-    assert.deepEqual(offsetsOf(entries), [2, 3]);
-  });
-
-  scenario("after: accepts when the channel has nothing behind it, refuses otherwise", {}, async ({ log }) => {
-    const [first] = await log.append([entry("a", "first", { after: await at(log, 0) }), entry("b")]);
-    await log.append([entry("a", "second", { after: first })]);
-    await assert.rejects(log.append([entry("a", "late", { after: await at(log, 2) })]), hasCode("ERR_SSE_CONFLICT"));
-    const [placed] = await log.append([entry("a", "third", { after: await at(log, 3) })]);
-    assert.equal(placed?.offset, 4);
-    assert.deepEqual(dataOf((await read(log, 0, 10, select("a"))).entries), ["first", "second", "third"]);
-  });
-
-  scenario("after: of two publishers that expect the same one wins", {}, async ({ log }) => {
-    const after = await at(log, 0);
-    const results = await Promise.allSettled(range(1, 8).map(() => log.append([entry("a", "", { after })])));
-    assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
-    assert.equal((await log.head()).top, 1);
-  });
-
-  scenario("after: the entries of one call do not stand in each other's way", {}, async ({ log }) => {
-    const after = await at(log, 0);
-    const placed = await log.append([entry("a", "1", { after }), entry("a", "2", { after })]);
-    assert.deepEqual(offsetsOf(placed), [1, 2]);
-  });
-
-  scenario("idempotencyKey: a repeated entry is returned and not stored again", {}, async ({ log }) => {
-    const once = entry("a", "once", { idempotencyKey: "k" });
-    const [first] = await log.append([once]);
-    const again = await log.append([entry("a", "new"), once, entry("b", "other channel", { idempotencyKey: "k" })]);
-    assert.deepEqual(offsetsOf(again), [2, 1, 3]);
-    assert.deepEqual(
-      again.map(({ duplicate }) => duplicate ?? false),
-      [false, true, false],
-    );
-    assert.equal(again[1]?.witness, first?.witness);
-    assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["once", "new", "other channel"]);
-    const both = await Promise.all(range(1, 4).map(() => log.append([entry("a", "", { idempotencyKey: "same" })])));
-    assert.equal(new Set(offsetsOf(both.flat())).size, 1);
-  });
-
-  scenario("idempotencyKey: twice in one call is stored once", {}, async ({ log }) => {
-    const once = entry("a", "once", { idempotencyKey: "k" });
-    assert.deepEqual(offsetsOf(await log.append([once, once, entry("a")])), [1, 1, 2]);
-  });
-
-  scenario("idempotencyKey: a publisher that tries again is not refused by its own entry", {}, async ({ log }) => {
-    const once = entry("a", "once", { idempotencyKey: "k", after: await at(log, 0) });
-    await log.append([once]);
-    const [again] = await log.append([once]);
-    assert.deepEqual([again?.offset, again?.duplicate], [1, true]);
-  });
-
-  scenario("idempotencyKey: is forgotten after its window", { idempotencyWindow: 30 }, async ({ log, eventually }) => {
-    const once = entry("a", "once", { idempotencyKey: "k" });
-    await log.append([once]);
-    await eventually(async () => assert.equal((await log.append([once]))[0]?.duplicate ?? false, false));
-    assert.equal((await log.head()).top, 2);
-  });
+function assertWitness(witness: number): void {
+  assert.ok(Number.isInteger(witness) && witness > 0 && witness < 2 ** 32, `a witness is ${witness}`);
 }

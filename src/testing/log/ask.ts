@@ -1,4 +1,5 @@
 // Questions to a log in the short form that tests need, and how tests name what they ask for.
+import assert from "node:assert/strict";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { ChannelSelection, Log, LogEntry, NewEntry, Page, Position, ReadOptions } from "../../log/log.ts";
 
@@ -32,9 +33,31 @@ export async function values(log: CompleteLog, selection: ChannelSelection): Pro
 }
 
 /** The highest offset trimmed from a selection. */
-export async function trimmed(log: Log, selection: ChannelSelection): Promise<number> {
+export async function trimmed(log: Log, selection: ChannelSelection, options?: Partial<ReadOptions>): Promise<number> {
   const { top } = await log.head();
-  return (await read(log, top, 1, selection)).trimmed;
+  return (await read(log, top, 1, selection, options)).trimmed;
+}
+
+/** Reads page after page to the head, and checks that pages keep their promises. */
+export async function readOn(
+  log: Log,
+  after: number,
+  limit: number,
+  selection?: ChannelSelection,
+  options?: Partial<ReadOptions>,
+): Promise<LogEntry[]> {
+  const found: LogEntry[] = [];
+  const { top } = await log.head();
+  for (let position = after; position < top; ) {
+    const { entries, through } = await read(log, position, limit, selection, options);
+    assert.ok(entries.length <= limit, `${entries.length} entries in a page of ${limit}`);
+    assert.ok(through > position, `through stays at ${through}`);
+    const isWithin = ({ offset }: LogEntry) => offset > position && offset <= through;
+    assert.ok(entries.every(isWithin), "entries that are not between after and through");
+    found.push(...entries);
+    position = through;
+  }
+  return found;
 }
 
 export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}): NewEntry {

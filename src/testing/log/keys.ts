@@ -1,24 +1,36 @@
+// Keys: superseded entries, and the newest entry of each key.
 import assert from "node:assert/strict";
-import { at, dataOf, entry, offsetsOf, range, read, select, values, witnessAt } from "./ask.ts";
+import type { NewEntry } from "../../log/log.ts";
+import { weightOf } from "../../log/retention.ts";
+import { at, dataOf, entry, offsetsOf, range, read, readOn, select, trimmed, values } from "./ask.ts";
 import type { TestScenario } from "./scenario.ts";
 
-/** Latest value and conflation. */
 export function testKeys(scenario: TestScenario): void {
-  scenario("key: superseded entries are left out of pages and counted", {}, async ({ log }) => {
-    await log.append([keyed("a", "x1"), keyed("a", "y1"), entry("a", "plain"), keyed("a", "x2"), keyed("a", "x3")]);
-    const page = await read(log, 0, 10, select("a"));
-    assert.deepEqual(dataOf(page.entries), ["y1", "plain", "x3"]);
-    assert.deepEqual([page.conflated, page.through], [2, 5]);
-    const rest = await read(log, 2, 10, select("a"));
-    assert.deepEqual([dataOf(rest.entries), rest.conflated], [["plain", "x3"], 1]);
-    const all = await read(log, 0, 10);
-    assert.deepEqual([dataOf(all.entries), all.conflated], [["y1", "plain", "x3"], 2]);
-    assert.equal(typeof (await witnessAt(log, 1)), "number");
+  testConflation(scenario);
+  testValues(scenario);
+}
+
+function testConflation(scenario: TestScenario): void {
+  scenario("key: superseded entries are left out of pages and counted, on request", {}, async ({ log, declares }) => {
+    const entries = [keyed("a", "x1"), keyed("a", "y1"), entry("a", "plain"), keyed("a", "x2"), keyed("a", "x3")];
+    await log.append(entries);
+    for (const selection of [select("a"), select("a*"), undefined]) {
+      const whole = await read(log, 0, 10, selection, { conflate: false });
+      assert.deepEqual([dataOf(whole.entries), whole.conflated], [["x1", "y1", "plain", "x2", "x3"], 0]);
+      if (!declares("conflation")) continue;
+      const page = await read(log, 0, 10, selection);
+      assert.deepEqual([dataOf(page.entries), page.conflated, page.through], [["y1", "plain", "x3"], 2, 5]);
+      const rest = await read(log, 2, 10, selection);
+      assert.deepEqual([dataOf(rest.entries), rest.conflated], [["plain", "x3"], 1]);
+    }
+    assert.equal(typeof (await at(log, 1)).witness, "number");
   });
 
-  scenario("key: each superseded entry is counted on one page", {}, async ({ log }) => {
+  scenario("key: each superseded entry is counted on one page", {}, async ({ log, declares }) => {
     await log.append(range(1, 60).map((i) => (i % 4 === 0 ? entry("a", `${i}`) : keyed("a", `k${i % 5} ${i}`))));
-    for (const limit of [1, 3, 100]) {
+    const all = await readOn(log, 0, 7, select("a"), { conflate: false });
+    assert.deepEqual(offsetsOf(all), range(1, 60));
+    for (const limit of declares("conflation") ? [1, 3, 100] : []) {
       let [position, delivered, conflated] = [0, 0, 0];
       while (position < 60) {
         const page = await read(log, position, limit, select("a"));
@@ -31,18 +43,12 @@ export function testKeys(scenario: TestScenario): void {
     }
   });
 
-  scenario("key: is one of its channel", {}, async ({ log }) => {
+  scenario("key: is one of its channel", {}, async ({ log, declares }) => {
     await log.append([keyed("a", "k1"), keyed("b", "k1"), keyed("a", "k2")]);
+    assert.deepEqual(dataOf([...(await values(log, select("b")))]), ["k1"]);
+    if (!declares("conflation")) return;
     assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["k1", "k2"]);
     assert.deepEqual(dataOf((await read(log, 0, 10, select("b"))).entries), ["k1"]);
-  });
-
-  scenario("key: latest gives the newest of each, in order", {}, async ({ log }) => {
-    await log.append([keyed("a/1", "x1"), keyed("a/1", "y1"), keyed("a/2", "x1"), entry("a/1"), keyed("a/1", "x2")]);
-    assert.deepEqual(offsetsOf(await values(log, select("a/1"))), [2, 5]);
-    assert.deepEqual(offsetsOf(await values(log, select("a/*"))), [2, 3, 5]);
-    assert.deepEqual(offsetsOf(await values(log, select("a/2", "a/*"))), [2, 3, 5]);
-    assert.deepEqual(await values(log, select("unknown")), []);
   });
 
   scenario("key: last does not count superseded entries", {}, async ({ log }) => {
@@ -50,32 +56,94 @@ export function testKeys(scenario: TestScenario): void {
     assert.deepEqual(dataOf(await log.last(2, select("a"))), ["plain", "x3"]);
   });
 
-  scenario("key: a tail gets superseded entries too", {}, async ({ log, follow }) => {
+  scenario("key: a tail delivers superseded entries too", {}, async ({ log, follow }) => {
+    const tail = follow(await at(log, 0));
     await log.append([keyed("a", "x1"), keyed("a", "x2")]);
-    const follower = follow(await at(log, 0));
     await log.append([keyed("a", "x3")]);
-    await follower.count(3);
-    assert.deepEqual(dataOf(follower.entries), ["x1", "x2", "x3"]);
+    const late = follow(await at(log, 0));
+    for (const each of [tail, late]) {
+      await each.count(3);
+      assert.deepEqual(dataOf(each.entries), ["x1", "x2", "x3"]);
+    }
+  });
+}
+
+function testValues(scenario: TestScenario): void {
+  scenario("key: latestByKey returns the newest of each, in order", {}, async ({ log }) => {
+    await log.append([keyed("a/1", "x1"), keyed("a/1", "y1"), keyed("a/2", "x1"), entry("a/1"), keyed("a/1", "x2")]);
+    assert.deepEqual(offsetsOf(await values(log, select("a/1"))), [2, 5]);
+    assert.deepEqual(offsetsOf(await values(log, select("a/*"))), [2, 3, 5]);
+    assert.deepEqual(offsetsOf(await values(log, select("a/2", "a/*"))), [2, 3, 5]);
+    assert.deepEqual(await values(log, select("unknown")), []);
+  });
+
+  scenario("key: pages of latestByKey are bounded by bytes, and by both offsets", {}, async ({ log }) => {
+    const sizes = [10, 3_000, 50, 20_000, 50, 50, 900];
+    await log.append([keyed("a", "first"), ...sizes.map((size, i) => entry("a", "x".repeat(size), { key: `k${i}` }))]);
+    await log.append([entry("a", "new", { key: "k2" }), entry("a", "plain"), entry("b", "other", { key: "k" })]);
+    const { epoch } = await log.head();
+    const expected = [1, 2, 3, 5, 6, 7, 8, 9];
+    for (const selection of [select("a"), select("a*")]) {
+      for (const maxBytes of [0, 1_000, 4_000, 1_000_000]) {
+        const found: number[] = [];
+        for (let position = 0; position < 11; ) {
+          const page = await log.latestByKey(selection, { after: position, upTo: 11, maxBytes });
+          const bytes = page.entries.slice(0, -1).reduce((sum, each) => sum + weightOf(each), 0);
+          assert.ok(bytes <= maxBytes, `${bytes} bytes and one entry in a page of ${maxBytes}`);
+          assert.ok(page.through > position && page.through <= 11, `through is ${page.through} after ${position}`);
+          assert.equal(page.epoch, epoch);
+          found.push(...offsetsOf(page.entries));
+          position = page.through;
+        }
+        assert.deepEqual(found, expected, `pages of ${maxBytes} bytes`);
+      }
+      const middle = await log.latestByKey(selection, { after: 2, upTo: 8, maxBytes: 1_000_000 });
+      assert.deepEqual([offsetsOf(middle.entries), middle.through], [[3, 5, 6, 7, 8], 8]);
+      const none = await log.latestByKey(selection, { after: 9, upTo: 11, maxBytes: 1_000_000 });
+      assert.deepEqual([none.entries, none.through], [[], 11]);
+    }
   });
 
   scenario("key: the newest outlives retention, until it is superseded", { maxEvents: 4 }, async (context) => {
-    const { log, eventually } = context;
+    const { log, eventually, declares } = context;
     await log.append([keyed("a", "x1"), keyed("a", "x2"), entry("a", "plain"), keyed("a", "y1")]);
     await log.append(range(1, 8).map(() => entry("noise")));
     await eventually(async () => assert.equal((await log.head()).floor.offset, 8));
-    assert.deepEqual(dataOf(await values(log, select("a"))), ["x2", "y1"]);
-    assert.deepEqual(dataOf((await read(log, 0, 10, select("a"))).entries), ["x2", "y1"]);
-    assert.deepEqual(dataOf((await read(log, 2, 10, select("a"))).entries), ["y1"]);
-    assert.deepEqual(dataOf(await log.last(1, select("a"))), ["y1"]);
+    for (const selection of [select("a"), select("a*")]) {
+      assert.deepEqual(dataOf([...(await values(log, selection))]), ["x2", "y1"]);
+      for (const conflate of [true, false]) {
+        assert.deepEqual(dataOf((await read(log, 0, 10, selection, { conflate })).entries), ["x2", "y1"]);
+        assert.deepEqual(dataOf((await read(log, 2, 10, selection, { conflate })).entries), ["y1"]);
+      }
+      assert.deepEqual(dataOf(await log.last(1, selection)), ["y1"]);
+    }
+    const [kept] = (await read(log, 0, 10, select("a"))).entries;
+    assert.ok(kept !== undefined && kept.previousWitness > 0);
 
     await log.append([keyed("a", "x3")]);
-    assert.deepEqual(dataOf(await values(log, select("a"))), ["y1", "x3"]);
+    assert.deepEqual(dataOf([...(await values(log, select("a")))]), ["y1", "x3"]);
+    if (!declares("conflation")) return;
     const page = await read(log, 0, 10, select("a"));
     assert.deepEqual([dataOf(page.entries), page.conflated], [["y1", "x3"], 0]);
+  });
+
+  scenario("key: a superseded entry that is gone is missing without conflation", { maxEvents: 2 }, async (context) => {
+    const { log, eventually } = context;
+    await log.append(range(1, 6).map((i) => keyed("state", `k${i}`)));
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 4));
+    const missing = () => trimmed(log, select("state"), { conflate: false });
+    assert.ok((await missing()) >= 4, "entries that a reader without conflation missed are not declared");
+    await log.append([entry("noise"), entry("noise"), entry("noise")]);
+    await eventually(async () => assert.equal((await log.head()).floor.offset, 7));
+    // The newest is kept: of this channel, nothing after 5 is gone.
+    assert.ok((await missing()) >= 5);
+    assert.deepEqual(dataOf((await read(log, 5, 10, select("state"), { conflate: false })).entries), ["k6"]);
+    await log.append([keyed("state", "k7")]);
+    assert.ok((await missing()) >= 6, "a kept entry that was superseded is not declared");
   });
 }
 
 /** The key is the first word of the data, without its digits. */
-function keyed(channel: string, data: string) {
+function keyed(channel: string, data: string): NewEntry {
   return entry(channel, data, { key: data.includes(" ") ? (data.split(" ")[0] as string) : data.replace(/\d+$/, "") });
 }

@@ -1,44 +1,56 @@
+// Closing, opening again, and the capabilities that a log declares.
 import assert from "node:assert/strict";
 import type { CompleteLog } from "../../log/complete.ts";
-import { at, dataOf, entry, hasCode, offsetsOf, range, read, select, trimmed, values, witnessAt } from "./ask.ts";
+import { at, entry, hasCode, range, read, select, trimmed, values } from "./ask.ts";
 import { pause, type TestScenario } from "./scenario.ts";
 
-/** Closing, opening again, several at a time. */
 export function testLife(
   scenario: TestScenario,
   { persistent, shared }: { persistent: boolean; shared: boolean },
 ): void {
-  scenario("close: ends tails, settles appends, and refuses what comes after", {}, async ({ log, follow }) => {
+  scenario("capabilities: a log has the methods that it declares, and no others", {}, async ({ storage }) => {
+    const log = await storage.open();
+    const before = [...log.capabilities].sort();
+    for (const name of ["witnesses", "last", "latestByKey", "locate"] as const) {
+      assert.equal(typeof log[name] === "function", log.capabilities.has(name), name);
+    }
+    await log.close();
+    assert.deepEqual([...log.capabilities].sort(), before);
+  });
+
+  scenario("close: ends tails, settles appends, and rejects every later call", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);
-    const follower = follow(origin);
+    const tail = follow(origin);
     await log.append([entry("a")]);
-    await follower.count(1);
+    await tail.count(1);
     const appending = Promise.allSettled([log.append([entry("a")]), log.append([entry("a")])]);
     await log.close();
     for (const result of await appending) {
       if (result.status === "rejected") assert.ok(hasCode("ERR_SSE_CLOSED")(result.reason), String(result.reason));
     }
-    const { length } = follower.entries;
+    const { length } = tail.entries;
     await log.close();
     const closed = hasCode("ERR_SSE_CLOSED");
     await assert.rejects(log.append([entry("a")]), closed);
     await assert.rejects(log.head(), closed);
     await assert.rejects(read(log, 0, 1), closed);
-    await assert.rejects(witnessAt(log, 1), closed);
+    await assert.rejects(log.witnesses([1]), closed);
     await assert.rejects(log.last(1, select("a")), closed);
-    await assert.rejects(values(log, select("a")), closed);
+    await assert.rejects(log.latestByKey(select("a"), { after: 0, upTo: 1, maxBytes: 1 }), closed);
+    await assert.rejects(log.locate([{ cursor: null, selection: select("a") }]), closed);
     assert.throws(() => follow(origin), closed);
     await pause(20);
-    assert.equal(follower.entries.length, length);
+    assert.equal(tail.entries.length, length);
   });
 
-  scenario("epoch: is another one for another log", {}, async ({ log, open }) => {
-    if (persistent || shared) return;
-    assert.notEqual((await log.head()).epoch, (await (await open()).head()).epoch);
-  });
+  if (!persistent && !shared) {
+    scenario("epoch: is another one for another log", {}, async ({ log, open }) => {
+      assert.notEqual((await log.head()).epoch, (await (await open()).head()).epoch);
+    });
+  }
 
   if (persistent) {
-    scenario("opened again: goes on where it was", { maxEvents: 8 }, async ({ log, open, eventually }) => {
+    scenario("opened again: continues where it was", { maxEvents: 8 }, async ({ log, open, eventually }) => {
       const once = entry("a", "once", { idempotencyKey: "k" });
       const keyed = entry("state", "kept", { key: "k" });
       await log.append([keyed, ...range(2, 11).map((i) => entry(i % 2 === 0 ? "a" : "b", `${i}`)), once]);
@@ -49,55 +61,11 @@ export function testLife(
       assert.deepEqual(await stateOf(again), before);
       const [repeated] = await again.append([once]);
       assert.deepEqual([repeated?.offset, repeated?.duplicate], [12, true]);
-      assert.equal((await again.append([entry("a")]))[0]?.offset, 13);
-      await assert.rejects(again.append([entry("b", "", { after: await at(again, 10) })]), hasCode("ERR_SSE_CONFLICT"));
-    });
-  }
-
-  if (shared) {
-    scenario("several: append to one sequence, and each sees what another was told is stored", {}, async (context) => {
-      const logs = [context.log, await context.open(), await context.open()];
-      for (const round of range(1, 30)) {
-        const placed = await pick(logs, round).append([entry("a", `${round}`)]);
-        const { entries } = await read(pick(logs, round + 1), round - 1, 10, select("a"));
-        assert.deepEqual([offsetsOf(placed), dataOf(entries)], [[round], [`${round}`]]);
-      }
-      const heads = await Promise.all(logs.map((log) => log.head()));
-      assert.deepEqual(heads[1], heads[0]);
-      assert.deepEqual(heads[2], heads[0]);
-      const after = await at(pick(logs, 2), 29);
-      await assert.rejects(pick(logs, 1).append([entry("a", "", { after })]), hasCode("ERR_SSE_CONFLICT"));
-    });
-
-    scenario("several: appends at the same time leave no hole, and all tails agree", {}, async (context) => {
-      const logs = [context.log, await context.open(), await context.open()];
-      const origin = await at(context.log, 0);
-      const followers = logs.map((log) => context.follow(origin, log));
-      const calls = range(1, 90).map((i) => pick(logs, i).append(range(1, (i % 4) + 1).map(() => entry(`c${i % 7}`))));
-      const offsets = offsetsOf((await Promise.all(calls)).flat()).sort((a, b) => a - b);
-      assert.deepEqual(offsets, range(1, offsets.length));
-      for (const follower of followers) {
-        await follower.count(offsets.length);
-        assert.deepEqual(follower.offsets, offsets);
-      }
-      assert.deepEqual(followers[1]?.entries, followers[0]?.entries);
-      assert.deepEqual(followers[2]?.entries, followers[0]?.entries);
-    });
-
-    scenario("several: the tail of one hears the other", {}, async ({ log, open, follow }) => {
-      const other = await open();
-      const follower = follow(await at(log, 0), other);
-      for (const i of range(1, 5)) {
-        await log.append([entry("a", `${i}`)]);
-        await follower.count(i);
-      }
-      assert.deepEqual(dataOf(follower.entries), ["1", "2", "3", "4", "5"]);
-    });
-
-    scenario("several: a repeated key is recognised by the others", {}, async ({ log, open }) => {
-      const once = entry("a", "once", { idempotencyKey: "k" });
-      const placed = [...(await log.append([once])), ...(await (await open()).append([once]))];
-      assert.deepEqual(offsetsOf(placed), [1, 1]);
+      const [next] = await again.append([entry("a")]);
+      assert.equal(next?.offset, 13);
+      assert.equal((await read(again, 12, 1)).entries[0]?.previousWitness, before.head.witness);
+      const after = await at(again, 10);
+      await assert.rejects(again.append([entry("b", "", { after })]), hasCode("ERR_SSE_CONFLICT"));
     });
   }
 }
@@ -107,10 +75,7 @@ async function stateOf(log: CompleteLog) {
     head: await log.head(),
     quiet: await trimmed(log, select("b")),
     read: await read(log, 0, 100),
-    latest: await values(log, select("state")),
+    values: await values(log, select("state")),
+    witnesses: await log.witnesses(range(4, 12)),
   };
-}
-
-function pick(logs: CompleteLog[], round: number): CompleteLog {
-  return logs[round % logs.length] as CompleteLog;
 }

@@ -1,9 +1,9 @@
+// Pages: their bounds, where they end, and the last few entries.
 import assert from "node:assert/strict";
-import type { ChannelSelection, Log, LogEntry } from "../../log/log.ts";
-import { dataOf, entry, offsetsOf, range, read, select } from "./ask.ts";
+import { weightOf } from "../../log/retention.ts";
+import { dataOf, entry, offsetsOf, range, read, readOn, select } from "./ask.ts";
 import type { TestScenario } from "./scenario.ts";
 
-/** Pages, selections, the last few. */
 export function testRead(scenario: TestScenario): void {
   scenario("read: pages follow each other without hole or repetition", {}, async ({ log }) => {
     await log.append(range(1, 25).map((i) => entry(i % 3 === 0 ? "a" : "b", `${i}`)));
@@ -16,9 +16,10 @@ export function testRead(scenario: TestScenario): void {
 
   scenario("read: through is where to read on", {}, async ({ log }) => {
     await log.append([entry("a"), entry("b"), entry("a"), entry("b")]);
-    const { epoch } = await log.head();
+    const { epoch, floor } = await log.head();
     const page = await read(log, 0, 1, select("a"));
     assert.deepEqual([page.epoch, offsetsOf(page.entries), page.trimmed], [epoch, [1], 0]);
+    assert.deepEqual(page.floor, floor);
     assert.ok(page.through === 1 || page.through === 2, `through is ${page.through}`);
     assert.equal((await read(log, 1, 10, select("a"))).through, 4);
     assert.equal((await read(log, 0, 10, select("unknown"))).through, 4);
@@ -27,49 +28,35 @@ export function testRead(scenario: TestScenario): void {
     assert.deepEqual([beyond.entries, beyond.through], [[], 9]);
   });
 
-  scenario("read: what was appended is read at once", {}, async ({ log }) => {
+  scenario("read: an entry is read as soon as it was appended", {}, async ({ log }) => {
     for (const i of range(1, 20)) {
       await log.append([entry("a", `${i}`)]);
       assert.deepEqual(dataOf((await read(log, i - 1, 10, select("a"))).entries), [`${i}`]);
     }
   });
 
-  scenario("selection: channels by name, prefixes, and both without repetition", {}, async ({ log }) => {
-    const names = ["orders", "orders/1", "orders/2", "orders/10", "order", "Orders/1", "users/1"];
-    await log.append(names.map((name) => entry(name, name)));
-    const dataIn = async (...selected: string[]) => dataOf((await read(log, 0, 100, select(...selected))).entries);
-    assert.deepEqual(await dataIn("orders/1"), ["orders/1"]);
-    assert.deepEqual(await dataIn("users/1", "order"), ["order", "users/1"]);
-    assert.deepEqual(await dataIn("order", "order"), ["order"]);
-    assert.deepEqual(await dataIn("orders/*"), ["orders/1", "orders/2", "orders/10"]);
-    assert.deepEqual(await dataIn("orders/*", "orders/1*", "orders/10", "users/1"), [
-      "orders/1",
-      "orders/2",
-      "orders/10",
-      "users/1",
-    ]);
-    assert.deepEqual(await dataIn("*"), names);
-    assert.deepEqual(await dataIn("nothing", "nothing/*"), []);
-    assert.deepEqual((await read(log, 0, 10, { channels: [], prefixes: [] })).entries, []);
-  });
-
-  scenario("selection: a name is no pattern", {}, async ({ log }) => {
-    const names = ["a%b", "a_b", "a*b", "a?b", "a[b", "a'b", 'a"b', "a\\b", "a.b", "axb", "ä", "🎉", "🎉/1"];
-    await log.append(names.map((name) => entry(name, name)));
-    for (const name of names) assert.deepEqual(dataOf((await read(log, 0, 100, select(name))).entries), [name]);
-    for (const prefix of ["a%", "a_", "a*", "a?", "a[", "a'", 'a"', "a\\", "a.", "ä"]) {
-      const { entries } = await read(log, 0, 100, { channels: [], prefixes: [prefix] });
-      const expected = names.filter((name) => name.startsWith(prefix));
-      assert.deepEqual(dataOf(entries), expected, `prefix ${prefix}`);
+  scenario("read: a page has no more than maxBytes and one entry, and always one", {}, async ({ log }) => {
+    const sizes = [10, 3_000, 50, 50, 20_000, 50, 900, 900, 900, 5];
+    for (const size of sizes) await log.append([entry("a", "x".repeat(size)), entry("b", "")]);
+    for (const selection of [undefined, select("a"), select("a*"), select("*")]) {
+      for (const conflate of [true, false]) {
+        const all = offsetsOf((await read(log, 0, 100, selection, { conflate })).entries);
+        for (const maxBytes of [0, 1, 1_000, 2_000, 100_000]) {
+          const found: number[] = [];
+          for (let position = 0; position < 20; ) {
+            const page = await read(log, position, 100, selection, { maxBytes, conflate });
+            const weights = page.entries.map(weightOf);
+            const bytes = weights.slice(0, -1).reduce((sum, weight) => sum + weight, 0);
+            assert.ok(bytes <= maxBytes, `${bytes} bytes and one entry in a page of ${maxBytes}`);
+            assert.ok(page.through > position, `through stays at ${page.through}`);
+            found.push(...offsetsOf(page.entries));
+            position = page.through;
+          }
+          assert.deepEqual(found, all, `pages of ${maxBytes} bytes`);
+        }
+      }
     }
-    assert.deepEqual(dataOf((await read(log, 0, 100, select("🎉*"))).entries), ["🎉", "🎉/1"]);
-  });
-
-  scenario("selection: of many channels is read in the order of the log", {}, async ({ log }) => {
-    const names = range(0, 39).map((i) => `c${i}`);
-    await log.append(range(1, 400).map((i) => entry(`c${(i * 7) % 40}`, `${i}`)));
-    assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select(...names))), range(1, 400));
-    assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select("c*"))), range(1, 400));
+    assert.deepEqual(offsetsOf((await read(log, 8, 100, select("a"), { maxBytes: 1 })).entries), [9]);
   });
 
   scenario("last: the newest of a selection, oldest first", {}, async ({ log }) => {
@@ -81,27 +68,4 @@ export function testRead(scenario: TestScenario): void {
     assert.deepEqual(offsetsOf(await log.last(100, select("odd"))), [1, 3, 5, 7, 9, 11]);
     assert.deepEqual(await log.last(3, select("unknown")), []);
   });
-}
-
-/** Reads page after page to the head. */
-export async function readOn(
-  log: Log,
-  after: number,
-  limit: number,
-  selection?: ChannelSelection,
-): Promise<LogEntry[]> {
-  const found: LogEntry[] = [];
-  const { top } = await log.head();
-  for (let position = after; position < top; ) {
-    const { entries, through } = await read(log, position, limit, selection);
-    assert.ok(entries.length <= limit, `${entries.length} entries in a page of ${limit}`);
-    assert.ok(through > position, `through stays at ${through}`);
-    assert.ok(
-      entries.every(({ offset }) => offset <= through),
-      "entries behind through",
-    );
-    found.push(...entries);
-    position = through;
-  }
-  return found;
 }

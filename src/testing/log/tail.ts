@@ -1,10 +1,16 @@
+// Tails: every entry once and in order, from a position that is verified.
 import assert from "node:assert/strict";
 import { at, dataOf, entry, range, read } from "./ask.ts";
 import { pause, type TestScenario } from "./scenario.ts";
 
-/** Following the log. */
 export function testTail(scenario: TestScenario): void {
-  scenario("tail: hands over what is there behind a position, then what comes", {}, async ({ log, follow }) => {
+  testDelivery(scenario);
+  testPositions(scenario);
+  testHandlers(scenario);
+}
+
+function testDelivery(scenario: TestScenario): void {
+  scenario("tail: delivers the entries after a position, then those that come", {}, async ({ log, follow }) => {
     await log.append(range(1, 30).map(() => entry("a")));
     const [all, some, none] = [follow(await at(log, 0)), follow(await at(log, 20)), follow(await at(log, 30))];
     for (const _ of range(1, 10)) await log.append([entry("b"), entry("c")]);
@@ -15,67 +21,103 @@ export function testTail(scenario: TestScenario): void {
   });
 
   scenario("tail: has the entries that a reader has, and the epoch", {}, async ({ log, follow }) => {
-    const follower = follow(await at(log, 0));
+    const tail = follow(await at(log, 0));
     await log.append([entry("a", "plain"), entry("a", "keyed", { key: "k", sender: "me", type: "t" })]);
-    await follower.count(2);
-    assert.deepEqual(follower.entries.map(defined), (await read(log, 0, 10)).entries.map(defined));
+    await tail.count(2);
+    assert.deepEqual(tail.entries.map(defined), (await read(log, 0, 10)).entries.map(defined));
     const { epoch } = await log.head();
-    assert.ok(follower.batches.every((batch) => batch.epoch === epoch));
+    assert.ok(tail.batches.every((batch) => batch.epoch === epoch));
   });
 
   scenario("tail: catches up while others append, each entry once and in order", {}, async ({ log, follow }) => {
+    const origin = await at(log, 0);
     await log.append(range(1, 2_000).map((i) => entry("a", `${i}`)));
-    const followers = [follow(await at(log, 0))];
+    const tails = [follow(origin)];
     for (const round of range(1, 20)) {
       await Promise.all(range(1, 10).map((i) => log.append(range(1, i).map(() => entry(`c${i}`)))));
-      if (round % 5 === 0) followers.push(follow(await at(log, round * 50)));
+      if (round % 5 === 0) tails.push(follow(await at(log, round * 50)));
     }
     const { top } = await log.head();
-    for (const [i, follower] of followers.entries()) {
+    for (const [i, tail] of tails.entries()) {
       const first = i * 250;
-      await follower.count(top - first);
-      assert.deepEqual(follower.offsets, range(first + 1, top));
+      await tail.count(top - first);
+      assert.deepEqual(tail.offsets, range(first + 1, top));
+      let { witness } = await at(log, first);
+      for (const { previousWitness, witness: own, offset } of tail.entries) {
+        assert.equal(previousWitness, witness, `${offset} does not follow`);
+        witness = own;
+      }
     }
   });
 
   scenario("tail: a burst longer than the log reaches it whole", { maxEvents: 5 }, async ({ log, follow }) => {
-    const follower = follow(await at(log, 0));
+    const tail = follow(await at(log, 0));
     await log.append(range(1, 20).map(() => entry("a")));
     await Promise.all(range(1, 20).map(() => log.append([entry("a")])));
-    await follower.count(40);
-    assert.deepEqual(follower.offsets, range(1, 40));
+    await tail.count(40);
+    assert.deepEqual(tail.offsets, range(1, 40));
   });
+}
 
-  scenario("tail: begins with what is left when its position was trimmed", { maxEvents: 5 }, async (context) => {
+function testPositions(scenario: TestScenario): void {
+  scenario("tail: begins with the oldest entry when its position was trimmed", { maxEvents: 5 }, async (context) => {
     const { log, follow, eventually } = context;
-    // The newest of a key is still there for readers, and no part of the sequence any more.
     const origin = await at(log, 0);
+    // The newest of a key is still there for readers, and not a part of the sequence any longer.
     await log.append([entry("a", "", { key: "k" }), ...range(2, 20).map(() => entry("a"))]);
     await eventually(async () => assert.equal((await log.head()).floor.offset, 15));
-    const follower = follow(origin);
+    const tail = follow(origin);
     await log.append([entry("a")]);
-    await eventually(async () => assert.equal(follower.offsets.at(-1), 21));
-    assert.ok((follower.offsets[0] ?? 0) > 15);
-    assert.deepEqual(follower.offsets, range(follower.offsets[0] ?? 0, 21));
+    await eventually(async () => assert.equal(tail.offsets.at(-1), 21));
+    const first = tail.offsets[0] ?? 0;
+    const { floor } = await log.head();
+    assert.ok(first > 15 && first <= floor.offset + 1, `It begins with ${first}, and ${floor.offset + 1} is retained`);
+    assert.deepEqual(tail.offsets, range(first, 21));
   });
 
+  scenario("tail: a position that the log does not hold is not passed off as one that it does", {}, async (context) => {
+    const { log, follow, eventually } = context;
+    await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
+    const [third, head] = [await at(log, 3), await at(log, 5)];
+    const other = ({ witness }: { witness: number }) => (witness % 0xffff_ffff) + 1;
+    const tails = {
+      "the entry at the offset": [follow({ ...third, witness: other(third) }), 3],
+      "the newest entry, in whose place it was": [follow({ ...head, witness: other(head) }), 5],
+      "the newest entry, which is lower": [follow({ ...head, offset: 9 }), 5],
+      "the oldest entry of the present epoch": [follow({ ...third, epoch: "another" }), 1],
+    } as const;
+    for (const [tail] of Object.values(tails)) await eventually(async () => assert.equal(tail.offsets.at(-1), 5));
+    await log.append([entry("a", "6")]);
+    for (const [where, [tail, first]] of Object.entries(tails)) {
+      await eventually(async () => assert.equal(tail.offsets.at(-1), 6));
+      assert.deepEqual(tail.offsets, range(first, 6), `It begins with ${where}`);
+      assert.deepEqual(
+        dataOf(tail.entries),
+        range(first, 6).map((i) => `${i}`),
+      );
+    }
+  });
+}
+
+function testHandlers(scenario: TestScenario): void {
   scenario("tail: a handler that appends is not called within itself", {}, async ({ log, follow }) => {
-    const follower = follow(await at(log, 0));
+    const tail = follow(await at(log, 0));
     const appended: Promise<unknown>[] = [];
     let depth = 0;
-    follower.onBatch = ({ entries }) => {
+    tail.onBatch = ({ entries }) => {
       assert.equal(++depth, 1);
       for (const { data } of entries) if (data.length < 5) appended.push(log.append([entry("a", `${data}x`)]));
       depth--;
     };
     await log.append([entry("a", "x")]);
-    await follower.count(5);
+    await tail.count(5);
     await Promise.all(appended);
-    assert.deepEqual(dataOf(follower.entries), ["x", "xx", "xxx", "xxxx", "xxxxx"]);
+    assert.deepEqual(dataOf(tail.entries), ["x", "xx", "xxx", "xxxx", "xxxxx"]);
   });
 
-  scenario("tail: what a handler throws is reported, to its own tail alone", {}, async ({ log, follow }) => {
-    const [failing, fine] = [follow(await at(log, 0)), follow(await at(log, 0))];
+  scenario("tail: an error that a handler throws is reported, to its own tail alone", {}, async ({ log, follow }) => {
+    const origin = await at(log, 0);
+    const [failing, fine] = [follow(origin), follow(origin)];
     const failure = new Error("the handler's own");
     failing.onBatch = () => {
       throw failure;
@@ -88,8 +130,9 @@ export function testTail(scenario: TestScenario): void {
     failing.errors.length = 0;
   });
 
-  scenario("tail: is silent once it is closed", {}, async ({ log, follow }) => {
-    const [closed, closing, open] = [follow(await at(log, 0)), follow(await at(log, 0)), follow(await at(log, 0))];
+  scenario("tail: delivers nothing once it is closed", {}, async ({ log, follow }) => {
+    const origin = await at(log, 0);
+    const [closed, closing, open] = [follow(origin), follow(origin), follow(origin)];
     closed.close();
     closed.close();
     closing.onBatch = () => closing.close();

@@ -1,0 +1,133 @@
+// Appends with conditions: positions that must hold, and keys that make a repetition harmless.
+import assert from "node:assert/strict";
+import { at, dataOf, entry, hasCode, offsetsOf, range, read, select, witnessAt } from "./ask.ts";
+import type { TestScenario } from "./scenario.ts";
+
+const isConflict = hasCode("ERR_SSE_CONFLICT");
+
+export function testConditions(scenario: TestScenario): void {
+  testAfter(scenario);
+  testIdempotency(scenario);
+}
+
+function testAfter(scenario: TestScenario): void {
+  scenario("after: accepts when the channel has nothing after it, rejects otherwise", {}, async ({ log }) => {
+    const [first] = await log.append([entry("a", "first", { after: await at(log, 0) }), entry("b")]);
+    await log.append([entry("a", "second", { after: first })]);
+    await assert.rejects(log.append([entry("a", "late", { after: await at(log, 2) })]), isConflict);
+    const [placed] = await log.append([entry("a", "third", { after: await at(log, 3) })]);
+    assert.equal(placed?.offset, 4);
+    assert.deepEqual(dataOf((await read(log, 0, 10, select("a"))).entries), ["first", "second", "third"]);
+  });
+
+  scenario("after: a position that is not one of this log is a conflict", {}, async ({ log }) => {
+    await log.append([entry("a"), entry("b")]);
+    const [origin, first, head] = [await at(log, 0), await at(log, 1), await at(log, 2)];
+    const others = [
+      { ...head, epoch: "another" },
+      { ...origin, epoch: "another" },
+      { ...head, witness: (head.witness % 0xffff_ffff) + 1 },
+      { ...first, witness: head.witness },
+      { ...origin, witness: (origin.witness % 0xffff_ffff) + 1 },
+      { ...head, offset: 3 },
+      { ...head, offset: 1_000_000 },
+    ];
+    for (const after of others) await assert.rejects(log.append([entry("quiet", "", { after })]), isConflict);
+    assert.equal((await log.head()).top, 2);
+    for (const after of [origin, first, head]) await log.append([entry(`quiet ${after.offset}`, "", { after })]);
+  });
+
+  scenario(
+    "after: a position whose entry is gone holds only where its witness is known",
+    { maxEvents: 2 },
+    async (context) => {
+      const { log, eventually } = context;
+      const keyed = entry("a", "", { key: "k" });
+      const placed = await log.append([keyed, entry("a"), ...range(1, 8).map(() => entry("noise"))]);
+      await eventually(async () => assert.equal((await log.head()).floor.offset, 8));
+      await assert.rejects(log.append([entry("a", "", { after: placed[0] })]), isConflict);
+      const [, second] = placed;
+      assert.ok(second !== undefined);
+      await assert.rejects(
+        log.append([entry("quiet", "", { after: { ...second, witness: second.witness ^ 1 } })]),
+        isConflict,
+      );
+      const append = log.append([entry("a", "", { after: second })]);
+      if ((await witnessAt(log, 2)) === undefined) await assert.rejects(append, isConflict);
+      else await append;
+      await log.append([entry("quiet", "", { after: await at(log, 8) })]);
+    },
+  );
+
+  scenario("after: nothing of a call is stored, and its failure is its own", {}, async ({ log }) => {
+    const origin = await at(log, 0);
+    await log.append([entry("taken")]);
+    const results = await Promise.allSettled([
+      log.append([entry("a", "1")]),
+      log.append([entry("a", "rejected"), entry("taken", "rejected", { after: origin }), entry("a", "rejected")]),
+      log.append([entry("a", "2")]),
+    ]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    const { entries } = await read(log, 1, 10);
+    assert.deepEqual(
+      [dataOf(entries).sort(), offsetsOf(entries)],
+      [
+        ["1", "2"],
+        [2, 3],
+      ],
+    );
+  });
+
+  scenario("after: of several publishers that expect the same position, one succeeds", {}, async ({ log }) => {
+    const after = await at(log, 0);
+    const results = await Promise.allSettled(range(1, 8).map(() => log.append([entry("a", "", { after })])));
+    assert.equal(results.filter(({ status }) => status === "fulfilled").length, 1);
+    assert.equal((await log.head()).top, 1);
+  });
+
+  scenario("after: the entries of one call are not in each other's way", {}, async ({ log, declares }) => {
+    if (!declares("atomicBatch")) return;
+    const after = await at(log, 0);
+    const placed = await log.append([entry("a", "1", { after }), entry("a", "2", { after })]);
+    assert.deepEqual(offsetsOf(placed), [1, 2]);
+  });
+}
+
+function testIdempotency(scenario: TestScenario): void {
+  scenario("idempotencyKey: a repeated entry is returned and not stored again", {}, async ({ log }) => {
+    const once = entry("a", "once", { idempotencyKey: "k" });
+    const [first] = await log.append([once]);
+    const again = await log.append([entry("a", "new"), once, entry("b", "other channel", { idempotencyKey: "k" })]);
+    assert.deepEqual(offsetsOf(again), [2, 1, 3]);
+    assert.deepEqual(
+      again.map(({ duplicate }) => duplicate ?? false),
+      [false, true, false],
+    );
+    assert.deepEqual([again[1]?.epoch, again[1]?.witness], [first?.epoch, first?.witness]);
+    assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["once", "new", "other channel"]);
+    const both = await Promise.all(range(1, 4).map(() => log.append([entry("a", "", { idempotencyKey: "same" })])));
+    assert.equal(new Set(offsetsOf(both.flat())).size, 1);
+  });
+
+  scenario("idempotencyKey: twice in one call is stored once", {}, async ({ log }) => {
+    const once = entry("a", "once", { idempotencyKey: "k" });
+    assert.deepEqual(offsetsOf(await log.append([once, once, entry("a")])), [1, 1, 2]);
+  });
+
+  scenario("idempotencyKey: a publisher that tries again is not rejected for its own entry", {}, async ({ log }) => {
+    const once = entry("a", "once", { idempotencyKey: "k", after: await at(log, 0) });
+    await log.append([once]);
+    const [again] = await log.append([once]);
+    assert.deepEqual([again?.offset, again?.duplicate], [1, true]);
+  });
+
+  scenario("idempotencyKey: is forgotten after its window", { idempotencyWindow: 30 }, async ({ log, eventually }) => {
+    const once = entry("a", "once", { idempotencyKey: "k" });
+    await log.append([once]);
+    await eventually(async () => assert.equal((await log.append([once]))[0]?.duplicate ?? false, false));
+    assert.equal((await log.head()).top, 2);
+  });
+}

@@ -1,0 +1,86 @@
+// Selections by name and by prefix: the same definition of "has the prefix" everywhere.
+import assert from "node:assert/strict";
+import { hasPrefix } from "../../log/selection.ts";
+import { dataOf, entry, offsetsOf, range, read, readOn, select, values } from "./ask.ts";
+import type { TestScenario } from "./scenario.ts";
+
+export function testPrefixes(scenario: TestScenario): void {
+  scenario("selection: channels by name, prefixes, and both without repetition", {}, async ({ log }) => {
+    const names = ["orders", "orders/1", "orders/2", "orders/10", "order", "Orders/1", "users/1"];
+    await log.append(names.map((name) => entry(name, name)));
+    const dataIn = async (...selected: string[]) => dataOf((await read(log, 0, 100, select(...selected))).entries);
+    assert.deepEqual(await dataIn("orders/1"), ["orders/1"]);
+    assert.deepEqual(await dataIn("users/1", "order"), ["order", "users/1"]);
+    assert.deepEqual(await dataIn("order", "order"), ["order"]);
+    assert.deepEqual(await dataIn("orders/*"), ["orders/1", "orders/2", "orders/10"]);
+    const overlapping = ["orders/*", "orders/1*", "orders/10", "users/1"];
+    assert.deepEqual(await dataIn(...overlapping), ["orders/1", "orders/2", "orders/10", "users/1"]);
+    assert.deepEqual(await dataIn("*"), names);
+    assert.deepEqual(await dataIn("nothing", "nothing/*"), []);
+    assert.deepEqual((await read(log, 0, 10, { channels: [], prefixes: [] })).entries, []);
+  });
+
+  scenario("selection: a name is not a pattern", {}, async ({ log }) => {
+    const names = ["a%b", "a_b", "a*b", "a?b", "a[b", "a'b", 'a"b', "a\\b", "a.b", "axb", "ä", "🎉", "🎉/1"];
+    await log.append(names.map((name) => entry(name, name)));
+    for (const name of names) assert.deepEqual(dataOf((await read(log, 0, 100, select(name))).entries), [name]);
+    for (const prefix of ["a%", "a_", "a*", "a?", "a[", "a'", 'a"', "a\\", "a.", "ä"]) {
+      const { entries } = await read(log, 0, 100, { channels: [], prefixes: [prefix] });
+      assert.deepEqual(
+        dataOf(entries),
+        names.filter((name) => name.startsWith(prefix)),
+        `prefix ${prefix}`,
+      );
+    }
+    assert.deepEqual(dataOf((await read(log, 0, 100, select("🎉*"))).entries), ["🎉", "🎉/1"]);
+  });
+
+  scenario("selection: of many channels is read in the order of the log", {}, async ({ log }) => {
+    const names = range(0, 39).map((i) => `c${i}`);
+    await log.append(range(1, 400).map((i) => entry(`c${(i * 7) % 40}`, `${i}`)));
+    assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select(...names))), range(1, 400));
+    assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select("c*"))), range(1, 400));
+  });
+
+  scenario(
+    "prefix: whatever the names are, every question selects those that begin with it",
+    {},
+    async ({ log, follow }) => {
+      const pieces = ["a", "b/", "z", "~", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "🎉", "1"];
+      const random = numbers(1_234_567);
+      const pick = () => pieces[random() % pieces.length] as string;
+      const name = () =>
+        range(1, 1 + (random() % 4))
+          .map(pick)
+          .join("");
+      const names = [...new Set(["orders/\u{10ffff}1", "orders/", ...range(1, 120).map(name)])];
+      const tail = follow({ ...(await log.head()), offset: 0 });
+      await log.append(names.map((channel) => entry(channel, channel, { key: "k" })));
+      await tail.count(names.length);
+      const prefixes = new Set([
+        "",
+        "orders/",
+        "\u{10ffff}",
+        ...pieces,
+        ...range(1, 60).map(name),
+        ...names.slice(0, 40),
+      ]);
+      for (const prefix of prefixes) {
+        const selection = { channels: [], prefixes: [prefix] };
+        const expected = tail.entries.filter(({ channel }) => hasPrefix(channel, prefix)).map(({ channel }) => channel);
+        assert.deepEqual(dataOf(await readOn(log, 0, 50, selection)), expected, `read of ${JSON.stringify(prefix)}`);
+        assert.deepEqual(dataOf(await log.last(1_000, selection)), expected, `last of ${JSON.stringify(prefix)}`);
+        assert.deepEqual(dataOf([...(await values(log, selection))]), expected, `values of ${JSON.stringify(prefix)}`);
+      }
+    },
+  );
+}
+
+/** Numbers that look random and are the same in each run. */
+function numbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state >>> 8;
+  };
+}

@@ -1,0 +1,63 @@
+// A copy of the log that is restored and continued: nothing of the lost history may pass for the new one.
+import assert from "node:assert/strict";
+import { at, entry, hasCode, range } from "./ask.ts";
+import { verification } from "./locate.ts";
+import { assertEndsAt } from "./loss.ts";
+import type { TestContext, TestScenario } from "./scenario.ts";
+
+export function testRestore(scenario: TestScenario): void {
+  scenario("restore: positions that the copy has hold, and those of the lost history do not", {}, async (context) => {
+    const { log, eventually } = context;
+    const placed = await log.append(range(1, 3).map((i) => entry("a", `${i}`)));
+    const restore = await copyOf(context);
+    const lost = await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
+    await restore();
+    await eventually(async () => assert.equal((await log.head()).top, 3));
+    for (const cursor of placed) assert.equal(await verification(log, cursor), "same");
+    for (const cursor of lost) assert.equal(await verification(log, cursor), "other");
+    await log.append(range(4, 9).map((i) => entry("b", `${i} again`)));
+    for (const cursor of placed) assert.equal(await verification(log, cursor), "same");
+    for (const cursor of lost) {
+      assert.equal(await verification(log, cursor), "other", `at ${cursor.offset}`);
+      await assert.rejects(log.append([entry("quiet", "", { after: cursor })]), hasCode("ERR_SSE_CONFLICT"));
+    }
+  });
+
+  scenario(
+    "restore: a lost position stays one, even when its offset was trimmed since",
+    { maxEvents: 4 },
+    async (context) => {
+      const { log, eventually } = context;
+      const placed = await log.append(range(1, 3).map((i) => entry("a", `${i}`)));
+      const restore = await copyOf(context);
+      const lost = await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
+      await restore();
+      await eventually(async () => assert.equal((await log.head()).top, 3));
+      for (const i of range(4, 30)) await log.append([entry("b", `${i} again`)]);
+      await eventually(async () => assert.equal((await log.head()).floor.offset, 26));
+      for (const cursor of lost) {
+        assert.notEqual(await verification(log, cursor), "same", `at ${cursor.offset}`);
+        await assert.rejects(log.append([entry("quiet", "", { after: cursor })]), hasCode("ERR_SSE_CONFLICT"));
+      }
+      for (const cursor of placed) assert.notEqual(await verification(log, cursor), "other", `at ${cursor.offset}`);
+    },
+  );
+
+  scenario("restore: a tail continues in the place of what was lost", {}, async (context) => {
+    const { log, follow, eventually } = context;
+    const tail = follow(await at(log, 0));
+    await log.append(range(1, 3).map((i) => entry("a", `${i}`)));
+    const restore = await copyOf(context);
+    await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
+    await tail.count(6);
+    await restore();
+    await eventually(async () => assert.equal((await log.head()).top, 3));
+    await log.append(range(4, 9).map((i) => entry("a", `${i} again`)));
+    await assertEndsAt(context, tail, 6, 9);
+  });
+}
+
+async function copyOf({ storage }: TestContext): Promise<() => unknown> {
+  if (storage.copy === undefined) throw new Error("The storage of a restorable log has no copy(); add it");
+  return storage.copy();
+}

@@ -1,0 +1,56 @@
+// Several logs on one storage, as in several processes: one sequence for all.
+import assert from "node:assert/strict";
+import type { CompleteLog } from "../../log/complete.ts";
+import { at, dataOf, entry, hasCode, offsetsOf, range, read, select } from "./ask.ts";
+import type { TestScenario } from "./scenario.ts";
+
+export function testSharing(scenario: TestScenario): void {
+  scenario("several: append to one sequence, and each reads at once what another has stored", {}, async (context) => {
+    const logs = [context.log, await context.open(), await context.open()];
+    for (const round of range(1, 30)) {
+      const placed = await pick(logs, round).append([entry("a", `${round}`)]);
+      const { entries } = await read(pick(logs, round + 1), round - 1, 10, select("a"));
+      assert.deepEqual([offsetsOf(placed), dataOf(entries)], [[round], [`${round}`]]);
+    }
+    const heads = await Promise.all(logs.map((log) => log.head()));
+    assert.deepEqual(heads[1], heads[0]);
+    assert.deepEqual(heads[2], heads[0]);
+    const after = await at(pick(logs, 2), 29);
+    await assert.rejects(pick(logs, 1).append([entry("a", "", { after })]), hasCode("ERR_SSE_CONFLICT"));
+  });
+
+  scenario("several: appends at the same time leave no hole, and all tails agree", {}, async (context) => {
+    const logs = [context.log, await context.open(), await context.open()];
+    const origin = await at(context.log, 0);
+    const tails = logs.map((log) => context.follow(origin, log));
+    const calls = range(1, 90).map((i) => pick(logs, i).append(range(1, (i % 4) + 1).map(() => entry(`c${i % 7}`))));
+    const offsets = offsetsOf((await Promise.all(calls)).flat()).sort((a, b) => a - b);
+    assert.deepEqual(offsets, range(1, offsets.length));
+    for (const tail of tails) {
+      await tail.count(offsets.length);
+      assert.deepEqual(tail.offsets, offsets);
+    }
+    assert.deepEqual(tails[1]?.entries, tails[0]?.entries);
+    assert.deepEqual(tails[2]?.entries, tails[0]?.entries);
+  });
+
+  scenario("several: the tail of one delivers the entries of another", {}, async ({ log, open, follow }) => {
+    const other = await open();
+    const tail = follow(await at(log, 0), other);
+    for (const i of range(1, 5)) {
+      await log.append([entry("a", `${i}`)]);
+      await tail.count(i);
+    }
+    assert.deepEqual(dataOf(tail.entries), ["1", "2", "3", "4", "5"]);
+  });
+
+  scenario("several: a repeated key is recognized by the others", {}, async ({ log, open }) => {
+    const once = entry("a", "once", { idempotencyKey: "k" });
+    const placed = [...(await log.append([once])), ...(await (await open()).append([once]))];
+    assert.deepEqual(offsetsOf(placed), [1, 1]);
+  });
+}
+
+function pick(logs: CompleteLog[], round: number): CompleteLog {
+  return logs[round % logs.length] as CompleteLog;
+}
