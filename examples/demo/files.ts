@@ -8,6 +8,7 @@ const font = (family: string, file: string): URL => installed(`@fontsource-varia
 export const files: StaticFiles = new StaticFiles({
   "/style.css": own("style.css"),
   "/icon.svg": own("icon.svg"),
+  "/favicon.ico": own("icon.svg"),
   "/app.js": own("app.js"),
   "/chat.js": own("chat.js"),
   "/connection.js": own("connection.js"),

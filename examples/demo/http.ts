@@ -8,10 +8,12 @@ const longestBody = 4 * 1024;
 /** The response of a route that rejects a request. */
 export class Refusal extends Error {
   readonly status: number;
+  readonly headers: Record<string, string>;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, headers: Record<string, string> = {}) {
     super(message);
     this.status = status;
+    this.headers = headers;
   }
 }
 
@@ -38,9 +40,9 @@ const securityHeaders = {
   "x-content-type-options": "nosniff",
 };
 
-export function sendPage(response: ServerResponse, page: Html): void {
+export function sendPage(response: ServerResponse, page: Html, status = 200): void {
   // The page contains the id of its window, so two windows must not share a cached copy.
-  response.writeHead(200, {
+  response.writeHead(status, {
     ...securityHeaders,
     "content-type": "text/html; charset=utf-8",
     "cache-control": "no-store",
@@ -48,10 +50,16 @@ export function sendPage(response: ServerResponse, page: Html): void {
   response.end(`<!doctype html>\n${page}`);
 }
 
-export function sendText(response: ServerResponse, status: number, text: string | Html): void {
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  text: string | Html,
+  headers: Record<string, string> = {},
+): void {
   const type = typeof text === "string" ? "text/plain" : "text/html";
   response.writeHead(status, {
     ...securityHeaders,
+    ...headers,
     "content-type": `${type}; charset=utf-8`,
     "cache-control": "no-store",
   });
@@ -73,12 +81,17 @@ export class StaticFiles {
     for (const [path, url] of Object.entries(files)) {
       const body = readFileSync(url);
       const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 16)}"`;
-      const type = types[path.slice(path.lastIndexOf(".") + 1)] ?? "application/octet-stream";
+      // By the file, not by the path: the icon is served under the name that browsers guess, too.
+      const type = types[url.pathname.slice(url.pathname.lastIndexOf(".") + 1)] ?? "application/octet-stream";
       this.#files.set(path, {
         body,
         headers: { "content-type": type, "cache-control": "no-cache", etag, "x-content-type-options": "nosniff" },
       });
     }
+  }
+
+  has(path: string): boolean {
+    return this.#files.has(path);
   }
 
   /** @returns false if there is no such file. */

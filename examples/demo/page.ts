@@ -68,6 +68,29 @@ export function renderPage({ windowId, persona, cursor, fields, room, tale, cont
   `;
 }
 
+/** What a person sees at an address that has nothing. */
+export function renderNotFound(): Html {
+  return html`
+    <html lang="en">
+      <head>
+        <meta charset="utf-8">
+        <title>Nothing here: sourcecast</title>
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <meta name="color-scheme" content="light dark">
+        <link rel="icon" href="/icon.svg" type="image/svg+xml">
+        <link rel="stylesheet" href="/style.css">
+      </head>
+      <body class="not-found">
+        <main>
+          <h1>There is nothing here</h1>
+          <p>The demo is one page, and this is not its address.</p>
+          <p><a class="button" href="/">Open the demo</a></p>
+        </main>
+      </body>
+    </html>
+  `;
+}
+
 function renderHeader(persona: Persona): Html {
   return html`
     <header class="top">

@@ -36,6 +36,7 @@ export class Wire {
   answer(response: ServerResponse): void {
     const headers = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
     response.writeHead(200, { ...headers, "x-last-event-id": this.#lastEventId });
+    if (response.req.method === "HEAD") return void response.end();
     response.flushHeaders();
     for (const chunk of this.#kept) response.write(chunk);
     this.#readers.add(response);
