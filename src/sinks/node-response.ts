@@ -48,15 +48,19 @@ export function write(response: NodeResponse, bytes: Uint8Array): boolean {
 }
 
 /**
- * Bytes that the system has not taken yet, as far as Node shows. `writableLength` counts a chunk as waiting until all of it
- * is sent, so a reader that takes a megabyte slowly would seem to have stopped. Node's own inactivity timeout looks at the
- * handle too (lib/net.js, `Socket.prototype._onTimeout`).
+ * A number that changes while the system, or an HTTP/2 client, takes bytes. `writableLength` counts a chunk as waiting until
+ * all of it is sent, so a reader that takes a megabyte slowly would seem to have stopped. Node's own inactivity timeout looks
+ * at the handle too (lib/net.js, `Socket.prototype._onTimeout`).
  */
-export function unsentBytes(response: NodeResponse): number {
+export function sendProgress(response: NodeResponse): number {
   if (response instanceof ServerResponse) return queueSize(response.socket);
-  // On HTTP/2 the window shrinks as bytes are sent, and grows as the client reads.
-  return response.stream?.session?.state.remoteWindowSize ?? 0;
+  // The client opens its window as it reads, and what it has room for leaves at once. Not every byte counts: the connection
+  // answers pings, too.
+  return Math.floor((response.stream?.session?.socket?.bytesWritten ?? 0) / leastProgressBytes);
 }
+
+/** Fewer bytes than this on an HTTP/2 connection are no sign of a client that reads. */
+const leastProgressBytes = 1_024;
 
 function queueSize(socket: Socket | null): number {
   return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize ?? 0;

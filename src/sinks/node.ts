@@ -8,7 +8,7 @@ import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.
 import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
 import { flushNodeAtEndOfTick, type PrefetchableSink } from "./node-flush.ts";
 import { enqueue, isQueued, type QueuedSink } from "./node-pipeline.ts";
-import { type NodeResponse, presetHeaders, unsentBytes, write, writeHead } from "./node-response.ts";
+import { type NodeResponse, presetHeaders, sendProgress, write, writeHead } from "./node-response.ts";
 import { connectionOf, endWithServer, noteServer } from "./node-server.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
@@ -69,7 +69,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   override get progressMark(): number {
-    return this.bufferedAmount + unsentBytes(this.#response);
+    return this.bufferedAmount + sendProgress(this.#response);
   }
 
   /** True if too many streams wait on the connection already. */

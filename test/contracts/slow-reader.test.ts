@@ -1,6 +1,7 @@
 // A slow reader is not a stalled one: progress is measured in bytes, not in events.
 import { once } from "node:events";
 import { createServer } from "node:http";
+import * as http2 from "node:http2";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
@@ -77,6 +78,36 @@ test("one that reads a large event slowly and steadily is not closed", async () 
 test("one that has read some of it and stops is closed", async () => {
   const { reasons, client } = await receiveLargeEvent();
   await read(client, 8);
+  while (reasons.length === 0) await wait(5);
+  expect(reasons).toEqual(["stalled"]);
+});
+
+test("one that reads a large event slowly and steadily over HTTP/2 is not closed, until it stops", async () => {
+  const hub = createHub({ limits: { stallTimeout, eventSize: "64mb" } });
+  const reasons: string[] = [];
+  const server = http2.createServer(async (req, res) => {
+    const source = await respond(hub, req, res, { channels: ["a"] });
+    source?.addEventListener("close", ({ reason }) => reasons.push(reason));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  closing.push(async () => {
+    session.destroy();
+    await hub.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const stream = session.request({ ":path": "/" });
+  stream.on("error", () => {});
+  while (hub.stats().live === 0) await wait(5);
+  for (const type of ["large", "after"]) await hub.channel("a").dispatch(type, "x".repeat(large));
+  // By the piece, as a program does that handles one before it takes the next.
+  const pieces = stream[Symbol.asyncIterator]();
+  const started = performance.now();
+  while (performance.now() - started < 4 * stallTimeout) {
+    await pieces.next();
+    await wait(stallTimeout / 20);
+  }
+  expect([reasons, hub.stats().stalled]).toEqual([[], 0]);
   while (reasons.length === 0) await wait(5);
   expect(reasons).toEqual(["stalled"]);
 });
