@@ -6,7 +6,7 @@ import { badRequest } from "../http/early-response.ts";
 import { streamMethods } from "../http/request.ts";
 import type { Channel } from "../hub/channel.ts";
 import { createHub, type Hub } from "../hub/hub.ts";
-import { reportError } from "../hub/lifetime/report.ts";
+import { reportError, safely } from "../hub/lifetime/report.ts";
 import { hubChecks, subscribeChecks } from "../hub/option-checks.ts";
 import type { HubOptions, OnError, SubscribeOptions } from "../hub/options.ts";
 import type { Exchange } from "../sinks/exchange.ts";
@@ -90,7 +90,7 @@ export class SSE<E extends EventMap = false> {
     this.#most = connections ?? Number.POSITIVE_INFINITY;
     const idle = idleTimeout === undefined ? Number.POSITIVE_INFINITY : milliseconds(idleTimeout, "idleTimeout");
     this.#connections = new ManagedConnections(idle);
-    this.#onError = options.onError ?? reportError;
+    this.#onError = safely(options.onError ?? reportError);
     const limits =
       connectionTimeout === undefined ? {} : { maxLifetime: milliseconds(connectionTimeout, "connectionTimeout") };
     this.hub = createHub<E>({ ...options, limits });

@@ -32,6 +32,7 @@ export function withDeadline<T>(
   });
 }
 
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+/** Whether a callback returned a promise, of whatever implementation. */
+export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }

@@ -8,6 +8,7 @@ import { openEventSource } from "../../src/adapters/node.ts";
 import { SourcecastError } from "../../src/index.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
+import { expectConsole } from "../support/console.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -221,6 +222,17 @@ describe("a manager of connections", () => {
     await expect(sse.send("sse:gap", 1)).rejects.toMatchObject({ code: "ERR_SSE_TYPE" });
     sse.send("sse:gap", 1);
     await vi.waitFor(() => expect(failures).toEqual(["publish: SourcecastTypeError", "publish: SourcecastTypeError"]));
+  });
+
+  test("an onError that throws does not end the process", async () => {
+    const lines = expectConsole(/No handler/);
+    const { sse } = await startApp({
+      onError: () => {
+        throw new Error("No handler");
+      },
+    });
+    sse.send("sse:gap", 1);
+    await vi.waitFor(() => expect(lines).toHaveLength(1));
   });
 
   test("a response that has a stream already is refused", async () => {

@@ -1,4 +1,5 @@
 // Stops a producer when its channel has had no subscriptions for a while.
+import { now } from "../../base/clock.ts";
 import { type Duration, milliseconds } from "../../base/units.ts";
 
 /** Counts the subscriptions of a channel. */
@@ -19,10 +20,11 @@ export function abortWhenUnsubscribed(
   if (after === undefined) return { signal: controller.signal, release() {} };
   const patience = milliseconds(after, "stopWithoutSubscribers");
   const step = Math.max(1, Math.min(maxCheckIntervalMs, patience / 4));
-  let silent = 0;
+  let lastFollowed = now();
   const timer = setInterval(() => {
-    silent = followed.count(channel) > 0 ? 0 : silent + step;
-    if (silent >= patience) controller.abort("unsubscribed");
+    const time = now();
+    if (followed.count(channel) > 0) lastFollowed = time;
+    else if (time - lastFollowed >= patience) controller.abort("unsubscribed");
   }, step);
   return { signal: controller.signal, release: () => clearInterval(timer) };
 }

@@ -1,4 +1,5 @@
 // Reports of failures that no caller waits for.
+import { isPromise } from "../../base/deadline.ts";
 import type { OnError } from "../options.ts";
 
 /** Reports a background failure where the application has given no `onError`. */
@@ -7,13 +8,15 @@ export function reportError(error: unknown, { stage }: { stage: string }): void 
   console.error(`sourcecast: a failure in the background (${stage})`, error);
 }
 
-/** An `onError` that throws must not interrupt the work in which the failure occurred. */
+/** An `onError` that throws or rejects must not interrupt the work in which the failure occurred. */
 export function safely(onError: OnError): OnError {
   return (error, context) => {
+    const report = (failure: unknown): void => reportError(failure, context);
     try {
-      onError(error, context);
+      const told: unknown = onError(error, context);
+      if (isPromise(told)) told.then(undefined, report);
     } catch (failure) {
-      reportError(failure, context);
+      report(failure);
     }
   };
 }

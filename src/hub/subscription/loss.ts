@@ -1,5 +1,5 @@
 // Where a gap or a reset is declared, with the state that stands in for the events that the client does not get.
-import { withDeadline } from "../../base/deadline.ts";
+import { isPromise, withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import type { Position } from "../../log/log.ts";
 import { encodeFrame } from "../../source/event.ts";
@@ -69,7 +69,8 @@ async function answerWithSnapshot(
     const { callbackTimeout } = context.limits;
     const snapshot = await withDeadline(taken, callbackTimeout, "snapshot()", "limits.callbackTimeout");
     const position = positionOf(snapshot, cursor, loss);
-    const frames = await encodeSnapshot(snapshot.events, context.contract);
+    const encoding = encodeSnapshot(snapshot.events, context.contract);
+    const frames = await withDeadline(encoding, callbackTimeout, "The contract", "limits.callbackTimeout");
     if (subscription.closed) return null;
     return transferState(subscription, { ...stateAfter(subscription, loss, position), frames, values: null });
   } catch (error) {
@@ -118,10 +119,13 @@ function encodeSnapshot(events: Snapshot["events"], contract: AnyContract | unde
 }
 
 function observe({ context, stream }: Subscription, loss: Loss): void {
+  const report = (error: unknown): void => context.onError(error, { stage: "gap" });
   try {
-    if (context.onLoss !== undefined) stream.context.runInAsyncScope(context.onLoss, undefined, loss);
+    const told: unknown = context.onLoss && stream.context.runInAsyncScope(context.onLoss, undefined, loss);
+    // An async function may be passed where no result is expected. Its failure must not end the process.
+    if (isPromise(told)) told.then(undefined, report);
   } catch (error) {
-    context.onError(error, { stage: "gap" });
+    report(error);
   }
 }
 

@@ -1,5 +1,7 @@
 // Whatever waits for the application has an end: a deadline, or the client's departure.
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { defineEvents } from "../../../src/wire/contract.ts";
+import type { StandardSchemaV1 } from "../../../src/wire/standard-schema.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { request, tick } from "../../support/web.ts";
 
@@ -75,6 +77,19 @@ test("a snapshot() that never settles ends the stream at the deadline", async ()
   await vi.advanceTimersByTimeAsync(12_000);
   await client.end();
   expect(errors.splice(0)).toEqual([timedOut("snapshot", "snapshot()")]);
+});
+
+test("a snapshot whose contract never settles ends the stream at the deadline", async () => {
+  const validate = never as StandardSchemaV1["~standard"]["validate"];
+  const events = defineEvents({ state: { "~standard": { version: 1, vendor: "test", validate } } });
+  const { hub, errors } = openHub({
+    events: events as never,
+    snapshot: () => ({ events: [{ type: "state", data: 1 }] }),
+  });
+  const client = await follow(hub, "a", { lastEventId: "another.1.1" });
+  await vi.advanceTimersByTimeAsync(12_000);
+  await client.end();
+  expect(errors.splice(0)).toEqual([timedOut("snapshot", "The contract")]);
 });
 
 test("an answer that comes after the deadline is ignored", async () => {

@@ -239,8 +239,18 @@ describe("a pipe into a channel", () => {
     vi.useRealTimers();
   });
 
-  test("is stopped when no client has subscribed for a while, and only if that option is set", async () => {
+  test("is not stopped by checks that come faster than the time they stand for", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { hub } = openHub();
+    const { pieces } = producer();
+    const result = hub.channel("a/1").pipe(pieces, { stopWithoutSubscribers: "1h", signal: AbortSignal.timeout(50) });
+    vi.advanceTimersByTime(2 * 3_600_000);
+    vi.useRealTimers();
+    expect(await result).not.toMatchObject({ reason: "unsubscribed" });
+  });
+
+  test("is stopped when no client has subscribed for a while, and only if that option is set", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
     try {
       const { hub } = openHub();
       const { pieces, stopped, push } = producer();

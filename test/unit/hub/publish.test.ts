@@ -182,12 +182,11 @@ describe("not for all", () => {
     expect(hub.stats().connections).toBe(2);
   });
 
-  test("an onError that throws ends nothing but what failed", async () => {
-    const { hub } = openHub({
-      onError: () => {
-        throw new Error("No handler");
-      },
-    });
+  test.each([
+    ["throws", () => raise("No handler")],
+    ["is async and rejects", async () => raise("No handler")],
+  ])("an onError that %s ends nothing but what failed", async (_, onError) => {
+    const { hub } = openHub({ onError });
     const { expectConsole } = await import("../../support/console.ts");
     const lines = expectConsole(/No handler/);
     const filter = () => {
@@ -249,3 +248,7 @@ describe("publishing once", () => {
     expect(hub.stats().published).toBe(1);
   });
 });
+
+function raise(message: string): never {
+  throw new Error(message);
+}

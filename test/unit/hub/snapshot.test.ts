@@ -176,4 +176,11 @@ describe("onLoss", () => {
     expect([client.types, client.ended]).toEqual([["sse:reset"], false]);
     expect(errors.splice(0)).toEqual([["gap", "No listener"]]);
   });
+
+  test("that is async and rejects is reported, and keeps nothing from the client", async () => {
+    const { hub, errors } = openHub({ onLoss: async () => Promise.reject(new Error("No listener")) });
+    const client = await joined(hub, "a", { lastEventId: "nonsense" });
+    expect([client.types, client.ended]).toEqual([["sse:reset"], false]);
+    expect(errors.splice(0)).toEqual([["gap", "No listener"]]);
+  });
 });
