@@ -57,7 +57,8 @@ export function isInternal(channel: string): boolean {
 }
 
 function assertName(name: string): void {
-  if (typeof name !== "string" || name === "") throw channelError(name, "is no name", "pass a non-empty string");
+  if (typeof name !== "string" || name === "")
+    throw channelError(name, "is not a valid name", "pass a non-empty string");
   if (name.length > maxNameLength) {
     throw channelError(name, `is longer than ${maxNameLength} characters`, "use a shorter one");
   }

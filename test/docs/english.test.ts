@@ -96,10 +96,12 @@ describe("prose", () => {
     ])
       expect(files).toContain(file);
     expect(files.filter((file) => file.includes("node_modules"))).toEqual([]);
-    const lines = ["fine", "a subject", "and no one\u0020else, nobody"].map((text, index) => ({
+    const lines = ["fine", "a subject", samples.newcomer?.finds[0] ?? ""].map((text, index) => ({
       line: 7 + index,
       text,
     }));
-    expect(findingsIn({ file: "x.ts", kind: "comment", lines })).toMatchObject([{ line: 9, rule: { name: "nobody" } }]);
+    expect(findingsIn({ file: "x.ts", kind: "comment", lines })).toMatchObject([
+      { line: 9, rule: { name: "newcomer" } },
+    ]);
   });
 });

@@ -8,7 +8,10 @@ const files = sourceFiles();
 const maxLines = 300;
 /** Files that are longer, each with the reason. */
 const longer: Record<string, string> = {
-  "logs/sqlite/index.ts": "to be split",
+  "client/subscribe.ts": "the class Subscription, most of it docstrings and typed overloads",
+  "log/append-queue.ts": "the one queue of appends, with the outcomes of each kind of failure",
+  "log/log.ts": "types only: each MUST stands on its method",
+  "testing/adapter-suite.ts": "one suite",
 };
 
 /** Lines of comments for each line of code, at least: for a folder as a whole. */

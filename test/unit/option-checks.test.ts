@@ -413,7 +413,7 @@ function isKnown(wrong: object, name: string): boolean {
   return Object.keys(wrong).some((path) => path.split(".").at(-1) === name);
 }
 
-/** What a call throws, or what its promise rejects with. */
+/** The error that a call throws, or that its promise rejects with. */
 async function errorOf(call: () => unknown): Promise<Error> {
   try {
     await call();

@@ -564,7 +564,7 @@ describe("a machine that crashes", () => {
     expect(await idsOf(other.hub)).toEqual(["bob", "ada"]);
     expect(await idsOf(stopped.hub)).toEqual(["bob", "ada"]);
     expect(await told(log)).toEqual(["join ada", "join bob", "leave ada", "join ada"]);
-    // Its log did not answer meanwhile.
+    // Its log did not answer during that.
     for (const error of stopped.errors) expect(error).toEqual(["presence", expect.objectContaining(timeout)]);
   });
 

@@ -1,4 +1,4 @@
-// What consumers of subscribe() see: listeners, loops, losses, status, ends.
+// The view of a consumer of subscribe(): listeners, loops, losses, status, ends.
 import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import type { StreamError } from "../../../src/client/errors.ts";

@@ -201,7 +201,7 @@ describe("the resume decision", () => {
         );
         if (decision.kind !== "gap") return;
         expect([floorOf(one), topOf(one)]).toContainEqual(decision.position);
-        // What is left out: of an unverified log possibly everything up to there, else what its channels lost.
+        // The omitted entries: of an unverified log possibly everything up to there, else what its channels lost.
         const missing = verified === "unknown" ? decision.position.offset : one.trimmed - cursor.offset;
         expect(decision.to - decision.from + 1).toBeGreaterThanOrEqual(missing);
         expect(decision.to).toBeLessThanOrEqual(decision.position.offset);
