@@ -68,7 +68,7 @@ export function renderPage({ windowId, persona, cursor, fields, room, tale, cont
   `;
 }
 
-/** What a person sees at an address that has nothing. */
+/** The page for an address that does not exist. */
 export function renderNotFound(): Html {
   return html`
     <html lang="en">

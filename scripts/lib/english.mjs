@@ -1,8 +1,6 @@
 // The English that this project does not write, and what it writes instead. Each rule is a pattern over the prose of the
 // repository (prose.mjs); its exceptions are part of the pattern, never a file. test/docs/fixtures/english/samples.json
 // has, for each rule, sentences that it must find and sentences that it must leave alone.
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { passagesOf, proseFiles } from "./prose.mjs";
 
 /** @typedef {import("./prose.mjs").Passage} Passage */
@@ -209,34 +207,19 @@ export function findingsIn(passage) {
 }
 
 /**
- * The findings that exceed what english-ceilings.json still allows. The texts are being rewritten: a ceiling is today's
- * count of a rule, and only goes down.
- *
  * @param {string} root
- * @returns {string[]} one message for each rule, with its reason, its replacement and up to 25 places, newest file first
+ * @returns {string[]} one message for each broken rule: its reason, its replacement and the places
  */
 export function englishViolations(root) {
-  const ceilings = readCeilings(root);
   const findings = englishFindings(root);
   return rules.flatMap((rule) => {
-    const found = findings.filter((finding) => finding.rule === rule);
-    const ceiling = ceilings[rule.name] ?? 0;
-    if (found.length <= ceiling) return [];
-    const changed = (/** @type {Finding} */ { file }) => statSync(join(root, file)).mtimeMs;
-    const newest = found.toSorted((a, b) => changed(b) - changed(a)).slice(0, 25);
-    const places = newest.map(({ file, line, excerpt }) => `  ${file}:${line}  ${excerpt}`);
-    const count = ceiling === 0 ? "" : ` (found ${found.length} times, ${ceiling} at most; lower it, never raise it)`;
-    return [`English: "${rule.name}"${count}. ${rule.why}. Write: ${rule.write}\n${places.join("\n")}`];
+    const places = findings
+      .filter((finding) => finding.rule === rule)
+      .map(({ file, line, excerpt }) => `  ${file}:${line}  ${excerpt}`);
+    if (places.length === 0) return [];
+    return [`English: "${rule.name}". ${rule.why}. Write: ${rule.write}\n${places.join("\n")}`];
   });
 }
-
-/** @param {string} root @returns {Record<string, number>} */
-export function readCeilings(root) {
-  return JSON.parse(readFileSync(ceilingsFile(root), "utf8"));
-}
-
-/** @param {string} root */
-export const ceilingsFile = (root) => join(root, "scripts/lib/english-ceilings.json");
 
 /** @param {Passage} passage @param {number} index into the joined text */
 function lineOf(passage, index) {

@@ -59,7 +59,7 @@ export function sendProgress(response: NodeResponse): number {
   return Math.floor((response.stream?.session?.socket?.bytesWritten ?? 0) / leastProgressBytes);
 }
 
-/** Fewer bytes than this on an HTTP/2 connection are no sign of a client that reads. */
+/** Fewer bytes than this on an HTTP/2 connection do not show that the client reads. */
 const leastProgressBytes = 1_024;
 
 function queueSize(socket: Socket | null): number {

@@ -1,4 +1,4 @@
-/** What a client of Node puts into an address, passed on by routes as they are written: 400, and the process lives on. */
+/** Input from an address that routes on Node pass on unchecked: the answer is 400, and the process lives on. */
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";

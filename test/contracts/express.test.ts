@@ -387,7 +387,7 @@ describe("attach opens the stream before it returns:", () => {
     expect(refused).toEqual(["ERR_HTTP_HEADERS_SENT"]);
   });
 
-  test("what is dispatched to the source at once comes first, then what was missed", async () => {
+  test("events dispatched to the source immediately come first, then the missed ones", async () => {
     const sse = createSSE();
     cleanups.push(() => sse.hub.close());
     const id = await sse.send("t", "before");

@@ -1,4 +1,4 @@
-/** What Fastify does when it closes, and with cookies: in this process, with the real packages. */
+/** Fastify: closing the server, and cookies, in this process, with the real packages. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";

@@ -91,7 +91,7 @@ async function lose(storage: TestContext["storage"], count: number): Promise<voi
   await storage.lose(count);
 }
 
-/** The entries after the first `had` ones begin in the place of one of those, or of the position at which the tail began. */
+/** The entries after the first `had` ones begin at the offset of one of those, or after the position at which the tail began. */
 function assertContinues({ entries }: TailRecorder, had: number): void {
   const last = entries[had - 1]?.offset ?? 5;
   const next = entries[had]?.offset ?? Number.POSITIVE_INFINITY;

@@ -43,7 +43,7 @@ export function testRestore(scenario: TestScenario): void {
     },
   );
 
-  scenario("restore: a tail continues in the place of what was lost", {}, async (context) => {
+  scenario("restore: a tail continues in place of the lost entries", {}, async (context) => {
     const { log, follow, eventually } = context;
     const tail = follow(await at(log, 0));
     await log.append(range(1, 3).map((i) => entry("a", `${i}`)));

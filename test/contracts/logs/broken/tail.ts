@@ -102,7 +102,7 @@ export const brokenTails: BrokenLogs = {
     try {
       onEntries(batch);
     } catch {
-      // Nobody is told.
+      // No handler is called.
     }
   }),
   "delivers after a tail was closed": {
