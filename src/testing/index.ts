@@ -1,4 +1,4 @@
-// sourcecast/testing: suites for authors of logs and adapters, and checks for contracts.
+// sourcecast/testing: clients for tests of applications, suites for authors of logs and adapters, checks for contracts.
 
 export {
   type AdapterHandler,
@@ -8,7 +8,9 @@ export {
   testAdapter,
 } from "./adapter-suite.ts";
 export { type ContractSamples, checkContract } from "./check-contract.ts";
+export { type CollectOptions, collect } from "./collect.ts";
 export type { LogStorage, LogSuiteOptions } from "./log/options.ts";
 export { testLog } from "./log-suite.ts";
+export { type Answerer, MemoryClient, type MemoryClientOptions } from "./memory-client.ts";
 export { PlainLog } from "./plain-log.ts";
 export { PlainStore, type StoreListener } from "./plain-store.ts";

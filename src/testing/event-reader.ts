@@ -1,0 +1,93 @@
+// Reads the events of one response, and waits for them no longer than a deadline.
+import { type Duration, milliseconds } from "../base/units.ts";
+import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
+
+/** The events of one body, in the order in which they arrive. */
+export class EventReader {
+  readonly events: ParsedEvent[] = [];
+  /** The id that a client sends when it reconnects. */
+  lastEventId: string;
+  /** The reconnection time that the stream has announced, in milliseconds. */
+  retry: number | undefined;
+  ended = false;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
+  readonly #timeoutMs: number;
+  #failure: unknown = null;
+  #waiting: (() => void)[] = [];
+
+  constructor(body: ReadableStream<Uint8Array> | null, lastEventId: string, timeout: Duration) {
+    this.lastEventId = lastEventId;
+    this.#timeoutMs = milliseconds(timeout, "timeout");
+    this.#reader = body?.getReader() ?? null;
+    void this.#read();
+  }
+
+  /** Resolves when the condition holds or the stream has ended, and says whether it holds. */
+  async until(condition: () => boolean): Promise<boolean> {
+    const deadline = Promise.withResolvers<never>();
+    const timer = setTimeout(() => deadline.reject(this.#late()), this.#timeoutMs);
+    try {
+      while (!condition()) {
+        if (this.#failure !== null) throw this.#failure;
+        if (this.ended) return false;
+        await Promise.race([this.#arrival(), deadline.promise]);
+      }
+      return true;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The client leaves. */
+  async cancel(): Promise<void> {
+    await this.#reader?.cancel().catch(() => {});
+  }
+
+  async #read(): Promise<void> {
+    const parser = new EventStreamParser(
+      {
+        onEvent: (event) => this.events.push(event),
+        onRetry: (time) => {
+          this.retry = time;
+        },
+      },
+      { lastEventId: this.lastEventId },
+    );
+    try {
+      for (;;) {
+        const { done, value } = (await this.#reader?.read()) ?? { done: true };
+        if (done || value === undefined) break;
+        parser.push(value);
+        this.lastEventId = parser.lastEventId;
+        this.#wake();
+      }
+    } catch (error) {
+      this.#failure = error;
+    }
+    this.ended = true;
+    this.#wake();
+  }
+
+  #arrival(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #late(): Error {
+    const received = JSON.stringify(this.events.map(({ type, data }) => [type, data.slice(0, 40)]));
+    return new Error(
+      `The stream neither ended nor brought what was waited for within ${this.#timeoutMs} ms; ` +
+        `it brought ${received.length <= 400 ? received : `${received.slice(0, 400)} …`}`,
+    );
+  }
+}
+
+/** True for the control events of a hub, such as `sse:checkpoint`. */
+export function isControl({ type }: ParsedEvent): boolean {
+  return type.startsWith("sse:");
+}
