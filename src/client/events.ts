@@ -30,6 +30,21 @@ export type ContractEvent<C> = {
 /** An event as consumers receive it. */
 export type StreamEvent<C extends AnyContract | undefined> = C extends AnyContract ? ContractEvent<C> : TextEvent;
 
+/** The types of events under the contract `C`; any without one. */
+export type EventTypeOf<C> = C extends AnyContract ? keyof ClientEventsOf<C> & string : string;
+/** @internal The data of an event type, a string without a contract. */
+/** The data of an event of the type `T`. */
+export type EventDataOf<C, T> = C extends AnyContract
+  ? T extends keyof ClientEventsOf<C>
+    ? ClientEventsOf<C>[T]
+    : never
+  : string;
+/** @internal The events of one type. */
+/** An event of the type `T`. */
+export type EventOfType<C extends AnyContract | undefined, T> = C extends AnyContract
+  ? Extract<StreamEvent<C>, { type: T }>
+  : TextEvent;
+
 /** Events that this client did not receive. */
 export type StreamLoss =
   /** Entries of the log were trimmed, or left out (`sse:gap`). */
@@ -112,5 +127,15 @@ class ReceivedEvent implements TextEvent {
 
   json<T>(): T {
     return JSON.parse(this.#text) as T;
+  }
+}
+
+/** The data of a control event: an object, whatever arrives. */
+export function readControlData({ data }: ParsedEvent): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(data);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
   }
 }

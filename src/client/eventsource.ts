@@ -5,14 +5,14 @@ import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
 import type { StreamError } from "./errors.ts";
 import type { ReconnectState } from "./reconnect.ts";
-import type { PerAttempt } from "./request.ts";
+import type { BodyLike, HeadersLike, PerAttempt } from "./request.ts";
 
 /** The standard's options, and what users have asked the standard for. */
 export interface EventSourceInit {
   /** Sends cookies to other origins. @default false */
   withCredentials?: boolean;
   /** Headers of every request, or an (async) function that is called for each. @default none */
-  headers?: PerAttempt<HeadersInit>;
+  headers?: PerAttempt<HeadersLike>;
   /** A function to use instead of the runtime's `fetch`. @default globalThis.fetch */
   fetch?: typeof fetch;
   /** The position to begin after, as if an event with this id had been received. @default none */
@@ -20,7 +20,7 @@ export interface EventSourceInit {
   /** The HTTP method. @default "GET", or "POST" with a body */
   method?: string;
   /** Sent with every request, including reconnects. @default none */
-  body?: PerAttempt<BodyInit | object | null>;
+  body?: PerAttempt<BodyLike | null>;
 }
 
 /** The reconnection time until the server names one: that of Chromium and WebKit. */

@@ -5,7 +5,7 @@ import type { AnyContract } from "../wire/contract.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
-import type { PerAttempt } from "./request.ts";
+import type { BodyLike, CredentialsMode, HeadersLike, PerAttempt } from "./request.ts";
 
 /** The options of {@link subscribe}. */
 export interface SubscribeOptions<C extends AnyContract | undefined = undefined> {
@@ -16,13 +16,13 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
   /** The position to begin after: a cursor that was stored. @default from now on */
   after?: string;
   /** Headers of every attempt, or an (async) function that is called for each. @default none */
-  headers?: PerAttempt<HeadersInit>;
+  headers?: PerAttempt<HeadersLike>;
   /** The HTTP method. @default "GET", or "POST" with a body */
   method?: string;
   /** Sent with every attempt; a plain object or array as JSON. Or an (async) function that is called for each. @default none */
-  body?: PerAttempt<BodyInit | object | null>;
+  body?: PerAttempt<BodyLike | null>;
   /** As in `fetch`. @default "same-origin" */
-  credentials?: RequestCredentials;
+  credentials?: CredentialsMode;
   /** A function to use instead of the runtime's `fetch`. @default globalThis.fetch */
   fetch?: typeof fetch;
   /** Closes the stream when it is aborted. @default none */

@@ -4,13 +4,22 @@ import { StreamError } from "./errors.ts";
 /** Something, or a function that gives it for each attempt. */
 export type PerAttempt<T> = T | (() => T | Promise<T>);
 
+/** The headers that `fetch` takes. */
+export type HeadersLike = NonNullable<RequestInit["headers"]>;
+
+/** The bodies that `fetch` takes; a plain object or array is sent as JSON. */
+export type BodyLike = NonNullable<RequestInit["body"]> | object;
+
+/** As `RequestInit.credentials`. */
+export type CredentialsMode = "omit" | "same-origin" | "include";
+
 /** The parts of a request that the application decides. */
 export interface RequestOptions {
   readonly url: PerAttempt<string | URL>;
   readonly method: string;
-  readonly headers: PerAttempt<HeadersInit> | undefined;
-  readonly body: PerAttempt<BodyInit | object | null> | undefined;
-  readonly credentials: RequestCredentials | undefined;
+  readonly headers: PerAttempt<HeadersLike> | undefined;
+  readonly body: PerAttempt<BodyLike | null> | undefined;
+  readonly credentials: CredentialsMode | undefined;
   readonly channels: readonly string[];
   /** Where the position goes: `header`, or `query` where a preflight would not be answered. */
   readonly lastEventIdIn: "header" | "query";
@@ -65,9 +74,9 @@ function utf8Bytes(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : String.fromCharCode(...new TextEncoder().encode(text));
 }
 
-function encodeBody(body: BodyInit | object, headers: Headers): BodyInit {
+function encodeBody(body: BodyLike, headers: Headers): NonNullable<RequestInit["body"]> {
   const isPlain = typeof body === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(body));
-  if (!isPlain && !Array.isArray(body)) return body as BodyInit;
+  if (!isPlain && !Array.isArray(body)) return body as NonNullable<RequestInit["body"]>;
   if (!headers.has("content-type")) headers.set("content-type", "application/json");
   return JSON.stringify(body);
 }

@@ -1,10 +1,16 @@
 // subscribe(): a stream of events that reconnects, resumes, and knows what it missed.
-import type { AnyContract, ClientEventsOf } from "../wire/contract.ts";
+import type { AnyContract } from "../wire/contract.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
-import { Connection, errorOf } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import { Consumers } from "./consumers.ts";
 import { decodeEvent } from "./decode-event.ts";
+import { Deferred } from "./deferred.ts";
 import { type Environment, runtime } from "./environment.ts";
 import {
+  type EventDataOf,
+  type EventOfType,
+  type EventTypeOf,
+  readControlData,
   type StreamClosed,
   type StreamEvent,
   type StreamLoss,
@@ -12,12 +18,13 @@ import {
   type TextEvent,
   toTextEvent,
 } from "./events.ts";
-import { type BufferOwner, EventBuffer, type IterationOptions, iterate, iterateBatches } from "./iterators.ts";
-import { Listeners, reportListenerError } from "./listeners.ts";
+import { InOrder } from "./in-order.ts";
+import { type EventBuffer, type IterationOptions, iterate, iterateBatches } from "./iterators.ts";
 import { type ResolvedSubscribeOptions, resolveSubscribeOptions, type SubscribeOptions } from "./options.ts";
 import { DeliveredPosition } from "./position.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { PerAttempt } from "./request.ts";
+import { isSameStatus, statusOf } from "./status.ts";
 
 /**
  * Subscribes to a stream of events: of a hub, of any other server of event streams. It connects with the first consumer,
@@ -43,18 +50,6 @@ export function subscribe<C extends AnyContract | undefined = undefined>(
 }
 
 /** @internal The event types of a contract, any string without one. */
-type EventTypeOf<C> = C extends AnyContract ? keyof ClientEventsOf<C> & string : string;
-/** @internal The data of an event type, a string without a contract. */
-type EventDataOf<C, T> = C extends AnyContract
-  ? T extends keyof ClientEventsOf<C>
-    ? ClientEventsOf<C>[T]
-    : never
-  : string;
-/** @internal The events of one type. */
-type EventOfType<C extends AnyContract | undefined, T> = C extends AnyContract
-  ? Extract<StreamEvent<C>, { type: T }>
-  : TextEvent;
-
 /** A stream of events, from the client's side. */
 export class Subscription<C extends AnyContract | undefined = undefined> implements AsyncIterable<StreamEvent<C>> {
   /** Resolves when the stream ends, with the reason. Never rejects. */
@@ -62,32 +57,24 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   readonly #options: ResolvedSubscribeOptions;
   readonly #connection: Connection;
   readonly #position: DeliveredPosition;
-  readonly #events = new Listeners<[data: unknown, event: TextEvent]>();
-  readonly #losses = new Listeners<[loss: StreamLoss]>();
-  readonly #statuses = new Listeners<[status: StreamStatus]>();
-  readonly #comments = new Listeners<[text: string]>();
-  readonly #buffers = new Set<EventBuffer>();
+  readonly #consumers: Consumers;
   readonly #endedChannels = new Set<string>();
   #status: StreamStatus;
   #started = false;
-  /** The position after the last event that listeners received. */
-  #lastEventId: string;
-  /** Asynchronous validation that is under way: events wait for it in order. */
-  #decoding: Promise<void> | null = null;
+  /** Events wait for the asynchronous validation of those before them. */
+  readonly #inOrder = new InOrder(() => this.#wakeReader());
   #whenReady: (() => void) | null = null;
-  readonly #opened = withResolvers<void>();
+  readonly #opened = new Deferred();
   #resolveClosed: (closed: StreamClosed) => void = () => {};
 
   /** @internal Use {@link subscribe}. */
   constructor(options: ResolvedSubscribeOptions, environment: Environment) {
     this.#options = options;
-    this.#lastEventId = options.after;
+    this.#consumers = new Consumers(options.after, () => this.#wakeReader());
     this.#position = new DeliveredPosition(options.after);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    // A stream that is closed before it opens is not an unhandled rejection.
-    this.#opened.promise.catch(() => {});
     this.#connection = new Connection(
       options,
       environment,
@@ -95,7 +82,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
         onState: (state) => this.#onState(state, environment),
         onOpen: () => this.#opened.resolve(),
         onEvent: (event) => this.#onEvent(event),
-        onComment: (text) => this.#comments.call("*", text),
+        onComment: (text) => this.#consumers.comments.call("*", text),
         ready: () => this.#ready(),
       },
       options.after,
@@ -122,8 +109,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
    * the first event with an id.
    */
   get cursor(): string {
-    for (const buffer of this.#buffers) if (buffer.pending) return buffer.lastEventId;
-    return this.#lastEventId;
+    return this.#consumers.cursor;
   }
 
   /**
@@ -138,11 +124,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   on(type: "*", listener: (event: StreamEvent<C>) => void): () => void;
   on(type: string, listener: (...args: never[]) => void): () => void {
     this.#start();
-    const call =
-      type === "*"
-        ? (_: unknown, event: TextEvent) => (listener as (event: TextEvent) => void)(event)
-        : (listener as (data: unknown, event: TextEvent) => void);
-    return this.#events.add(type, call);
+    return this.#consumers.listen(type, listener);
   }
 
   /** As {@link on}, for one event. */
@@ -159,17 +141,17 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
 
   /** Calls `listener` with each loss, in order with the events around it. @returns Removes the listener. */
   onLoss(listener: (loss: StreamLoss) => void): () => void {
-    return this.#losses.add("*", listener);
+    return this.#consumers.losses.add("*", listener);
   }
 
   /** Calls `listener` with each change of the status. @returns Removes the listener. */
   onStatus(listener: (status: StreamStatus) => void): () => void {
-    return this.#statuses.add("*", listener);
+    return this.#consumers.statuses.add("*", listener);
   }
 
   /** Calls `listener` with each comment, for debugging. @returns Removes the listener. */
   onComment(listener: (text: string) => void): () => void {
-    return this.#comments.add("*", listener);
+    return this.#consumers.comments.add("*", listener);
   }
 
   /**
@@ -214,28 +196,14 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   }
 
   #buffer(options: IterationOptions): EventBuffer {
-    const owner: BufferOwner = {
-      onRoom: () => this.#wakeReader(),
-      onLeave: (buffer) => {
-        this.#buffers.delete(buffer);
-        this.#wakeReader();
-      },
-      onOverflow: (missed) => this.#lose({ kind: "overflow", missed }),
-    };
-    const buffer = new EventBuffer(options, this.#lastEventId, owner);
+    const buffer = this.#consumers.buffer(options);
     if (this.#status.state === "closed") buffer.end(this.#status.error);
-    else this.#buffers.add(buffer);
     this.#start();
     return buffer;
   }
 
   #onEvent(event: ParsedEvent): void {
-    if (this.#decoding !== null) {
-      this.#decoding = this.#decoding.then(() => this.#handle(event));
-      return;
-    }
-    const decoding = this.#handle(event);
-    if (decoding !== undefined) this.#trackDecoding(decoding);
+    this.#inOrder.run(() => this.#handle(event));
   }
 
   /** Events, losses and ends in the order in which they arrive. Returns a promise where a schema is asynchronous. */
@@ -246,10 +214,10 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
         return this.#handleLoss(event);
       case "sse:checkpoint":
         this.#position.moveTo(event);
-        this.#lastEventId = event.lastEventId;
+        this.#consumers.moveTo(event.lastEventId);
         return undefined;
       case "sse:later":
-        this.#connection.later(Number(readData(event).retryAfter) || 0);
+        this.#connection.later(Number(readControlData(event).retryAfter) || 0);
         return undefined;
       case "sse:end":
         return this.#handleEnd(event);
@@ -260,16 +228,16 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
 
   #handleLoss(event: ParsedEvent): undefined {
     this.#position.moveTo(event);
-    this.#lastEventId = event.lastEventId;
+    this.#consumers.moveTo(event.lastEventId);
     const kind = event.type === "sse:gap" ? "gap" : "reset";
-    this.#lose({ kind, ...readData(event) } as StreamLoss);
+    this.#consumers.losses.call("*", { kind, ...readControlData(event) } as StreamLoss);
   }
 
   /** The stream ends when all channels that it asked for have ended, or when the server ends it as a whole. */
   #handleEnd(event: ParsedEvent): undefined {
     if (!this.#position.accept(event)) return;
-    this.#lastEventId = event.lastEventId;
-    const { channel } = readData(event) as { channel?: string };
+    this.#consumers.moveTo(event.lastEventId);
+    const { channel } = readControlData(event) as { channel?: string };
     const { channels } = this.#options;
     if (channel !== undefined) this.#endedChannels.add(channel);
     const isOver =
@@ -285,25 +253,10 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     return undefined;
   }
 
-  #hand({ type, lastEventId }: ParsedEvent, event: TextEvent | null): void {
-    if (event !== null) {
-      for (const buffer of this.#buffers) buffer.push(event);
-      this.#events.call(type, event.data, event);
-    }
-    this.#lastEventId = lastEventId;
-  }
-
-  #lose(loss: StreamLoss): void {
-    this.#losses.call("*", loss);
-  }
-
-  #trackDecoding(decoding: Promise<void>): void {
-    const tracked = decoding.catch(reportListenerError).then(() => {
-      if (this.#decoding !== tracked) return;
-      this.#decoding = null;
-      this.#wakeReader();
-    });
-    this.#decoding = tracked;
+  /** @param event `null` for one that does not fit the contract: it counts as received. */
+  #hand({ lastEventId }: ParsedEvent, event: TextEvent | null): void {
+    if (event === null) this.#consumers.moveTo(lastEventId);
+    else this.#consumers.deliver(event);
   }
 
   #ready(): Promise<void> | undefined {
@@ -314,9 +267,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   }
 
   #canRead(): boolean {
-    if (this.#decoding !== null) return false;
-    for (const buffer of this.#buffers) if (buffer.full) return false;
-    return true;
+    return this.#inOrder.pending === null && !this.#consumers.full;
   }
 
   #wakeReader(): void {
@@ -328,16 +279,10 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
 
   #onState(state: ReconnectState, environment: Environment): void {
     const status = statusOf(state, this.#connection?.stale === true, environment);
-    const before = this.#status;
-    const isSame =
-      status.state === before.state &&
-      status.attempt === before.attempt &&
-      status.retryAt === before.retryAt &&
-      status.error?.message === before.error?.message;
-    if (isSame) return;
+    if (isSameStatus(status, this.#status)) return;
     this.#status = status;
     if (status.state === "closed") this.#end(state, status);
-    this.#statuses.call("*", status);
+    this.#consumers.statuses.call("*", status);
   }
 
   #end({ closedBy }: ReconnectState, { error }: StreamStatus): void {
@@ -345,42 +290,11 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     this.#opened.reject(error ?? new Error(`The stream was closed before it was open: ${closedBy}`));
     const isFailed = closedBy === "failed";
     const finish = (): void => {
-      for (const buffer of this.#buffers) buffer.end(isFailed ? error : undefined);
+      this.#consumers.end(isFailed ? error : undefined);
       this.#resolveClosed({ reason: closedBy ?? "closed", error: isFailed ? error : undefined });
     };
-    if (this.#decoding === null) finish();
-    else void this.#decoding.then(finish);
+    const { pending } = this.#inOrder;
+    if (pending === null) finish();
+    else void pending.then(finish);
   }
-}
-
-function statusOf(state: ReconnectState, stale: boolean, environment: Environment): StreamStatus {
-  const { phase, attempt, retryAt, paused } = state;
-  const open = paused ? "paused" : stale ? "stale" : "open";
-  const waiting = environment.online() ? "retrying" : "offline";
-  return {
-    state: phase === "open" ? open : phase === "waiting" ? waiting : phase,
-    attempt: phase === "open" ? 0 : attempt,
-    retryAt: phase === "waiting" && Number.isFinite(retryAt) ? retryAt : undefined,
-    error: errorOf(state),
-  };
-}
-
-/** The data of a control event: an object, whatever arrives. */
-function readData({ data }: ParsedEvent): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(data);
-    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
-}
-
-function withResolvers<T>(): { promise: Promise<T>; resolve(value: T): void; reject(error: unknown): void } {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<T>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  return { promise, resolve, reject };
 }

@@ -1,11 +1,7 @@
 // The serving suite: what every adapter of event streams does, as tests over real connections.
 import assert from "node:assert/strict";
-import type { Channel } from "../hub/channel.ts";
-import { createHub, type Hub } from "../hub/hub.ts";
-import type { SubscribeOptions } from "../hub/options.ts";
-import type { SourceOptions } from "../source/options.ts";
 import type { EventSource } from "../source/source.ts";
-import { StreamClient } from "./stream-client.ts";
+import { AdapterContext, type AdapterRoute } from "./adapter-context.ts";
 
 /** The options of {@link testAdapter}. */
 export interface AdapterSuiteOptions {
@@ -22,14 +18,6 @@ export interface AdapterSuiteOptions {
 
 /** The suite's own handler. The route waits for its promise; what it rejects with is the framework's to answer. */
 export type AdapterHandler = (path: string, route: AdapterRoute) => Promise<void>;
-
-/** The adapter, for one request. */
-export interface AdapterRoute {
-  /** Opens a source, as the adapter's `openEventSource()` does. */
-  open(options?: SourceOptions): EventSource;
-  /** Opens a subscription, as the adapter's `respond()` does. */
-  respond(hub: Hub, options: SubscribeOptions): Promise<unknown>;
-}
 
 /** A server under test. */
 export interface AdapterServer {
@@ -75,7 +63,7 @@ export interface AdapterServer {
 export function testAdapter({ test, start, deadline = 10_000 }: AdapterSuiteOptions): void {
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(`adapter: ${name}`, async () => {
-      const context = new ScenarioContext(AbortSignal.timeout(deadline));
+      const context = new AdapterContext(AbortSignal.timeout(deadline));
       const server = await start((path, route) => context.handle(path, route));
       context.url = server.url;
       try {
@@ -88,7 +76,7 @@ export function testAdapter({ test, start, deadline = 10_000 }: AdapterSuiteOpti
   }
 }
 
-const scenarios: Readonly<Record<string, (context: ScenarioContext) => Promise<void>>> = {
+const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<void>>> = {
   "status, header and first bytes arrive before any event": async ({ route, connect }) => {
     route(({ open }) => void open());
     const client = await connect();
@@ -227,77 +215,3 @@ const scenarios: Readonly<Record<string, (context: ScenarioContext) => Promise<v
     assert.ok(client.status >= 400, `the status is ${client.status}`);
   },
 };
-
-type Route = (route: AdapterRoute, shared: { hub: Hub }) => unknown;
-
-/** One test: the route that it serves, the clients that it has, the reasons with which its sources closed. */
-class ScenarioContext {
-  url = "";
-  /** Reasons of the sources that have closed, in order. */
-  readonly #closed: string[] = [];
-  readonly #signal: AbortSignal;
-  readonly #clients: StreamClient[] = [];
-  #route: Route = () => {};
-  #hub: Hub | undefined;
-  #reported = 0;
-  #onClose: () => void = () => {};
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-  }
-
-  async handle(_path: string, { open, respond }: AdapterRoute): Promise<void> {
-    const counted = {
-      respond,
-      open: (options?: SourceOptions) => {
-        const source = open(options);
-        source.addEventListener("close", ({ reason }) => {
-          this.#closed.push(reason);
-          this.#onClose();
-        });
-        return source;
-      },
-    };
-    await this.#route(counted, { hub: this.#hub as Hub });
-  }
-
-  readonly route = (route: Route): void => {
-    this.#route = route;
-  };
-
-  /** Makes a hub for the route, with its channel `news`, and waits for a subscription that is at the head. */
-  readonly hub = (): { news: Channel; live(): Promise<void> } => {
-    const hub = createHub();
-    this.#hub = hub;
-    const live = async (): Promise<void> => {
-      while (hub.stats().live === 0) {
-        this.#signal.throwIfAborted();
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    };
-    return { news: hub.channel("news"), live };
-  };
-
-  readonly connect = async (init: ConstructorParameters<typeof StreamClient>[1] = {}): Promise<StreamClient> => {
-    const client = new StreamClient(this.url + (init.path ?? "/"), init, this.#signal);
-    this.#clients.push(client);
-    await client.opened;
-    return client;
-  };
-
-  /** The reason of the next source that closes. */
-  readonly closes = async (): Promise<string> => {
-    while (this.#closed.length <= this.#reported) {
-      await new Promise<void>((resolve, reject) => {
-        this.#onClose = resolve;
-        this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
-      });
-    }
-    return this.#closed[this.#reported++] as string;
-  };
-
-  async close(): Promise<void> {
-    for (const client of this.#clients) client.leave();
-    await this.#hub?.close();
-  }
-}

@@ -1,8 +1,8 @@
 // sourcecast/testing: clients for tests of applications, suites for authors of logs and adapters, checks for contracts.
 
+export type { AdapterRoute } from "./adapter-context.ts";
 export {
   type AdapterHandler,
-  type AdapterRoute,
   type AdapterServer,
   type AdapterSuiteOptions,
   testAdapter,

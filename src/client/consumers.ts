@@ -1,0 +1,81 @@
+// The consumers of a stream: listeners, and loops with their buffers. Everything they receive goes through here, in order.
+import type { StreamLoss, StreamStatus, TextEvent } from "./events.ts";
+import { type BufferOwner, EventBuffer, type IterationOptions } from "./iterators.ts";
+import { Listeners } from "./listeners.ts";
+
+/** Listeners never wait for loops. A loop that is full stops the reading of the network, for all. */
+export class Consumers implements BufferOwner {
+  readonly losses: Listeners<[loss: StreamLoss]> = new Listeners();
+  readonly statuses: Listeners<[status: StreamStatus]> = new Listeners();
+  readonly comments: Listeners<[text: string]> = new Listeners();
+  readonly #events: Listeners<[data: unknown, event: TextEvent]> = new Listeners();
+  readonly #buffers = new Set<EventBuffer>();
+  /** Called when a loop that was full has room again. */
+  readonly #onRoom: () => void;
+  /** The position after the last event that listeners received. */
+  #lastEventId: string;
+
+  constructor(lastEventId: string, onRoom: () => void) {
+    this.#lastEventId = lastEventId;
+    this.#onRoom = onRoom;
+  }
+
+  /** The position up to which all consumers have received the stream. */
+  get cursor(): string {
+    for (const buffer of this.#buffers) if (buffer.pending) return buffer.lastEventId;
+    return this.#lastEventId;
+  }
+
+  /** True while a loop is full. */
+  get full(): boolean {
+    for (const buffer of this.#buffers) if (buffer.full) return true;
+    return false;
+  }
+
+  /** Adds a listener for one type, or for all with `"*"`. @returns Removes it. */
+  listen(type: string, listener: (...args: never[]) => void): () => void {
+    const call =
+      type === "*"
+        ? (_: unknown, event: TextEvent) => (listener as (event: TextEvent) => void)(event)
+        : (listener as (data: unknown, event: TextEvent) => void);
+    return this.#events.add(type, call);
+  }
+
+  /** A buffer for one loop, which begins with the next event. */
+  buffer(options: IterationOptions): EventBuffer {
+    const buffer = new EventBuffer(options, this.#lastEventId, this);
+    this.#buffers.add(buffer);
+    return buffer;
+  }
+
+  deliver(event: TextEvent): void {
+    for (const buffer of this.#buffers) buffer.push(event);
+    this.#events.call(event.type, event.data, event);
+    this.#lastEventId = event.lastEventId;
+  }
+
+  /** The position has moved without an event: a checkpoint, a loss, an event that nobody may see. */
+  moveTo(lastEventId: string): void {
+    this.#lastEventId = lastEventId;
+  }
+
+  /** Ends the loops after the events that wait for them. */
+  end(error: unknown): void {
+    for (const buffer of this.#buffers) buffer.end(error);
+  }
+
+  // --- BufferOwner ---
+
+  onRoom(): void {
+    this.#onRoom();
+  }
+
+  onLeave(buffer: EventBuffer): void {
+    this.#buffers.delete(buffer);
+    this.#onRoom();
+  }
+
+  onOverflow(missed: number): void {
+    this.losses.call("*", { kind: "overflow", missed });
+  }
+}

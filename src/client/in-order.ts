@@ -1,0 +1,32 @@
+// Tasks of which some take time, each after the one before.
+import { reportListenerError } from "./listeners.ts";
+
+/**
+ * Runs tasks in the order in which they are given. As long as none of them takes time, each runs at once: only an
+ * asynchronous schema makes the events after it wait.
+ */
+export class InOrder {
+  readonly #onIdle: () => void;
+  #last: Promise<void> | null = null;
+
+  /** @param onIdle Called when the tasks that took time are done. */
+  constructor(onIdle: () => void) {
+    this.#onIdle = onIdle;
+  }
+
+  /** Resolves when all tasks so far are done; `null` when they are. */
+  get pending(): Promise<void> | null {
+    return this.#last;
+  }
+
+  run(task: () => Promise<void> | undefined): void {
+    const running = this.#last === null ? task() : this.#last.then(task);
+    if (running === undefined) return;
+    const last = running.catch(reportListenerError).then(() => {
+      if (this.#last !== last) return;
+      this.#last = null;
+      this.#onIdle();
+    });
+    this.#last = last;
+  }
+}

@@ -1,0 +1,89 @@
+// One test of the serving suite: its route, its clients, and the sources that have closed.
+import type { Channel } from "../hub/channel.ts";
+import { createHub, type Hub } from "../hub/hub.ts";
+import type { SubscribeOptions } from "../hub/options.ts";
+import type { SourceOptions } from "../source/options.ts";
+import type { EventSource } from "../source/source.ts";
+import { StreamClient } from "./stream-client.ts";
+
+/** The adapter, for one request. */
+export interface AdapterRoute {
+  /** Opens a source, as the adapter's `openEventSource()` does. */
+  open(options?: SourceOptions): EventSource;
+  /** Opens a subscription, as the adapter's `respond()` does. */
+  respond(hub: Hub, options: SubscribeOptions): Promise<unknown>;
+}
+
+export type Route = (route: AdapterRoute, shared: { hub: Hub }) => unknown;
+
+/** One test: the route that it serves, the clients that it has, the reasons with which its sources closed. */
+export class AdapterContext {
+  url = "";
+  /** Reasons of the sources that have closed, in order. */
+  readonly #closed: string[] = [];
+  readonly #signal: AbortSignal;
+  readonly #clients: StreamClient[] = [];
+  #route: Route = () => {};
+  #hub: Hub | undefined;
+  #reported = 0;
+  #onClose: () => void = () => {};
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  async handle(_path: string, { open, respond }: AdapterRoute): Promise<void> {
+    const counted = {
+      respond,
+      open: (options?: SourceOptions) => {
+        const source = open(options);
+        source.addEventListener("close", ({ reason }) => {
+          this.#closed.push(reason);
+          this.#onClose();
+        });
+        return source;
+      },
+    };
+    await this.#route(counted, { hub: this.#hub as Hub });
+  }
+
+  readonly route = (route: Route): void => {
+    this.#route = route;
+  };
+
+  /** Makes a hub for the route, with its channel `news`, and waits for a subscription that is at the head. */
+  readonly hub = (): { news: Channel; live(): Promise<void> } => {
+    const hub = createHub();
+    this.#hub = hub;
+    const live = async (): Promise<void> => {
+      while (hub.stats().live === 0) {
+        this.#signal.throwIfAborted();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    return { news: hub.channel("news"), live };
+  };
+
+  readonly connect = async (init: ConstructorParameters<typeof StreamClient>[1] = {}): Promise<StreamClient> => {
+    const client = new StreamClient(this.url + (init.path ?? "/"), init, this.#signal);
+    this.#clients.push(client);
+    await client.opened;
+    return client;
+  };
+
+  /** The reason of the next source that closes. */
+  readonly closes = async (): Promise<string> => {
+    while (this.#closed.length <= this.#reported) {
+      await new Promise<void>((resolve, reject) => {
+        this.#onClose = resolve;
+        this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
+      });
+    }
+    return this.#closed[this.#reported++] as string;
+  };
+
+  async close(): Promise<void> {
+    for (const client of this.#clients) client.leave();
+    await this.#hub?.close();
+  }
+}
