@@ -26,7 +26,8 @@ const timers: Readonly<Record<string, string>> = {
   "logs/sqlite/log.ts": "a pause of a few milliseconds, which keeps the process alive",
   "client/environment.ts": "the client's own timers: they keep a process alive while it is subscribed",
   "client/response.ts": "a deadline of a moment for the text of an error",
-  "testing/adapter-suite.ts": "the suite of adapters",
+  "testing/adapter-context.ts": "the suite of adapters: a pause between two looks",
+  "testing/adapter-suite.ts": "the suite of adapters: a producer that does not wait",
   "testing/log/scenario.ts": "the suite of logs needs no part of the package",
 };
 
