@@ -54,7 +54,7 @@ export class Consumers implements BufferOwner {
     this.#lastEventId = event.lastEventId;
   }
 
-  /** The position has moved without an event: a checkpoint, a loss, an event that nobody may see. */
+  /** The position has moved without an event: a checkpoint, a loss, an event that does not fit the contract. */
   moveTo(lastEventId: string): void {
     this.#lastEventId = lastEventId;
   }
