@@ -29,9 +29,8 @@ app.use(
       ? () => viteDevServer.ssrLoadModule("./app/entry.server.ts")
       : await import("./dist/server/entry.server.js"),
     viteDevServer,
-    // For pages it gets their headers, for events it gets none.
     render: (jsx, headers) => {
-      headers?.set("content-type", "text/html; charset=UTF-8");
+      headers.set("content-type", "text/html; charset=UTF-8");
       return renderToString(jsx);
     },
   }),

@@ -1,6 +1,7 @@
 // ServerSentEvent, and the one path from a dispatched value to a frame.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { aBoolean, allow, anything, checkOptions, type OptionChecks } from "../base/options.ts";
+import { bytesOf } from "../wire/binary.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import {
   assertEvent,
@@ -16,9 +17,15 @@ import { warnUnlessRoundTrip } from "../wire/round-trip.ts";
 /** The fields that may accompany the data of an event. */
 export interface EventOptions extends Pick<EventFields, "id" | "retry"> {}
 
-/** Turns the data of an event into markup. It is not called for strings, which are markup already, and for `undefined`. */
+/**
+ * Turns the data of an event into markup: a string, or a `Response` or its body, or a promise of one of them. Events that are
+ * dispatched while markup is being rendered wait for it. The function is not called for strings, which are markup already, and
+ * for `undefined`.
+ *
+ * @param headers Headers that the function may set, as it does for a page. They are not sent.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: every library has an element type of its own
-export type Render = (element: any) => string;
+export type Render = (element: any, headers: Headers) => string | object;
 
 /** The options of {@link ServerSentEvent}. */
 export interface ServerSentEventInit extends EventOptions {
@@ -107,7 +114,8 @@ export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
     const value = events.validateSync(event.type, from.data);
     const { id, retry } = from.init;
     const options = { ...(id === undefined ? {} : { id }), ...(retry === undefined ? {} : { retry }) };
-    return encodeChecked(event.type, value, events, options, undefined, from.init);
+    // Nothing is rendered, so nothing has to be waited for.
+    return encodeChecked(event.type, value, events, options, undefined, from.init) as Frame;
   }
   from.frame ??= Frame.of(event.toString());
   return from.frame;
@@ -127,7 +135,7 @@ export function encodeFrame(
   options?: EventOptions,
   render?: Render,
   events?: AnyContract,
-): Frame {
+): Frame | Promise<Frame> {
   assertNotReserved(type);
   if (events !== undefined) return encodeChecked(type, events.validateSync(type, data), events, options, render);
   return frameOfText(type, toText(data, render), options);
@@ -146,26 +154,39 @@ export function encodeChecked(
   options?: EventOptions,
   render?: Render,
   json?: Pick<ServerSentEventInit, "replacer" | "space">,
-): Frame {
+): Frame | Promise<Frame> {
   if (render !== undefined) return frameOfText(type, toText(value, render), options);
   const data = events.encode(type, value, json?.replacer, json?.space);
   warnUnlessRoundTrip(events, type, value);
   return frameOfText(type, data, options);
 }
 
-function frameOfText(type: string, data: string, options?: EventOptions): Frame {
+function frameOfText(type: string, data: string | Promise<string>, options?: EventOptions): Frame | Promise<Frame> {
   if (options !== undefined) checkOptions(options, eventChecks, "dispatch()");
-  return Frame.of(encodeEvent({ type, id: options?.id, retry: options?.retry, data }));
+  const frameOf = (text: string): Frame =>
+    Frame.of(encodeEvent({ type, id: options?.id, retry: options?.retry, data: text }));
+  if (typeof data === "string") return frameOf(data);
+  // The other fields are checked now, while the caller can still be told.
+  frameOf("");
+  return data.then(frameOf);
 }
 
-function toText(value: unknown, render?: Render): string {
+function toText(value: unknown, render?: Render): string | Promise<string> {
   if (render === undefined || typeof value === "string" || value === undefined) return serialize(value);
-  const text: unknown = render(value);
-  if (typeof text === "string") return text;
-  // An async function may reject, too.
-  if (text instanceof Promise) text.then(undefined, () => {});
+  return markupOf(render(value, new Headers()));
+}
+
+/** The text of what a render function returned. */
+function markupOf(rendered: unknown): string | Promise<string> {
+  if (typeof rendered === "string") return rendered;
+  const bytes = bytesOf(rendered);
+  if (bytes !== null) return new TextDecoder().decode(bytes);
+  const { then, text } = (rendered ?? {}) as { then?: unknown; text?: unknown };
+  if (typeof then === "function") return Promise.resolve(rendered).then(markupOf);
+  // A Response, or a Blob.
+  if (typeof text === "function") return (rendered as Response).text();
   throw new SourcecastTypeError(
     "ERR_SSE_RENDER",
-    `The render function returned ${quote(text)}; it must return a string of markup, and not a promise of one`,
+    `The render function returned ${quote(rendered)}; it must return markup: a string, or a Response, or a promise of one`,
   );
 }

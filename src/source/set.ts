@@ -98,7 +98,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   dispatch(type: string, data?: unknown, options?: EventOptions): number {
     const streams = this.#listStreams();
     const frames = encodeForAll(streams, type, data, options, this.#events);
-    if (frames instanceof Frame) return deliver(streams, frames);
+    if (!(frames instanceof Map)) return deliver(streams, frames);
     let served = 0;
     for (const [render, frame] of frames) {
       const rendered = streams.filter((stream) => stream.options.render === render);
@@ -141,7 +141,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   }
 }
 
-function deliver(streams: readonly Stream[], frame: Frame): number {
+function deliver(streams: readonly Stream[], frame: Frame | Promise<Frame>): number {
   let served = 0;
   for (const stream of streams) if (stream.deliver(frame)) served++;
   return served;
@@ -154,17 +154,17 @@ function encodeForAll(
   data: unknown,
   options: EventOptions | undefined,
   events: AnyContract | undefined,
-): Frame | Map<Render | undefined, Frame> {
+): Frame | Promise<Frame> | Map<Render | undefined, Frame | Promise<Frame>> {
   const value = events === undefined ? data : events.validateSync(type, data);
-  const encode = (render?: Render): Frame =>
+  const encode = (render?: Render): Frame | Promise<Frame> =>
     events === undefined
       ? encodeFrame(type, value, options, render)
       : encodeChecked(type, value, events, options, render);
   // Encoded without members too, so that data which cannot be written throws. Nothing renders a string.
   if (streams.length === 0 || (events === undefined && typeof value === "string")) return encode();
-  const frames = new Map<Render | undefined, Frame>();
+  const frames = new Map<Render | undefined, Frame | Promise<Frame>>();
   for (const { options: own } of streams) {
     if (!frames.has(own.render)) frames.set(own.render, encode(own.render));
   }
-  return frames.size === 1 ? (frames.values().next().value as Frame) : frames;
+  return frames.size === 1 ? (frames.values().next().value as Frame | Promise<Frame>) : frames;
 }

@@ -275,10 +275,14 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   }
 
   /** Writes an event of a producer that waits for its reader, and so never overflows. */
-  #dispatchPaced(type: string, data: unknown): boolean {
+  #dispatchPaced(type: string, data: unknown): boolean | Promise<boolean> {
     const stream = this.#stream;
     if (stream.closeReason !== null) return false;
     const frame = encodeFrame(type, data, undefined, stream.options.render, stream.options.events);
+    if (!(frame instanceof Frame)) {
+      const isOpen = stream.deliver(frame);
+      return frame.then(() => isOpen);
+    }
     stream.declareDropped();
     stream.write(frame);
     return true;

@@ -2,6 +2,7 @@
 import { type CapturedContext, captureContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
 import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
+import { warnOnce } from "../base/warn.ts";
 import { earlyResponse, headResponse, retryLater, streamHeaders } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Exchange } from "../sinks/exchange.ts";
@@ -9,7 +10,8 @@ import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts"
 import { highWaterMark, type Sink, type SinkOwner } from "../sinks/sink.ts";
 import { Frame } from "../wire/frame.ts";
 import { encodePreamble } from "../wire/preamble.ts";
-import { type CloseReason, LifecycleEvents, SourceCloseEvent } from "./lifecycle.ts";
+import { LateFrames, type LateFramesOwner } from "./late-frames.ts";
+import { type CloseReason, LifecycleEvents, SourceCloseEvent, SourceErrorEvent } from "./lifecycle.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { OverflowPolicy } from "./overflow.ts";
 
@@ -19,7 +21,7 @@ const emptyComment = Frame.of(":\n");
  * One response that is an event stream, from its opening to its end. It knows frames, not events: whoever drives it encodes.
  * Nothing that the client or the network does makes a method throw.
  */
-export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Closable {
+export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Closable, LateFramesOwner {
   readonly request: RequestLike;
   readonly sink: Sink;
   readonly options: ResolvedOptions;
@@ -31,6 +33,9 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   #observers: StreamObserver[] | null = null;
   #overflow: OverflowPolicy | null = null;
   #waiting: (() => void)[] | null = null;
+  /** Frames of an asynchronous render function, and those after them. */
+  #lateFrames: LateFrames | null = null;
+  #isEndingLate = false;
 
   /**
    * Opens the stream, or responds in its place: see `earlyResponse`. Closed from the start if the client has already left.
@@ -88,8 +93,16 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   }
 
   /** Sends a frame within the limits of the overflow policy. False once closed, or if the frame was dropped. */
-  deliver(frame: Frame): boolean {
+  deliver(frame: Frame | Promise<Frame>): boolean {
     if (this.closeReason !== null) return false;
+    if (this.#lateFrames !== null || !(frame instanceof Frame)) {
+      this.#deliverLate(frame);
+      return true;
+    }
+    return this.#deliverNow(frame);
+  }
+
+  #deliverNow(frame: Frame): boolean {
     const mayNotFit = this.sink.full || this.#overflow !== null || this.options.maxBufferedBytes < highWaterMark;
     if (mayNotFit && !this.#makeRoom(frame)) return false;
     this.sink.write(frame);
@@ -129,9 +142,43 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   close(reason: CloseReason): Promise<void> {
     if (this.closeReason === null) {
       this.#overflow?.declareDropped();
-      this.#close(reason, () => this.sink.end());
+      this.#close(reason, () => (this.#lateFrames === null ? this.sink.end() : this.#endLate(this.#lateFrames)));
     }
     return this.#ended as Promise<void>;
+  }
+
+  // --- LateFramesOwner ---
+
+  onRendered(frame: Frame): void {
+    if (this.closeReason === null) this.#deliverNow(frame);
+    // It was dispatched before the end, which waits for it.
+    else if (this.#isEndingLate) this.sink.write(frame);
+  }
+
+  onRenderError(error: unknown): void {
+    this.fire("error", () => new SourceErrorEvent(error));
+    warnOnce(
+      "render",
+      `an asynchronous render function failed, and its event was not sent: ${error}. Catch the error in the function, or ` +
+        "listen for the event error of the source, which has it.",
+    );
+  }
+
+  #deliverLate(frame: Frame | Promise<Frame>): void {
+    this.#lateFrames ??= new LateFrames(this);
+    const frames = this.#lateFrames;
+    frames.add(frame);
+    void frames.settled().then(() => {
+      if (frames.isEmpty) this.#lateFrames = null;
+    });
+  }
+
+  /** Ends the stream after the frames that are being rendered, unless that takes too long. */
+  async #endLate(frames: LateFrames): Promise<void> {
+    this.#isEndingLate = true;
+    await frames.settledInTime();
+    this.#isEndingLate = false;
+    await this.sink.end();
   }
 
   // --- SinkOwner ---

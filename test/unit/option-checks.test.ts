@@ -363,12 +363,6 @@ describe("an async function whose result is needed at once", () => {
     expect([opened.readyState, errors]).toEqual([2, [expect.objectContaining({ code: "ERR_SSE_OPTION" })]]);
     await opened.close();
   });
-
-  test("throws as render, and raises no unhandled rejection", () => {
-    const opened = new EventSource(request(), failing as never);
-    expect(() => opened.dispatch("t", {})).toThrow(expect.objectContaining({ code: "ERR_SSE_RENDER" }));
-    return opened.close();
-  });
 });
 
 test("a wrong answer of onOverflow closes the source, and is reported", async () => {
