@@ -49,18 +49,25 @@ const brand: symbol = Symbol.for("sourcecast.error");
  * ```
  */
 export class SourcecastError extends Error {
+  /** The stable code. */
   readonly code: ErrorCode;
 
   static {
     Object.defineProperty(SourcecastError.prototype, brand, { value: true });
   }
 
+  /**
+   * @param code The stable code.
+   * @param message The value that was found, the allowed ones, and what to do.
+   * @param options The `cause`.
+   */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "SourcecastError";
     this.code = code;
   }
 
+  /** True for errors of other copies of the package too. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== SourcecastError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === "object" && value !== null && brand in value;
@@ -72,6 +79,7 @@ export class SourcecastError extends Error {
  * native `EventSource` forever.
  */
 export class OverloadError extends SourcecastError {
+  /** @param message The limit, and the number that exceeds it. */
   constructor(message: string) {
     super("ERR_SSE_LIMIT", message);
     this.name = "OverloadError";
@@ -118,18 +126,25 @@ export class LogError extends SourcecastError {
 
 /** An error about an argument: a `TypeError` as well as a {@link SourcecastError}. */
 export class SourcecastTypeError extends TypeError {
+  /** The stable code. */
   readonly code: ErrorCode;
 
   static {
     Object.defineProperty(SourcecastTypeError.prototype, brand, { value: true });
   }
 
+  /**
+   * @param code The stable code.
+   * @param message The value that was found, the allowed ones, and what to do.
+   * @param options The `cause`.
+   */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "SourcecastTypeError";
     this.code = code;
   }
 
+  /** True for errors of other copies of the package too. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (this !== SourcecastTypeError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return value instanceof TypeError && brand in value;

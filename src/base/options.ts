@@ -8,6 +8,7 @@ export type OptionCheck = (value: unknown, name: string) => void;
 /** One check for each option of an interface. The compiler finds the option that was added without one. */
 export type OptionChecks<Options> = { readonly [Name in keyof Options]-?: OptionCheck };
 
+/** @internal Checks of any options. */
 type AnyChecks = Readonly<Record<string, OptionCheck>>;
 
 /**

@@ -1,3 +1,4 @@
+// The options of a hub, checked and with their defaults.
 import { checkOptions } from "../base/options.ts";
 import { defaultKeepAlive } from "../base/runtime.ts";
 import { bytes, milliseconds } from "../base/units.ts";

@@ -17,21 +17,18 @@ const minComments = 0.3;
 /** Folders that have fewer today. An entry only goes up, and goes away at 0.3. */
 const fewer: Record<string, number> = {
   client: 0.23,
-  "hub/admission": 0.15,
-  "hub/feed": 0.17,
+  "hub/admission": 0.17,
+  "hub/feed": 0.19,
   "hub/lifetime": 0.15,
-  "hub/subscription": 0.16,
+  "hub/subscription": 0.2,
   http: 0.27,
-  "logs/memory": 0.11,
-  "logs/sqlite": 0.11,
+  "logs/memory": 0.14,
+  "logs/sqlite": 0.17,
   "opentelemetry.ts": 0.21,
-  presence: 0.2,
-  sinks: 0.22,
-  testing: 0.05,
+  presence: 0.24,
+  sinks: 0.25,
+  testing: 0.1,
 };
-
-/** Files that do not state their subject yet: at most so many. */
-const maxWithoutSubject = 60;
 
 test(`no source file is longer than ${maxLines} lines, apart from those with a reason`, () => {
   const byLength = files.toSorted((a, b) => a.lines - b.lines);
@@ -46,7 +43,7 @@ test(`no source file is longer than ${maxLines} lines, apart from those with a r
 
 test("every source file begins with a comment that states its subject", () => {
   const without = files.filter(({ subject }) => !/\w.*[.:]/s.test(subject)).map(({ name }) => name);
-  expect(without.length, without.join("\n")).toBeLessThanOrEqual(maxWithoutSubject);
+  expect(without).toEqual([]);
 });
 
 test(`every folder has ${minComments} lines of comments for each line of code`, () => {

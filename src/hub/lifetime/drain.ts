@@ -1,5 +1,5 @@
-import { now, WakeTimer } from "../../base/clock.ts";
 // Drain: hands the clients of this process over to another one.
+import { now, WakeTimer } from "../../base/clock.ts";
 import { encodeLater } from "../../wire/control.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Subscription } from "../subscription/subscription.ts";

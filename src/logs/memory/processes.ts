@@ -1,3 +1,4 @@
+// Warns when a log in memory is one of several processes, which do not see its events.
 import { builtinModule } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
 
