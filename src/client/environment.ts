@@ -1,9 +1,13 @@
 // The runtime as a client needs it: time, chance, and the events that say that it has slept. Tests bring their own.
 
+import { AwakeClock } from "./awake-clock.ts";
+
 /** The runtime as a client sees it. */
 export interface Environment {
-  /** Milliseconds of a clock that goes on while the machine sleeps. */
+  /** Monotonic milliseconds, of a clock that goes on while the machine sleeps. */
   now(): number;
+  /** A moment of that clock in milliseconds of Unix time. */
+  toUnixTime(time: number): number;
   random(): number;
   /** @returns Cancels the timer. */
   after(milliseconds: number, callback: () => void): () => void;
@@ -24,10 +28,18 @@ export interface WakeListener {
 /** Longer delays overflow to 1 ms in every runtime. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
+let clock: AwakeClock | undefined;
+
+/** Made at the first use: on Workers, time does not pass, and cannot be read usefully, at import. */
+function runtimeClock(): AwakeClock {
+  clock ??= new AwakeClock();
+  return clock;
+}
+
 /** The runtime that this program runs in: a document, a worker, Node, Bun, Deno. */
 export const runtime: Environment = {
-  // performance.now() stops while some machines sleep, and the time it slept counts.
-  now: () => Date.now(),
+  now: () => runtimeClock().now(),
+  toUnixTime: (time) => runtimeClock().toUnixTime(time),
   random: () => Math.random(),
   after(milliseconds, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, milliseconds), maxTimeoutMs));

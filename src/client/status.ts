@@ -12,7 +12,7 @@ export function statusOf(state: ReconnectState, stale: boolean, environment: Env
   return {
     state: phase === "open" ? open : phase === "waiting" ? waiting : phase,
     attempt: phase === "open" ? 0 : attempt,
-    retryAt: phase === "waiting" && Number.isFinite(retryAt) ? retryAt : undefined,
+    retryAt: phase === "waiting" && Number.isFinite(retryAt) ? environment.toUnixTime(retryAt) : undefined,
     error: errorOf(state),
   };
 }

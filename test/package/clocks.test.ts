@@ -12,7 +12,7 @@ const wallClock: Readonly<Record<string, string>> = {
   "logs/sqlite/clock.ts": "the times of entries, which outlive the process and the system's jumps",
   "logs/sqlite/migration.ts": "the times of entries",
   "logs/sqlite/writer.ts": "the times of entries",
-  "client/environment.ts": "a client's machine sleeps, and the monotonic clock of some runtimes does, too",
+  "client/awake-clock.ts": "a client's machine sleeps, and the monotonic clock of some runtimes does, too",
   "client/response.ts": "the date in a retry-after header",
   "testing/log/append.ts": "the times of entries",
   "testing/plain-store.ts": "the times of entries",

@@ -16,6 +16,10 @@ export class VirtualEnvironment implements Environment {
     return this.time;
   }
 
+  toUnixTime(time: number): number {
+    return time;
+  }
+
   random(): number {
     return this.#random();
   }
