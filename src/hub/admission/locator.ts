@@ -8,6 +8,9 @@ import type { LogDeadline } from "../log-deadline.ts";
 /** Most questions of one call: an embedded log answers them all before anything else happens. */
 const maxQuestionsPerCall = 512;
 
+/** The sequence started over while the log was asked. */
+const outOfDate = -1;
+
 const noChannels: ChannelSelection = { channels: [], prefixes: [] };
 
 /**
@@ -54,11 +57,15 @@ export class Locator {
 
   async #call(asked: readonly Waiting[]): Promise<void> {
     const { anchor, confirm } = this.#feed.check();
+    const { restarts } = this.#feed;
     const questions = [...asked.map(({ question }) => question), { cursor: anchor, selection: noChannels }];
     try {
       const { head, answers } = await this.#deadline.limit(this.#feed.log.locate(questions), "log.locate()");
+      const isCurrent = restarts === this.#feed.restarts;
       confirm(head, (answers[asked.length] as LocateAnswer).verification);
-      for (const [index, { resolve }] of asked.entries()) resolve({ head, answer: answers[index] as LocateAnswer });
+      const asOf = isCurrent ? this.#feed.restarts : outOfDate;
+      for (const [index, { resolve }] of asked.entries())
+        resolve({ head, answer: answers[index] as LocateAnswer, asOf });
     } catch (error) {
       for (const { reject } of asked) reject(error);
     }
@@ -69,6 +76,8 @@ export class Locator {
 export interface Location {
   readonly head: Head;
   readonly answer: LocateAnswer;
+  /** The `restarts` of the feed that the answer belongs to. */
+  readonly asOf: number;
 }
 
 interface Waiting {

@@ -60,6 +60,11 @@ export class Feed {
     this.#tail?.close();
   }
 
+  /** How often the sequence has started over: an answer of the log from before is out of date. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
   /** True for an epoch that the log has left. An unknown one may be the next. */
   isPastEpoch(epoch: string): boolean {
     return this.#pastEpochs.has(epoch);

@@ -11,9 +11,13 @@ import type { Subscription } from "./subscription.ts";
 /** Opens a subscription, in the tick in which its stream was opened. */
 export function openSubscription(subscription: Subscription, origin: Origin): void {
   subscription.start();
+  const { feed } = subscription.context;
+  // The log was cut or replaced since it was asked: the client reconnects, and its cursor tells.
+  if (origin.location.asOf !== feed.restarts) subscription.stream.close("reset");
+  if (subscription.closed) return;
   const first = begin(subscription, origin);
   if (subscription.closed) return;
-  const { ring } = subscription.context.feed;
+  const { ring } = feed;
   const isAtHead = subscription.epoch === ring.epoch && subscription.offset >= ring.top;
   if (first === null && isAtHead) {
     subscription.reachHead();

@@ -4,7 +4,7 @@ import { dataOf, entry, hasCode, offsetsOf, range, read } from "./ask.ts";
 import { pause, type TestContext, type TestScenario } from "./scenario.ts";
 
 /** How long a log that tries again finds a store that fails. */
-const retryingMs = 1_000;
+const retryingMs = 500;
 
 export function testFailure(scenario: TestScenario): void {
   scenario("failure: entries that were not stored are not reported as stored", {}, async (context) => {

@@ -54,7 +54,7 @@ function namesOf(options: Partial<Options>): string[] {
 /** Names of the tests of the suite that fail. */
 async function failures(options: Options): Promise<string[]> {
   const tests: [name: string, run: () => Promise<void>][] = [];
-  testLog({ test: (name, run) => tests.push([name, run]), deadline: 1_000, ...options });
+  testLog({ test: (name, run) => tests.push([name, run]), deadline: 1_500, ...options });
   const results = await Promise.allSettled(tests.map(([, run]) => run()));
   return tests.filter((_, i) => results[i]?.status === "rejected").map(([name]) => name);
 }

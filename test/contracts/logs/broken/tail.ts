@@ -130,12 +130,12 @@ function changing(found: RegExp, change: (batch: TailBatch, onEntries: (batch: T
 function later<T>(known: Promise<T>, begin: (value: T) => Tail): Tail {
   let tail: Tail | null = null;
   let closed = false;
-  known.then(
-    (value) => {
-      if (!closed) tail = begin(value);
-    },
-    () => {},
-  );
+  const start = async () => {
+    const value = await known;
+    if (!closed) tail = begin(value);
+  };
+  // The log may be closed by then.
+  start().catch(() => {});
   return {
     close() {
       closed = true;
