@@ -111,11 +111,7 @@ export function renderField({ name, label, lines, longest, text, holder }: Field
   const state = html`maxlength="${longest}" autocomplete="off" aria-describedby="holder-${name}" ${who && html`disabled`}`;
   return html`
     <label for="${id}">${label}</label>
-    ${
-      lines === 1
-        ? html`<input id="${id}" name="${name}" value="${text}" ${state}>`
-        : html`<textarea id="${id}" name="${name}" rows="${lines}" ${state}>${text}</textarea>`
-    }
+    <textarea id="${id}" name="${name}" rows="${lines}" data-lines="${lines}" ${state}>${text}</textarea>
     <p class="holder" id="holder-${name}" ${who && html`style="--hue: ${who.hue}"`}>${who && `${who.name} is writing`}</p>
   `;
 }

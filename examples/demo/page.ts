@@ -59,7 +59,8 @@ export function renderPage({ windowId, persona, cursor, fields, room, tale, cont
         </main>
         <footer>
           <p>Everything here arrives over <strong>one</strong> event stream per window, read by the browser’s own
-          <code>EventSource</code>. Kill the server and start it again: nothing is lost, and no window needs a reload.</p>
+          <code>EventSource</code>. Kill the server and start it again, with <code>kill -9 ${process.pid}</code> and
+          <code>npm start</code> in a terminal: nothing is lost, and no window needs a reload.</p>
         </footer>
         <div id="notice" class="notice" role="status"></div>
         <p id="announcements" class="visually-hidden" role="status"></p>
@@ -100,18 +101,22 @@ function renderHeader(persona: Persona): Html {
       </div>
       <div class="connection">
         <p id="connection" role="status"></p>
-        <button type="button" id="line" role="switch" aria-checked="true">Online</button>
+        <button type="button" id="line" role="switch" aria-checked="true" aria-describedby="line-hint">Online</button>
+        <span id="line-hint">Switch off to cut this window’s connection</span>
       </div>
-      <div class="people" sse-swap="people" hx-swap="innerHTML"></div>
+      <div class="people" id="people" sse-swap="people" hx-swap="innerHTML"></div>
       <div class="intro">
         <h1>One stream, many windows</h1>
         <p>This window is <strong class="me">${persona.name}</strong> to the others. Anything that happens in one window
         shows in all of them at once.</p>
         <ol class="try">
           <li><a id="second-window" class="button" href="/" target="_blank" rel="noopener">Open a second window</a></li>
-          <li>Click into a field there</li>
-          <li>Close it, or kill its process</li>
-          <li>Take one offline</li>
+          <li>Click into a field there: it is locked here</li>
+          <li>
+            <span>Close that window, or end its process: in Chrome press <kbd>Shift</kbd>+<kbd>Esc</kbd>, choose its tab and
+            “End process”. The field is free at once</span>
+          </li>
+          <li>Switch one window offline, write in the other, and switch it back: it catches up</li>
         </ol>
       </div>
     </header>
@@ -184,13 +189,20 @@ function renderWire(): Html {
 }
 
 function renderStats(): Html {
+  const entries = Object.entries(figures);
   return html`
     <section class="card hub" aria-labelledby="hub-title">
       <h2 id="hub-title">The hub</h2>
       <table>
-        <thead><tr>${Object.keys(figures).map((figure) => html`<th scope="col">${figure}</th>`)}</tr></thead>
-        <tbody sse-swap="stats" hx-swap="innerHTML"></tbody>
+        <thead>
+          <tr>${entries.map(([name, { meaning }]) => html`<th scope="col" title="${meaning}">${name}</th>`)}</tr>
+        </thead>
+        <tbody id="figures" sse-swap="stats" hx-swap="innerHTML"></tbody>
       </table>
+      <details>
+        <summary>What these figures mean</summary>
+        <dl>${entries.map(([name, { meaning }]) => html`<div><dt>${name}</dt><dd>${meaning}</dd></div>`)}</dl>
+      </details>
     </section>
   `;
 }

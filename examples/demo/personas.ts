@@ -44,7 +44,9 @@ export function choosePersona(taken: readonly Persona[]): Persona {
   const distance = (hue: number): number => Math.min(...taken.map((other) => hueDistance(hue, other.hue)));
   const farthest = Math.max(...Object.values(animals).map(distance));
   const choice = Object.keys(animals).filter((animal) => distance(animals[animal] as number) === farthest);
-  return persona(any(moods), any(choice));
+  const isTaken = ({ id }: Persona): boolean => taken.some((other) => other.id === id);
+  const free = moods.flatMap((mood) => choice.map((animal) => persona(mood, animal))).filter((one) => !isTaken(one));
+  return free.length > 0 ? any(free) : persona(any(moods), any(choice));
 }
 
 /** The persona for an id in an address, or `null` if the id is invalid. */
@@ -62,8 +64,8 @@ function hueDistance(one: number, other: number): number {
   return Math.min(difference, 360 - difference);
 }
 
-function any(list: readonly string[]): string {
-  return list[Math.floor(Math.random() * list.length)] as string;
+function any<T>(list: readonly T[]): T {
+  return list[Math.floor(Math.random() * list.length)] as T;
 }
 
 function capital(word: string): string {

@@ -44,9 +44,10 @@ export async function openRoutes(store: Store): Promise<Routes> {
 
   return {
     "GET /": async (_request, response, url) => {
-      const persona = findPersona(url.searchParams.get("as")) ?? choosePersona(visitors.personas);
-      const { state, cursor } = await readState(persona);
+      const persona = findPersona(url.searchParams.get("as")) ?? choosePersona(visitors.taken);
       const windowId = randomBytes(16).toString("hex");
+      visitors.expect(windowId, persona);
+      const { state, cursor } = await readState(persona);
       const control = storyteller.renderControl(persona);
       sendPage(response, renderPage({ windowId, persona, cursor, control, ...state }));
     },

@@ -26,20 +26,29 @@ export class StatsPanel {
   /** One row of {@link figures}. */
   render(): Html {
     const stats = this.#hub.stats();
-    return html`<tr>${Object.values(figures).map((figure) => html`<td>${figure(stats)}</td>`)}</tr>`;
+    return html`<tr>${Object.values(figures).map(({ read }) => html`<td>${read(stats)}</td>`)}</tr>`;
   }
 }
 
+interface Figure {
+  /** The meaning of the figure, in the words of the page. */
+  readonly meaning: string;
+  read(stats: HubStats): number | string;
+}
+
 /** The figures by their headings. */
-export const figures: Readonly<Record<string, (stats: HubStats) => number | string>> = {
-  connections: ({ connections }) => connections,
-  live: ({ live }) => live,
-  lagging: ({ lagging }) => lagging,
-  "head of the log": ({ head }) => head,
-  published: ({ published }) => published,
-  deliveries: ({ deliveries }) => deliveries,
-  delivered: ({ bytes }) => `${(bytes / 1_000).toFixed(1)} kB`,
-  conflated: ({ conflated }) => conflated,
-  gaps: ({ gaps }) => Object.values(gaps).reduce((sum, count) => sum + count, 0),
-  resets: ({ resets }) => resets,
+export const figures: Readonly<Record<string, Figure>> = {
+  connections: { meaning: "open streams, one for each window", read: ({ connections }) => connections },
+  live: { meaning: "streams that have everything and receive events at once", read: ({ live }) => live },
+  lagging: { meaning: "streams that are catching up, or read slowly", read: ({ lagging }) => lagging },
+  "head of the log": { meaning: "the number of the newest event in the log file", read: ({ head }) => head },
+  published: { meaning: "events published since the server started", read: ({ published }) => published },
+  deliveries: { meaning: "events sent, counted once for each window", read: ({ deliveries }) => deliveries },
+  delivered: { meaning: "their size", read: ({ bytes }) => `${(bytes / 1_000).toFixed(1)} kB` },
+  conflated: { meaning: "events left out because a newer one replaced them", read: ({ conflated }) => conflated },
+  gaps: {
+    meaning: "times a window was told that it missed events",
+    read: ({ gaps }) => Object.values(gaps).reduce((sum, count) => sum + count, 0),
+  },
+  resets: { meaning: "times a window was told that the log is a new one", read: ({ resets }) => resets },
 };

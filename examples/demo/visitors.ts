@@ -15,8 +15,16 @@ export class Visitors {
   /** Every window; an event that is dispatched here is encoded once. */
   readonly everyone = new EventSourceSet();
   readonly #open = new Map<string, Visitor>();
+  /** Windows whose page was sent and whose stream is still to come, oldest first. */
+  readonly #expected = new Map<string, { readonly persona: Persona; readonly until: number }>();
+
+  /** Remembers the persona of a page until its stream opens, so that two windows opened at once differ. */
+  expect(windowId: string, persona: Persona): void {
+    this.#expected.set(windowId, { persona, until: Date.now() + longestLoad });
+  }
 
   welcome(visitor: Visitor): void {
+    this.#expected.delete(visitor.id);
     // The window reconnected before its old connection was found to be dead.
     this.find(visitor.id)?.source.close("replaced");
     this.#open.set(visitor.id, visitor);
@@ -37,6 +45,12 @@ export class Visitors {
     return Array.from(this.#open.values()).filter(({ persona }) => persona.id === id);
   }
 
+  /** The personas in use, those of windows that are still loading included. */
+  get taken(): Persona[] {
+    for (const [id, { until }] of this.#expected) if (until < Date.now()) this.#expected.delete(id);
+    return [...this.personas, ...Array.from(this.#expected.values(), ({ persona }) => persona)];
+  }
+
   get personas(): Persona[] {
     return Array.from(this.#open.values(), ({ persona }) => persona);
   }
@@ -46,6 +60,8 @@ export class Visitors {
   }
 }
 
+/** How long a window may take to open its stream, in milliseconds. */
+const longestLoad = 15_000;
 const mostShown = 5;
 
 function renderPeople(personas: readonly Persona[]): Html {

@@ -2,7 +2,18 @@ import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { launchChromium } from "../support/browser.ts";
 import { startDemo } from "../support/demo.ts";
-import { free, heard, held, locked, messages, nameOf, reads, say, useDemo } from "../support/demo-windows.ts";
+import {
+  free,
+  heard,
+  held,
+  locked,
+  messages,
+  nameOf,
+  reads,
+  say,
+  switchLine,
+  useDemo,
+} from "../support/demo-windows.ts";
 
 const fixture = useDemo();
 
@@ -146,6 +157,38 @@ test("the windows of one browser leave each other connections enough to post", a
     await next.waitForSelector("body[data-connection=live]");
     await say(next, `From window ${count}`);
     await heard(first, `From window ${count}`);
+  }
+});
+
+test("a window that is offline says so: its switch, its counts, a message that cannot be sent", async () => {
+  const [ada, bob] = [await fixture.open(), await fixture.open()];
+  await counted(ada, 2);
+  expect(await ada.innerText("#line-hint")).toContain("Switch off");
+  await switchLine(ada);
+  expect(await ada.innerText("#line-hint")).toContain("catches up");
+  expect(await ada.innerText("#people")).toContain("unknown");
+  expect(await ada.locator("#figures td").allInnerTexts()).toContain("–");
+  await ada.fill("#chat-text", "Into the void");
+  await ada.press("#chat-text", "Enter");
+  await ada.getByText("Not sent: this window is offline").waitFor();
+  expect(await ada.inputValue("#chat-text")).toBe("Into the void");
+  await ada.click("#story-button");
+  await ada.getByText("This window is offline: switch it on first").waitFor();
+  await switchLine(ada);
+  await counted(ada, 2);
+  await ada.getByText("Back online").waitFor();
+  await ada.press("#chat-text", "Enter");
+  await heard(bob, "Into the void");
+});
+
+test("a long text is shown whole in its field, on every window", async () => {
+  const [ada, bob] = [await fixture.open(), await fixture.open({ viewport: { width: 390, height: 800 } })];
+  const text = "A basket of bread, two kinds of cheese, and a very long story about a lost packet";
+  await ada.fill("#field-bring", text.slice(0, 80));
+  await reads(bob, "bring", text.slice(0, 80));
+  for (const page of [ada, bob]) {
+    const hidden = await page.$eval("#field-bring", ({ scrollHeight, clientHeight }) => scrollHeight - clientHeight);
+    expect(hidden).toBeLessThanOrEqual(1);
   }
 });
 

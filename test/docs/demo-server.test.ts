@@ -1,5 +1,5 @@
 /** The demo's server, asked by programs and by people who mistype. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { Http1Client } from "../support/client.ts";
 import { useDemoServer } from "../support/demo-server.ts";
 
@@ -7,9 +7,9 @@ const fixture = useDemoServer();
 
 async function ask(method: string, path: string, headers: Record<string, string> = {}): Promise<Http1Client> {
   const client = new Http1Client(fixture.demo.port, { method, path, headers: { connection: "close", ...headers } });
+  onTestFinished(() => client.leave());
   await client.until(() => client.status !== 0);
   if (method !== "HEAD") await client.opened();
-  client.leave();
   return client;
 }
 
@@ -50,6 +50,14 @@ describe("the demo's server", () => {
     expect([page.status, page.headers["content-type"]]).toEqual([404, "text/html; charset=utf-8"]);
     expect(page.body.toString()).toContain('<a class="button" href="/">');
     expect((await ask("GET", "/index.php")).body.toString()).toBe("There is nothing here");
+  });
+
+  test("gives two windows that open at once different names and colors", async () => {
+    const pages = await Promise.all(Array.from({ length: 12 }, () => ask("GET", "/")));
+    await Promise.all(pages.map((page) => page.until(() => page.body.includes("</html>"))));
+    const names = pages.map((page) => /data-persona="([\w-]+)"/.exec(page.body.toString())?.[1]);
+    expect(new Set(names).size).toBe(12);
+    expect(new Set(names.map((name) => name?.split("-")[1])).size).toBe(12);
   });
 
   test.each(["//", "//x:y", "*", "http://[", "/%"])("the address %j does no harm", async (path) => {

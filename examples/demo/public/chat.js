@@ -11,3 +11,11 @@ form.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (detail.successful) form.reset();
   problem.textContent = detail.successful ? "" : "Not sent. Your text is still here, try again in a moment.";
 });
+
+form.addEventListener("offline", () => {
+  problem.textContent = "Not sent: this window is offline. Your text is still here, send it when the window is back.";
+});
+
+document.body.addEventListener("htmx:sseOpen", () => {
+  if (problem.textContent !== "") problem.textContent = "Back online. Send it now.";
+});

@@ -2,7 +2,9 @@
 const { body } = document;
 const status = document.querySelector("#connection");
 const line = document.querySelector("#line");
-const send = document.querySelector(".composer button");
+const hint = document.querySelector("#line-hint");
+const people = document.querySelector("#people");
+const figures = document.querySelector("#figures");
 
 body.addEventListener("htmx:sseOpen", () => {
   line.setAttribute("aria-checked", "true");
@@ -27,6 +29,13 @@ line.addEventListener("click", async () => {
   await fetch("/line", { method: "POST", body: form }).catch(() => {});
 });
 
+// A request of a window without a stream would be refused: say so in place of asking.
+body.addEventListener("htmx:beforeRequest", (event) => {
+  if (isLive()) return;
+  event.preventDefault();
+  event.target.dispatchEvent(new CustomEvent("offline", { bubbles: true }));
+});
+
 /** True while the stream is open: only then does the server know this window. */
 export function isLive() {
   return body.dataset.connection === "live";
@@ -38,6 +47,16 @@ function isCut() {
 
 function show(state, text) {
   body.dataset.connection = state;
-  send.disabled = state !== "live";
   if (status.textContent !== text) status.textContent = text;
+  line.textContent = isCut() ? "Offline" : "Online";
+  hint.textContent = isCut() ? "Switch on, and this window catches up" : "Switch off to cut this window’s connection";
+  if (state === "lost") forgetCounts();
+}
+
+/** Counts of others are out of date without a stream. The server sends them again when it is back. */
+function forgetCounts() {
+  const unknown = document.createElement("p");
+  unknown.textContent = "Who else is here is unknown while offline";
+  people.replaceChildren(unknown);
+  for (const cell of figures.querySelectorAll("td")) cell.textContent = "–";
 }

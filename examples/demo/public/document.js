@@ -22,7 +22,29 @@ form.addEventListener("focusout", ({ target }) => {
   });
 });
 
-form.addEventListener("input", ({ target }) => write(target));
+form.addEventListener("input", ({ target }) => {
+  resize(target);
+  write(target);
+});
+// A field of one line grows with its text and has no line breaks of its own.
+form.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.dataset.lines === "1") event.preventDefault();
+});
+form.addEventListener("htmx:sseMessage", resizeAll);
+addEventListener("resize", resizeAll);
+resizeAll();
+
+function resizeAll() {
+  for (const input of form.elements) resize(input);
+}
+
+/** As high as its text, where CSS cannot do that. */
+function resize(input) {
+  if (CSS.supports("field-sizing", "content")) return;
+  input.style.height = "auto";
+  input.style.height = `${input.scrollHeight}px`;
+}
+
 form.addEventListener("submit", (event) => event.preventDefault());
 
 // Without a stream there is no lock. The browser reconnects by itself; then the field that has the focus asks again.

@@ -28,6 +28,11 @@ body.addEventListener("htmx:sseMessage", ({ detail: { lastEventId } }) => {
   if (timer !== undefined) count(waiting + 1);
 });
 
+// The chat says so itself, next to the text.
+body.addEventListener("offline", ({ target }) => {
+  if (!target.closest(".composer")) tell("This window is offline: switch it on first.");
+});
+
 notice.addEventListener("click", ({ target }) => target.closest("button") && notice.replaceChildren());
 
 function listen(source) {
