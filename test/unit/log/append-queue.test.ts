@@ -164,6 +164,18 @@ describe("trying again", () => {
     await result;
   });
 
+  test("an attempt of which nothing is known is not made up for by a later one that stored nothing", async () => {
+    let attempts = 0;
+    const { store } = makeStore(() => {
+      throw attempts++ === 0 ? lost() : new LogError("Not now", false);
+    });
+    const queue = new AppendQueue({ store, canRetry: (error) => (error as LogError).stored === "unknown" });
+    const result = expect(queue.append([entry("1")])).rejects.toMatchObject({ stored: "unknown", message: /Not now/ });
+    await vi.advanceTimersByTimeAsync(1_000);
+    await result;
+    expect(attempts).toBe(2);
+  });
+
   test("ends at the deadline with the reason when nothing was ever stored", async () => {
     const locked = new LogError("Locked", false);
     const { store, batches } = makeStore(() => {
