@@ -8,7 +8,8 @@ import type { Block } from "./blocks.ts";
 import { root } from "./package.ts";
 
 const runner = fileURLToPath(new URL("block-process.ts", import.meta.url));
-const compiler = join(root, "node_modules/typescript/lib/tsc.js");
+/** Compilers that applications have, by the name under which they are installed here. */
+export type Compiler = "typescript" | "typescript-5" | "typescript-6";
 /** Far more than any block needs, also on a machine with other things to do. */
 const deadline = 20_000;
 const longestOutput = 100_000;
@@ -47,6 +48,7 @@ export class Workspace implements Disposable {
   // Below the root of the package, where its own name is known, and outside of node_modules, where Node strips no types.
   readonly folder: string = mkdtempSync(join(makeFolder(join(root, ".vitest")), "docs-"));
   readonly #blocks: readonly Block[];
+  #configs = 0;
 
   constructor(blocks: readonly Block[]) {
     this.#blocks = blocks;
@@ -59,9 +61,21 @@ export class Workspace implements Disposable {
     return join(this.folder, nameOf(block));
   }
 
-  /** Errors of all blocks, each with its place in the document. */
-  async typeErrors(): Promise<string[]> {
-    const child = spawn(process.execPath, [compiler, "-p", this.folder, "--pretty", "false"], { cwd: this.folder });
+  /**
+   * Errors of all blocks, each with its place in the document.
+   *
+   * @param changes Compiler options other than {@link tsconfig} has. `undefined` removes one.
+   */
+  async typeErrors(
+    compiler: Compiler = "typescript",
+    changes: object = {},
+    include: readonly string[] = tsconfig.include,
+  ): Promise<string[]> {
+    const config = join(this.folder, `tsconfig.${compiler}.${this.#configs++}.json`);
+    const compilerOptions = { ...tsconfig.compilerOptions, ...changes };
+    writeFileSync(config, JSON.stringify({ compilerOptions, include }));
+    const program = join(root, "node_modules", compiler, "lib/tsc.js");
+    const child = spawn(process.execPath, [program, "-p", config, "--pretty", "false"], { cwd: this.folder });
     const { end, stdout, stderr } = await outcomeOf(child);
     if (end === 0) return [];
     const files = new Map(this.#blocks.map((block) => [nameOf(block), block.file]));

@@ -54,9 +54,13 @@ export interface SQLiteLike {
 
 /** A prepared statement of a {@link SQLiteLike}; `?` stands for a value. */
 export interface SQLiteStatementLike {
-  run(...values: SQLiteValue[]): unknown;
-  get(...values: SQLiteValue[]): unknown;
-  all(...values: SQLiteValue[]): unknown[];
+  // The values are of type SQLiteValue. TypeScript 5.9 does not infer the parameters of better-sqlite3's statements from that.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  run(...values: any[]): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  get(...values: any[]): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  all(...values: any[]): unknown[];
 }
 
 /** A value that is bound to a parameter of a statement. */
