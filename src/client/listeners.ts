@@ -33,10 +33,13 @@ export class Listeners<Args extends unknown[]> {
   }
 }
 
-/** As browsers report what a listener throws: as an error of the program, which does not end it. */
+/**
+ * Reports what a listener throws. In a document it becomes an error of the page, as with any event target. Elsewhere it goes
+ * to the console: `reportError()` ends the process on Bun and Deno, and a server must not die of one listener.
+ */
 export function reportListenerError(error: unknown): void {
-  const { reportError } = globalThis as { reportError?: (error: unknown) => void };
-  if (reportError !== undefined) reportError(error);
-  // biome-ignore lint/suspicious/noConsole: Node has no reportError(), and the error would be hidden
+  const { document, reportError } = globalThis as { document?: object; reportError?: (error: unknown) => void };
+  if (document !== undefined && reportError !== undefined) reportError(error);
+  // biome-ignore lint/suspicious/noConsole: there is no other place where the application would see it
   else console.error("sourcecast: a listener of a stream threw", error);
 }

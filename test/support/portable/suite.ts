@@ -18,7 +18,11 @@ export const file: Suite = suite("");
 let current = file;
 
 type Body = (...values: never[]) => unknown;
-type Register = (name: string, body: Body, timeout?: number) => void;
+/** As Vitest's: the timeout comes last, or in an object before the body. */
+interface Register {
+  (name: string, body: Body, timeout?: number): void;
+  (name: string, options: { timeout?: number }, body: Body): void;
+}
 /** Calls the body once for each value, with its elements as arguments where all values are lists. */
 type Each = (values: readonly unknown[]) => Register;
 
@@ -53,12 +57,17 @@ function suite(name: string): Suite {
 }
 
 /** A value is told by its number: its text may differ from runtime to runtime, and names are what exceptions go by. */
-function withEach(register: Register): Register & { each: Each } {
-  const each: Each = (values) => (name, body, timeout) => {
+function withEach(add: (name: string, body: Body, timeout: number | undefined) => void): Register & { each: Each } {
+  const register: Register = (name: string, second: Body | { timeout?: number }, third?: Body | number) => {
+    const [body, timeout] = typeof second === "function" ? [second, third] : [third, second.timeout];
+    add(name, body as Body, timeout as number | undefined);
+  };
+  const each: Each = (values) => (name: string, second: Body | { timeout?: number }, third?: Body | number) => {
+    const [body, timeout] = typeof second === "function" ? [second, third] : [third, second.timeout];
     const areLists = values.every(Array.isArray);
     for (const [index, value] of values.entries()) {
       const args = (areLists ? value : [value]) as never[];
-      register(`${name} (${index + 1})`, () => body(...args), timeout);
+      add(`${name} (${index + 1})`, () => (body as Body)(...args), timeout as number | undefined);
     }
   };
   return Object.assign(register, { each });
