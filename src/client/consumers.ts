@@ -34,6 +34,7 @@ export class Consumers implements BufferOwner {
 
   /** Adds a listener for one type, or for all with `"*"`. @returns Removes it. */
   listen(type: string, listener: (...args: never[]) => void): () => void {
+    if (typeof listener !== "function") return this.#events.add(type, listener as never);
     const call =
       type === "*"
         ? (_: unknown, event: TextEvent) => (listener as (event: TextEvent) => void)(event)

@@ -1,5 +1,14 @@
 // sourcecast/eventsource: the standard's EventSource class over the engine of subscribe().
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import {
+  aBoolean,
+  aFunction,
+  allow,
+  aString,
+  checkOptions,
+  type OptionCheck,
+  type OptionChecks,
+} from "../base/options.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
 import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
@@ -68,6 +77,7 @@ export class EventSource extends EventTarget {
    */
   constructor(url: string | URL, init: EventSourceInit = {}) {
     super();
+    checkOptions(init, initChecks, "EventSource");
     const { withCredentials = false, headers, fetch = globalThis.fetch, lastEventId = "", body } = init;
     this.url = resolveUrl(url);
     this.withCredentials = withCredentials === true;
@@ -197,6 +207,18 @@ export class EventSource extends EventTarget {
     this.#handlers[event.type as HandledType]?.call(this, event);
   };
 }
+
+const perAttempt = (what: string): OptionCheck =>
+  allow(`${what}, or a function that gives it`, (value) => ["string", "object", "function"].includes(typeof value));
+
+const initChecks: OptionChecks<EventSourceInit> = {
+  withCredentials: aBoolean,
+  headers: perAttempt("an object of headers"),
+  fetch: aFunction,
+  lastEventId: aString,
+  method: aString,
+  body: perAttempt("a body"),
+};
 
 type HandledType = "open" | "message" | "error";
 /** @internal */

@@ -1,5 +1,5 @@
 // Bounded iteration over a stream's events.
-import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { allow, checkOptions, type OptionChecks } from "../base/options.ts";
 import type { TextEvent } from "./events.ts";
 
 /** The options of `events()` and `batches()`. */
@@ -38,11 +38,8 @@ export class EventBuffer {
   #ended: { error: unknown } | null = null;
 
   constructor(options: IterationOptions, lastEventId: string, owner: BufferOwner) {
+    checkOptions(options, iterationChecks, "events()");
     const { types, buffer = 256, whenFull = "wait" } = options;
-    if (!Number.isSafeInteger(buffer) || buffer < 1) throw optionError("buffer", buffer, "a whole number, one or more");
-    if (!["wait", "drop-oldest", "latest"].includes(whenFull)) {
-      throw optionError("whenFull", whenFull, '"wait", "drop-oldest" or "latest"');
-    }
     this.#types = types === undefined ? null : new Set(types);
     this.#size = whenFull === "latest" ? 1 : buffer;
     this.#whenFull = whenFull;
@@ -145,6 +142,13 @@ export async function* iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[
   }
 }
 
-function optionError(option: string, value: unknown, allowed: string): SourcecastTypeError {
-  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${option} is ${quote(value)}; it takes ${allowed}`);
-}
+const policies = ["wait", "drop-oldest", "latest"];
+
+const iterationChecks: OptionChecks<IterationOptions> = {
+  types: allow(
+    "a list of event types",
+    (value) => Array.isArray(value) && value.every((type) => typeof type === "string"),
+  ),
+  buffer: allow("a whole number, one or more", (value) => Number.isSafeInteger(value) && (value as number) >= 1),
+  whenFull: allow('"wait", "drop-oldest" or "latest"', (value) => policies.includes(value as string)),
+};

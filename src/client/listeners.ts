@@ -1,10 +1,14 @@
 // Listeners by type. One that throws is reported, and does not affect the others.
+import { quote, SourcecastTypeError } from "../base/errors.ts";
 
 export class Listeners<Args extends unknown[]> {
   readonly #byType = new Map<string, Set<(...args: Args) => void>>();
 
   /** @returns Removes the listener. */
   add(type: string, listener: (...args: Args) => void): () => void {
+    if (typeof listener !== "function") {
+      throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The listener is ${quote(listener)}; pass a function`);
+    }
     // The same function may listen twice, and is removed once for each.
     const entry = (...args: Args): void => listener(...args);
     const listeners = this.#byType.get(type) ?? new Set();

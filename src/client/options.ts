@@ -1,5 +1,15 @@
 // The options of subscribe(), checked and with their defaults.
-import { quote, SourcecastTypeError } from "../base/errors.ts";
+import {
+  aBoolean,
+  aFunction,
+  aGroup,
+  allow,
+  aSignal,
+  checkOptions,
+  type OptionCheck,
+  type OptionChecks,
+  optionError,
+} from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import type { ConnectionOptions } from "./connection.ts";
@@ -61,70 +71,54 @@ export interface ResolvedSubscribeOptions extends ConnectionOptions {
   readonly onInvalid: ((error: unknown, event: TextEvent) => void) | undefined;
 }
 
-const names = [
-  "events",
-  "channels",
-  "after",
-  "headers",
-  "method",
-  "body",
-  "credentials",
-  "fetch",
-  "signal",
-  "retry",
-  "timeout",
-  "shouldRetry",
-  "lastEventIdIn",
-  "maxEventSize",
-  "validate",
-  "onInvalid",
-] as const satisfies readonly (keyof SubscribeOptions)[];
+const positiveDuration: OptionCheck = (value, name) => void positive(milliseconds(value as Duration, name), name);
+const isPerAttempt = (value: unknown): boolean =>
+  typeof value === "function" || (typeof value === "object" && value !== null);
+
+/** The checks of the options of {@link subscribe}. */
+const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
+  events: allow(
+    "a contract of defineEvents() from sourcecast/contract",
+    (value) => typeof (value as AnyContract | null)?.decode === "function",
+  ),
+  channels: allow(
+    "a list of channel names",
+    (value) => Array.isArray(value) && value.every((name) => typeof name === "string" && name !== ""),
+  ),
+  after: allow("a cursor: the text of stream.cursor or of an id", (value) => typeof value === "string"),
+  headers: allow("headers, or a function that gives them", isPerAttempt),
+  method: allow("a method of HTTP", (value) => typeof value === "string" && /^[A-Za-z]+$/.test(value)),
+  body: allow(
+    "a body, or a function that gives one",
+    (value) => value === null || typeof value === "string" || isPerAttempt(value),
+  ),
+  credentials: oneOf("omit", "same-origin", "include"),
+  fetch: aFunction,
+  signal: aSignal,
+  retry: (value, name) => {
+    if (value !== false) aGroup({ initial: positiveDuration, max: positiveDuration })(value, name);
+  },
+  timeout: aGroup({ connect: positiveDuration, idle: positiveDuration }),
+  shouldRetry: aFunction,
+  lastEventIdIn: oneOf("header", "query"),
+  maxEventSize: (value, name) => void positive(value as number, name),
+  validate: aBoolean,
+  onInvalid: aFunction,
+};
 
 /** @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an option that is unknown, or has a value that is not allowed. */
 export function resolveSubscribeOptions(
   url: PerAttempt<string | URL>,
   options: SubscribeOptions<AnyContract | undefined>,
 ): ResolvedSubscribeOptions {
-  if (typeof options !== "object" || options === null) throw optionError("options", options, "an object");
-  for (const name of Object.keys(options)) {
-    if (!names.includes(name as (typeof names)[number])) {
-      throw new SourcecastTypeError(
-        "ERR_SSE_OPTION",
-        `The option ${name} is unknown; subscribe() takes ${names.join(", ")}`,
-      );
-    }
-  }
+  checkOptions(options, subscribeChecks, "subscribe()");
   const isAddress = typeof url === "string" || typeof url === "function" || url instanceof URL;
   if (!isAddress || url === "")
     throw optionError("url", url, "a non-empty string, a URL, or a function that gives one");
   const { channels = [], after = "", body, retry = {}, timeout = {}, lastEventIdIn = "header", maxEventSize } = options;
   const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST" } = options;
-  if (!Array.isArray(channels) || channels.some((name) => typeof name !== "string" || name === "")) {
-    throw optionError("channels", channels, "a list of channel names");
-  }
-  if (typeof after !== "string") throw optionError("after", after, "a cursor: the text of stream.cursor or of an id");
-  if (typeof fetch !== "function") throw optionError("fetch", fetch, "a function like fetch");
-  if (typeof method !== "string" || !/^[A-Za-z]+$/.test(method))
-    throw optionError("method", method, "a method of HTTP");
   if (body !== undefined && /^(GET|HEAD)$/i.test(method))
     throw optionError("method", method, "a method that has a body");
-  if (lastEventIdIn !== "header" && lastEventIdIn !== "query") {
-    throw optionError("lastEventIdIn", lastEventIdIn, '"header" or "query"');
-  }
-  if (retry !== false && (typeof retry !== "object" || retry === null)) {
-    throw optionError("retry", retry, "{ initial, max }, or false");
-  }
-  if (typeof timeout !== "object" || timeout === null) throw optionError("timeout", timeout, "{ connect, idle }");
-  for (const name of ["shouldRetry", "onInvalid"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "function")
-      throw optionError(name, options[name], "a function");
-  }
-  if (options.events !== undefined && typeof options.events?.decode !== "function") {
-    throw optionError("events", options.events, "a contract from defineEvents() of sourcecast/contract");
-  }
-  if (options.signal !== undefined && typeof options.signal?.addEventListener !== "function") {
-    throw optionError("signal", options.signal, "an AbortSignal");
-  }
   const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
   return {
     url,
@@ -137,12 +131,12 @@ export function resolveSubscribeOptions(
     // A method of another object would lose its `this`.
     fetch: (...args) => fetch(...args),
     shouldRetry: options.shouldRetry,
-    maxEventSize: positive(maxEventSize ?? 16 * 1024 ** 2, "maxEventSize"),
+    maxEventSize: maxEventSize ?? 16 * 1024 ** 2,
     enabled: retry !== false,
-    initial: positive(milliseconds(initial, "retry.initial"), "retry.initial"),
-    max: positive(milliseconds(max, "retry.max"), "retry.max"),
-    connectTimeout: positive(milliseconds(timeout.connect ?? "30s", "timeout.connect"), "timeout.connect"),
-    idleTimeout: positive(milliseconds(timeout.idle ?? "60s", "timeout.idle"), "timeout.idle"),
+    initial: milliseconds(initial, "retry.initial"),
+    max: milliseconds(max, "retry.max"),
+    connectTimeout: milliseconds(timeout.connect ?? "30s", "timeout.connect"),
+    idleTimeout: milliseconds(timeout.idle ?? "60s", "timeout.idle"),
     defaultRetry: 0,
     events: options.events,
     after,
@@ -157,6 +151,7 @@ function positive(value: number, option: string): number {
   throw optionError(option, value, "more than zero");
 }
 
-function optionError(option: string, value: unknown, allowed: string): SourcecastTypeError {
-  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${option} is ${quote(value)}; it takes ${allowed}`);
+function oneOf(...values: readonly string[]): OptionCheck {
+  const allowed = values.map((value) => `"${value}"`).join(", ");
+  return allow(allowed, (value) => values.includes(value as string));
 }

@@ -1,5 +1,6 @@
 // One response as events, without reconnecting: what a client of an LLM API needs.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { anything, aString, checkOptions } from "../base/options.ts";
 import { EventStreamParser, type EventStreamParserOptions, type ParsedEvent } from "../wire/parse.ts";
 import { StreamError } from "./errors.ts";
 import { type TextEvent, toTextEvent } from "./events.ts";
@@ -25,9 +26,18 @@ export type EventStreamBody =
  * for await (const event of readEventStream(response)) console.log(event.data); // hello
  * ```
  */
-export async function* readEventStream(
+export function readEventStream(
   body: EventStreamBody,
   options: Pick<EventStreamParserOptions, "maxEventSize"> = {},
+): AsyncGenerator<TextEvent, void, undefined> {
+  checkOptions(options, { maxEventSize: anything }, "readEventStream()");
+  assertBody(body);
+  return readEvents(body, options);
+}
+
+async function* readEvents(
+  body: EventStreamBody,
+  options: Pick<EventStreamParserOptions, "maxEventSize">,
 ): AsyncGenerator<TextEvent, void, undefined> {
   let events: ParsedEvent[] = [];
   const parser = new EventStreamParser({ onEvent: (event) => events.push(event) }, options);
@@ -60,6 +70,7 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
    * @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number.
    */
   constructor(options: EventStreamParserOptions = {}) {
+    checkOptions(options, { lastEventId: aString, maxEventSize: anything }, "EventStreamDecoder");
     const state: { reconnectionTime: number | undefined } = { reconnectionTime: undefined };
     let output: TransformStreamDefaultController<TextEvent> | undefined;
     const parser = new EventStreamParser(
@@ -92,17 +103,22 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
   }
 }
 
+function assertBody(body: EventStreamBody): void {
+  if (typeof body === "object" && body !== null) {
+    const isStream = "getReader" in body || Symbol.asyncIterator in body || Symbol.iterator in body;
+    if (isStream || body instanceof Response) return;
+  }
+  throw new SourcecastTypeError(
+    "ERR_SSE_ARGUMENT",
+    `readEventStream() was given ${quote(body)}; pass a Response, a ReadableStream or a Readable`,
+  );
+}
+
 async function* chunksOf(body: EventStreamBody): AsyncGenerator<Uint8Array | string, void, undefined> {
   const stream = body instanceof Response ? await bodyOf(body) : body;
   if (typeof (stream as Partial<ReadableStream>).getReader === "function") {
     yield* readerChunks((stream as ReadableStream<Uint8Array | string>).getReader());
     return;
-  }
-  if (typeof stream !== "object" || stream === null || !(Symbol.asyncIterator in stream || Symbol.iterator in stream)) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_ARGUMENT",
-      `readEventStream() was given ${quote(body)}; pass a Response, a ReadableStream or a Readable`,
-    );
   }
   yield* stream as AsyncIterable<Uint8Array | string>;
 }

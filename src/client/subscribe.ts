@@ -132,6 +132,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     type: T,
     listener: (data: EventDataOf<C, T>, event: EventOfType<C, T>) => void,
   ): () => void {
+    if (typeof listener !== "function") return this.on(type, listener);
     const remove = this.on(type, (data, event) => {
       remove();
       listener(data, event);

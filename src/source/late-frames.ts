@@ -1,9 +1,6 @@
 // Frames in the order in which they were dispatched, some of which are still being rendered.
-import { unrefTimeout } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
 import type { Frame } from "../wire/frame.ts";
-
-/** How long the end of a stream waits for markup that is being rendered. */
-const renderGraceMs = 10_000;
 
 /**
  * The queue of a stream whose render function is asynchronous. A frame that is ready waits for those before it, so that
@@ -11,11 +8,14 @@ const renderGraceMs = 10_000;
  */
 export class LateFrames {
   readonly #owner: LateFramesOwner;
+  readonly #timeout: number;
   #tail: Promise<void> = Promise.resolve();
   #count = 0;
 
-  constructor(owner: LateFramesOwner) {
+  /** @param timeout How long one frame may take, in milliseconds: one that never settles must not hold up the others. */
+  constructor(owner: LateFramesOwner, timeout: number) {
     this.#owner = owner;
+    this.#timeout = timeout;
   }
 
   /** True if no frame waits. */
@@ -25,7 +25,7 @@ export class LateFrames {
 
   add(frame: Frame | Promise<Frame>): void {
     this.#count++;
-    const rendered = Promise.resolve(frame);
+    const rendered = Promise.resolve(withDeadline(frame, this.#timeout, "render()", "renderTimeout"));
     // Its failure is reported in its turn, and must not count as unhandled until then.
     rendered.catch(() => {});
     this.#tail = this.#tail.then(() => this.#take(rendered));
@@ -34,17 +34,6 @@ export class LateFrames {
   /** Resolves when everything that was added has been sent or has failed. */
   settled(): Promise<void> {
     return this.#tail;
-  }
-
-  /** Resolves when {@link settled} does, or when that takes too long. */
-  settledInTime(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = unrefTimeout(resolve, renderGraceMs);
-      void this.#tail.then(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
   }
 
   async #take(rendered: Promise<Frame>): Promise<void> {

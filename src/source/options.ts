@@ -2,6 +2,7 @@
 import { SourcecastTypeError } from "../base/errors.ts";
 import {
   aBoolean,
+  aDuration,
   aFunction,
   allow,
   aSize,
@@ -46,6 +47,11 @@ export interface SourceOptions {
   /** Turns dispatched data into markup; strings stay as they are. @default JSON */
   render?: Render;
   /**
+   * How long an asynchronous `render` may take. After that its event is not sent, the source fires `error` with
+   * `ERR_SSE_TIMEOUT`, and the events after it go on. @default "10s"
+   */
+  renderTimeout?: Duration;
+  /**
    * Most bytes that may wait for a client that reads slowly. A larger event is still sent if no other bytes wait. At the
    * limit, `onOverflow` decides; a `pipe` waits for the client instead. @default "1mb"
    */
@@ -88,6 +94,7 @@ export interface ResolvedOptions {
   readonly retry: () => number;
   readonly headers: HeaderOverrides | undefined;
   readonly render: Render | undefined;
+  readonly renderTimeout: number;
   readonly maxBufferedBytes: number;
   readonly onOverflow: NonNullable<SourceOptions["onOverflow"]>;
   readonly cors: CorsOptions | undefined;
@@ -103,6 +110,7 @@ const defaults: ResolvedOptions = {
   retry: resolveRetry(defaultRetry),
   headers: undefined,
   render: undefined,
+  renderTimeout: 10_000,
   maxBufferedBytes: 1024 ** 2,
   onOverflow: "close",
   cors: undefined,
@@ -143,6 +151,7 @@ export const sourceChecks: OptionChecks<SourceOptions & ContractOptions> = {
   ...streamChecks,
   ...responseChecks,
   render: aFunction,
+  renderTimeout: aDuration,
   maxBufferedBytes: aSize,
   onOverflow: allow(
     '"close", "drop" or a function',
@@ -157,13 +166,14 @@ export function resolveOptions<E extends EventMap>(options: SourceArgument<E> | 
   if (typeof options === "function") return { ...defaults, render: options };
   if (typeof options !== "object") return { ...defaults, keepAlive: resolveKeepAlive(options) };
   checkOptions(options, sourceChecks, "EventSource");
-  const { keepAlive, retry, maxBufferedBytes } = options;
+  const { keepAlive, retry, renderTimeout, maxBufferedBytes } = options;
   return {
     events: options.events,
     keepAlive: keepAlive === undefined ? defaults.keepAlive : resolveKeepAlive(keepAlive),
     retry: retry === undefined ? defaults.retry : resolveRetry(retry),
     headers: options.headers,
     render: options.render,
+    renderTimeout: renderTimeout === undefined ? defaults.renderTimeout : milliseconds(renderTimeout, "renderTimeout"),
     maxBufferedBytes:
       maxBufferedBytes === undefined ? defaults.maxBufferedBytes : bytes(maxBufferedBytes, "maxBufferedBytes"),
     onOverflow: options.onOverflow ?? defaults.onOverflow,

@@ -165,7 +165,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   }
 
   #deliverLate(frame: Frame | Promise<Frame>): void {
-    this.#lateFrames ??= new LateFrames(this);
+    this.#lateFrames ??= new LateFrames(this, this.options.renderTimeout);
     const frames = this.#lateFrames;
     frames.add(frame);
     void frames.settled().then(() => {
@@ -173,10 +173,10 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     });
   }
 
-  /** Ends the stream after the frames that are being rendered, unless that takes too long. */
+  /** Ends the stream after the frames that are being rendered, which have a deadline. */
   async #endLate(frames: LateFrames): Promise<void> {
     this.#isEndingLate = true;
-    await frames.settledInTime();
+    await frames.settled();
     this.#isEndingLate = false;
     await this.sink.end();
   }

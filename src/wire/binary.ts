@@ -21,7 +21,18 @@ export function tagOf(value: object): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
-const binaryTags: ReadonlySet<string> = new Set(["ArrayBuffer", "SharedArrayBuffer", "Blob", "File"]);
+const binaryTags: ReadonlySet<string> = new Set([
+  "ArrayBuffer",
+  "SharedArrayBuffer",
+  "Blob",
+  "File",
+  "FormData",
+  "Headers",
+  "ReadableStream",
+  "Request",
+  "Response",
+  "URLSearchParams",
+]);
 
 /** Browsers refuse to decode memory that another thread may change. */
 function copyIfShared(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array {

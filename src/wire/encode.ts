@@ -129,7 +129,7 @@ function assertNotBinary(value: unknown): unknown {
   const type = binaryType(value);
   if (type === null) return value;
   throw dataError(
-    `is or has binary data (${type}), which JSON cannot express`,
+    `is or has binary data or a body (${type}), which JSON cannot express`,
     'pass a string: new TextDecoder().decode(bytes) for text, bytes.toBase64() or buffer.toString("base64") for other bytes',
   );
 }

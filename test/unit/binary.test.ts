@@ -22,6 +22,10 @@ const buffers: [string, () => ArrayBufferView | ArrayBufferLike][] = [
 const others: [string, () => unknown][] = [
   ["a Blob", () => new Blob([encoded])],
   ["a File", () => new File([encoded], "name")],
+  ["a ReadableStream", () => new ReadableStream()],
+  ["a Response", () => new Response("x")],
+  ["a FormData", () => new FormData()],
+  ["a URLSearchParams", () => new URLSearchParams("a=b")],
 ];
 const bytesError = expect.objectContaining({ code: "ERR_SSE_DATA", message: expect.stringMatching(/binary.*base64/) });
 

@@ -50,6 +50,7 @@ const sourceOptions = {
   ...stream,
   ...response,
   render: functions,
+  renderTimeout: durations,
   maxBufferedBytes: sizes,
   onOverflow: ["keep", "", 5, true, null, {}],
   negotiate: flags,

@@ -1,11 +1,14 @@
 /** Render functions as htmx-router passes them on: `(jsx, headers)`, which may be asynchronous. */
-import { describe, expect, expectTypeOf, test } from "vitest";
+import { afterEach, describe, expect, expectTypeOf, test } from "vitest";
+import { resetWarnings } from "../../src/base/warn.ts";
 import { EventSource, EventSourceSet, type Render } from "../../src/index.ts";
 import { expectConsole } from "../support/console.ts";
 import { BodyReader, openWeb, request, tick } from "../support/web.ts";
 
 /** The type of `RouteContext["render"]` in htmx-router 1.0.3. */
 type HtmxRender = (res: { element: string }, headers: Headers) => Promise<Response | BodyInit> | Response | BodyInit;
+
+afterEach(resetWarnings);
 
 const element = (text: string) => ({ element: text });
 const markup = (given: { element: string }) => `<b>${given.element}</b>`;
@@ -93,6 +96,21 @@ describe("while markup is being rendered", () => {
     finish("1");
     await closed;
     expect((await client.rest()).map(({ data }) => data)).toEqual(["<i>1</i>"]);
+  });
+
+  test("one that never settles is given up: its event fails, those after it arrive, and the stream can end", async () => {
+    expectConsole(/an asynchronous render function failed.*render\(\) has not settled within 30 ms/);
+    const render = (given: { element: string }) =>
+      given.element === "never" ? new Promise<string>(() => {}) : "<i>ok</i>";
+    const { source: untyped, client } = openWeb({ render, renderTimeout: 30 });
+    const source = untyped as unknown as EventSource<true>;
+    const errors: unknown[] = [];
+    source.addEventListener("error", ({ error }) => errors.push(error));
+    source.dispatch("t", element("never"));
+    source.dispatch("t", element("ok"));
+    await source.close();
+    expect((await client.rest()).map(({ data }) => data)).toEqual(["<i>ok</i>"]);
+    expect(errors).toMatchObject([{ code: "ERR_SSE_TIMEOUT" }]);
   });
 
   test("a client that leaves gets nothing more, and nothing fails", async () => {

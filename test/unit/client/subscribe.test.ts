@@ -517,6 +517,10 @@ describe("the end", () => {
 describe("options", () => {
   test.each([
     ["chanels", { chanels: ["a"] }],
+    ["timeout.idel", { timeout: { idel: 1 } }],
+    ["headers", { headers: 5 }],
+    ["credentials", { credentials: "yes" }],
+    ["validate", { validate: "no" }],
     ["channels", { channels: "a" }],
     ["channels", { channels: [""] }],
     ["after", { after: 5 }],
@@ -534,6 +538,20 @@ describe("options", () => {
     expect(() => subscribe(url, options as never)).toThrow(
       expect.objectContaining({ code: "ERR_SSE_OPTION", message: expect.stringContaining(`The option ${name} `) }),
     );
+  });
+
+  test("a listener that is not a function is refused", () => {
+    const { stream } = open();
+    for (const add of [
+      () => stream.on("x", 5 as never),
+      () => stream.once("x", undefined as never),
+      () => stream.on("*", null as never),
+      () => stream.onLoss(5 as never),
+      () => stream.onStatus({} as never),
+      () => stream.onComment("x" as never),
+    ]) {
+      expect(add).toThrow(expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }));
+    }
   });
 
   test.each([
