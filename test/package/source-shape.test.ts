@@ -22,8 +22,6 @@ const fewer: Record<string, number> = {
   "hub/lifetime": 0.15,
   "hub/subscription": 0.2,
   http: 0.27,
-  "logs/memory": 0.14,
-  "logs/sqlite": 0.17,
   "opentelemetry.ts": 0.21,
   presence: 0.24,
   sinks: 0.25,

@@ -12,6 +12,7 @@ const maxRememberedChannels = 65_536;
 export class MemoryChannels {
   /** The newest entry of each key that retention has taken from the sequence. */
   readonly kept: EntryList = new EntryList();
+  // The map and the directory have the same channels: one finds them by name, the other by prefix.
   readonly #channels = new Map<string, MemoryChannel>();
   readonly #directory = new ChannelDirectory();
   /** Channels without entries, those that lost their last one most recently at the end. */
@@ -28,6 +29,7 @@ export class MemoryChannels {
       this.#directory.add(channel);
     } else if (channel.isEmpty) this.#empty.delete(channel);
     const superseded = channel.add(entry);
+    // Above the floor, the superseded entry is still part of the sequence, and is trimmed with it later.
     if (superseded !== undefined && superseded.offset <= floor) {
       channel.lose(superseded);
       this.kept.delete(superseded.offset);
@@ -54,6 +56,7 @@ export class MemoryChannels {
     return this.#channels.get(name)?.last ?? this.#forgotten;
   }
 
+  /** For an entry of the log, retained or kept. Without a key, it never is. */
   isSuperseded(entry: LogEntry): boolean {
     return entry.key !== undefined && this.#channels.get(entry.channel)?.isSuperseded(entry) === true;
   }
@@ -62,16 +65,20 @@ export class MemoryChannels {
   trimmed(selection: ChannelSelection, conflate: boolean): number {
     const lost = conflate ? "trimmed" : "gone";
     const { names, prefixes } = disjoint(selection);
+    // A prefix may have had channels that are forgotten now, so their highest loss counts for each prefix.
     let trimmed = prefixes.length === 0 ? 0 : this.#forgotten;
     for (const name of names) trimmed = Math.max(trimmed, this.#channels.get(name)?.[lost] ?? this.#forgotten);
     const raise = (found: MemoryChannel | ChannelGroup) => {
       trimmed = Math.max(trimmed, found[lost]);
       return true;
     };
+    // Groups that lost nothing later than what is known already are passed over; of a group within the prefix, its
+    // maximum is enough.
     for (const prefix of prefixes) this.#directory.visit(prefix, (group) => group[lost] > trimmed, raise, raise);
     return trimmed;
   }
 
+  /** Stops at the first channel with values. Groups without any are passed over whole. */
   hasValues(selection: ChannelSelection): boolean {
     let found = false;
     const find = ({ values }: MemoryChannel) => {
@@ -103,6 +110,10 @@ export class MemoryChannels {
     }
   }
 
+  /**
+   * Forgets the channel that has been empty longest, and remembers its loss for all that are unknown: a client of such
+   * a channel may be told a false gap, but a gap is never concealed. A `Set` keeps the order of insertion.
+   */
   #forgetOldest(): void {
     const [oldest] = this.#empty as Iterable<MemoryChannel>;
     if (oldest === undefined) return;
@@ -117,6 +128,7 @@ export class MemoryChannels {
 function disjoint({ channels, prefixes }: ChannelSelection): { names: readonly string[]; prefixes: readonly string[] } {
   if (prefixes.length === 0) return { names: channels.length < 2 ? channels : [...new Set(channels)], prefixes };
   const shortest: string[] = [];
+  // In sorted order, a prefix stands before all that it covers, so comparing with the last one that was taken is enough.
   for (const prefix of [...prefixes].sort()) {
     const last = shortest.at(-1);
     if (last === undefined || !prefix.startsWith(last)) shortest.push(prefix);

@@ -4,7 +4,12 @@ import type { LogEntry } from "../../log/log.ts";
 /** Entries of one array. Removing one moves no more than these. */
 const maxChunkEntries = 512;
 
-/** Entries by offset: appended at the end, removed anywhere, read from any offset on. */
+/**
+ * Entries by offset: appended at the end, removed anywhere, read from any offset on.
+ *
+ * Adding one costs constant time. Finding a place is two binary searches, and removing one also moves at most a chunk.
+ * In one array, each superseded value would move all that came after it.
+ */
 export class EntryList {
   /** In order, none of them empty. */
   readonly #chunks: LogEntry[][] = [];
@@ -26,6 +31,10 @@ export class EntryList {
     this.#length++;
   }
 
+  /**
+   * Retention removes from the beginning, nearly always, which needs no search. A superseded value may be anywhere.
+   * Does nothing when no entry has the offset.
+   */
   delete(offset: number): void {
     const oldest = this.#chunks[0];
     if (oldest?.[0]?.offset === offset) {
@@ -72,6 +81,7 @@ export class EntryList {
   }
 
   /** How many entries are not after an offset. */
+  /** Steps over chunks by their lengths, 512 entries at a time. Supersession and retention leave chunks of any length. */
   #rank(offset: number): number {
     const at = this.#chunkAfter(offset);
     let rank = 0;
@@ -116,12 +126,14 @@ export class EntryCursor {
     return this;
   }
 
+  /** Only while `current` is defined. */
   advance(): void {
     const chunk = this.#chunks[this.#at] as readonly LogEntry[];
     if (++this.#index === chunk.length) {
       this.#at++;
       this.#index = 0;
     }
+    // Chunks are never empty, so the next one has an entry at its beginning.
     const next = this.#chunks[this.#at]?.[this.#index];
     this.current = next !== undefined && next.offset > this.#end ? undefined : next;
   }

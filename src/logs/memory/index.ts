@@ -77,6 +77,13 @@ const entriesPerTrim = 1_024;
 const tailPageEntries = 1_000;
 const tailPageBytes = 4 * 1024 ** 2;
 
+/**
+ * Every method does its work in one turn and is asynchronous only for the contract. So each answer is of one state,
+ * and no call can see another one half done: a call of several entries is stored whole or not at all (`atomicBatch`).
+ *
+ * The epoch is new with each log, because nothing is left of the log of an earlier process. A client of that one is
+ * told so, and its cursor never passes for a position of this log.
+ */
 class MemoryLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set([
     "witnesses",
@@ -102,6 +109,11 @@ class MemoryLog implements CompleteLog {
     this.#window = new IdempotencyWindow(limits.window);
   }
 
+  /**
+   * Checks all entries of the call before it places the first one, so a conflict leaves nothing behind: `after` means
+   * the channel as it was before the call. An entry whose idempotency key is known is answered whatever its `after`
+   * says.
+   */
   async append(entries: readonly NewEntry[]): Promise<Appended[]> {
     this.#assertOpen();
     for (const entry of entries) {
@@ -110,6 +122,7 @@ class MemoryLog implements CompleteLog {
     }
     const time = Date.now();
     const placed: LogEntry[] = [];
+    // Searched once more, for a key that an earlier entry of the same call has added.
     const appended = entries.map((entry) => this.#window.find(entry) ?? this.#place(entry, time, placed));
     // Before retention: a burst that is longer than the log reaches the tails whole.
     this.#tails.offer(this.epoch, placed);
@@ -122,6 +135,10 @@ class MemoryLog implements CompleteLog {
     return this.#head();
   }
 
+  /**
+   * The head comes first, since it trims what has expired: `trimmed` and `floor` must account for the entries that the
+   * page no longer finds.
+   */
   async read(after: number, options: ReadOptions): Promise<Page> {
     this.#assertOpen();
     const { floor } = this.#head();
@@ -130,11 +147,13 @@ class MemoryLog implements CompleteLog {
     return { epoch: this.epoch, ...this.#pages.read(after, options), trimmed, floor };
   }
 
+  /** Fed by `append` alone, without a timer, so it keeps no process alive. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
     return this.#tails.add(after, onEntries, onError);
   }
 
+  /** Appends are settled in the turn of their call, so there is none to wait for. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#tails.close();
@@ -155,6 +174,7 @@ class MemoryLog implements CompleteLog {
     return { epoch: this.epoch, ...this.#pages.values(selection, options) };
   }
 
+  /** One head for all, read first: it trims, so that the answers are about what remains. */
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
     this.#assertOpen();
     const head = this.#head();
@@ -175,6 +195,10 @@ class MemoryLog implements CompleteLog {
     return this.#channels.last(channel);
   }
 
+  /**
+   * Pushes the entry before the channel learns of it, and both before the tails do: a handler of a tail may read the
+   * log at once. `placed` collects what is new, without the duplicates.
+   */
   #place(entry: NewEntry, time: number, placed: LogEntry[]): Appended {
     const { channel, type, data, key, sender } = entry;
     const ring = this.#ring;
@@ -188,16 +212,22 @@ class MemoryLog implements CompleteLog {
     return appended;
   }
 
+  /** Trims first, so that a log without appends still expires its entries by the time they are asked for. */
   #head(): Head {
     this.#trim(0);
     return this.#position();
   }
 
+  /** Does not trim: a tail page may be read while `append` offers entries, which must reach the tails before retention. */
   #position(): Head {
     const { top, witness, floor } = this.#ring;
     return { epoch: this.epoch, top, witness, floor };
   }
 
+  /**
+   * End markers have no key, so they are in `plain`. One counts only while it is the newest entry of its channel, of
+   * any kind: a channel that was published on again has not ended.
+   */
   #answerOf({ cursor, selection }: LocateQuestion, head: Head): LocateAnswer {
     const names = new Set(selection.channels);
     const ends = Array.from(names, (name) => this.#channels.get(name)?.plain.last).filter(
@@ -223,6 +253,7 @@ class MemoryLog implements CompleteLog {
       if (trimmed === undefined) return;
       this.#channels.trim(trimmed);
     }
+    // The budget was spent and there may be more. One turn at a time is planned, whichever call comes first.
     if (this.#isTrimming) return;
     this.#isTrimming = true;
     setImmediateOrTimeout(() => {

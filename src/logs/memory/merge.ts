@@ -8,6 +8,7 @@ export class MergedEntries {
 
   constructor(cursors: readonly EntryCursor[]) {
     this.#heap = cursors.filter(({ current }) => current !== undefined);
+    // From the last parent up, which takes linear time. 1,024 channels are merged at most.
     for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#sink(at);
   }
 
@@ -22,12 +23,14 @@ export class MergedEntries {
     if (oldest === undefined) return;
     oldest.advance();
     if (oldest.current === undefined) {
+      // A list at its end leaves the heap, so `next` is undefined only when all of them are read.
       const last = this.#heap.pop() as EntryCursor;
       if (this.#heap.length > 0) this.#heap[0] = last;
     }
     this.#sink(0);
   }
 
+  /** Restores the heap where only the cursor at `from` may stand on a newer entry than its children. */
   #sink(from: number): void {
     const heap = this.#heap;
     for (let at = from; ; ) {
@@ -41,6 +44,7 @@ export class MergedEntries {
   }
 }
 
+/** Offsets are unique in a log, and no two lists share an entry, so ties cannot occur. */
 function offsetOf(cursor: EntryCursor | undefined): number {
   return cursor?.current?.offset ?? Number.POSITIVE_INFINITY;
 }

@@ -28,11 +28,16 @@ export class PageReader {
     this.#channels = channels;
   }
 
+  /**
+   * Merges the lists of the channels where that is less work than a scan. Both ways account for the same entries:
+   * through the offset that they return, an entry is on the page, or it is counted as conflated, or it is trimmed.
+   */
   read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Found {
     const bounds = new PageBounds(limit, maxBytes);
     const channels = selection && this.#few(selection, after);
     if (channels === undefined) return this.#scan(after, bounds, selection, conflate);
     const { floor, top } = this.#ring;
+    // The lists change with the next append. Cursors are valid until then: the page is filled within this turn.
     const cursors = channels.flatMap((channel) => cursorsOf(channel, after, floor.offset, conflate));
     const through = bounds.fill(new MergedEntries(cursors)) ?? Math.max(after, top);
     let conflated = 0;
@@ -42,6 +47,7 @@ export class PageReader {
     return { entries: bounds.entries, through, conflated };
   }
 
+  /** Bounded by bytes alone, as the contract has it. Entries that retention took from the sequence are in `values` too. */
   values(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Omit<ValuePage, "epoch"> {
     const bounds = new PageBounds(Number.POSITIVE_INFINITY, maxBytes);
     const channels = this.#few(selection, after, (group) => group.hasValues);
@@ -51,6 +57,10 @@ export class PageReader {
     return { entries: bounds.entries, through };
   }
 
+  /**
+   * The last entries are in `plain` or in `values`, since superseded ones do not count. Reads at most `count` entries
+   * of each list, and skips channels whose newest entry is older than `count` entries that it has found.
+   */
   last(count: number, selection: ChannelSelection): LogEntry[] {
     let found: LogEntry[] = [];
     /** Only newer entries can still be among the last. */
@@ -58,6 +68,7 @@ export class PageReader {
     const collect = (entry: LogEntry) => {
       if (entry.offset <= least) return false;
       found.push(entry);
+      // Sorting only when twice as many have come together makes the cost of each candidate logarithmic in `count`.
       if (found.length >= 2 * count) shorten();
       return true;
     };
@@ -116,6 +127,10 @@ export class PageReader {
     return isTooMany ? undefined : channels;
   }
 
+  /**
+   * Picks the selected entries out of the log, as far as one page may look: it may end without an entry, but not
+   * without progress.
+   */
   #scan(after: number, bounds: PageBounds, selection: ChannelSelection | undefined, conflate: boolean): Found {
     const matches = compileSelection(selection);
     let conflated = 0;
@@ -128,6 +143,7 @@ export class PageReader {
     return { entries: bounds.entries, through: through ?? Math.max(after, this.#ring.top), conflated };
   }
 
+  /** The same for values: through the kept entries below the floor, then the log. `through` never exceeds `upTo`. */
   #scanValues(after: number, upTo: number, bounds: PageBounds, selection: ChannelSelection): Omit<ValuePage, "epoch"> {
     const matches = compileSelection(selection);
     let isPast = false;
@@ -153,6 +169,7 @@ export class PageReader {
       last = entry.offset;
       return true;
     };
+    // All kept entries are at or below the floor, so the two parts follow each other in the order of the offsets.
     const kept = this.#channels.kept.after(after);
     for (; kept.current !== undefined; kept.advance()) if (!show(kept.current)) return last;
     for (let offset = Math.max(after, floor) + 1; offset <= this.#ring.top; offset++) {
@@ -182,7 +199,10 @@ class PageBounds {
     return true;
   }
 
-  /** Adds entries up to an offset. Returns the last one's offset when there is no room for another, else `undefined`. */
+  /**
+   * Adds entries up to an offset. Returns the last one's offset when there is no room for another, else `undefined`:
+   * then the lists have nothing more, and the caller may answer with the end of its range as `through`.
+   */
   fill(merged: MergedEntries, upTo = Number.POSITIVE_INFINITY): number | undefined {
     for (let { next } = merged; next !== undefined && next.offset <= upTo; { next } = merged) {
       if (!this.add(next)) return this.entries.at(-1)?.offset;
@@ -192,7 +212,11 @@ class PageBounds {
   }
 }
 
-/** Below the floor there is only the newest entry of each key, whatever the reader asks for. */
+/**
+ * The lists of a channel that a reader gets, which never have an entry in common: what is plain has no key, what is a
+ * value has one. Without `conflate`, values are taken up to the floor alone, since `all` has the retained ones. Below
+ * the floor there is only the newest entry of each key, whatever the reader asks for.
+ */
 function cursorsOf(channel: MemoryChannel, after: number, floor: number, conflate: boolean): EntryCursor[] {
   if (channel.values === null) return [channel.plain.after(after)];
   if (conflate) return [channel.plain.after(after), channel.values.after(after)];

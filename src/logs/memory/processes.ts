@@ -7,6 +7,7 @@ export function warnWhenOneOfSeveral(): void {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   if (!mayReadEnvironment()) return;
   const isWorker = builtinModule<{ isWorker?: boolean }>("node:cluster")?.isWorker === true;
+  // In fork mode, pm2 starts its processes without node:cluster, but numbers them in the environment.
   const isPm2 = process?.env?.NODE_APP_INSTANCE !== undefined || process?.env?.pm_id !== undefined;
   if (!(isWorker || isPm2)) return;
   warnOnce(

@@ -32,6 +32,10 @@ export class ChannelNames {
   }
 
   /** The selected channels, `undefined` when there are more than `max`. Of a prefix, those that have entries. */
+  /**
+   * A prefix asks for one name more than `max`, which is enough to see that there are too many. Each name costs one
+   * search of the index, however many entries its channel has.
+   */
   find({ channels, prefixes }: ChannelSelection, max: number): string[] | undefined {
     const names = new Set(channels);
     for (const prefix of prefixes) {
@@ -78,6 +82,8 @@ export class TrimmedChannels {
     if (state.trimmed === 0) return 0;
     for (const name of channels) trimmed = Math.max(trimmed, this.ofChannel(name, state));
     for (const prefix of prefixes) {
+      // The recent channels are in descending order, so the first match has the highest offset. Channels in use are
+      // mostly among them, and then the marks of the whole prefix need not be read.
       const range = rangeOf(prefix);
       const found = this.#recentOfPrefix.get(...range) ?? this.#ofPrefix.get(...range);
       trimmed = Math.max(trimmed, Number(found?.offset ?? 0));
@@ -89,17 +95,28 @@ export class TrimmedChannels {
   withSuperseded(selection: ChannelSelection | undefined, state: LogState): number {
     const trimmed = this.of(selection, state);
     if (selection === undefined || trimmed === state.trimmed) return trimmed;
+    // A channel without values never had an entry with a key, since the newest of each key stays. So it has lost no
+    // superseded ones.
     const hasValues =
       selection.channels.some((name) => this.#hasValues.get(name) != null) ||
       selection.prefixes.some((prefix) => this.#hasValuesBelow.get(...rangeOf(prefix)) != null);
     return hasValues ? state.trimmed : trimmed;
   }
 
+  /**
+   * The highest offset that a channel has lost. A channel without a row has lost nothing, or has lost its row to the
+   * bound on the table. Those two cannot be told apart, so the answer covers both: a client may be told a false gap,
+   * but no gap is concealed.
+   */
   ofChannel(name: string, state: LogState): number {
     return state.trimmed === 0 ? 0 : Number(this.#ofChannel.get(name)?.offset ?? state.forgotten);
   }
 }
 
+/**
+ * True for a high surrogate at the end. The contract cuts prefixes by UTF-16 code units, but the database holds UTF-8,
+ * where half of a pair is encoded as U+FFFD and would match no name.
+ */
 function endsWithHalfCharacter(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return last >= 0xd800 && last <= 0xdbff;

@@ -53,6 +53,7 @@ export class LogClock {
     const { wall, monotonic } = this.#sources;
     const least = latest - monotonic();
     if (this.#offset === Number.NEGATIVE_INFINITY) this.#offset = wall() + correction - monotonic();
+    // Another process has stored an entry at a later log time: ages are only comparable when both go on from there.
     if (this.#offset < least) this.#offset = least;
     this.#correction = correction;
   }

@@ -18,7 +18,9 @@ export interface SqlConnection {
   readonly isEvictable: boolean;
   /** Prepares it for what is to survive. */
   configure(durability: Durability): void;
+  /** Runs one or more statements that have no values to bind and no rows to return. */
   exec(sql: string): void;
+  /** Prepared once for the life of the connection; `Row` is not checked. */
   prepare<Row = unknown>(sql: string): Statement<Row>;
   /** Reads from one state of the database. @throws {LogError} when its file was removed or replaced. */
   read<T>(work: () => T): T;

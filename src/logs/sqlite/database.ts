@@ -11,6 +11,13 @@ const staleRead: unique symbol = Symbol("stale read");
 const synchronousNormal = 1;
 const synchronousFull = 2;
 
+/**
+ * A connection through a driver. It adds to SQLite the guarantees that a log needs of a file that others can touch: it
+ * rejects a file that was removed or replaced, and it notices one that was overwritten in place.
+ *
+ * `work` is synchronous and transactions do not nest. A connection has one transaction at a time, so an application
+ * must not leave its own open on a database that it passed to the log.
+ */
 export class DatabaseConnection implements SqlConnection {
   readonly name: string;
   readonly file: string | null;
@@ -79,6 +86,10 @@ export class DatabaseConnection implements SqlConnection {
     return this.#database.prepare(sql) as Statement<Row>;
   }
 
+  /**
+   * A deferred transaction: in WAL mode it takes no lock that a writer waits for. The check of the files comes first,
+   * because it counts the writes by which stale pages are recognized.
+   */
   read<T>(work: () => T): T {
     this.assertInPlace();
     this.#forgetStalePages();
@@ -86,6 +97,11 @@ export class DatabaseConnection implements SqlConnection {
     return this.#finish(work);
   }
 
+  /**
+   * Runs `work` again when the first attempt may have read stale pages. Therefore `work` must start from the database
+   * each time and leave nothing outside of it that a second run would falsify. The second attempt is not checked
+   * again: checkpoints write the file too, and frequent ones could make every attempt look stale.
+   */
   write<T>(work: () => T): T {
     // As late as possible: nothing is acknowledged that went into a removed file.
     const checked = (): T => {
@@ -119,6 +135,7 @@ export class DatabaseConnection implements SqlConnection {
     this.#files?.assertInPlace();
   }
 
+  /** The contract of `Log.close`: releases only what the log has opened. The application closes its own database. */
   close(): void {
     if (this.#isOwn) this.#database.close();
   }
@@ -138,10 +155,15 @@ export class DatabaseConnection implements SqlConnection {
     this.exec("PRAGMA shrink_memory");
   }
 
+  /** The first column of the answer, under whatever name. `undefined` for a pragma that does not answer. */
   #pragma(name: string): unknown {
     return Object.values(this.prepare<object>(`PRAGMA ${name}`).get() ?? {})[0];
   }
 
+  /**
+   * Ends the transaction in every case: one left open would hold its lock, and the next BEGIN would fail. An error of
+   * `work` means that nothing was stored; only an error of the commit can leave that open.
+   */
   #finish<T>(work: () => T): T {
     let result: T;
     try {

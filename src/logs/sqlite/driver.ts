@@ -54,6 +54,7 @@ export function explain(error: unknown, name: string): SourcecastError {
   const found = cause instanceof Error ? cause.message : String(cause);
   const outcome = isUnknown ? "; whether the events were stored is unknown" : "";
   const message = `${advice[failureOf(cause)](name)}${outcome} (SQLite: ${found})`;
+  // Until the commit, every failure rolls the transaction back, so `stored` is false for all other errors.
   return new LogError(message, isUnknown ? "unknown" : false, { cause });
 }
 
@@ -86,6 +87,7 @@ function failureOf(error: unknown): Failure {
   const { errcode, code, message } = (error ?? {}) as { errcode?: unknown; code?: unknown; message?: unknown };
   // Extended result codes carry the primary one in the lowest byte, and in the beginning of their names. A Durable Object's
   // storage has the name only at the end of its message.
+  // For example SQLITE_BUSY_SNAPSHOT, 517, is 5 in its lowest byte (https://sqlite.org/rescode.html).
   const primary = typeof errcode === "number" ? errcode & 0xff : undefined;
   const named = code === undefined ? /: (SQLITE_[A-Z_]+)/.exec(String(message))?.[1] : String(code);
   const found = failures.find(([number, name]) => number === primary || named?.startsWith(name));

@@ -13,6 +13,7 @@ export interface FileSystemLike {
   ): { close(): void; on(event: "error", listener: (error: unknown) => void): unknown };
 }
 
+/** Integers of 64 bits: a `number` cannot represent every inode of NTFS, nor nanoseconds of Unix time. */
 interface FileStats {
   readonly dev: bigint;
   readonly ino: bigint;
@@ -60,6 +61,7 @@ export class OpenFiles {
   static of(path: string): OpenFiles | null {
     const fs = fileSystem(path);
     try {
+      // Without permission to look, the log works without the check rather than not at all.
       return fs === undefined ? null : new OpenFiles(fs, path);
     } catch {
       return null;
@@ -83,6 +85,10 @@ export class OpenFiles {
     this.writes++;
   }
 
+  /**
+   * Device and inode identify a file: its inode cannot be given to another one while SQLite has it open. The name
+   * alone would not notice a file that was moved away and restored from a copy.
+   */
   #assertSame(path: string, known: FileStats): FileStats {
     const found = this.#stat(path);
     return found?.ino === known.ino && found.dev === known.dev ? found : this.#lost(path, found);

@@ -128,10 +128,12 @@ function openPath(path: string): OpenDatabase {
   }
 }
 
+/** A database that the application passed in: the log does not close it, not even when it cannot be used. */
 function brought(name: string, connect: () => SqlConnection): OpenDatabase {
   return { name, connect, close: () => {} };
 }
 
+/** Recognized by `transactionSync`, which no driver has. `instanceof` would need a class of the Workers runtime. */
 function isStorage(database: SQLiteLike | DurableObjectStorageLike): database is DurableObjectStorageLike {
   return typeof database === "object" && database !== null && "transactionSync" in database;
 }

@@ -41,6 +41,12 @@ const lockRetryMs = 5;
  */
 const queueTimeoutMs = 60_000;
 
+/**
+ * All work is synchronous SQL on one connection, so two methods never interleave within a transaction. Methods are
+ * asynchronous for their contract, and for the wait for a lock of another process.
+ *
+ * Offsets and witnesses live in the file alone. Processes share nothing else, and any of them may end at any time.
+ */
 export class SqliteLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
     "witnesses",
@@ -84,6 +90,7 @@ export class SqliteLog implements CompleteLog {
     this.#retention.start();
   }
 
+  /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
   async append(entries: readonly NewEntry[]): Promise<Appended[]> {
     return this.#queue.append(entries);
   }
@@ -112,6 +119,7 @@ export class SqliteLog implements CompleteLog {
     return this.#ask(() => this.#locating.locate(questions));
   }
 
+  /** The watch costs a file watch and a timer, so it runs only while there are tails. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
     // A tail is shared by connections, and outlives the request in which it begins.
@@ -130,6 +138,10 @@ export class SqliteLog implements CompleteLog {
     return this.#closed;
   }
 
+  /**
+   * The queue comes first: calls made before `close()` are settled, which needs the connection. The connection comes
+   * last, after everything that could still use it.
+   */
   async #close(): Promise<void> {
     await this.#queue.close();
     this.#tails.close();
@@ -146,12 +158,14 @@ export class SqliteLog implements CompleteLog {
       return syncing === undefined ? this.#finish(written) : this.#sync(written, syncing).catch(this.#failAll(calls));
     } catch (error) {
       if (!isLocked(error)) return this.#failAll(calls)(error);
+      // The queue waits for this promise, so no later call can overtake these calls.
       return this.#patiently(() => this.#writer.append(calls))
         .then(async (written) => this.#sync(written, this.#connection.sync()))
         .catch(this.#failAll(calls));
     }
   }
 
+  /** Offers the entries to the tails only once the disk has confirmed them. A read may return them before that. */
   async #sync(written: Written, syncing: Promise<void> | undefined): Promise<readonly AppendOutcome[]> {
     try {
       await syncing;
@@ -182,12 +196,17 @@ export class SqliteLog implements CompleteLog {
     };
   }
 
+  /**
+   * A question also gives retention a chance to run. In a Durable Object nothing else does so while nothing is
+   * published, because no timer may wait there for the next entry to expire.
+   */
   async #ask<T>(question: () => T): Promise<T> {
     this.#assertOpen();
     this.#retention.touch();
     return this.#attempt(question);
   }
 
+  /** A promise only while another process holds a lock. `work` runs again from the start, so it must not keep results. */
   #attempt<T>(work: () => T): T | Promise<T> {
     try {
       return work();

@@ -33,6 +33,7 @@ export function migrateFromVersion1(connection: SqlConnection): void {
       "SELECT trimmed, (SELECT witness FROM sse_entry_1 WHERE offset = trimmed) AS witness FROM sse_log_1",
     )
     .get();
+  // Version 1 stored no witness of the origin. Where nothing was trimmed, the origin is also the floor.
   const origin = makeWitness();
   const lastTrimmed = Number(trimmed?.witness ?? (Number(trimmed?.trimmed) === 0 ? origin : makeWitness()));
   connection
@@ -44,11 +45,16 @@ export function migrateFromVersion1(connection: SqlConnection): void {
   copyEntries(connection, lastTrimmed);
   connection.exec("INSERT INTO sse_trimmed SELECT channel, offset FROM sse_trimmed_1");
   connection
+    // A time in the future, from a clock that was set back since, would keep its key beyond the window.
     .prepare("INSERT INTO sse_idempotency SELECT channel, key, min(time, ?), offset, witness FROM sse_answer_1")
     .run(Date.now());
   connection.exec(removeOld);
 }
 
+/**
+ * One statement, so that a million entries never pass through JavaScript. In version 1, `weight` was the sum up to an
+ * entry; its own weight is the difference to its predecessor.
+ */
 function copyEntries(connection: SqlConnection, lastTrimmed: number): void {
   // Of a value below what was trimmed, neither the predecessor nor the weight can be found out. Times become log times, which
   // neither go back nor lie in the future.

@@ -46,6 +46,12 @@ export interface PageSource {
 }
 
 /** Pages of one kind of entries. */
+/**
+ * Chooses between two ways to find a page: reading each channel by its index costs per channel, scanning the log costs
+ * per entry between the selected ones. Neither is bounded in all logs: a prefix may have a million channels, and a
+ * channel may have its next entry a million entries away. So the number of channels limits the first, and the number
+ * of scanned entries the second.
+ */
 export class PageFinder {
   readonly #names: ChannelNames;
   readonly #ofChannel: readonly Statement<Candidate>[];
@@ -66,6 +72,7 @@ export class PageFinder {
       const names = this.#names.find(selection, maxMergedChannels);
       if (names !== undefined) return this.#merge(bounds, names);
     }
+    // A page may end here without an entry: `through` has advanced, as the contract demands, and the caller reads on.
     while (!scan.isDone && scan.scanned < scannedPerPage) scan.go(scannedAtATime);
     return { offsets: scan.page.offsets, through: scan.through, names: undefined, superseded: scan.superseded };
   }
@@ -75,12 +82,14 @@ export class PageFinder {
     let found: Candidate[] = [];
     for (const name of names) {
       for (const statement of this.#ofChannel) {
+        // Past the last candidate of a full page, no entry of another channel can have a place.
         const end = found.length < limit ? upTo + 1 : Number(found[limit - 1]?.offset);
         const rows = statement.all(name, after, end, limit);
         if (rows.length > 0) found = found.length === 0 ? rows : [...found, ...rows].sort(byOffset).slice(0, limit);
       }
     }
     const page = new PageFill(limit, maxBytes);
+    // The page ends at its last entry when the bytes or the entries ran out, since there may be more right after it.
     const isCut = found.some(({ offset, weight }) => !page.add(Number(offset), Number(weight)));
     const isFull = isCut || found.length === limit;
     return { offsets: page.offsets, through: isFull ? (page.offsets.at(-1) as number) : upTo, names, superseded: 0 };
@@ -107,6 +116,10 @@ class Scan {
     this.through = bounds.after;
   }
 
+  /**
+   * `through` stays before an entry that has no place, so the next page begins with that one. At the end it rises to
+   * `upTo`, past entries that are gone, so that a reader does not ask for them again.
+   */
   go(count: number): void {
     const rows = this.#rows.all(this.through, this.#upTo, count);
     this.scanned += rows.length;
@@ -142,6 +155,7 @@ class PageFill {
 
   /** False when the entry has no place. */
   add(offset: number, weight: number): boolean {
+    // `maxBytes` holds before anything is read: weights are columns of their own, so a page too large is never loaded.
     this.#bytesLeft -= weight;
     const fits = this.offsets.length === 0 || (this.offsets.length < this.#limit && this.#bytesLeft >= 0);
     if (fits) this.offsets.push(offset);

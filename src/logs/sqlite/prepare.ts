@@ -28,6 +28,7 @@ export function prepareDatabase<T>(
   let patience = timeout;
   for (;;) {
     try {
+      // Connecting is part of the attempt: it prepares statements, which a lock can make fail too.
       const connection = connect();
       connection.configure(durability);
       const found = versionOf(connection);
@@ -67,6 +68,7 @@ function versionOf(connection: SqlConnection): number | undefined {
   return version;
 }
 
+/** An empty log has its origin as its floor, so the position 0 can be verified from the start. */
 function create(connection: SqlConnection): void {
   connection.exec(schema);
   const origin = makeWitness();

@@ -20,6 +20,13 @@ const maxNamedChannels = 1_000;
 /** Entries that such a scan looks at. */
 const scannedFromEnd = 4_096;
 
+/**
+ * Answers every question of the contract that does not write. Each answer is one transaction, which in WAL mode sees
+ * one state while others commit: entries, `trimmed` and `floor` of a page fit together, so that no loss is missed
+ * between them.
+ *
+ * Methods that take a {@link LogState} run within the transaction that read it.
+ */
 export class Reader {
   readonly #connection: SqlConnection;
   readonly #state: StateReader;
@@ -79,6 +86,8 @@ export class Reader {
     this.#scanDown = prepare(
       `SELECT offset, channel, superseded FROM sse_entry ORDER BY offset DESC LIMIT ${scannedFromEnd}`,
     );
+    // The first entry sets the bound by its running total, so it is delivered however large it is, without a sum over
+    // rows.
     this.#next = prepare(
       `SELECT ${entryColumns(connection)} FROM sse_entry
        WHERE offset > ? AND total_weight <= ${tailPageBytes} + (SELECT total_weight FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT 1)
@@ -106,6 +115,11 @@ export class Reader {
     return found == null ? undefined : Number(found);
   }
 
+  /**
+   * A page of the contract. `upTo` is `after` for a reader past the head, so `through` never falls below `after`. The
+   * trimmed offset comes from the same transaction as the entries, since another process may run retention between
+   * two.
+   */
   read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Page {
     return this.#connection.read(() => {
       const state = this.#state.read();
@@ -123,6 +137,10 @@ export class Reader {
     });
   }
 
+  /**
+   * The last selected entries that are not superseded, by channel while there are few, otherwise from the end of the
+   * log.
+   */
   last(count: number, selection: ChannelSelection): LogEntry[] {
     return this.#connection.read(() => {
       const names = this.#names.find(selection, maxNamedChannels);
@@ -131,6 +149,10 @@ export class Reader {
     });
   }
 
+  /**
+   * The partial indexes over values contain entries below the trimmed offset too, so nothing has to be added for those
+   * that retention took from the sequence.
+   */
   values(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): ValuePage {
     return this.#connection.read(() => {
       const { epoch } = this.#state.read();
@@ -144,6 +166,7 @@ export class Reader {
   next(offset: number): TailPage {
     return this.#connection.read(() => {
       const state = this.#state.read();
+      // Below the trimmed offset are only kept values, which are not part of the sequence that a tail delivers.
       const after = Math.max(offset, state.trimmed);
       return { head: headOf(state), entries: this.#next.all(after, after).map(entryOf) };
     });
@@ -151,6 +174,7 @@ export class Reader {
 
   /** How many superseded entries a page leaves out after an offset. */
   #supersededIn({ names, through, superseded }: FoundPage, entries: readonly LogEntry[], after: number): number {
+    // A scan has met each superseded entry and counted it. A merge skips them by the index, so their number is computed.
     if (names === undefined) return superseded;
     let count = 0;
     for (const name of names) {
@@ -167,6 +191,7 @@ export class Reader {
     return count;
   }
 
+  /** Keeps `found` in descending order, so the entry at `count - 1` is the one that a candidate has to be newer than. */
   #lastOf(count: number, names: readonly string[]): number[] {
     let found: number[] = [];
     for (const name of names) {

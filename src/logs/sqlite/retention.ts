@@ -80,6 +80,7 @@ export class RetentionWorker {
     this.#plan(passDelayMs);
   }
 
+  /** A slice is synchronous, so none is under way, and the caller may close the connection right after this. */
   close(): void {
     this.#closed = true;
     this.#timer.stop();
@@ -120,12 +121,18 @@ export class RetentionWorker {
     });
   }
 
+  /**
+   * One slice. The deletion, the marks of what channels have lost and the new floor are one transaction: a reader that
+   * sees an entry gone also sees that it was trimmed, and reports the gap.
+   */
   #step(): void {
     const { state, time } = this.#begin();
     const rows = this.#excessOf(entriesPerSlice, state, time);
     const last = rows.at(-1);
     if (last !== undefined) {
       this.#remove.run(state.trimmed, last.offset);
+      // Only entries without a key: of the others the newest is still there, which is what `Page.trimmed` counts for a
+      // reader that conflates. The rows ascend, so the last offset of each channel remains in the map.
       const marks = new Map(rows.flatMap(({ key, channel, offset }) => (key === null ? [[channel, offset]] : [])));
       for (const [channel, offset] of marks) this.#mark.run(channel, offset);
       this.#marked += marks.size;
@@ -138,6 +145,7 @@ export class RetentionWorker {
     if (correction !== undefined) this.#correctClock.run(correction);
   }
 
+  /** The time is read together with the state, so an entry of another process is never newer than now. */
   #begin(): { state: LogState; time: number } {
     const state = this.#state.read();
     this.#clock.adopt({ correction: state.clockCorrection, latest: state.topLogTime });
@@ -147,6 +155,7 @@ export class RetentionWorker {
   /** The oldest entries, as far as they are over a limit. Never the newest of all. */
   #excessOf(count: number, state: LogState, time: number): OldRow[] {
     const { events, bytes, age } = this.#limits;
+    // Offsets are contiguous, so the number and the weight of the retained entries are subtractions and not aggregates.
     const firstKept = state.top - events + 1;
     let weight = state.topWeight - state.trimmedWeight;
     const rows = this.#oldest.all(state.trimmed, count).map(numbered);
@@ -165,11 +174,16 @@ export class RetentionWorker {
     this.#connection.write(() => {
       const offset = this.#excess.get()?.offset;
       if (offset == null) return;
+      // In one transaction with the deletion: a channel without a mark must answer with an offset at least as high.
       this.#raiseForgotten.run(offset);
       this.#forgetMarks.run(offset);
     });
   }
 
+  /**
+   * Wakes up for the next entry that expires. Without it, a log without traffic would keep its entries beyond
+   * `maxAge`.
+   */
   #planExpiry(): void {
     const { age } = this.#limits;
     if (age === Number.POSITIVE_INFINITY || this.#connection.isEvictable) return;

@@ -7,6 +7,8 @@ export class EntryRows {
   readonly #of: Statement<EntryRow>;
 
   constructor(connection: SqlConnection) {
+    // One statement for any number of offsets, whatever SQLite's limit on parameters. SQLite never reorders a CROSS JOIN
+    // (https://sqlite.org/optoverview.html), so the rows come in the order of the offsets.
     this.#of = connection.prepare(
       `SELECT ${entryColumns(connection)} FROM (SELECT value AS place FROM json_each(?)) CROSS JOIN sse_entry ON offset = place`,
     );
@@ -30,6 +32,7 @@ export function entryColumns(connection: SqlConnection): string {
   return `offset, witness, previous_witness, time, channel, ${["type", "data", "key", "sender"].map(text).join(", ")}`;
 }
 
+/** Bytes only where the driver would cut the text off at a NUL. */
 type Text = string | Uint8Array;
 
 export interface EntryRow {
@@ -59,6 +62,7 @@ export function entryOf(row: EntryRow): LogEntry {
   };
 }
 
+/** `ignoreBOM` keeps a U+FEFF at the beginning: it is part of the data that was published. */
 function textOf(value: Text): string {
   return typeof value === "string" ? value : new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
 }

@@ -17,6 +17,16 @@ export const schemaVersion = 2;
  * - `sse_trimmed`: the highest offset that each channel has lost.
  * - `sse_witness`: witnesses of trimmed entries, four bytes each, in blocks; see StoredWitnesses.
  * - `sse_idempotency`: what entries with an idempotency key were answered.
+ *
+ * The indexes:
+ *
+ * - `sse_entry_channel` has `superseded` before `offset`, so that readers that conflate do not step over the entries that
+ *   they leave out. The other readers merge the two ranges of a channel.
+ * - `sse_entry_key` is unique: it proves that each key has one newest entry.
+ * - `sse_entry_value` and `sse_entry_value_order` list the newest of each key, by channel and in the order of the log. They
+ *   are partial, so a log without keys pays nothing for them.
+ * - `sse_trimmed_offset` finds the channels that lost an entry most recently, for prefixes, and those that did so longest
+ *   ago, which are forgotten first.
  */
 export const schema = `
   CREATE TABLE sse_log (

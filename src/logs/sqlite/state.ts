@@ -6,6 +6,7 @@ import { schemaVersion, unsupported } from "./schema.ts";
 /** The state of the log as a transaction finds it. */
 export interface LogState {
   readonly epoch: string;
+  /** Witness of the position 0, at which a client of an empty log stands. */
   readonly origin: number;
   /** Every entry up to this offset was removed by retention, except the newest of each key. */
   readonly trimmed: number;
@@ -21,6 +22,10 @@ export interface LogState {
   readonly topLogTime: number;
 }
 
+/**
+ * One statement for all of it, run first in nearly every transaction. The newest entry is found from the end of the
+ * primary key. It is the head of the log even when it is beyond a limit, since retention never removes it.
+ */
 export class StateReader {
   readonly #connection: SqlConnection;
   readonly #select: Statement<Record<string, number> & { epoch: string }>;
@@ -36,6 +41,7 @@ export class StateReader {
 
   /** @throws {SourcecastError} when another version of the package has changed the tables since this log was opened. */
   read(): LogState {
+    // Another process may have migrated the tables after this one prepared its statements for the older version.
     const row = this.#select.get();
     const version = Number(row?.version);
     if (row == null || version !== schemaVersion) throw unsupported(this.#connection, version);

@@ -8,6 +8,10 @@ export interface DurableObjectStorageLike {
   sync(): Promise<void>;
 }
 
+/**
+ * The storage of one Durable Object, which has a single thread and no other writer. Nothing can run between two
+ * synchronous statements, so a read needs no transaction, and there are no changes of others to look for.
+ */
 export class StorageConnection implements SqlConnection {
   readonly name = "the storage of the Durable Object";
   readonly file = null;
@@ -42,14 +46,20 @@ export class StorageConnection implements SqlConnection {
     return this.#storage.transactionSync(work);
   }
 
+  /**
+   * By default, the platform itself delays responses until the writes are safe. With `"power"`, an append resolves
+   * only after that, so code inside of the object can rely on it too.
+   */
   sync(): Promise<void> | undefined {
     return this.#waitsForDisk ? this.#storage.sync() : undefined;
   }
 
+  /** Never compared: a {@link ChangeWatch} does not start for an exclusive connection. */
   version(): string {
     return "";
   }
 
+  /** The platform manages the files. */
   assertInPlace(): void {}
 
   close(): void {}

@@ -53,6 +53,7 @@ export class StoredWitnesses {
 
   /** Adds what is trimmed, in the order of offsets. */
   add(trimmed: readonly WitnessAt[], logTime: number): void {
+    // One row is written for each block and not for each witness: 500 trimmed entries touch three rows at most.
     for (let start = 0; start < trimmed.length; ) {
       const block = blockOf((trimmed[start] as WitnessAt).offset);
       let end = start + 1;
@@ -73,6 +74,8 @@ export class StoredWitnesses {
   }
 
   #extend(block: number, added: readonly WitnessAt[], logTime: number): void {
+    // A slice of retention ends anywhere in a block, so a block is completed by later ones. Offsets between that were
+    // never added remain 0: not known.
     const known = this.#block.get(block)?.hex ?? "";
     const end = placeOf((added.at(-1) as WitnessAt).offset) + 1;
     const bytes = new Uint8Array(Math.max(end * bytesPerWitness, known.length / 2));
@@ -87,6 +90,7 @@ function blockOf(offset: number): number {
   return Math.floor((offset - 1) / witnessesPerBlock);
 }
 
+/** Offsets begin at 1, places in a block at 0. */
 function placeOf(offset: number): number {
   return (offset - 1) % witnessesPerBlock;
 }

@@ -13,10 +13,18 @@ import { type LogState, StateReader } from "./state.ts";
 /** The result of one transaction: an answer for each call, and the stored entries. */
 export interface Written {
   readonly epoch: string;
+  /** In the order of the calls: positions in the order of the call's entries, or the conflict. */
   readonly answers: readonly (Appended[] | SourcecastError)[];
+  /** The entries that are new to the tails of this process; duplicates are not among them. */
   readonly entries: readonly LogEntry[];
 }
 
+/**
+ * Stores calls in the order in which the queue accepted them. One transaction for all of them takes the write lock and
+ * commits once, and readers see the entries of a call together or not at all (`atomicBatch`).
+ *
+ * A refused call does not undo the others: everything that can refuse it is checked before its first insert.
+ */
 export class Writer {
   readonly #connection: SqlConnection;
   readonly #reader: Reader;
@@ -59,6 +67,12 @@ export class Writer {
     this.#correctClock = prepare("UPDATE sse_log SET clock_correction = ?");
   }
 
+  /**
+   * Stores all calls that are not refused; nothing when it throws. It reads the newest offset under the write lock, so
+   * no other process can assign the same one: the contract's "1, 2, 3 ... without holes" rests on that.
+   *
+   * @throws what the database throws, and {@link CommitError} when it is unknown whether the calls were stored.
+   */
   append(calls: readonly { readonly entries: readonly NewEntry[] }[]): Written {
     return this.#connection.write(() => {
       const batch = this.#begin();
@@ -69,6 +83,10 @@ export class Writer {
     });
   }
 
+  /**
+   * Adopts the stored log time before it takes the time of the batch: log times must not decrease with the offset,
+   * because retention stops at the first entry that has not expired.
+   */
   #begin(): Batch {
     const state = this.#state.read();
     this.#clock.adopt({ correction: state.clockCorrection, latest: state.topLogTime });
@@ -80,6 +98,8 @@ export class Writer {
 
   /** Why a call is not stored, `undefined` when it is. Decided before any part of the call is stored. */
   #refusal(call: readonly NewEntry[], batch: Batch): SourcecastError | undefined {
+    // The contract compares `after` with the channel before this call, so entries of the same call do not count. An
+    // entry whose idempotency key is known is answered whatever its `after` says.
     for (const entry of call) {
       if (entry.after === undefined || this.#answerTo(entry, batch) !== undefined) continue;
       const conflict = conflictOf(entry, {
@@ -100,6 +120,10 @@ export class Writer {
     return last > state.trimmed ? last : Math.max(last, this.#trimmed.ofChannel(channel, state));
   }
 
+  /**
+   * Remembers the key in the same transaction, so a second entry with it, even in this batch, finds the first one, and
+   * no crash can separate an entry from its key.
+   */
   #store(entry: NewEntry, batch: Batch): Appended {
     const answer = this.#answerTo(entry, batch);
     if (answer !== undefined) return answer;
@@ -117,8 +141,11 @@ export class Writer {
     const previousWitness = batch.topWitness;
     const entry: LogEntry = { offset, witness, previousWitness, time, channel, type, data, key, sender };
     const weight = weightOf(entry);
+    // The sum counts trimmed entries too and never decreases, so retention need not update the entries that stay.
     const total = batch.topWeight + weight;
     const ordinal = key === undefined ? null : Number(this.#lastOrdinal.get(channel)?.key_ordinal ?? 0) + 1;
+    // Above the trimmed offset, a superseded entry belongs to the sequence and stays for readers that do not conflate.
+    // Below it, the entry was kept only as the newest of its key. Both come before the insert: sse_entry_key is unique.
     if (key !== undefined) {
       this.#supersede.run(channel, key, state.trimmed);
       this.#removeValue.run(channel, key, state.trimmed);
@@ -130,6 +157,10 @@ export class Writer {
     return entry;
   }
 
+  /**
+   * The position that an earlier entry with the same idempotency key got. `undefined` without a key, and for one that
+   * is older than the window but that retention has not removed yet.
+   */
   #answerTo({ channel, idempotencyKey }: NewEntry, { state, logTime }: Batch): Appended | undefined {
     if (idempotencyKey === undefined) return undefined;
     const answer = this.#answer.get(channel, idempotencyKey, logTime - this.#window);
