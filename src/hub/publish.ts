@@ -1,4 +1,5 @@
 // Publishing: events are validated, encoded as text and appended to the log.
+import { isPromise, withDeadline } from "../base/deadline.ts";
 import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
 import type { NewEntry, Position } from "../log/log.ts";
 import type { AnyContract } from "../wire/contract.ts";
@@ -36,7 +37,7 @@ export class Publisher {
   async publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
     const { feed, contract, limits } = this.#context;
     await feed.start();
-    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits.eventSize);
+    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits);
     // One append for all, so that an event published later does not overtake them.
     return this.#append(await Promise.all(events.map(check)));
   }
@@ -64,12 +65,14 @@ async function entryOf(
   channel: string,
   event: PublishedEvent,
   contract: AnyContract | undefined,
-  maxSize: number,
+  limits: ResolvedHubOptions["limits"],
 ): Promise<NewEntry> {
   const { type, key, sender, idempotencyKey, after } = event;
   assertNotReserved(type);
-  const data = contract === undefined ? serialize(event.data) : await encodeChecked(contract, type, event.data);
-  assertSize(event, data, maxSize);
+  const encoding = contract === undefined ? serialize(event.data) : encodeChecked(contract, type, event.data);
+  // A synchronous schema has settled by now, and pays for no timer.
+  const data = await withDeadline(encoding, limits.callbackTimeout, "The schema of an event", "limits.callbackTimeout");
+  assertSize(event, data, limits.eventSize);
   assertEvent(type, data);
   return {
     channel,
@@ -83,15 +86,18 @@ async function entryOf(
 }
 
 /**
- * The data of an event on the wire, checked by the contract.
+ * The data of an event on the wire, checked by the contract. A promise where the schema is asynchronous.
  *
  * @throws {EventContractError} for data that does not fit.
  */
-export async function encodeChecked(contract: AnyContract, type: string, data: unknown): Promise<string> {
-  const value = await contract.validate(type, data);
-  const text = contract.encode(type, value);
-  warnUnlessRoundTrip(contract, type, value);
-  return text;
+export function encodeChecked(contract: AnyContract, type: string, data: unknown): string | Promise<string> {
+  const encode = (value: unknown): string => {
+    const text = contract.encode(type, value);
+    warnUnlessRoundTrip(contract, type, value);
+    return text;
+  };
+  const checked: unknown = contract.validate(type, data);
+  return isPromise(checked) ? checked.then(encode) : encode(checked);
 }
 
 /** Type and keys of an event of this many bytes fit under any limit. */

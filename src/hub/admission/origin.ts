@@ -6,6 +6,7 @@ import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 import type { Subscribing } from "../selection.ts";
 import type { Location, Locator } from "./locator.ts";
+import { findRewindStart } from "./rewind.ts";
 
 /**
  * Asks the log: one question, and one before it for a client that has no position and is to receive past events.
@@ -24,8 +25,10 @@ export async function findOrigin(
   const lastEventId = readLastEventId(request);
   const own = lastEventId === "" ? null : (parseCursor(lastEventId) ?? "unreadable");
   const cursor = own ?? (typeof from === "object" ? from : null);
-  const { rewind = 0 } = options;
-  const start = cursor === null && from === "now" && rewind > 0 ? await findStart(context, rewind, selection) : null;
+  const { rewind = 0, filter, sender } = options;
+  const isRewound = cursor === null && from === "now" && rewind > 0;
+  const conflates = filter === undefined && sender === undefined;
+  const start = isRewound ? await findRewindStart(context, rewind, selection, conflates) : null;
   const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
   const begin = from === "start" ? floorOf(location) : beginAt(start, location);
   return { cursor, isOwn: own !== null, begin, delivered, location };
@@ -55,17 +58,6 @@ export function hasReceivedAllEnds(
   return (
     prefixes.length === 0 && ends.length === channels.length && ends.every(({ offset }) => offset <= cursor.offset)
   );
-}
-
-/** The position before the last events, `null` if there are none. The log may be replaced before the next question. */
-async function findStart(
-  { feed, deadline }: OriginContext,
-  rewind: number,
-  selection: ChannelSelection,
-): Promise<Position | null> {
-  const [first] = await deadline.limit(feed.log.last(rewind, selection), "log.last()");
-  if (first === undefined) return null;
-  return { epoch: feed.ring.epoch, offset: first.offset - 1, witness: first.previousWitness };
 }
 
 /** Where a client's stream begins. */

@@ -3,7 +3,6 @@ import { isPromise, withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import type { Position } from "../../log/log.ts";
 import { encodeFrame } from "../../source/event.ts";
-import type { AnyContract } from "../../wire/contract.ts";
 import { encodeControl, type Gap, type ResetReason } from "../../wire/control.ts";
 import { headCursor, parseCursor } from "../../wire/cursor.ts";
 import { encodeEvent } from "../../wire/encode.ts";
@@ -69,7 +68,7 @@ async function answerWithSnapshot(
     const { callbackTimeout } = context.limits;
     const snapshot = await withDeadline(taken, callbackTimeout, "snapshot()", "limits.callbackTimeout");
     const position = positionOf(snapshot, cursor, loss);
-    const encoding = encodeSnapshot(snapshot.events, context.contract);
+    const encoding = encodeSnapshot(snapshot.events, context);
     const frames = await withDeadline(encoding, callbackTimeout, "The contract", "limits.callbackTimeout");
     if (subscription.closed) return null;
     return transferState(subscription, { ...stateAfter(subscription, loss, position), frames, values: null });
@@ -110,7 +109,7 @@ function positionOf({ cursor }: Snapshot, present: string, { known, position }: 
  * Encodes a whole snapshot before anything of it is sent: an event that cannot be encoded must not cut it in half. The
  * contract of the hub binds a snapshot, too, since clients cannot tell its events from published ones.
  */
-function encodeSnapshot(events: Snapshot["events"], contract: AnyContract | undefined): Promise<Frame[]> {
+function encodeSnapshot(events: Snapshot["events"], { contract }: Subscription["context"]): Promise<Frame[]> {
   const encode = async ({ type, data }: Snapshot["events"][number]): Promise<Frame> => {
     if (contract === undefined) return encodeFrame(type, data);
     return Frame.of(encodeEvent({ type, data: await encodeChecked(contract, type, data) }));

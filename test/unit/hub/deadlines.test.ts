@@ -92,6 +92,14 @@ test("a snapshot whose contract never settles ends the stream at the deadline", 
   expect(errors.splice(0)).toEqual([timedOut("snapshot", "The contract")]);
 });
 
+test("an asynchronous schema that never settles fails the dispatch at the deadline", async () => {
+  const hanging = { "~standard": { version: 1, vendor: "test", validate: never } } as const;
+  const { hub } = openHub({ events: defineEvents({ n: hanging }) as never });
+  const dispatching = expect(hub.channel("a").dispatch("n", 1)).rejects.toMatchObject({ code: "ERR_SSE_TIMEOUT" });
+  await vi.advanceTimersByTimeAsync(10_000);
+  await dispatching;
+});
+
 test("an answer that comes after the deadline is ignored", async () => {
   let answer: (allowed: boolean) => void = () => {};
   const { hub, errors } = openHub({

@@ -222,6 +222,21 @@ describe("the limit of a replay", () => {
     expect(hub.stats().gaps).toEqual({ limit: 1 });
   });
 
+  test.each([
+    ["a sender", { sender: "me" }],
+    ["a filter", { filter: ({ data }: { data: string }) => data !== "mine" }],
+  ])("of a new client with %s, rewind counts the superseded entries that it may receive", async (_, options) => {
+    const { hub } = openHub({ ring: { maxEvents: 1 } });
+    const channel = hub.channel("a");
+    for (let n = 0; n < 40; n++) await hub.channel("b").dispatch("n", n);
+    await channel.dispatch("n", "first", { key: "k" });
+    await channel.dispatch("n", "mine", { key: "k", sender: "me" });
+    for (let n = 0; n < 400; n++) await hub.channel("b").dispatch("n", n);
+    expect((await joined(hub, { channels: ["a"], rewind: 2, ...options })).data).toEqual(["first"]);
+    expect((await joined(hub, { channels: ["a"], rewind: 1, ...options })).data).toEqual([]);
+    expect((await joined(hub, { channels: ["a"], rewind: 2 })).data).toEqual(["mine"]);
+  });
+
   test("declares nothing when what is left is not for this client", async () => {
     const { hub } = openHub({ limits: { maxReplay: 4 } });
     const before = await hub.cursor();
