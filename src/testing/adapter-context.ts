@@ -32,6 +32,10 @@ export class AdapterContext {
     this.#signal = signal;
   }
 
+  /**
+   * The handler of all requests to the server. It listens for the close of each source that the route opens, so that a
+   * scenario can await the reason without access to the source.
+   */
   async handle(_path: string, { open, respond }: AdapterRoute): Promise<void> {
     const counted = {
       respond,
@@ -47,6 +51,7 @@ export class AdapterContext {
     await this.#route(counted, { hub: this.#hub as Hub });
   }
 
+  /** Sets the route before a client connects. These are properties, since scenarios take them apart from the context. */
   readonly route = (route: Route): void => {
     this.#route = route;
   };
@@ -56,6 +61,7 @@ export class AdapterContext {
     const hub = createHub();
     this.#hub = hub;
     const live = async (): Promise<void> => {
+      // An event that is published before the subscription is live is not for it, unless its client has a position.
       while (hub.stats().live === 0) {
         this.#signal.throwIfAborted();
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -82,6 +88,7 @@ export class AdapterContext {
     return this.#closed[this.#reported++] as string;
   };
 
+  /** The clients leave first, because some servers wait in `close` for their open connections. */
   async close(): Promise<void> {
     for (const client of this.#clients) client.leave();
     await this.#hub?.close();

@@ -76,6 +76,10 @@ export function testAdapter({ test, start, deadline = 10_000 }: AdapterSuiteOpti
   }
 }
 
+/**
+ * Each scenario has a server of its own, so a stream that one leaves open cannot change the result of another. The
+ * name is a sentence about every adapter.
+ */
 const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<void>>> = {
   "status, header and first bytes arrive before any event": async ({ route, connect }) => {
     route(({ open }) => void open());
@@ -88,6 +92,8 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
   },
 
   "events arrive whole and in order, of any size and language": async ({ route, connect }) => {
+    // Line breaks must become lines of `data`, a leading space must survive the parser, and 1 MiB arrives in many
+    // pieces.
     const texts = ["one", "", "two\nlines\r\nand a third", " a space before", "Grüße, 世界 🌍", "x".repeat(1024 ** 2)];
     route(({ open }) => {
       const source = open();
@@ -156,6 +162,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
 
   "a client that leaves is noticed, whether or not it received an event": async ({ route, connect, closes }) => {
     route(({ open }) => {
+      // Where a runtime does not report a closed connection, the next keep-alive finds it.
       open({ keepAlive: 50 }).dispatch("n", 1);
     });
     const client = await connect();
@@ -199,6 +206,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
     route(({ open }) => {
       const source = open();
       const flood = (): void => {
+        // A turn for each dispatch: the adapter must see the backpressure of the connection in between.
         if (source.dispatch("flood", "x".repeat(64 * 1024))) setTimeout(flood, 0);
       };
       flood();
@@ -212,6 +220,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
       throw new Error("Thrown before the stream");
     });
     const client = await connect();
+    // Frameworks answer an error with different statuses. A stream that opened with 200 would conceal it.
     assert.ok(client.status >= 400, `the status is ${client.status}`);
   },
 };

@@ -39,6 +39,7 @@ export async function checkContract<E extends EventMap>(
     for (const sample of samplesOf(samples as Readonly<Record<string, unknown>>, type)) {
       const problem = await problemOf(contract, type, sample);
       if (problem === null) continue;
+      // One line for each type: further samples of it mostly fail for the same reason.
       problems.push(problem);
       break;
     }
@@ -59,6 +60,7 @@ async function problemOf<E extends EventMap>(
 }
 
 function samplesOf(samples: Readonly<Record<string, unknown>>, type: string): readonly unknown[] {
+  // An event may be named as a property of Object.prototype, such as `constructor`.
   const given = Object.hasOwn(samples, type) ? samples[type] : [];
   const list = Array.isArray(given) ? given : [given];
   if (list.length > 0) return list;

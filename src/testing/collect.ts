@@ -46,7 +46,9 @@ export async function collect(
   try {
     await reader.until(() => collected().length >= limit);
   } finally {
+    // Also after the deadline: a stream that stays open would keep its subscription in the hub.
     await reader.cancel();
   }
+  // One piece of the body may have brought more events than the limit.
   return collected().slice(0, limit);
 }

@@ -28,6 +28,7 @@ export class EventReader {
     const timer = setTimeout(() => deadline.reject(this.#late()), this.#timeoutMs);
     try {
       while (!condition()) {
+        // The condition comes first: events that arrived before a failure still count.
         if (this.#failure !== null) throw this.#failure;
         if (this.ended) return false;
         await Promise.race([this.#arrival(), deadline.promise]);
@@ -58,6 +59,7 @@ export class EventReader {
         const { done, value } = (await this.#reader?.read()) ?? { done: true };
         if (done || value === undefined) break;
         parser.push(value);
+        // From the parser, not from the events: a block with an id and no data changes it without an event.
         this.lastEventId = parser.lastEventId;
         this.#wake();
       }
@@ -68,6 +70,7 @@ export class EventReader {
     this.#wake();
   }
 
+  /** Resolves with the next piece, or with the end. Several waits may be under way, and each wakes for itself. */
   #arrival(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
@@ -78,6 +81,7 @@ export class EventReader {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
+  /** Names what has arrived, shortened: in a failed test, that is mostly enough to see which event is missing. */
   #late(): Error {
     const received = JSON.stringify(this.events.map(({ type, data }) => [type, data.slice(0, 40)]));
     return new Error(

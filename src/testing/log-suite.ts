@@ -31,6 +31,7 @@ import { testTail } from "./log/tail.ts";
 export function testLog(options: LogSuiteOptions): void {
   const scenario: TestScenario = createScenario(options);
   const { trimmedBySelection = true, persistent = false, shared = false } = options;
+  // The simplest promises come first: when one of those fails, later failures mostly follow from it.
   testAppend(scenario);
   testConditions(scenario);
   testRead(scenario);

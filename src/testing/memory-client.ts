@@ -66,6 +66,7 @@ export class MemoryClient implements AsyncDisposable {
   #abort: AbortController = new AbortController();
   /** Events of the present connection that are in `events` or `controls`. */
   #sorted = 0;
+  /** Events that `next` has returned, of those in `events`. It goes on over all connections. */
   #taken = 0;
 
   /**
@@ -126,6 +127,7 @@ export class MemoryClient implements AsyncDisposable {
   /** Leaves, as a browser does whose page is closed. Events that have arrived stay in `events`. */
   async disconnect(): Promise<void> {
     if (this.#reader === null) return;
+    // Both ends: the handler sees the signal of its request, and a body that ignores it is canceled.
     this.#abort.abort();
     await this.#reader.cancel();
     this.#sort();
@@ -154,6 +156,7 @@ export class MemoryClient implements AsyncDisposable {
       return condition();
     };
     const holds = this.#reader === null ? check() : await this.#reader.until(check);
+    // Checks once more, because the last events may have arrived together with the end of the stream.
     if (!holds && !check()) throw new Error("The stream ended, or was not connected, before the condition held");
   }
 
@@ -168,6 +171,7 @@ export class MemoryClient implements AsyncDisposable {
     return this.disconnect();
   }
 
+  /** Sorts only what has arrived since the last time, so that every event is in one of the lists once. */
   #sort(): void {
     const arrived = this.#reader?.events ?? [];
     for (const event of arrived.slice(this.#sorted)) (isControl(event) ? this.controls : this.events).push(event);

@@ -81,6 +81,7 @@ export class PlainLog implements Log {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    // Appends that were called before are settled first, while the tails can still deliver them.
     await this.#queue.close();
     this.#tails.close();
     this.#unsubscribe();

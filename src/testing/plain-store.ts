@@ -75,6 +75,8 @@ export class PlainStore {
   read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Page {
     this.#trim();
     const matches = compileSelection(selection);
+    // Filters all entries for each page, in linear time: here the rules are to be read, and a real log is compared with
+    // them.
     const later = this.#entries.filter(({ offset, channel }) => offset > after && matches(channel));
     const readable = later.filter((entry) => this.#isReadable(entry, conflate));
     let bytes = 0;
@@ -84,6 +86,7 @@ export class PlainStore {
     });
     const entries = end === -1 ? readable : readable.slice(0, end);
     const through = Math.max(after, end === -1 ? this.#top : (entries.at(-1)?.offset as number));
+    // An entry at or below the floor counts as trimmed, so it is not counted as conflated too.
     const isConflated = (entry: LogEntry) => conflate && entry.offset > this.#floor && this.#isSuperseded(entry);
     return {
       epoch: this.#epoch,
@@ -108,9 +111,11 @@ export class PlainStore {
 
   /** Loses the newest entries, as a failover to a copy that lags does. The newest retained entry stays. */
   lose(count: number): void {
+    // A log keeps its newest entry whatever it trims, so at least the one after the floor remains.
     const least = this.#floor === 0 ? 0 : this.#floor + 1;
     const top = Math.min(this.#top, Math.max(least, this.#top - count));
     this.#entries.length = this.#times.length = top;
+    // A key of a lost entry must be free again: its publisher would be answered with a position that does not exist.
     for (const [key, { appended }] of this.#answers) if (appended.offset > top) this.#answers.delete(key);
     for (const [id, appended] of this.#calls) if (appended.some(({ offset }) => offset > top)) this.#calls.delete(id);
   }
@@ -153,6 +158,11 @@ export class PlainStore {
     return offset < this.#floor ? undefined : this.#entries[offset - 1]?.witness;
   }
 
+  /**
+   * Checks the whole call before it places the first entry, so `after` means the channel as it was before the call.
+   * The id of the call is remembered with its positions: a queue may store a call again whose answer it has not
+   * received.
+   */
   #appendCall({ id, entries }: AppendCall): AppendOutcome {
     const state = {
       epoch: this.#epoch,
@@ -201,6 +211,7 @@ export class PlainStore {
     }
   }
 
+  /** Searches all later entries, trimmed ones too, since the newest of a key counts even when it is trimmed. */
   #isSuperseded({ offset, channel, key }: LogEntry): boolean {
     if (key === undefined) return false;
     return this.#entries.some((other) => other.offset > offset && other.channel === channel && other.key === key);
@@ -217,6 +228,7 @@ export class PlainStore {
   #trimmed(selection: ChannelSelection | undefined, conflate: boolean): number {
     if (selection === undefined) return this.#floor;
     const matches = compileSelection(selection);
+    // With `conflate`, the newest of a key is still readable, so an entry with a key is never missing from a page.
     const isLost = (entry: LogEntry) => (conflate ? entry.key === undefined : !this.#isReadable(entry, false));
     const last = this.#entries.findLast(
       (entry) => entry.offset <= this.#floor && matches(entry.channel) && isLost(entry),

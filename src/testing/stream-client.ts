@@ -68,10 +68,12 @@ export class StreamClient {
     }
   }
 
+  /** Resolves when the response has ended, whether properly or not: `failed` tells which. */
   async end(): Promise<void> {
     while (!this.ended) await this.#wait();
   }
 
+  /** Aborts the request, which closes the connection in the middle of the stream, as a closed page does. */
   leave(): void {
     this.#leaving.abort();
   }
@@ -84,6 +86,7 @@ export class StreamClient {
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       ...(body !== undefined && { body }),
+      // Without the test's signal, a server that hangs would keep its connection beyond the test.
       signal: AbortSignal.any([this.#leaving.signal, this.#signal]),
     });
     if (reads) void this.#read(this.#response.body);
@@ -114,6 +117,7 @@ export class StreamClient {
     this.#wake();
   }
 
+  /** Resolves with the next piece or the end. The signal rejects it, so a wait never outlasts the test's deadline. */
   #wait(): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#signal.aborted) reject(this.#signal.reason);

@@ -20,6 +20,7 @@ export function testAppend(scenario: TestScenario): void {
     const placed = [...first, ...calls.flat()];
     const ascending = (offsets: number[]) => offsets.sort((a, b) => a - b);
     assert.deepEqual(ascending(offsetsOf(placed)), range(1, 102));
+    // Calls of one tick are accepted in the order in which they were made, although they are stored together.
     const firsts = calls.map(([one]) => one?.offset ?? 0);
     assert.deepEqual(firsts, ascending([...firsts]));
     assert.equal(new Set(placed.map(({ epoch }) => epoch)).size, 1);
@@ -37,6 +38,7 @@ export function testAppend(scenario: TestScenario): void {
     const placed = await log.append(range(1, 64).map(() => entry("a")));
     const witnesses = placed.map(({ witness }) => witness);
     for (const witness of witnesses) assertWitness(witness);
+    // Two of 64 random 32-bit numbers are equal once in two million runs, so repetitions show that they are not random.
     assert.ok(new Set(witnesses).size > 60, "witnesses repeat");
     const { entries } = await read(log, 0, 100);
     assert.deepEqual(
@@ -66,6 +68,8 @@ export function testAppend(scenario: TestScenario): void {
   );
 
   scenario("append: an entry comes back as it was", {}, async ({ log }) => {
+    // Some store loses each of these: an empty one as NULL, text after a NUL, a BOM, or a value too large for a
+    // row.
     const texts = ["", " ", "line\nline\r\n", "nul \0 nul", "\ufeffgrüße 你好 🎉", "\"quoted'", "x".repeat(200_000)];
     const started = Date.now();
     await log.append(texts.map((text) => entry("a:ü", text, { type: "ty pe", sender: "me" })));
@@ -74,6 +78,7 @@ export function testAppend(scenario: TestScenario): void {
     assert.deepEqual(dataOf(entries).slice(0, texts.length), texts);
     const { channel, type, sender, key, time } = entries[0] ?? {};
     assert.deepEqual({ channel, type, sender, key }, { channel: "a:ü", type: "ty pe", sender: "me", key: undefined });
+    // `time` is for people and may come from another machine, so only its unit is checked.
     assert.ok(Math.abs((time ?? 0) - started) < 3_600_000, `time is ${time}`);
     const [plain, keyed] = entries.slice(-2);
     assert.deepEqual([plain?.key, plain?.sender, keyed?.key], [undefined, undefined, "k"]);

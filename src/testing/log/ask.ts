@@ -22,6 +22,7 @@ export async function at(log: CompleteLog, offset: number): Promise<Position> {
   return { epoch, offset, witness };
 }
 
+/** `undefined` for an offset that the log does not have, or whose witness it no longer keeps. */
 export async function witnessAt(log: CompleteLog, offset: number): Promise<number | undefined> {
   return (await log.witnesses([offset]))[0];
 }
@@ -51,6 +52,7 @@ export async function readOn(
   for (let position = after; position < top; ) {
     const { entries, through } = await read(log, position, limit, selection, options);
     assert.ok(entries.length <= limit, `${entries.length} entries in a page of ${limit}`);
+    // Without progress, a subscription would read the same page forever.
     assert.ok(through > position, `through stays at ${through}`);
     const isWithin = ({ offset }: LogEntry) => offset > position && offset <= through;
     assert.ok(entries.every(isWithin), "entries that are not between after and through");
@@ -60,6 +62,7 @@ export async function readOn(
   return found;
 }
 
+/** An entry of the type `message`, with fields only where they matter to the test. */
 export function entry(channel: string, data = "", fields: Partial<NewEntry> = {}): NewEntry {
   return { channel, type: "message", data, ...fields };
 }

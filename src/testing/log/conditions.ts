@@ -23,6 +23,7 @@ function testAfter(scenario: TestScenario): void {
   scenario("after: a position that is not one of this log is a conflict", {}, async ({ log }) => {
     await log.append([entry("a"), entry("b")]);
     const [origin, first, head] = [await at(log, 0), await at(log, 1), await at(log, 2)];
+    // Each differs from a position of this log in one part: the epoch, the witness, or the offset.
     const others = [
       { ...head, epoch: "another" },
       { ...origin, epoch: "another" },
@@ -53,6 +54,7 @@ function testAfter(scenario: TestScenario): void {
         isConflict,
       );
       const append = log.append([entry("a", "", { after: second })]);
+      // A log may keep the witness longer than the entry. Both are correct, but only as the log itself says.
       if ((await witnessAt(log, 2)) === undefined) await assert.rejects(append, isConflict);
       else await append;
       await log.append([entry("quiet", "", { after: await at(log, 8) })]);
@@ -100,6 +102,7 @@ function testIdempotency(scenario: TestScenario): void {
   scenario("idempotencyKey: a repeated entry is returned and not stored again", {}, async ({ log }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     const [first] = await log.append([once]);
+    // A repeated entry among new ones takes no offset, and the key of one channel means nothing in another.
     const again = await log.append([entry("a", "new"), once, entry("b", "other channel", { idempotencyKey: "k" })]);
     assert.deepEqual(offsetsOf(again), [2, 1, 3]);
     assert.deepEqual(

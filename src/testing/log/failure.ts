@@ -65,6 +65,7 @@ async function settle(append: Promise<unknown>): Promise<boolean | "unknown"> {
   }
 }
 
+/** "unknown" is honest in both cases. Only a definite answer can be wrong. */
 function assertTrue(outcome: boolean | "unknown", isStored: boolean): void {
   if (outcome !== "unknown") assert.equal(outcome, isStored);
 }

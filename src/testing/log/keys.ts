@@ -31,6 +31,7 @@ function testConflation(scenario: TestScenario): void {
     const all = await readOn(log, 0, 7, select("a"), { conflate: false });
     assert.deepEqual(offsetsOf(all), range(1, 60));
     for (const limit of declares("conflation") ? [1, 3, 100] : []) {
+      // 15 plain entries and the newest of 5 keys are delivered. The other 40 are counted, each on exactly one page.
       let [position, delivered, conflated] = [0, 0, 0];
       while (position < 60) {
         const page = await read(log, position, limit, select("a"));
@@ -84,6 +85,7 @@ function testValues(scenario: TestScenario): void {
     const { epoch } = await log.head();
     const expected = [1, 2, 3, 5, 6, 7, 8, 9];
     for (const selection of [select("a"), select("a*")]) {
+      // 0 still returns one value for each page: a value larger than the bound must not stop a snapshot.
       for (const maxBytes of [0, 1_000, 4_000, 1_000_000]) {
         const found: number[] = [];
         for (let position = 0; position < 11; ) {

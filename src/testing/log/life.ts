@@ -26,6 +26,7 @@ export function testLife(
     const appending = Promise.allSettled([log.append([entry("a")]), log.append([entry("a")])]);
     await log.close();
     for (const result of await appending) {
+      // Appends called before may be stored or rejected as closed, but they must not stay unsettled.
       if (result.status === "rejected") assert.ok(hasCode("ERR_SSE_CLOSED")(result.reason), String(result.reason));
     }
     const { length } = tail.entries;

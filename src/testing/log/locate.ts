@@ -33,6 +33,8 @@ export function testLocate(scenario: TestScenario): void {
         const { offset, witness } = position;
         const own = await verification(log, position);
         const other = await verification(log, { ...position, witness: (witness % 0xffff_ffff) + 1 });
+        // The floor is at 9, and its witness is known from the entry after it. Below, `unknown` is allowed, a wrong
+        // answer is not.
         const isKnown = offset >= 9;
         assert.ok(own === "same" || (own === "unknown" && !isKnown), `${own} at ${offset}`);
         assert.ok(other === "other" || (other === "unknown" && !isKnown), `${other} for another witness at ${offset}`);
@@ -50,6 +52,7 @@ export function testLocate(scenario: TestScenario): void {
     };
     const early = ["early", 6, "sse:end"];
     const ended = ["ended", 4, "sse:end"];
+    // Named twice, returned once. In the order of the log, not of the names.
     assert.deepEqual(await endsOf("early", "open", "ended", "reopened", "unknown", "ended"), [ended, early]);
     assert.deepEqual(await endsOf("open"), []);
     // Of a prefix it is not known which channels there will be.

@@ -30,6 +30,7 @@ export function testLoss(scenario: TestScenario): void {
     const lost = await at(log, 2);
     await lose(storage, 1);
     await eventually(async () => assert.equal((await log.head()).top, 1));
+    // The entry of the key is lost, so the repetition is a new entry at the same offset.
     const [again] = await log.append([once]);
     assert.deepEqual([again?.offset, again?.duplicate === true], [2, false]);
     const isConflict = hasCode("ERR_SSE_CONFLICT");
@@ -86,6 +87,7 @@ export function testLoss(scenario: TestScenario): void {
   );
 }
 
+/** A missing method is a mistake of the suite's caller, so it fails here and not with an unclear message of a check. */
 async function lose(storage: TestContext["storage"], count: number): Promise<void> {
   if (storage.lose === undefined) throw new Error("The storage of a lossy log has no lose(); add it");
   await storage.lose(count);

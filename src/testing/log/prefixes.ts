@@ -21,6 +21,7 @@ export function testPrefixes(scenario: TestScenario): void {
   });
 
   scenario("selection: a name is not a pattern", {}, async ({ log }) => {
+    // Characters with a meaning in LIKE, GLOB, regular expressions, quoted strings or subjects of a broker.
     const names = ["a%b", "a_b", "a*b", "a?b", "a[b", "a'b", 'a"b', "a\\b", "a.b", "axb", "ä", "🎉", "🎉/1"];
     await log.append(names.map((name) => entry(name, name)));
     for (const name of names) assert.deepEqual(dataOf((await read(log, 0, 100, select(name))).entries), [name]);
@@ -46,6 +47,8 @@ export function testPrefixes(scenario: TestScenario): void {
     "prefix: whatever the names are, every question selects those that begin with it",
     {},
     async ({ log, follow }) => {
+      // UTF-8 and UTF-16 order differ above U+D7FF: a range in one order misses names that begin with the prefix in the
+      // other.
       const pieces = ["a", "b/", "z", "~", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "🎉", "1"];
       const random = numbers(1_234_567);
       const pick = () => pieces[random() % pieces.length] as string;

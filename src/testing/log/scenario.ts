@@ -21,12 +21,17 @@ export interface TestContext {
   eventually(check: () => Promise<void>): Promise<void>;
 }
 
+/** Binds the suite to a test framework, of which it needs no more than a function that takes a name and a body. */
 export function createScenario(options: LogSuiteOptions): TestScenario {
   return (name, retention, body) => {
     options.test(name, () => run(options, retention, body));
   };
 }
 
+/**
+ * Runs one test on a storage of its own. Errors that a tail reported fail the test, unless the test removed them: a
+ * log that reports an error and then recovers would pass otherwise.
+ */
 async function run(
   { storage: makeStorage, deadline = 10_000 }: LogSuiteOptions,
   retention: Retention,
@@ -90,6 +95,7 @@ export class TailRecorder {
   #wake: () => void = () => {};
 
   constructor(log: Log, after: Position) {
+    // `onBatch` comes last and may throw: the batch is recorded whatever the handler under test does.
     const tail = log.tail(
       after,
       (batch) => {
@@ -108,6 +114,7 @@ export class TailRecorder {
   }
 
   /** Resolves when so many entries have been delivered. */
+  /** Waits for each batch. The deadline of the test ends a wait for entries that never come. */
   async count(entries: number): Promise<void> {
     while (this.entries.length < entries) {
       await new Promise<void>((resolve) => {

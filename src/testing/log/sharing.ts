@@ -9,6 +9,7 @@ export function testSharing(scenario: TestScenario): void {
     const logs = [context.log, await context.open(), await context.open()];
     for (const round of range(1, 30)) {
       const placed = await pick(logs, round).append([entry("a", `${round}`)]);
+      // Another log reads than the one that appended: a log that answers from its own memory fails here.
       const { entries } = await read(pick(logs, round + 1), round - 1, 10, select("a"));
       assert.deepEqual([offsetsOf(placed), dataOf(entries)], [[round], [`${round}`]]);
     }

@@ -35,6 +35,7 @@ function testDelivery(scenario: TestScenario): void {
     const tails = [follow(origin)];
     for (const round of range(1, 20)) {
       await Promise.all(range(1, 10).map((i) => log.append(range(1, i).map(() => entry(`c${i}`)))));
+      // Later tails begin in the middle of the log while it grows, so pages and live entries meet at different places.
       if (round % 5 === 0) tails.push(follow(await at(log, round * 50)));
     }
     const { top } = await log.head();
@@ -105,6 +106,8 @@ function testHandlers(scenario: TestScenario): void {
     const appended: Promise<unknown>[] = [];
     let depth = 0;
     tail.onBatch = ({ entries }) => {
+      // An append within a handler may be stored at once, in a log in memory: its batch must wait for the handler's
+      // return.
       assert.equal(++depth, 1);
       for (const { data } of entries) if (data.length < 5) appended.push(log.append([entry("a", `${data}x`)]));
       depth--;
@@ -135,6 +138,7 @@ function testHandlers(scenario: TestScenario): void {
     const [closed, closing, open] = [follow(origin), follow(origin), follow(origin)];
     closed.close();
     closed.close();
+    // Closed within its handler, which is where a subscription that ends closes its tail.
     closing.onBatch = () => closing.close();
     await log.append([entry("a")]);
     await open.count(1);
