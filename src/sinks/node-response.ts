@@ -38,7 +38,7 @@ export function presetHeaders(response: NodeResponse): HeaderOverrides | undefin
 }
 
 /**
- * Writes bytes and returns whether there is room for more. Compressing middleware adds a `flush` of its own to the response
+ * Writes bytes and returns whether there is room for more. `compression` (1.x) adds a `flush` of its own to the response
  * and buffers until it is called. Other middleware forgets to return what `write()` returned.
  */
 export function write(response: NodeResponse, bytes: Uint8Array): boolean {

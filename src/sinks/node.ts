@@ -87,9 +87,11 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     }
     this.#bufferingCheck = BufferingMiddlewareCheck.of(response, owner);
     writeHead(response, 200, header);
-    // Node holds the header until the first write, so it leaves with the opening and the first events in one packet.
+    // Node holds the header until the first write (https://nodejs.org/api/http.html#responseflushheaders), so it leaves with
+    // the opening and the first events in one packet.
     this.write(opening);
-    // The response, not the request, whose "close" comes as soon as its body has been read.
+    // The response, not the request, whose "close" comes as soon as its body has been read (since Node 16,
+    // https://nodejs.org/api/http.html#event-close_3).
     response.on("close", this.#onGone);
     response.on("error", this.#onGone);
     this.#fastWrite &&= response instanceof ServerResponse && response.chunkedEncoding;
@@ -189,7 +191,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   #waitFor(full: NodeResponse | Socket): void {
     this.#blockedBy = full;
     if (full !== this.#response) full.once("drain", this.#onDrain);
-    // Compressing middleware moves the listener to a stream of its own, from which it cannot be removed: add one, once.
+    // compression 1.x moves the listener to a stream of its own, from which it cannot be removed: add one, once.
     else if (!this.#listensForDrain) {
       this.#listensForDrain = true;
       full.on("drain", this.#onDrain);
