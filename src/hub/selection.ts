@@ -35,6 +35,11 @@ export function parseSelection(channels: readonly string[]): ChannelSelection {
   return { channels: [...new Set(names)], prefixes: [...new Set(shortest)] };
 }
 
+/** The same string for selections of the same channels in the same order. Names have no line breaks. */
+export function selectionKey({ channels, prefixes }: ChannelSelection): string {
+  return prefixes.length === 0 ? channels.join("\n") : `${channels.join("\n")}\n*${prefixes.join("\n*")}`;
+}
+
 /**
  * Reads the option `from`.
  *

@@ -192,7 +192,8 @@ async function describe(parts: LocateParts, head: Head, { cursor, selection }: L
       .flat()
       .filter(isEnd)
       .sort((a, b) => a.offset - b.offset),
-    trimmed,
+    // The log may have trimmed more since the head was read. Readers notice that from the next page.
+    trimmed: Math.min(trimmed, head.floor.offset),
     hasValues,
   };
 }

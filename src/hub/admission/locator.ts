@@ -2,8 +2,10 @@
 import { runDetached } from "../../base/async-context.ts";
 import { setImmediateOrTimeout } from "../../base/clock.ts";
 import type { ChannelSelection, Head, LocateAnswer, LocateQuestion } from "../../log/log.ts";
+import { formatCursor } from "../../wire/cursor.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
+import { selectionKey } from "../selection.ts";
 
 /** Most questions of one call: an embedded log answers them all before anything else happens. */
 const maxQuestionsPerCall = 512;
@@ -21,7 +23,8 @@ const noChannels: ChannelSelection = { channels: [], prefixes: [] };
 export class Locator {
   readonly #feed: Feed;
   readonly #deadline: LogDeadline;
-  #waiting: Waiting[] = [];
+  /** The questions of this tick. Clients with the same channels and the same position have the same one. */
+  readonly #waiting = new Map<string, Waiting>();
 
   constructor(feed: Feed, deadline: LogDeadline) {
     this.#feed = feed;
@@ -30,10 +33,14 @@ export class Locator {
 
   /** @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`. */
   ask(question: LocateQuestion): Promise<Location> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ question, resolve, reject });
-      if (this.#waiting.length === 1) this.#requestTurn();
-    });
+    const { cursor, selection } = question;
+    const key = cursor === null ? selectionKey(selection) : `${selectionKey(selection)}\n${formatCursor(cursor)}`;
+    const asked = this.#waiting.get(key);
+    if (asked !== undefined) return asked.answer;
+    const { promise: answer, resolve, reject } = Promise.withResolvers<Location>();
+    this.#waiting.set(key, { question, answer, resolve, reject });
+    if (this.#waiting.size === 1) this.#requestTurn();
+    return answer;
   }
 
   /** Whether the log still has, now, the newest entry that this process has delivered. */
@@ -49,9 +56,13 @@ export class Locator {
 
   /** One call in each turn of the event loop. Calls do not wait for one another. */
   #askNext(): void {
-    const asked = this.#waiting.slice(0, maxQuestionsPerCall);
-    this.#waiting = this.#waiting.slice(maxQuestionsPerCall);
-    if (this.#waiting.length > 0) this.#requestTurn();
+    const asked: Waiting[] = [];
+    for (const [key, waiting] of this.#waiting) {
+      if (asked.length === maxQuestionsPerCall) break;
+      asked.push(waiting);
+      this.#waiting.delete(key);
+    }
+    if (this.#waiting.size > 0) this.#requestTurn();
     void this.#call(asked);
   }
 
@@ -72,7 +83,7 @@ export class Locator {
   }
 }
 
-/** The answer to one client's question. */
+/** The answer to one question. */
 export interface Location {
   readonly head: Head;
   readonly answer: LocateAnswer;
@@ -82,6 +93,7 @@ export interface Location {
 
 interface Waiting {
   readonly question: LocateQuestion;
+  readonly answer: Promise<Location>;
   resolve(location: Location): void;
   reject(error: unknown): void;
 }

@@ -145,36 +145,25 @@ export class PageCache implements FeedObserver {
       return new SharedPage(after, await this.#deadline.limit(values, "log.latestByKey()"), true);
     }
     const options = { limit: pageEntries, maxBytes: pageBytes, selection, conflate: kind === "conflated" };
-    const read = await this.#deadline.limit(log.read(after, options), "log.read()");
-    const page = kind === "all" ? await this.#withTrimmedValues(read, selection, after) : read;
-    const isVerified = page.entries.length === 0 || this.#continues(page, after, witness) || (await this.#confirm());
+    const page = await this.#deadline.limit(log.read(after, options), "log.read()");
+    const isVerified = page.entries.length === 0 || (this.#continues(page, after, witness) ?? (await this.#confirm()));
     return new SharedPage(after, page, isVerified);
-  }
-
-  /**
-   * A log does not count trimmed entries with a key, since the newest of each key is still there. It may not be for a reader
-   * that has a filter or a sender: then a superseded one is missing.
-   */
-  async #withTrimmedValues(page: Page, selection: ChannelSelection, after: number): Promise<Page> {
-    const { floor, trimmed } = page;
-    if (floor.offset <= after || trimmed >= floor.offset) return page;
-    const newer = { after, upTo: Number.MAX_SAFE_INTEGER, maxBytes: 1 };
-    const { entries } = await this.#deadline.limit(this.#feed.log.latestByKey(selection, newer), "log.latestByKey()");
-    return entries.length === 0 ? page : { ...page, trimmed: floor.offset };
   }
 
   /**
    * Whether a page is known to be of the log that this process has delivered. Another one may have taken its place since the
    * reader's position was verified: its entries would take the client past those that it has missed.
+   *
+   * @returns `undefined` where the page itself does not tell.
    */
-  #continues({ epoch, entries, floor }: Page, after: number, witness: number | undefined): boolean {
+  #continues({ epoch, entries, floor }: Page, after: number, witness: number | undefined): boolean | undefined {
     const { ring } = this.#feed;
     // The reader notices another epoch.
     if (epoch !== ring.epoch) return true;
-    if (entries[0]?.offset === after + 1) return entries[0].previousWitness === witness;
-    if (floor.offset === after) return floor.witness === witness;
+    if (witness !== undefined && entries[0]?.offset === after + 1) return entries[0].previousWitness === witness;
+    if (witness !== undefined && floor.offset === after) return floor.witness === witness;
     const common = entries.findLast(({ offset }) => offset <= ring.top && ring.witnessAt(offset) !== undefined);
-    return common !== undefined && ring.witnessAt(common.offset) === common.witness;
+    return common && ring.witnessAt(common.offset) === common.witness;
   }
 
   #keep(key: string, page: SharedPage): void {

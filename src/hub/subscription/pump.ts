@@ -90,11 +90,11 @@ export class Pump implements CatchUp, Task {
     if (this.#transfer !== null) return this.#continueTransfer(this.#transfer, slice);
     const { feed } = context;
     const { ring } = feed;
+    if (subscription.anchor !== null) return this.#wait(this.#verify(subscription.anchor));
     if (subscription.epoch !== ring.epoch) {
       // A position in a log that the tail has not reached yet waits for the tail.
       return feed.isPastEpoch(subscription.epoch) && this.#wait(this.#reset());
     }
-    if (subscription.anchor !== null) return this.#wait(this.#verify(subscription.anchor));
     const hole = feed.holeAfter(subscription.offset);
     if (hole !== undefined && subscription.offset >= hole.from - 1) {
       const { from, to, witness } = hole;
@@ -160,13 +160,20 @@ export class Pump implements CatchUp, Task {
     const subscription = this.#subscription;
     const { feed } = subscription.context;
     const { offset } = subscription;
-    const page = await this.#pages.load(offset, this.#witnessAt(offset));
+    const witness = this.#witnessAt(offset);
+    const page = await this.#pages.load(offset, witness);
+    const isOfThisLog = subscription.epoch === feed.ring.epoch && subscription.epoch === page.epoch;
+    if (isOfThisLog && page.isVerified && page.through > offset) return;
+    this.#pages.release();
     if (subscription.closed || subscription.epoch !== feed.ring.epoch) return;
-    if (page.epoch !== subscription.epoch) await this.#reset();
+    if (!isOfThisLog) await this.#reset();
     // The page may be of a log that has taken the place of the one that the client knows.
-    else if (!page.isVerified) subscription.anchor ??= feed.ring.head;
+    else if (!page.isVerified) {
+      const { epoch, head } = feed.ring;
+      subscription.anchor ??= witness === undefined ? head : { epoch, offset, witness };
+    }
     // The log has less than it had: asked again, it would say the same.
-    else if (page.through <= offset) subscription.stream.close("reset");
+    else subscription.stream.close("reset");
   }
 
   /** Sends an entry if it is for this client, or returns the reason why that cannot be decided or done now. */

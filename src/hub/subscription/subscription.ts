@@ -15,6 +15,7 @@ import type { PageCache } from "../feed/page-cache.ts";
 import type { Subscriber, Subscribers } from "../feed/subscribers.ts";
 import type { FailureStage, SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
+import { selectionKey } from "../selection.ts";
 import type { Counters } from "../stats.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 
@@ -75,7 +76,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** The same for subscriptions of the same channels. */
   get selectionKey(): string {
-    this.#selectionKey ??= JSON.stringify(this.selection);
+    this.#selectionKey ??= selectionKey(this.selection);
     return this.#selectionKey;
   }
 
@@ -107,6 +108,8 @@ export class Subscription implements Subscriber, StreamObserver {
   }
 
   verifyAgain(anchor: Position): void {
+    // A position in another epoch says nothing about this one, which is about to be reset.
+    if (anchor.epoch !== this.epoch) return;
     // A new object: an answer about the old one is out of date.
     this.anchor = { ...(this.anchor ?? anchor) };
     this.#lag(this.live ? Math.max(anchor.offset, this.offset) : this.offset);

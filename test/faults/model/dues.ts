@@ -27,11 +27,6 @@ export class Dues {
     return this.#isFor(entry) && !isOutOfDate && this.#rights.of(this.#plan.key, entry) === "always";
   }
 
-  /** True for an entry of a key of which the client may lack a superseded one. */
-  mayHideLoss({ channel, key }: Accepted): boolean {
-    return this.selects(channel) && key !== undefined && !this.#conflates;
-  }
-
   /** True for an entry that leaves a loss behind when it is trimmed: not the superseded ones of a client that gets the newest. */
   isLossWhenTrimmed({ channel, key }: Accepted): boolean {
     return this.selects(channel) && (key === undefined || !this.#conflates);
