@@ -4,7 +4,10 @@
 import { quote, SourcecastTypeError } from "./base/errors.ts";
 import type { HubStats } from "./hub/stats.ts";
 
-/** A `Meter` of `@opentelemetry/api`, typed by structure. */
+/**
+ * A `Meter` of `@opentelemetry/api`, typed by structure: the package has no dependency on it, not even for types, so an
+ * application updates its OpenTelemetry when it wants to.
+ */
 export interface MeterLike {
   createObservableCounter(name: string, options?: { description?: string; unit?: string }): object;
   createObservableUpDownCounter(name: string, options?: { description?: string; unit?: string }): object;
@@ -32,6 +35,11 @@ interface Metric {
 /**
  * One metric for each number of {@link HubStats}. Names follow OpenTelemetry's messaging conventions where these have a name
  * of the same meaning, and have the prefix `sourcecast.` elsewhere.
+ *
+ * A number whose sum over all processes means something is a counter, or an up-down counter if it can fall. The others are
+ * gauges: all processes see the same head of a log, and two distances from it do not add up.
+ *
+ * `live` and `lagging` are not metrics of their own but states of a connection, and `closed` only ends the reports.
  */
 const metrics: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging" | "closed">]: Metric } = {
   connections: {
@@ -39,6 +47,7 @@ const metrics: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging" | 
     create: "createObservableUpDownCounter",
     unit: "{connection}",
     description: "Open connections: at the head of the log, lagging, or still opening",
+    // The states do not overlap, so that their sum is the number of connections.
     observe: ({ connections, live, lagging }) => [
       [live, { "sourcecast.connection.state": "live" }],
       [lagging, { "sourcecast.connection.state": "lagging" }],
@@ -139,7 +148,10 @@ export interface InstrumentedHub {
   stats(): HubStats;
 }
 
-/** Which meters report which hub: a second registration would count everything twice. */
+/**
+ * Which meters report which hub: a second registration would count everything twice. The maps are weak, so that they keep
+ * neither alive.
+ */
 const registrations = new WeakMap<InstrumentedHub, WeakMap<MeterLike, () => void>>();
 
 /**
@@ -178,7 +190,10 @@ export function instrument(hub: InstrumentedHub, meter: MeterLike): () => void {
   return stop;
 }
 
-/** Adds the callback of one hub to one meter, and returns what removes it. */
+/**
+ * Adds the callback of one hub to one meter, and returns what removes it. All instruments share a callback, so that their
+ * values belong to the same moment, and `stats()`, which visits each lagging connection, runs once for each collection.
+ */
 function register(hub: InstrumentedHub, meter: MeterLike): () => void {
   const instruments = Object.values(metrics).map((metric) => {
     const { name, create, unit, description } = metric;
@@ -200,6 +215,7 @@ function register(hub: InstrumentedHub, meter: MeterLike): () => void {
   return () => meter.removeBatchObservableCallback(report, observables);
 }
 
+/** Checks for the methods alone: `getMeter()` returns a meter without effect until the application has started its SDK. */
 function assertArguments(hub: InstrumentedHub, meter: MeterLike): void {
   if (typeof hub?.stats !== "function") {
     throw new SourcecastTypeError(
@@ -215,10 +231,12 @@ function assertArguments(hub: InstrumentedHub, meter: MeterLike): void {
   }
 }
 
+/** The two attributes that the messaging conventions require of the metrics that they name. */
 function messaging(operation: string): Record<string, string> {
   return { "messaging.system": "sourcecast", "messaging.operation.name": operation };
 }
 
+/** One value for each name. A name without a count is not reported until it has one. */
 function byName(counts: Readonly<Record<string, number>>, attribute: string): [number, Record<string, string>][] {
   return Object.entries(counts).map(([name, count]) => [count, { [attribute]: name }]);
 }

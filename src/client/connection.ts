@@ -18,7 +18,7 @@ import {
 import { prepareRequest, type RequestOptions } from "./request.ts";
 import { judge } from "./response.ts";
 
-/** The callbacks of a connection, in the order of the stream. None is called after `onClosed`. */
+/** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
 export interface ConnectionHandlers {
   onState(state: ReconnectState): void;
   onOpen(response: Response): void;
@@ -35,9 +35,18 @@ export interface ConnectionOptions extends RequestOptions, ReconnectSettings {
   readonly shouldRetry: ((error: StreamError, attempt: number) => boolean | undefined) | undefined;
 }
 
-/** Keeps a stream open until it is closed. */
+/**
+ * Keeps a stream open until it is closed.
+ *
+ * Timers, bytes and the application only report inputs. The machine of reconnect.ts decides, and `#input()` acts on its
+ * decision. Each connection has an `AbortController` of its own, whose signal tells whether the connection is still the
+ * current one. It is checked after each step of the opening, around each read and before each delivery, because a `fetch`
+ * that the application supplies may ignore it, and because a listener may close the stream in the middle of a chunk.
+ */
 export class Connection {
-  /** The id that a reconnect sends. */
+  /**
+   * The id that a reconnect sends. It follows what was parsed, so events that wait for a slow loop are not requested again.
+   */
   lastEventId: string;
   readonly #options: ConnectionOptions;
   readonly #environment: Environment;
@@ -68,6 +77,7 @@ export class Connection {
     this.#unwatch = this.#environment.watch({
       onWake: () => this.#input({ type: "wake", online: this.#environment.online() }),
       onSuspend: () => this.#input({ type: "suspend" }),
+      // A connection may survive a short outage, so nothing ends here. Only a wait has another name without a network.
       onOffline: () => this.#handlers.onState(this.#state),
     });
     this.#handlers.onState(this.#state);
@@ -100,6 +110,7 @@ export class Connection {
     this.#state = step(before, input, environment.now(), this.#options, environment.random());
     const { phase, connection } = this.#state;
     const isLeft = connection !== before.connection || phase === "waiting" || phase === "closed";
+    // Before the next one opens, whose controller takes the place of the one to abort.
     if (isLeft) this.#drop();
     if (connection !== before.connection) void this.#open();
     if (phase === "closed") this.#unwatch();
@@ -111,6 +122,7 @@ export class Connection {
       phase !== before.phase ||
       connection !== before.connection ||
       this.#state.paused !== before.paused;
+    // A listener may close the stream, which comes back here. So the timer is set last, for the state after that.
     if (changed) this.#handlers.onState(this.#state);
     this.#schedule();
   }
@@ -127,6 +139,8 @@ export class Connection {
     const now = this.#environment.now();
     const stale = staleAt(state, this.#options);
     const due = stale > now ? Math.min(stale, dueAt(state, this.#options)) : dueAt(state, this.#options);
+    // A timer of an open stream that fires too early finds nothing due, and is set again then. So a chunk costs a comparison
+    // here, and no timer.
     if (this.#cancelTimer !== null && this.#timerAt <= due && state.phase === "open") return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
@@ -158,6 +172,7 @@ export class Connection {
   }
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
+    // The headers were accepted, so the next rejection may be that of a token that has expired since.
     this.#reauthorized = false;
     this.#input({ type: "opened" });
     this.#handlers.onOpen(response);
@@ -166,6 +181,8 @@ export class Connection {
         onEvent: (event) => {
           if (signal.aborted) return;
           this.lastEventId = event.lastEventId;
+          // Control events do not count as recovery: an overloaded hub answers with a stream of one `sse:later`, and the delay has
+          // to grow from one such answer to the next.
           if (this.#state.attempt > 0 && !event.type.startsWith("sse:")) this.#input({ type: "event" });
           this.#handlers.onEvent(event);
         },
@@ -180,13 +197,17 @@ export class Connection {
       { lastEventId: this.lastEventId, maxEventSize: this.#options.maxEventSize },
     );
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    // The runtime's `fetch` ends the body when the signal aborts. Another one may not, and `read()` would never settle.
     signal.addEventListener("abort", () => void reader.cancel().catch(ignore), { once: true });
     while (!signal.aborted) {
+      // Bytes that are not read stay in the socket, so a slow consumer slows down the server. A chunk that was read is parsed to
+      // its end, so a buffer can exceed its size by the events of one chunk.
       await this.#waitUntilReady();
       if (signal.aborted) return;
       const { done, value } = await reader.read();
       if (signal.aborted) return;
       if (done) break;
+      // Before the parsing, so that a stale stream is reported as open before its next events.
       this.#input({ type: "bytes" });
       parser.push(value);
       if (signal.aborted) return;
@@ -205,6 +226,11 @@ export class Connection {
     this.#input({ type: "paused", paused: false });
   }
 
+  /**
+   * Acts on a response that is not a stream. `shouldRetry` has the last word in both directions. Without an answer from it, a
+   * 401 or 403 makes the client ask a `headers` function once more, at once, because a token may have expired. A second one
+   * in succession is final, as it is for headers that cannot change.
+   */
   #reject(kind: "final" | "unauthorized" | "retry", error: StreamError, retryAfter: number): void {
     const asked = this.#options.shouldRetry?.(error, this.#state.attempt);
     const mayReauthorize =
@@ -217,6 +243,7 @@ export class Connection {
     } else this.close("failed", error);
   }
 
+  /** A failure without a response. An event over the limit is final: the server would send it again after a reconnect. */
   #fail(cause: unknown): void {
     const error = toStreamError(cause);
     const asked = this.#options.shouldRetry?.(error, this.#state.attempt);
@@ -226,7 +253,7 @@ export class Connection {
   }
 }
 
-/** The error of a state, as applications see it. */
+/** The error of a state, as applications see it. The machine keeps only the reason of a timeout; its message is made here. */
 export function errorOf({ error }: ReconnectState): StreamError | undefined {
   if (error === undefined) return undefined;
   if (!(error instanceof TimeoutReason)) return toStreamError(error);
@@ -239,6 +266,10 @@ export function errorOf({ error }: ReconnectState): StreamError | undefined {
   );
 }
 
+/**
+ * Anything that was thrown while a connection opened or was read. The reason of a network error is for people alone: browsers
+ * hide it from scripts, and engines word it differently (`Failed to fetch`, `fetch failed`, `Load failed`).
+ */
 function toStreamError(cause: unknown): StreamError {
   if (cause instanceof StreamError) return cause;
   if (cause instanceof SourcecastError && cause.code === "ERR_SSE_LIMIT") {

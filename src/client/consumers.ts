@@ -3,7 +3,10 @@ import type { StreamLoss, StreamStatus, TextEvent } from "./events.ts";
 import { type BufferOwner, EventBuffer, type IterationOptions } from "./iterators.ts";
 import { Listeners } from "./listeners.ts";
 
-/** Listeners never wait for loops. A loop that is full stops the reading of the network, for all. */
+/**
+ * Listeners never wait for loops. A loop that is full stops the reading of the network, for all, since there is only one
+ * connection. A loop that may be slow chooses another policy by its option `whenFull`.
+ */
 export class Consumers implements BufferOwner {
   readonly losses: Listeners<[loss: StreamLoss]> = new Listeners();
   readonly statuses: Listeners<[status: StreamStatus]> = new Listeners();
@@ -49,6 +52,10 @@ export class Consumers implements BufferOwner {
     return buffer;
   }
 
+  /**
+   * Hands an event to loops, then to listeners: a listener that closes the stream ends the loops after this event. The position
+   * moves last. A listener that stores `cursor` stores the one before its event, so a crash repeats an event and loses none.
+   */
   deliver(event: TextEvent): void {
     for (const buffer of this.#buffers) buffer.push(event);
     this.#events.call(event.type, event.data, event);
@@ -71,6 +78,7 @@ export class Consumers implements BufferOwner {
     this.#onRoom();
   }
 
+  /** The loop that was left may have been the one that was full. */
   onLeave(buffer: EventBuffer): void {
     this.#buffers.delete(buffer);
     this.#onRoom();

@@ -3,7 +3,13 @@ import type { AnyContract } from "../wire/contract.ts";
 import { type TextEvent, withData } from "./events.ts";
 import { reportListenerError } from "./listeners.ts";
 
-/** The event that consumers receive; `null` for one that does not fit; a promise where the schema is asynchronous. */
+/**
+ * The event that consumers receive; `null` for one that does not fit; a promise where the schema is asynchronous.
+ *
+ * An event that does not fit never ends the stream: the server would send it again after a reconnect. It never throws either,
+ * since it runs within the parser, which would lose the rest of its chunk. The result is a promise only if the schema returns
+ * one, because every event after a promise has to wait for it.
+ */
 export function decodeEvent(
   event: TextEvent,
   { events, validate, onInvalid }: DecodeOptions,

@@ -41,22 +41,28 @@ export const runtime: Environment = {
   now: () => runtimeClock().now(),
   toUnixTime: (time) => runtimeClock().toUnixTime(time),
   random: () => Math.random(),
+  // A longer wait ends early. The machine then finds that nothing is due, and sets the next timer. The timer keeps a process
+  // alive on purpose: between two attempts nothing else does.
   after(milliseconds, callback) {
     const timer = setTimeout(callback, Math.min(Math.max(0, milliseconds), maxTimeoutMs));
     return () => clearTimeout(timer);
   },
+  // `false` is reliable, `true` only says that there is some network. The `navigator` of Node has no `onLine`.
   online: () => globalThis.navigator?.onLine !== false,
   watch(listener) {
     const page = globalThis as Partial<PageLike>;
+    // Node has no such events. There, the first timer after a sleep finds that its time is long over.
     if (typeof page.addEventListener !== "function") return () => {};
     const onWake = (): void => {
       if (page.document?.visibilityState !== "hidden") listener.onWake();
     };
     const handlers: [target: EventTargetLike | undefined, type: string, handler: () => void][] = [
       [page as PageLike, "online", onWake],
+      // Also fires when the page has loaded, when a stream is too young to be suspected.
       [page as PageLike, "pageshow", onWake],
       [page as PageLike, "pagehide", () => listener.onSuspend()],
       [page as PageLike, "offline", () => listener.onOffline()],
+      // Safari on iOS drops the sockets of hidden pages without an error, so a stream that looks open has to be checked.
       [page.document, "visibilitychange", onWake],
       // Chromium freezes hidden pages: https://wicg.github.io/page-lifecycle/
       [page.document, "resume", onWake],

@@ -32,14 +32,12 @@ export type StreamEvent<C extends AnyContract | undefined> = C extends AnyContra
 
 /** The types of events under the contract `C`; any without one. */
 export type EventTypeOf<C> = C extends AnyContract ? keyof ClientEventsOf<C> & string : string;
-/** @internal The data of an event type, a string without a contract. */
 /** The data of an event of the type `T`. */
 export type EventDataOf<C, T> = C extends AnyContract
   ? T extends keyof ClientEventsOf<C>
     ? ClientEventsOf<C>[T]
     : never
   : string;
-/** @internal The events of one type. */
 /** An event of the type `T`. */
 export type EventOfType<C extends AnyContract | undefined, T> = C extends AnyContract
   ? Extract<StreamEvent<C>, { type: T }>

@@ -98,6 +98,7 @@ export class EventSource extends EventTarget {
         initial: 0,
         max: 0,
         defaultRetry: defaultRetryMs,
+        // No watchdog either: a server that sends no keep-alives must not lose the clients that it has with the native class.
         connectTimeout: Number.POSITIVE_INFINITY,
         idleTimeout: Number.POSITIVE_INFINITY,
         shouldRetry: isNetworkError,
@@ -176,6 +177,10 @@ export class EventSource extends EventTarget {
     if (url !== "") this.#origin = new URL(url).origin;
   }
 
+  /**
+   * The standard's steps "announce", "reestablish" and "fail the connection": the ready state changes before the event fires.
+   * `connecting` is not reported, since the standard does not distinguish the wait from the attempt.
+   */
   #onState({ phase }: ReconnectState): void {
     if (this.#readyState === EventSource.CLOSED) return;
     if (phase === "open" && this.#readyState === EventSource.CONNECTING) {
@@ -190,6 +195,7 @@ export class EventSource extends EventTarget {
     }
   }
 
+  /** A server may name its type `open` or `error`. As in browsers, listeners of these receive a `MessageEvent` then. */
   #onEvent({ type, data, lastEventId }: ParsedEvent): void {
     if (this.#readyState !== EventSource.OPEN) return;
     this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin: this.#origin }));

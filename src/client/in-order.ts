@@ -3,7 +3,8 @@ import { reportListenerError } from "./listeners.ts";
 
 /**
  * Runs tasks in the order in which they are given. As long as none of them takes time, each runs at once: only an
- * asynchronous schema makes the events after it wait.
+ * asynchronous schema makes the events after it wait. Reading stops while a task is pending, so the queue is never longer than
+ * the events of one chunk.
  */
 export class InOrder {
   readonly #onIdle: () => void;
@@ -23,6 +24,7 @@ export class InOrder {
     const running = this.#last === null ? task() : this.#last.then(task);
     if (running === undefined) return;
     const last = running.catch(reportListenerError).then(() => {
+      // Another task was added in the meantime, and its own promise reports the end.
       if (this.#last !== last) return;
       this.#last = null;
       this.#onIdle();

@@ -24,7 +24,10 @@ export interface BufferOwner {
   onOverflow(missed: number): void;
 }
 
-/** The events that wait for one loop. */
+/**
+ * The events that wait for one loop. Its reader is an async generator, which answers calls of `next()` one after the other.
+ * So at most one `take()` waits at any time, and one resolver is enough.
+ */
 export class EventBuffer {
   /** The event that the loop took last, or the position at which it began. */
   lastEventId: string;
@@ -57,6 +60,11 @@ export class EventBuffer {
     return this.#events.length > 0;
   }
 
+  /**
+   * Adds an event. With the policy `"wait"` a buffer may grow past its size, since a chunk that was read is parsed to its end:
+   * `full` then stops the next read. The other policies make room first, and only `"drop-oldest"` reports it, because a loop
+   * over the latest event has asked for the newest alone.
+   */
   push(event: TextEvent): void {
     if (this.#ended !== null || this.#types?.has(event.type) === false) return;
     if (this.#whenFull !== "wait" && this.#events.length >= this.#size) {
@@ -67,7 +75,10 @@ export class EventBuffer {
     this.#wake();
   }
 
-  /** Ends the loop after the events that wait; with an error if there was one. */
+  /**
+   * Ends the loop after the events that wait; with an error if there was one. The first end counts: a loop that was left does
+   * not throw the error of a stream that fails later.
+   */
   end(error: unknown): void {
     this.#ended ??= { error };
     this.#wake();
@@ -80,7 +91,12 @@ export class EventBuffer {
     this.#owner.onLeave(this);
   }
 
-  /** All events that wait, at least one; `null` at the end. */
+  /**
+   * Up to `most` of the events that wait, at least one; `null` at the end. They count as received from here on: `cursor` moves
+   * past them while the body of the loop still works on them.
+   *
+   * @throws The error of a stream that failed, once the events before it are taken.
+   */
   async take(most: number): Promise<TextEvent[] | null> {
     while (this.#events.length === 0) {
       if (this.#ended !== null) {
@@ -91,6 +107,7 @@ export class EventBuffer {
         this.#waiting = resolve;
       });
     }
+    // The stream is notified on the change alone. It would otherwise check all of its loops for each event taken.
     const wasFull = this.full;
     const taken = this.#events.length <= most ? this.#events : this.#events.slice(0, most);
     this.#events = this.#events.length <= most ? [] : this.#events.slice(most);

@@ -1,6 +1,11 @@
 // Listeners by type. One that throws is reported, and does not affect the others.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
+/**
+ * Listeners by type, called in the order in which they were added, those of the type before those of `"*"`. A `Set` is read as
+ * it changes: a listener that is removed during a call is not called any more, and one that is added to the same type then is
+ * called for this event already, unlike one of an `EventTarget`.
+ */
 export class Listeners<Args extends unknown[]> {
   readonly #byType = new Map<string, Set<(...args: Args) => void>>();
 
@@ -14,6 +19,7 @@ export class Listeners<Args extends unknown[]> {
     const listeners = this.#byType.get(type) ?? new Set();
     this.#byType.set(type, listeners.add(entry));
     return () => {
+      // Types may be as many as there are orders or users, so an empty set is not kept.
       if (listeners.delete(entry) && listeners.size === 0 && this.#byType.get(type) === listeners) {
         this.#byType.delete(type);
       }

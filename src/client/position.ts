@@ -14,7 +14,10 @@ export class DeliveredPosition {
     this.#delivered = parseCursor(lastEventId);
   }
 
-  /** Whether an event is new. Counts it as delivered. */
+  /**
+   * Whether an event is new. Counts it as delivered. A cursor of another epoch is one of another log, whose offsets cannot be
+   * compared with those before: it is new.
+   */
   accept({ id }: ParsedEvent): boolean {
     const position = id === undefined ? null : parseCursor(id);
     if (position === null) return true;
@@ -24,7 +27,10 @@ export class DeliveredPosition {
     return true;
   }
 
-  /** A loss, or a checkpoint: the position is where the server says that it is, forward or back. */
+  /**
+   * A loss, or a checkpoint: the position is where the server says that it is, forward or back. It goes back after a failover
+   * that lost the newest entries. Their offsets are used again, and the new entries must not pass for duplicates.
+   */
   moveTo({ id }: ParsedEvent): void {
     const position = id === undefined ? null : parseCursor(id);
     if (position !== null) this.#delivered = position;

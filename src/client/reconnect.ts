@@ -77,7 +77,10 @@ export type ReconnectInput =
 const healthyAfterMs = 30_000;
 /** Longer times that a server asks for are cut: a typing error must not keep a client away for a year. */
 const maxFloorMs = 600_000;
-/** Idle for longer than this multiple of the keep-alive, a stream is suspicious; then it counts as dead. */
+/**
+ * Idle for longer than this multiple of the keep-alive, a stream is suspicious: one keep-alive is missing. Then it counts as
+ * dead: two are missing. The half on top leaves time for one that is late.
+ */
 const staleFactor = 1.5;
 const deadFactor = 2.5;
 
@@ -114,11 +117,14 @@ export function step(
   if (state.phase === "closed") return state;
   switch (input.type) {
     case "opened":
+      // `attempt` stays: a server that opens streams and ends them at once must see longer and longer delays. The keep-alive
+      // is forgotten: another server may have answered, with an interval of its own or none.
       if (state.phase !== "connecting") return state;
       return { ...state, phase: "open", since: now, lastByteAt: now, laterFloor: 0, keepAlive: null, error: undefined };
     case "bytes":
       return state.phase === "open" ? { ...state, lastByteAt: now } : state;
     case "event":
+      // Bytes alone prove little: every stream begins with some, also that of a server that fails right after them.
       return state.phase === "open" && state.attempt !== 0 ? { ...state, attempt: 0 } : state;
     case "keepAlive":
       return { ...state, keepAlive: input.interval };
@@ -127,10 +133,12 @@ export function step(
     case "later":
       return { ...state, laterFloor: Math.min(input.time, maxFloorMs) };
     case "paused":
+      // Bytes may have waited in the socket for all of the pause. The idle time begins when they are read again.
       return { ...state, paused: input.paused, lastByteAt: now };
     case "lost":
       return lose(state, input, now, settings, random);
     case "suspend":
+      // Only `wake` ends this wait, and it does so at once, because the server has not asked for a delay.
       if (!isConnected(state)) return state;
       return { ...state, phase: "waiting", since: now, retryAt: Number.POSITIVE_INFINITY, notBefore: now };
     case "wake":
@@ -150,7 +158,7 @@ export function dueAt(state: ReconnectState, settings: ReconnectSettings): numbe
   return state.lastByteAt + deadAfter(state, settings);
 }
 
-/** When an open stream becomes suspicious. */
+/** When an open stream becomes suspicious. `Infinity` while no bytes are expected. */
 export function staleAt(state: ReconnectState, settings: ReconnectSettings): number {
   if (state.phase !== "open" || state.paused) return Number.POSITIVE_INFINITY;
   return state.lastByteAt + (staleFactor / deadFactor) * deadAfter(state, settings);
@@ -167,6 +175,7 @@ export class TimeoutReason {
   }
 }
 
+/** The server's keep-alive is the better measure. Without one, every idle stream is reconnected after `idleTimeout`. */
 function deadAfter({ keepAlive }: ReconnectState, { idleTimeout }: ReconnectSettings): number {
   return keepAlive === null ? idleTimeout : keepAlive * deadFactor;
 }
@@ -175,6 +184,7 @@ function isConnected({ phase }: ReconnectState): boolean {
   return phase === "connecting" || phase === "open";
 }
 
+/** The next attempt. Callers have made sure that the server's own delay is over, or does not apply to this attempt. */
 function connect(state: ReconnectState, now: number): ReconnectState {
   return {
     ...state,
@@ -186,6 +196,11 @@ function connect(state: ReconnectState, now: number): ReconnectState {
   };
 }
 
+/**
+ * A connection is gone: connects at once, waits, or closes. After the first failure, and after a healthy stream, the random
+ * delay is at most `initial`. It is drawn from the whole range down to zero, so that clients which a restart of the server
+ * disconnects in one moment come back spread over that range.
+ */
 function lose(
   state: ReconnectState,
   { error, retryAfter = 0, immediately = false }: Extract<ReconnectInput, { type: "lost" }>,
@@ -201,11 +216,13 @@ function lose(
   }
   // The server's time is a floor, so that shedding and drains are not defeated; the jitter comes on top of it.
   const floor = Math.max(rested.retryFloor, rested.laterFloor, Math.min(retryAfter, maxFloorMs));
+  // The exponent is bounded because `initial` may be 0, and 0 times infinity is not a number.
   const ceiling = Math.min(settings.max, settings.initial * 2 ** Math.min(Math.max(0, rested.attempt - 1), 30));
   const notBefore = now + floor;
   return { ...rested, phase: "waiting", since: now, laterFloor: 0, notBefore, retryAt: notBefore + random * ceiling };
 }
 
+/** A quiet stream is healthy too, so this counts the time and not the events. */
 function isHealthy(state: ReconnectState, now: number): boolean {
   return state.phase === "open" && now - state.since >= healthyAfterMs;
 }
@@ -213,12 +230,17 @@ function isHealthy(state: ReconnectState, now: number): boolean {
 function wake(state: ReconnectState, online: boolean, now: number, settings: ReconnectSettings): ReconnectState {
   // The network is back, or the page: a delay that was chosen before has lost its reason, unless the server asked for it.
   if (state.phase === "waiting") return online && now >= state.notBefore ? connect(state, now) : state;
+  // An attempt under way has its own timeout. While reading is paused, idle time says nothing about the connection.
   if (state.phase !== "open" || state.paused) return state;
   // A connection that was idle for longer than its keep-alive while nothing ran may be dead without any sign of it.
   const idle = now - state.lastByteAt;
   return idle > (state.keepAlive ?? settings.idleTimeout / deadFactor) ? connect(state, now) : state;
 }
 
+/**
+ * Timers are only a hint, so the clock decides. One that was set before the last bytes arrived comes early, and one of a
+ * hidden page may come a minute late: Chromium throttles them after five minutes.
+ */
 function tick(state: ReconnectState, now: number, settings: ReconnectSettings, random: number): ReconnectState {
   if (now < dueAt(state, settings)) return state;
   if (state.phase === "waiting") return connect(state, now);

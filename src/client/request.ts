@@ -21,7 +21,10 @@ export interface RequestOptions {
   readonly body: PerAttempt<BodyLike | null> | undefined;
   readonly credentials: CredentialsMode | undefined;
   readonly channels: readonly string[];
-  /** Where the position goes: `header`, or `query` where a preflight would not be answered. */
+  /**
+   * Where the position goes: `header`, or `query` where a preflight would not be answered. With `fetch`, the header needs one
+   * on another origin. The browser's own `EventSource` sends it without.
+   */
   readonly lastEventIdIn: "header" | "query";
 }
 
@@ -31,7 +34,14 @@ export interface PreparedRequest {
   readonly init: RequestInit;
 }
 
-/** @throws {StreamError} when a function of the application throws or rejects. */
+/**
+ * The functions of the application are called for every attempt, so that a reconnect after hours does not send a token that
+ * has expired, and all at the same time. `accept` and `no-store` are the standard's own request, and the application may set
+ * another `accept`.
+ *
+ * @throws {StreamError} when a function of the application throws or rejects.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#dom-eventsource
+ */
 export async function prepareRequest(options: RequestOptions, lastEventId: string): Promise<PreparedRequest> {
   const { method, credentials } = options;
   const [address, given, body] = await Promise.all([
@@ -60,6 +70,10 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
   }
 }
 
+/**
+ * The address with channels and position. It stays text, because `fetch` resolves a relative one, and a query that
+ * the application has signed must stay as it is. A fragment is never sent, and would take in the parameters.
+ */
 function addressOf(address: string | URL, { channels, lastEventIdIn }: RequestOptions, lastEventId: string): string {
   const query = new URLSearchParams();
   for (const channel of channels) query.append("channel", channel);
@@ -74,6 +88,7 @@ function utf8Bytes(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : String.fromCharCode(...new TextEncoder().encode(text));
 }
 
+/** Plain objects and arrays become JSON. An instance, such as a `FormData` or a `Blob`, is the business of `fetch`. */
 function encodeBody(body: BodyLike, headers: Headers): NonNullable<RequestInit["body"]> {
   const isPlain = typeof body === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(body));
   if (!isPlain && !Array.isArray(body)) return body as NonNullable<RequestInit["body"]>;

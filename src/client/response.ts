@@ -15,10 +15,16 @@ const maxQuotedBody = 200;
 /** How long to wait for them, in milliseconds: the error is worth more than the quotation. */
 const quoteTimeoutMs = 1_000;
 
-/** Statuses that say "not now": the request may succeed later as it is. */
+/** Statuses that say "not now": the request may succeed later as it is (408; 425, RFC 8470; 429, RFC 6585). */
 const temporary: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** Decides by status and content type. A body that is not a stream is read for its first characters, then cancelled. */
+/**
+ * Decides by status and content type. A body that is not a stream is read for its first characters, then cancelled.
+ *
+ * A stream has the status 200 and the type `text/event-stream` with any parameters, as in the standard, which decodes every
+ * stream as UTF-8. For the standard, any other response is final. Here, statuses that pass are retried, because a deploy or
+ * an overloaded proxy answers with 502, 503 or 429, and a page must survive that.
+ */
 export async function judge(response: Response): Promise<Verdict> {
   const { status } = response;
   const contentType = response.headers.get("content-type") ?? undefined;
@@ -49,7 +55,10 @@ function explain(status: number): string {
   return "";
 }
 
-/** Milliseconds (RFC 9110, section 10.2.3): seconds, or a date. */
+/**
+ * Milliseconds (RFC 9110, section 10.2.3): seconds, or a date; 0 for neither. A date is compared with this machine's clock,
+ * which may be wrong by hours. The machine of reconnect.ts bounds the result.
+ */
 function readRetryAfter(value: string | null): number {
   if (value === null) return 0;
   if (/^\d+$/.test(value)) return Number(value) * 1_000;
@@ -57,6 +66,7 @@ function readRetryAfter(value: string | null): number {
   return time > 0 ? time : 0;
 }
 
+/** The part of the body that arrives in time: an error page may be endless, or arrive byte by byte. Never rejects. */
 async function firstCharacters(response: Response): Promise<string> {
   const reader = response.body?.getReader();
   if (reader === undefined) return "";

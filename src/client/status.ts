@@ -4,7 +4,12 @@ import type { Environment } from "./environment.ts";
 import type { StreamStatus } from "./events.ts";
 import type { ReconnectState } from "./reconnect.ts";
 
-/** The status of a state of the machine. @param stale Whether an open stream has been idle for suspiciously long. */
+/**
+ * The status of a state of the machine. An open stream has the attempt 0, although the machine counts on until the stream has
+ * proved to be healthy. A page that is put away waits without a time, so its `retryAt` is `undefined`.
+ *
+ * @param stale Whether an open stream has been idle for suspiciously long.
+ */
 export function statusOf(state: ReconnectState, stale: boolean, environment: Environment): StreamStatus {
   const { phase, attempt, retryAt, paused } = state;
   const open = paused ? "paused" : stale ? "stale" : "open";
@@ -17,7 +22,10 @@ export function statusOf(state: ReconnectState, stale: boolean, environment: Env
   };
 }
 
-/** Each change is reported once: two statuses that say the same are one. */
+/**
+ * Each change is reported once: two statuses that say the same are one. Errors are compared by their messages, since a timeout
+ * gets a new error each time that it is asked for.
+ */
 export function isSameStatus(one: StreamStatus, other: StreamStatus): boolean {
   return (
     one.state === other.state &&

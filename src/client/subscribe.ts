@@ -49,7 +49,6 @@ export function subscribe<C extends AnyContract | undefined = undefined>(
   return new Subscription<C>(resolveSubscribeOptions(url, options as SubscribeOptions<AnyContract>), runtime);
 }
 
-/** @internal The event types of a contract, any string without one. */
 /** A stream of events, from the client's side. */
 export class Subscription<C extends AnyContract | undefined = undefined> implements AsyncIterable<StreamEvent<C>> {
   /** Resolves when the stream ends, with the reason. Never rejects. */

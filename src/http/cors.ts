@@ -33,7 +33,10 @@ const streamRequestHeaders = ["Last-Event-ID", "Authorization", "Cache-Control",
 
 const requestedHeadersName = "Access-Control-Request-Headers";
 
-/** The headers that let the page that sent `request` read the response; none if its origin is not allowed. */
+/**
+ * The headers that let the page that sent `request` read the response; none if its origin is not allowed. With credentials, the
+ * fetch standard does not accept `*`, so the response names the origin.
+ */
 export function corsHeaders(cors: CorsOptions, request: RequestLike): PermissionHeaders {
   const { origin: allowed, credentials } = resolveCors(cors);
   if (allowed === true && !credentials) return { "access-control-allow-origin": "*" };

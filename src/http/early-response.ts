@@ -87,7 +87,7 @@ export function badRequest(request: RequestLike, options: ResponseOptions, messa
   return textResponse(request, options, 400, "bad request", `${message}\n`);
 }
 
-/** The headers of the stream itself. */
+/** The headers of the stream itself. The option `headers` is the application's last word, so it overrides those of CORS. */
 export function streamHeaders(request: RequestLike, options: ResponseOptions, preset?: HeaderOverrides): HeaderFields {
   return eventStreamHeaders(preset, cors(request, options), options.headers);
 }
@@ -101,6 +101,7 @@ function optionsResponse(request: RequestLike, allowed: CorsOptions | undefined)
   return { status: 204, headers, body: null, reason: "preflight" };
 }
 
+/** A response that says what is wrong. It has the headers of CORS, so that a page of another origin can read that, too. */
 function textResponse(
   request: RequestLike,
   options: ResponseOptions,

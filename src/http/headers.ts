@@ -78,6 +78,7 @@ function combine(
   return [...fields.values()].join(", ");
 }
 
+/** The entries of all forms. A `Headers` is known by its methods, since one of another library has another class. */
 function headerEntries(headers: HeaderOverrides | HeaderFields): Iterable<readonly [string, unknown]> {
   if (typeof headers !== "object") throw headerError(quote(headers), "pass an object or a Headers");
   if (Symbol.iterator in headers) return headers as Iterable<readonly [string, unknown]>;

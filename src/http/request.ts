@@ -40,7 +40,10 @@ export function readLastEventId(request: RequestLike): string {
   return query === -1 ? "" : (new URLSearchParams(address.slice(query)).getAll("lastEventId").at(-1) ?? "");
 }
 
-/** True unless the client says by `Accept` that it does not take event streams. */
+/**
+ * True unless the client says by `Accept` that it does not take event streams. A client that names no types takes all, and
+ * `fetch` sends a wildcard by default.
+ */
 export function acceptsEventStream(request: RequestLike): boolean {
   const accept = request.headers.get("accept");
   if (accept === null || accept.trim() === "") return true;

@@ -15,12 +15,18 @@ export interface LocalMember {
   graceEnd: number;
 }
 
-/** Counts the connections of each member on each channel, and gives a member a grace period after its last one. */
+/**
+ * Counts the connections of each member on each channel, and gives a member a grace period after its last one: a page that is
+ * reloaded, or a client that changes networks, comes back within it, and its absence is not published.
+ */
 export class LocalMembers {
   readonly #grace: number;
   readonly #onChange: (member: LocalMember) => void;
   readonly #members = new Map<string, LocalMember>();
-  /** The members without a connection, in the order in which their grace periods end. */
+  /**
+   * The members without a connection, in the order in which their grace periods end. That is the order in which they were
+   * added, because all grace periods are equally long.
+   */
   readonly #leaving = new Set<LocalMember>();
 
   /** @param onChange Called with each member that has come, left, or brought different data. */
@@ -47,7 +53,7 @@ export class LocalMembers {
     return this.#members.get(memberKey(channel, id));
   }
 
-  /** A connection of the member has opened. */
+  /** A connection of the member has opened. Its data replaces that of the earlier ones: the newest connection decides. */
   enter(channel: string, { id, data }: CheckedMember): LocalMember {
     const key = memberKey(channel, id);
     const member = this.#members.get(key) ?? { channel, id, since: Date.now(), data, connections: 0, graceEnd: 0 };
@@ -67,7 +73,7 @@ export class LocalMembers {
     else this.#remove(member);
   }
 
-  /** Removes the members whose grace period has ended. */
+  /** Removes the members whose grace period has ended, and stops at the first that is still running. */
   expire(time: number): void {
     for (const member of this.#leaving) {
       if (member.graceEnd > time) return;

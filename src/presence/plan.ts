@@ -28,6 +28,9 @@ export function renewalInterval(lease: number): number {
  * The update that makes the log agree with this process: members that are connected here have a record, others have none,
  * the process has declared that it is alive, and processes whose lease has run out have no records.
  *
+ * Another process counts as dead by the time at which its last record arrived here. The clocks of two machines differ, so the
+ * times in records are never compared with this one's.
+ *
  * @param after The state includes every record up to this position.
  * @param dirty The members to compare with the log.
  */
@@ -52,6 +55,10 @@ export function planUpdate(
   return update;
 }
 
+/**
+ * Compares one member with its record. A member that is present at another process already keeps the time at which it came
+ * there first. Data is compared as JSON: both sides came from JSON, so a different order of properties at most costs a write.
+ */
 function planMember(update: PresenceUpdate, { process, members }: LocalProcess, { channel, id }: MemberAddress): void {
   const records = [...update.state.recordsOf(channel, id)];
   const [own, ...surplus] = records.filter((record) => record.process === process);

@@ -38,13 +38,17 @@ export class PresenceLog implements TailObserver {
     return this.#state;
   }
 
-  /** The state includes every record up to this position. */
+  /**
+   * The state includes every record up to this position. The records of this process count before the tail delivers them:
+   * otherwise the log would reject the next update because of them. Between the head and these there are no others, because
+   * the log would have rejected the update.
+   */
   get through(): Position {
     const { head } = this.#context;
     return this.#written !== null && this.#written.offset > head.offset ? this.#written : head;
   }
 
-  /** The state, read from the log if necessary. */
+  /** The state, read from the log if necessary: again, if the tail misses entries while it is read. */
   async load(): Promise<PresenceState> {
     while (this.#state === null) {
       this.#loading ??= this.#read().finally(() => {
@@ -65,6 +69,7 @@ export class PresenceLog implements TailObserver {
     const records = update.entries(this.#process);
     try {
       const appended = await limit(log.append([...records, ...events]), "log.append()");
+      // The tail has missed entries since. The state that is read next has these records.
       if (update.state !== this.#state) return true;
       for (const [index, { key, data }] of records.entries()) {
         const written = appended[index] as Position;
@@ -85,6 +90,7 @@ export class PresenceLog implements TailObserver {
     if (entry.sender !== this.#process) this.#onChange(replaced);
   }
 
+  /** Records may be missing from the state, or be those of entries that the log has lost: it is read from the log again. */
   onDiscontinuity(): void {
     this.#state = null;
     this.#incoming = null;
@@ -93,7 +99,10 @@ export class PresenceLog implements TailObserver {
     this.#onChange(null);
   }
 
-  /** Resolves when the tail has delivered a record after a position, or has had the time for it. */
+  /**
+   * Resolves when the tail has delivered a record after a position, or has had the time for it. At most one caller waits, since
+   * a process writes one update at a time.
+   */
   waitForRecordAfter(position: Position): Promise<void> {
     if (this.through.offset > position.offset) return Promise.resolve();
     return new Promise((resolve) => {

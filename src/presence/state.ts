@@ -54,7 +54,12 @@ export class PresenceState {
     this.#lease = lease;
   }
 
-  /** Applies an entry of the channel, in any order. Returns the record that it replaced. */
+  /**
+   * Applies an entry of the channel, in any order: of each key the highest offset wins. A free key keeps its offset, so that an
+   * older record of it, from the read or the tail, does not come back.
+   *
+   * @returns The record that it replaced; `null` if the key was free or the entry is older than the record.
+   */
   apply({ key, offset, data }: Pick<LogEntry, "key" | "offset" | "data">, time: number): PresenceRecord {
     const known = this.#records.get(key as string);
     if (key === undefined || (known !== undefined && known.offset >= offset)) return null;
@@ -139,7 +144,7 @@ export function memberKey(channel: string, id: string): string {
 
 const noRecords: ReadonlySet<never> = new Set();
 
-/** One member from its records at several processes. */
+/** One member from its records at several processes: the data of the newest, and the time at which the member came first. */
 function mergeRecords(records: ReadonlySet<Stored<MemberRecord>>): Member {
   const [newest] = [...records].sort((a, b) => b.offset - a.offset) as [Stored<MemberRecord>];
   const since = Math.min(...Array.from(records, (record) => record.since));

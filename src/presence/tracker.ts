@@ -51,10 +51,12 @@ export class PresenceTracker implements HubPresence {
   }
 
   enter(member: CheckedMember, channels: readonly string[]): (closeReason: string) => void {
+    // A prefix stands for channels that may not exist yet. A name that is given twice is one connection.
     const names = new Set(channels.filter((name) => !name.endsWith("*")));
     const members = Array.from(names, (channel) => this.#members.enter(channel, member));
     this.#sync();
     return (closeReason) => {
+      // Clients stop for good after these two: they get 403 or 204 when they reconnect.
       const mayReconnect = closeReason !== "revoked" && closeReason !== "ended";
       for (const member of members) this.#members.leave(member, mayReconnect);
       if (mayReconnect) this.#schedule();
@@ -62,6 +64,7 @@ export class PresenceTracker implements HubPresence {
     };
   }
 
+  /** Waits for the local members to be written first, so that the list includes a subscription that has just opened here. */
   async members(channel: string): Promise<Member[]> {
     await this.#log.load();
     await this.#sync();
@@ -125,6 +128,10 @@ export class PresenceTracker implements HubPresence {
     }
   }
 
+  /**
+   * The members to compare with the log in the next update. A state that was read again may disagree with any of them. Members
+   * whose grace period is over become dirty here, so that the same update removes them.
+   */
   #takeDirty(state: PresenceState): MemberAddress[] {
     if (this.#compared !== state) for (const member of this.#members) this.#markDirty(member);
     this.#compared = state;
@@ -134,6 +141,7 @@ export class PresenceTracker implements HubPresence {
     return dirty;
   }
 
+  /** Writes an update. Its members stay dirty unless the log has accepted it, so a conflict or a failure loses no change. */
   async #write(update: PresenceUpdate, dirty: readonly MemberAddress[]): Promise<void> {
     let isWritten = false;
     try {
@@ -165,6 +173,7 @@ export class PresenceTracker implements HubPresence {
     if (!this.#closed && this.#syncing === null) this.#wakeTimer.set(Math.max(this.#due, this.#pausedUntil));
   }
 
+  /** In the time of `now()`: a change to write, a grace period or a lease that ends, the next declaration of this process. */
   get #due(): number {
     const { state } = this.#log;
     if (this.#dirty.size > 0 || (state === null && this.#members.size > 0)) return 0;

@@ -49,6 +49,7 @@ export class PresenceUpdate {
     this.#count(member, 1);
   }
 
+  /** New data of a member, under the same key. The member was present and still is, so that no event follows. */
   replace(record: Stored<MemberRecord>, data: unknown): void {
     const { process, channel, id, since } = record;
     this.#records.set(record.key, { process, channel, id, data, since });
@@ -80,7 +81,10 @@ export class PresenceUpdate {
     });
   }
 
-  /** The members that had no record before the update and have one after it, and the other way round. */
+  /**
+   * The members that had no record before the update and have one after it, and the other way round. Only the two ends count:
+   * a member whose record at a dead process is removed in the update that adds one here neither leaves nor joins.
+   */
   transitions(): Transition[] {
     return [...this.#counts.values()].flatMap(({ member, before, after }) => {
       if (before > 0 === after > 0) return [];

@@ -20,6 +20,7 @@ function flushAll(): void {
   // A flush may append others. They belong to the same tick.
   for (let index = 0; index < pending.length; index++) pending[index]?.flush(time);
   pending.length = 0;
+  // Connections share the frames that they joined from the same parts. After the tick, none of them joins these again.
   Frame.forgetJoined();
 }
 

@@ -48,6 +48,7 @@ class IdleTimer {
     let wake = Number.POSITIVE_INFINITY;
     for (const connection of this.#connections) {
       if (connection.lastSent + connection.idleAfter <= time) connection.onIdle(time);
+      // `onIdle` may have ended the connection, or its watch.
       if (!this.#connections.has(connection)) continue;
       // Connections are due at scattered moments. Those within a twentieth of their idle time share one wake-up.
       const due = Math.max(connection.lastSent + connection.idleAfter, time + connection.idleAfter / 20);

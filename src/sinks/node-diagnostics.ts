@@ -24,7 +24,7 @@ export class BufferingMiddlewareCheck implements IdleTarget {
   readonly #response: ServerResponse;
   readonly #owner: SinkOwner;
   readonly #socket: Socket;
-  /** Bytes on the socket before the response. */
+  /** Bytes on the socket before the response: of earlier responses, if the connection was kept alive. */
   readonly #before: number;
 
   private constructor(response: ServerResponse, socket: Socket, owner: SinkOwner) {
@@ -57,6 +57,7 @@ export class BufferingMiddlewareCheck implements IdleTarget {
     unwatchIdle(this);
   }
 
+  /** True if no more has left than a header, and that of a compressed body. */
   #isHeld(): boolean {
     // Node has no public property for the length of the header, which leaves with the first bytes of the body.
     const header = (this.#response as { _header?: string | null })._header?.length ?? 0;

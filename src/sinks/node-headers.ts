@@ -72,6 +72,7 @@ export class NodeHeaders implements Iterable<[name: string, value: string]> {
     return lines.length > 1 && lines[0] === value ? joined(lines) : value;
   }
 
+  /** Sorted, as the fetch standard iterates over headers. The pseudo-headers of HTTP/2 are not among them. */
   #names(): string[] {
     const { headers } = this.#request;
     const names = new Set(Object.keys(headers).filter((name) => headers[name] !== undefined && !name.startsWith(":")));

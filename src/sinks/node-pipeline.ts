@@ -43,7 +43,7 @@ class Queue extends Set<QueuedSink> {
 
 const queues = new WeakMap<Socket, Queue>();
 
-/** True for a response that has to wait for another one. */
+/** True for a response that has to wait for another one: it has no socket, although the connection of its request is alive. */
 export function isQueued(response: NodeResponse): response is ServerResponse {
   return response instanceof ServerResponse && response.socket === null && response.req?.socket?.destroyed === false;
 }

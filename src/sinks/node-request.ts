@@ -42,12 +42,17 @@ export function onNodeExchange<T>(
   }
 }
 
-/** Responds that there is no room at present, so that the client retries later. */
+/** Responds that there is no room at present, so that the client retries later. For a request that has no source yet. */
 export function respondRetryLater(req: NodeRequest, res: NodeResponse): void {
   new NodeSink(res, false).refuse(retryLater(new NodeRequestView(req), {}, "connections"));
 }
 
-/** @throws {SourcecastTypeError} for anything that no stream can be opened on. */
+/**
+ * The mistakes that have a remedy of their own come before the general ones, so that the message names the function to use.
+ * That the response is unused is checked last: only a real response can tell.
+ *
+ * @throws {SourcecastTypeError} for anything that no stream can be opened on.
+ */
 export function assertNodeExchange(caller: string, req: NodeRequest, res: NodeResponse): void {
   // HTTP/2 has its stream on the response. Imitations have neither the class nor a stream.
   if (typeof res?.writeHead === "function" && !(res instanceof ServerResponse || has(res, "stream"))) {
@@ -99,7 +104,10 @@ function has(value: unknown, name: string): boolean {
   return typeof value === "object" && value !== null && name in value;
 }
 
-/** A request in the form of the fetch standard, read on demand. */
+/**
+ * A request in the form of the fetch standard, read on demand, since the core asks for a few of many headers. It has no
+ * `signal`, because the sink sees the disconnect.
+ */
 class NodeRequestView implements RequestLike {
   readonly #req: NodeRequest;
   #headers: NodeHeaders | undefined;

@@ -32,6 +32,8 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   #isCrowdedOut = false;
   #onceGone: (() => void) | null = null;
   #bufferingCheck: BufferingMiddlewareCheck | null = null;
+  // This sink lets go of its owner before it ends the response. So one that has ended and still has an owner was ended by
+  // another caller.
   readonly #onGone = (): void => {
     if (this.owner !== null && this.#response.writableEnded) warnEndedByOthers(this.owner.path);
     this.owner?.onGone();
@@ -52,6 +54,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#isCrowdedOut = this.#leaveQueue === null;
   }
 
+  /** Asks the connection as well: before Node 24, a response that waits in a queue is not destroyed together with it. */
   get gone(): boolean {
     const response = this.#response;
     if (this.#isAnsweredByOthers) return true;
@@ -82,6 +85,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#isStarted = true;
     const response = this.#response;
     const header = headers(presetHeaders(response));
+    // An option has removed these by `null`, or they say how long a body is.
     for (const name of response.getHeaderNames()) {
       if (!header.has(name)) response.removeHeader(name);
     }
@@ -98,6 +102,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     noteServer(response);
   }
 
+  /** Sends nothing if the application has answered: a second header would throw. */
   refuse(answer: EarlyResponse): void {
     this.release();
     if (this.#isAnsweredByOthers) return;
@@ -106,6 +111,10 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     else this.#response.end(answer.body);
   }
 
+  /**
+   * Pending frames are written even if the socket is full: Node keeps them, and {@link Linger} bounds how long. The promise
+   * resolves at the response's `close`, too, since `finish` never comes for a client that has left.
+   */
   end(): Promise<void> {
     const { pending } = this;
     this.release();
@@ -167,6 +176,8 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
+    // The first write goes through the response, which sends its header with it. So the flag is set after the question for the
+    // socket.
     const socket = this.#directSocket();
     this.#headSent = true;
     const flowing = socket === null ? write(this.#response, frame.bytes) : writeChunk(socket, frame.chunk(toBuffer));
@@ -188,6 +199,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     return this.#fastWrite && this.#headSent ? directSocket(this.#response as ServerResponse) : null;
   }
 
+  /** Sends nothing until `full` has drained: the frame that filled it was taken whole, and later ones stay with this sink. */
   #waitFor(full: NodeResponse | Socket): void {
     this.#blockedBy = full;
     if (full !== this.#response) full.once("drain", this.#onDrain);
@@ -210,7 +222,10 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 }
 
-/** Destroys the connection of a client that has stopped reading, once a stream has ended; one that reads on may take its time. */
+/**
+ * Destroys the connection of a client that has stopped reading, once a stream has ended; one that reads on may take its time.
+ * Without it, one such client would keep a server from closing, and `end()` from resolving, until the system gives up.
+ */
 class Linger {
   readonly #sink: Sink;
   readonly #response: NodeResponse;

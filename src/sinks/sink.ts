@@ -101,7 +101,7 @@ export abstract class Sink {
     flushAtEndOfTick(this);
   }
 
-  /** Called by a subclass when the platform has room again. */
+  /** Called by a subclass when the platform has room again. Frames that waited go first, and may fill it at once. */
   protected resume(): void {
     if (this.pending === null) this.owner?.onDrain();
     else this.#forward(this.pending, now(), true);
@@ -116,6 +116,7 @@ export abstract class Sink {
   /** Passes a frame to the platform. False leaves it pending. */
   protected abstract send(frame: Frame): boolean;
 
+  /** @param wasFull Whether a producer may be waiting for `onDrain`: it follows unless this frame fills the platform again. */
   #forward(frame: Frame, time: number, wasFull: boolean): void {
     if (this.owner === null) return;
     try {

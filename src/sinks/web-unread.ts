@@ -46,6 +46,7 @@ export class UnreadBodyCheck implements IdleTarget {
   }
 }
 
+/** The message has both remedies, since the two ways to get here look the same: a missing `return`, and a framework of Node. */
 function noticeFor(path: string): string {
   return (
     `an EventSource for ${path} was created ${unreadWarningMs / 1_000} s ago, and its response is not read. ` +

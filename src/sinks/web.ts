@@ -15,7 +15,10 @@ import { UnreadBodyCheck } from "./web-unread.ts";
 /** The grain in which a slow reader of a large event is seen to make progress. */
 const maxSliceBytes = 64 * 1024;
 
-/** Bytes out through the body of a web `Response`. */
+/**
+ * Bytes out through the body of a web `Response`. Of a client that disconnects, runtimes report either the abort of the
+ * request's signal or the cancellation of the body, or both: the owner is told by whichever comes first.
+ */
 export class WebSink extends Sink {
   readonly #body: ReadableStream<Uint8Array>;
   readonly #bodySource = new BodySource(this);
@@ -49,6 +52,7 @@ export class WebSink extends Sink {
   }
 
   start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
+    // The response may be made later, or never: the opening waits in the body, and the check looks for a reader.
     this.#headers = headers(this.#preset);
     this.owner = owner;
     this.write(opening);
@@ -63,6 +67,7 @@ export class WebSink extends Sink {
   }
 
   refuse(answer: EarlyResponse): void {
+    // The answer has a body of its own, so the one of the stream ends unread.
     this.#earlyResponse = answer;
     this.abort();
   }
@@ -86,6 +91,7 @@ export class WebSink extends Sink {
     const response = new Response((early === null ? this.#body : early.body) as BodyInit | null, {
       status: early?.status ?? status,
       statusText,
+      // As pairs: in an object, several cookies would become one line.
       headers: [...headerLines(headers)],
     });
     return Object.defineProperty(response, "toJSON", { value: refuseJson });
@@ -93,6 +99,7 @@ export class WebSink extends Sink {
 
   /** The request's signal was aborted. */
   handleEvent(): void {
+    // The sink itself is the listener, which saves a function for each connection.
     this.onCancel();
   }
 
@@ -105,16 +112,19 @@ export class WebSink extends Sink {
     } catch {
       // The reader cancelled the body: it is closed already.
     }
+    // At once: no platform says when the reader of a body has sent its last chunk to the client.
     return Promise.resolve();
   }
 
   abort(): void {
+    // Chunks that the body holds already stay there for its reader.
     this.pending = null;
     this.end();
   }
 
   /** The body has room again. */
   onRoom(): void {
+    // Streams also call `pull` while there was room all along.
     if (!this.#blocked) return;
     this.#blocked = false;
     this.#wasRead = true;
