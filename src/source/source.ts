@@ -279,10 +279,7 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
     const stream = this.#stream;
     if (stream.closeReason !== null) return false;
     const frame = encodeFrame(type, data, undefined, stream.options.render, stream.options.events);
-    if (!(frame instanceof Frame)) {
-      const isOpen = stream.deliver(frame);
-      return frame.then(() => isOpen);
-    }
+    if (!(frame instanceof Frame)) return stream.deliver(frame) && frame.then(() => true);
     stream.declareDropped();
     stream.write(frame);
     return true;
