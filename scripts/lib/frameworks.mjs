@@ -1,4 +1,4 @@
-// The table in docs/frameworks.md, generated from what the suite in test/contracts/serve.ts recorded when it passed.
+// The table in docs/frameworks.md, generated from what the suite in test/contracts/serving-suite.ts recorded when it passed.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.mjs";

@@ -1,9 +1,9 @@
 /** The main path of the demo in Firefox: two windows, a lock, a chat, a server that is killed. */
 import type { Browser, BrowserContext, Page } from "puppeteer-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/deadline.ts";
 import { useDemoServer } from "../support/demo-server.ts";
 import { launchFirefox } from "../support/firefox.ts";
-import { eventually } from "../support/within.ts";
 
 /** Messages of htmx about a server that is away. */
 const expected = /htmx:sseError|\[object Event\]/;

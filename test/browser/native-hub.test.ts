@@ -3,13 +3,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import { respond } from "../../src/adapters/node.ts";
 import type { Hub, HubOptions } from "../../src/index.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
+import { eventually } from "../support/deadline.ts";
 import { openHub } from "../support/hub.ts";
 import { type NativeBrowser, NativeClient, nativeBrowsers, type Tab, type Told } from "../support/native.ts";
 import { root } from "../support/package.ts";
 import { type PageServer, startPageServer } from "../support/page-server.ts";
 import { freePort, ServerProcess } from "../support/server-process.ts";
 import { file } from "../support/sqlite.ts";
-import { eventually } from "../support/within.ts";
 
 const newsServer = join(root, "test/faults/fixtures/news-server.ts");
 

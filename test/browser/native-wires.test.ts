@@ -2,9 +2,9 @@ import compression from "compression";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openEventSource } from "../../src/adapters/node.ts";
 import { EventSourceSet, type EventSource as Source, type SourceOptions } from "../../src/index.ts";
+import { eventually } from "../support/deadline.ts";
 import { type NativeBrowser, NativeClient, nativeBrowsers, type Tab } from "../support/native.ts";
 import { type PageServer, type Route, startPageServer } from "../support/page-server.ts";
-import { eventually } from "../support/within.ts";
 
 describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
   let browser: NativeBrowser;

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { openEventSource } from "../../src/adapters/node.ts";
 import type { EventSource as Source, SourceOptions } from "../../src/index.ts";
+import { eventually } from "../support/deadline.ts";
 import { type NativeBrowser, NativeClient, type NativeOptions, nativeBrowsers, type Tab } from "../support/native.ts";
 import { type PageServer, startPageServer } from "../support/page-server.ts";
-import { eventually } from "../support/within.ts";
 
 describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
   let browser: NativeBrowser;

@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, test } from "vitest";
 import { EventSource, type HubOptions } from "../../src/index.ts";
-import { collectGarbage } from "../support/garbage.ts";
+import { collectGarbage } from "../support/collect-garbage.ts";
+import { eventually } from "../support/deadline.ts";
 import { joined, openHub } from "../support/hub.ts";
 import { request, tick } from "../support/web.ts";
-import { eventually } from "../support/within.ts";
 
 const user = new AsyncLocalStorage<string>();
 const as = <T>(name: string, run: () => T): T => user.run(name, run);

@@ -3,8 +3,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
+import { within } from "../support/deadline.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { within } from "../support/within.ts";
 
 /** The suite. `start` starts the example as its users do; `atTheEnd` is all that its framework prints then. */
 export function exampleSuite(

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { parseCursor } from "../../src/wire/cursor.ts";
 import { launchChromium } from "../support/browser.ts";
+import { eventually, within } from "../support/deadline.ts";
 import { freePort } from "../support/server-process.ts";
 import { file } from "../support/sqlite.ts";
-import { eventually, within } from "../support/within.ts";
 import { chromiumClient, type Heard, type NewsClient, packageClient, rawClient } from "./kill/clients.ts";
 import { Publisher } from "./kill/publisher.ts";
 

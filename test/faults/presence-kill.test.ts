@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { createHub } from "../../src/index.ts";
 import { presence } from "../../src/presence/index.ts";
+import { eventually, within } from "../support/deadline.ts";
 import { file, openLog, readAll, selecting } from "../support/sqlite.ts";
-import { eventually, within } from "../support/within.ts";
 
 const holder = join(import.meta.dirname, "fixtures/presence-holder.ts");
 /** A lease that a busy machine does not miss. */

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Http1Client } from "../support/client.ts";
+import { within } from "../support/deadline.ts";
 import { root } from "../support/package.ts";
-import { within } from "../support/within.ts";
 
 /** More by hand: `SIGNAL_TRIES=1000 npm test -- test/faults/signal-tries.test.ts` */
 const tries = Number(process.env.SIGNAL_TRIES ?? 24);

@@ -5,8 +5,8 @@ import { afterEach, expect, test, vi } from "vitest";
 import { respond } from "../../src/adapters/node.ts";
 import { createHub, type EventSource, type Hub } from "../../src/index.ts";
 import { Http1Client } from "../support/client.ts";
+import { eventually, within } from "../support/deadline.ts";
 import { tick } from "../support/web.ts";
-import { eventually, within } from "../support/within.ts";
 
 const readers = 990;
 const stalling = 10;

@@ -1,5 +1,5 @@
 import { exampleSuite } from "../contracts/example.ts";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { builtFixture } from "../support/fixture.ts";
 
 const start = builtFixture("astro");

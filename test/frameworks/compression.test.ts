@@ -1,10 +1,10 @@
 /** Frameworks whose own middleware compresses all that it can: streams pass it at once, or it stays out of their way. */
 import { describe, expect, test } from "vitest";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
+import { within } from "../support/deadline.ts";
 import { startFixture } from "../support/fixture.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { within } from "../support/within.ts";
 
 const env = { COMPRESS: "yes" };
 const frameworks: [string, () => Promise<ServerProcess>][] = [

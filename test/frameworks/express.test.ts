@@ -1,4 +1,4 @@
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { startFixture } from "../support/fixture.ts";
 
 serveSuite("Express 5", () => startFixture("express"));

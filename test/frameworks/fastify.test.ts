@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exampleSuite } from "../contracts/example.ts";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { Http1Client } from "../support/client.ts";
 import { startExample, startFixture } from "../support/fixture.ts";
 import type { ServerProcess } from "../support/server-process.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
 import { installExample } from "../support/example.ts";

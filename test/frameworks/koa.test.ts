@@ -1,5 +1,5 @@
 import { exampleSuite } from "../contracts/example.ts";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { startExample, startFixture } from "../support/fixture.ts";
 
 serveSuite("Koa 3", () => startFixture("koa"));

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { exampleSuite, showsTheTime } from "../contracts/example.ts";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
 import { builtFixture, startExample } from "../support/fixture.ts";

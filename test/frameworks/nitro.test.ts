@@ -1,5 +1,5 @@
 import { exampleSuite } from "../contracts/example.ts";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { builtFixture } from "../support/fixture.ts";
 
 const aborted = "srvx 0.8, which Nitro 3.0.0 uses, aborts the request's signal once its body has been read";

@@ -5,11 +5,11 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Http1Client } from "../support/client.ts";
+import { eventually } from "../support/deadline.ts";
 import { installExample } from "../support/example.ts";
 import { root } from "../support/package.ts";
 import { deno } from "../support/runtimes.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { eventually } from "../support/within.ts";
 
 const program = join(root, "test/frameworks/fixtures/oak/target.mjs");
 

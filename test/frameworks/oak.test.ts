@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
+import { eventually } from "../support/deadline.ts";
 import { type Example, installExample } from "../support/example.ts";
 import { startFixture } from "../support/fixture.ts";
 import { bun, deno } from "../support/runtimes.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { eventually } from "../support/within.ts";
 
 serveSuite("Oak on Node", () => startFixture("oak"));
 serveSuite("Oak on Deno", async () => startFixture("oak", { program: await deno(), args: ["run", "--allow-all"] }));

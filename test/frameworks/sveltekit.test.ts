@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
+import { eventually } from "../support/deadline.ts";
 import { type Example, installExample } from "../support/example.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { eventually } from "../support/within.ts";
 
 const fixtures = join(import.meta.dirname, "fixtures");
 const vite = "node_modules/vite/bin/vite.js";

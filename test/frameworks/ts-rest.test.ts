@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { type ClientRequest, Http1Client } from "../support/client.ts";
+import { eventually } from "../support/deadline.ts";
 import { type Example, installExample } from "../support/example.ts";
 import { startFixture } from "../support/fixture.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { eventually } from "../support/within.ts";
 
 const types = join(import.meta.dirname, "fixtures/ts-rest/types.ts");
 const express4 = { versions: { express: "4.22.3" } };

@@ -2,10 +2,10 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Http1Client } from "../support/client.ts";
+import { eventually } from "../support/deadline.ts";
 import { type InstallOptions, installExample } from "../support/example.ts";
 import { root } from "../support/package.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { eventually } from "../support/within.ts";
 
 const program = join(root, "test/frameworks/fixtures/wiring.mjs");
 

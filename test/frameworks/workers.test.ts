@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
+import { within } from "../support/deadline.ts";
 import { type Example, installExample } from "../support/example.ts";
 import { root } from "../support/package.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { within } from "../support/within.ts";
 import { bundleWorker, startWorker, type WorkerOptions } from "../support/workers.ts";
 
 const fixtures = join(root, "test/frameworks/fixtures");

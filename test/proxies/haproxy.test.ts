@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { pageThrough } from "../contracts/proxy/page.ts";
-import { serveThrough } from "../contracts/proxy/serve.ts";
+import { serveThrough } from "../contracts/proxy/serving-suite.ts";
 import { start, streamThrough } from "../contracts/proxy/stream.ts";
+import { within } from "../support/deadline.ts";
 import { haproxy } from "../support/proxies/haproxy.ts";
-import { within } from "../support/within.ts";
 
 const except = { "nothing is left behind": "HAProxy keeps connections to the server for later clients" };
 // With its defaults HAProxy looks whether a client is there when it has something for it.

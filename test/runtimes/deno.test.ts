@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { exampleSuite } from "../contracts/example.ts";
-import { serveSuite } from "../contracts/serve.ts";
+import { serveSuite } from "../contracts/serving-suite.ts";
 import { Http2Client } from "../support/client.ts";
 import { installExample } from "../support/example.ts";
 import { startFixture } from "../support/fixture.ts";

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Report } from "../support/portable/index.ts";
+import type { Report } from "../support/mini-vitest/index.ts";
 import { runQuietly } from "../support/run.ts";
 import { bundleUnitTests } from "../support/unit-tests.ts";
 import type { Exceptions } from "./exceptions.ts";

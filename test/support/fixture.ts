@@ -1,4 +1,4 @@
-/** The applications of the suite in test/contracts/serve.ts: the scenarios, routed by a framework that an example brings. */
+/** The applications of the suite in test/contracts/serving-suite.ts: the scenarios, routed by a framework that an example brings. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Example, type InstallOptions, installExample } from "./example.ts";

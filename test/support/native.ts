@@ -3,8 +3,8 @@
 import type { Browser as Chromium } from "playwright-core";
 import type { Browser as Firefox } from "puppeteer-core";
 import { launchChromium } from "./browser.ts";
+import { eventually } from "./deadline.ts";
 import { launchFirefox } from "./firefox.ts";
-import { eventually } from "./within.ts";
 
 /** As much of a page as Playwright and Puppeteer have alike. */
 export interface Tab {

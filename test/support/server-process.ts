@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { eventually, within } from "./within.ts";
+import { eventually, within } from "./deadline.ts";
 
 export interface Command {
   /** The program; this process's Node unless another is named. */

@@ -4,8 +4,8 @@ import { builtinModules } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type Plugin } from "esbuild";
+import type { names, run } from "./mini-vitest/index.ts";
 import { root } from "./package.ts";
-import type { names, run } from "./portable/index.ts";
 
 /** The exports of each of the modules. */
 export interface UnitTests {
@@ -45,7 +45,7 @@ async function bundle(file: string, outfile: string): Promise<void> {
     mainFields: ["module", "main"],
     target: "es2023",
     external: ["node:*"],
-    alias: { vitest: join(root, "test/support/portable/index.ts") },
+    alias: { vitest: join(root, "test/support/mini-vitest/index.ts") },
     plugins: [whereItWas, nodeModules],
     // Of the package: that nothing is done at import does not hold for its tests.
     ignoreAnnotations: true,

@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, test, vi } from "vitest";
 import { EventSource, EventSourceSet, type SourceOptions } from "../../src/index.ts";
-import { collectGarbage } from "../support/garbage.ts";
+import { collectGarbage } from "../support/collect-garbage.ts";
 import { openSource, openWeb, tick } from "../support/web.ts";
 
 /** A set of members with a client each. */

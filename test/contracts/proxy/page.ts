@@ -7,10 +7,10 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { EventStreamParser, type ParsedEvent } from "../../../src/wire/parse.ts";
 import { launchChromium } from "../../support/browser.ts";
+import { eventually } from "../../support/deadline.ts";
 import { type NewsServer, startNewsServers } from "../../support/proxies/news-server.ts";
 import { StreamsOfPage } from "../../support/proxies/page.ts";
 import { type ProxyKind, ProxyProcess } from "../../support/proxies/proxy.ts";
-import { eventually } from "../../support/within.ts";
 
 /** More streams than a browser gets by default. */
 const many = 120;

@@ -1,11 +1,11 @@
 /** One stream through a proxy with little more than its defaults: promptness, compression, idle time. */
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type ClientRequest, Http1Client } from "../../support/client.ts";
+import { eventually, within } from "../../support/deadline.ts";
 import { Decompressing } from "../../support/decompressing.ts";
 import { type NewsServer, startNewsServers } from "../../support/proxies/news-server.ts";
 import { type ProxyKind, ProxyProcess, type Variant } from "../../support/proxies/proxy.ts";
 import type { StreamRecorder } from "../../support/recorder.ts";
-import { eventually, within } from "../../support/within.ts";
 
 export interface StreamOptions {
   /** Whether it buffers the output of its compression. @default false */

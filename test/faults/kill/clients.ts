@@ -1,8 +1,8 @@
 import { type ClientRequest, get, type IncomingMessage } from "node:http";
 import { EventSource } from "eventsource";
 import type { Browser, Page } from "playwright-core";
+import { eventually } from "../../support/deadline.ts";
 import { StreamRecorder } from "../../support/recorder.ts";
-import { eventually } from "../../support/within.ts";
 
 /** An event as a client received it. */
 export interface Heard {

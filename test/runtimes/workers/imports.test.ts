@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
+import { eventually } from "../../support/deadline.ts";
 import { entries, root } from "../../support/package.ts";
 import { temporaryFile } from "../../support/temporary.ts";
-import { eventually } from "../../support/within.ts";
 import { bundleWorker, startWorker } from "../../support/workers.ts";
 
 /** Subpaths that need Node's response or its assertions. All others must run without any module of Node. */

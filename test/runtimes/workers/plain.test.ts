@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Http1Client } from "../../support/client.ts";
+import { eventually } from "../../support/deadline.ts";
 import type { ServerProcess } from "../../support/server-process.ts";
 import { temporaryFile } from "../../support/temporary.ts";
-import { eventually } from "../../support/within.ts";
 import { bundleWorker, startWorker } from "../../support/workers.ts";
 
 const { path: folder, remove } = temporaryFile("worker");

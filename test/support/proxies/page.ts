@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { eventually } from "../within.ts";
+import { eventually } from "../deadline.ts";
 
 interface Client {
   heard: string[];

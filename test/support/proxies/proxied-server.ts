@@ -1,4 +1,4 @@
-import type { Served } from "../../contracts/serve.ts";
+import type { Served } from "../../contracts/serving-suite.ts";
 import type { Exit, ServerProcess } from "../server-process.ts";
 import type { ProxyProcess } from "./proxy.ts";
 

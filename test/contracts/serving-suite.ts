@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Client, type ClientRequest, Http1Client } from "../support/client.ts";
+import { eventually, within } from "../support/deadline.ts";
 import { root } from "../support/package.ts";
 import type { ServerProcess } from "../support/server-process.ts";
-import { eventually, within } from "../support/within.ts";
 
 export interface ServeOptions {
   /** The status of the framework's own error page, for an error that a handler throws. @default 500 */

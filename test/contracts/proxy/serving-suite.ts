@@ -1,10 +1,10 @@
-/** The streams that a proxy passes on: the suite of test/contracts/serve.ts in front of node:http. */
+/** The streams that a proxy passes on: the suite of test/contracts/serving-suite.ts in front of node:http. */
 import { readFileSync } from "node:fs";
 import { Http2Client } from "../../support/client.ts";
 import { startFixture } from "../../support/fixture.ts";
 import { ProxiedServer } from "../../support/proxies/proxied-server.ts";
 import { certificate, type ProxyKind, ProxyProcess } from "../../support/proxies/proxy.ts";
-import { type ServeOptions, serveSuite } from "../serve.ts";
+import { type ServeOptions, serveSuite } from "../serving-suite.ts";
 
 /**
  * With its defaults over HTTP/1.1, and with what users copy over TLS and HTTP/2. `options` and the environment of the server
