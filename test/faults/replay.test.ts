@@ -5,7 +5,7 @@ import type { CompleteLog } from "../../src/log/complete.ts";
 import type { NewEntry } from "../../src/log/log.ts";
 import { weightOf } from "../../src/log/retention.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
-import { collectGarbage } from "../support/garbage.ts";
+import { collectGarbage } from "../support/collect-garbage.ts";
 import { file, openLog } from "../support/sqlite.ts";
 import { request, tick } from "../support/web.ts";
 
