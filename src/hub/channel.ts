@@ -28,7 +28,7 @@ export interface ChannelPipeOptions<T> extends PipeOptions<T> {
   stopWithoutSubscribers?: Duration;
 }
 
-/** One event of several that {@link Channel.dispatch} publishes together. */
+/** One event of several that {@link Channel.dispatchAll} publishes together. */
 export type EventOf<E extends EventMap> = {
   [T in EventType<E>]: (undefined extends EventData<E, T>
     ? { type: T; data?: EventData<E, T> }
@@ -52,27 +52,29 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Publishes an event, or several next to each other: all of them or none.
+   * Publishes an event.
    *
-   * @returns The cursor of each event, once the log has accepted it.
+   * @returns Its cursor, once the log has accepted it.
    * @throws {SourcecastError} `ERR_SSE_CONFLICT` if `after` does not hold, `ERR_SSE_LOG` if the log cannot store the event,
    * `ERR_SSE_LIMIT` for data over the limit `eventSize`, `ERR_SSE_CONTRACT`, `ERR_SSE_DATA` or `ERR_SSE_TYPE` for an invalid
    * event.
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
-  dispatch(events: readonly EventOf<E>[]): Promise<string[]>;
-  async dispatch(
-    type: string | readonly PublishedEvent[],
-    data?: unknown,
-    options?: PublishOptions,
-  ): Promise<string | string[]> {
-    if (Array.isArray(type)) {
-      for (const event of type) checkEvent(event);
-      return this.#publish(type);
-    }
+  async dispatch(type: string, data?: unknown, options?: PublishOptions): Promise<string> {
     checkOptions(options, publishChecks, "dispatch()");
-    const [cursor] = await this.#publish([{ ...options, type: type as string, data }]);
+    const [cursor] = await this.#publish([{ ...options, type, data }]);
     return cursor as string;
+  }
+
+  /**
+   * Publishes several events next to each other: all of them or none.
+   *
+   * @returns The cursor of each event, once the log has accepted all of them.
+   * @throws {SourcecastError} As {@link Channel.dispatch} does.
+   */
+  async dispatchAll(events: readonly EventOf<E>[]): Promise<string[]> {
+    for (const event of events) checkEvent(event);
+    return this.#publish(events as readonly PublishedEvent[]);
   }
 
   /** Publishes data as an event of the type `message`. */

@@ -453,7 +453,7 @@ describe("a hub under a contract", () => {
     // @ts-expect-error unknown
     await expect(channel.dispatch("unknown", 1)).rejects.toThrow(EventContractError);
     await expect(
-      channel.dispatch([
+      channel.dispatchAll([
         { type: "measured", data: 1 },
         { type: "measured", data: "2" as never },
       ]),

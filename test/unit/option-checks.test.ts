@@ -135,7 +135,7 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
   ],
   "hub.drain": [(o) => hub.drain(o), { within: durations }],
   "channel.dispatch": [(o) => hub.channel("a").dispatch("t", 1, o), published],
-  "channel.dispatch, a list": [(o) => hub.channel("a").dispatch([{ type: "t", ...o }]), published],
+  "channel.dispatchAll": [(o) => hub.channel("a").dispatchAll([{ type: "t", ...o }]), published],
   "channel.dispatchMessage": [(o) => hub.channel("a").dispatchMessage(1, o), published],
   "channel.pipe": [
     (o) => hub.channel("a").pipe(["x"], o),
@@ -272,12 +272,14 @@ describe("an event type", () => {
     expect(await errorOf(() => source.dispatch(type as never, 1))).toMatchObject(rejected);
     expect(await errorOf(() => new EventSourceSet().dispatch(type as never, 1))).toMatchObject(rejected);
     expect(await errorOf(() => new ServerSentEvent(type as never, 1))).toMatchObject(rejected);
-    expect(await errorOf(() => channel.dispatch([{ type: type as never, data: 1 }]))).toMatchObject(rejected);
+    expect(await errorOf(() => channel.dispatchAll([{ type: type as never, data: 1 }]))).toMatchObject(rejected);
     if (!Array.isArray(type)) expect(await errorOf(() => channel.dispatch(type as never, 1))).toMatchObject(rejected);
   });
 
   test.each([[null], [undefined], ["t"], [5]])("of a list of events comes in an object: %j does not", async (event) => {
-    expect(await errorOf(() => hub.channel("a").dispatch([event as never]))).toMatchObject({ code: "ERR_SSE_OPTION" });
+    expect(await errorOf(() => hub.channel("a").dispatchAll([event as never]))).toMatchObject({
+      code: "ERR_SSE_OPTION",
+    });
   });
 });
 
@@ -290,7 +292,7 @@ describe("the limit eventSize", () => {
     { type: "t", sender: huge },
     { type: "t", idempotencyKey: huge },
   ])("holds for the names of an event, too", async (event) => {
-    const error = await errorOf(() => hub.channel("a").dispatch([event]));
+    const error = await errorOf(() => hub.channel("a").dispatchAll([event]));
     expect(error).toMatchObject({ code: "ERR_SSE_LIMIT" });
     expect(error.message.length).toBeLessThan(300);
   });

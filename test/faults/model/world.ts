@@ -137,7 +137,7 @@ class World {
         ...(sender !== undefined && { sender }),
       };
     });
-    const published = this.#hub(hub).channel(channel).dispatch(events);
+    const published = this.#hub(hub).channel(channel).dispatchAll(events);
     const acknowledge = (cursors: string[]): void => {
       for (const [index, cursor] of cursors.entries()) {
         if (this.#storage.record.byCursor(cursor)?.data === events[index]?.data) continue;

@@ -158,7 +158,7 @@ describe("close", () => {
     for (const use of [
       () => hub.cursor(),
       () => hub.channel("a").dispatch("n"),
-      () => hub.channel("a").dispatch([]),
+      () => hub.channel("a").dispatchAll([]),
       () => hub.channel("a").end(),
       () => hub.channel("a").members(),
     ]) {

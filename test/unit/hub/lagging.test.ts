@@ -8,7 +8,7 @@ const kilobyte = "x".repeat(1_000);
 /** Publishes numbered events of about a kilobyte, all of one tick. */
 function publish(hub: ReturnType<typeof openHub>["hub"], from: number, to: number, channel = "a") {
   const events = Array.from({ length: to - from + 1 }, (_, n) => ({ type: "n", data: `${from + n} ${kilobyte}` }));
-  return hub.channel(channel).dispatch(events);
+  return hub.channel(channel).dispatchAll(events);
 }
 
 function numbers(data: readonly string[]): number[] {

@@ -33,7 +33,7 @@ function countingLog(options: Parameters<typeof memoryLog>[0] = {}) {
 }
 
 async function publish(hub: ReturnType<typeof openHub>["hub"], count: number, channel = "a"): Promise<string[]> {
-  return hub.channel(channel).dispatch(Array.from({ length: count }, (_, n) => ({ type: "n", data: n })));
+  return hub.channel(channel).dispatchAll(Array.from({ length: count }, (_, n) => ({ type: "n", data: n })));
 }
 
 describe("the log is asked once", () => {

@@ -33,7 +33,7 @@ describe("dispatch", () => {
       const { hub } = openHub();
       const refusal = { code: "ERR_SSE_TYPE" };
       await expect(hub.channel("a").dispatch(type)).rejects.toMatchObject(refusal);
-      await expect(hub.channel("a").dispatch([{ type: "n" }, { type }])).rejects.toMatchObject(refusal);
+      await expect(hub.channel("a").dispatchAll([{ type: "n" }, { type }])).rejects.toMatchObject(refusal);
       expect((await hub.channel("a").pipe(["x"], { type })).ended).toBe("failed");
       expect([parseCursor(await hub.cursor())?.offset, hub.stats().published]).toEqual([0, 0]);
     },
@@ -55,12 +55,12 @@ describe("dispatch", () => {
     const { hub } = openHub();
     const client = await joined(hub, "*");
     const [cursors] = await Promise.all([
-      hub.channel("a").dispatch([1, 2, 3].map((data) => ({ type: "n", data }))),
+      hub.channel("a").dispatchAll([1, 2, 3].map((data) => ({ type: "n", data }))),
       hub.channel("b").dispatch("n", 4),
-      hub.channel("a").dispatch([5, 6].map((data) => ({ type: "n", data }))),
+      hub.channel("a").dispatchAll([5, 6].map((data) => ({ type: "n", data }))),
     ]);
     await expect(
-      hub.channel("a").dispatch([
+      hub.channel("a").dispatchAll([
         { type: "n", data: 7 },
         { type: "n", data: 8n },
       ]),
@@ -68,7 +68,7 @@ describe("dispatch", () => {
     await client.settle();
     expect(client.data).toEqual(["1", "2", "3", "4", "5", "6"]);
     expect(client.events.slice(0, 3).map(({ lastEventId }) => lastEventId)).toEqual(cursors);
-    expect(await hub.channel("a").dispatch([])).toEqual([]);
+    expect(await hub.channel("a").dispatchAll([])).toEqual([]);
     expect(hub.stats().published).toBe(6);
   });
 
@@ -79,7 +79,7 @@ describe("dispatch", () => {
       const client = await joined(hub, "a");
       const channel = hub.channel("a");
       const several = Array.from({ length: 20 }, (_, data) => ({ type: "n", data }));
-      await Promise.all([channel.dispatch(several), channel.dispatch("n", 20), channel.dispatch("n", 21)]);
+      await Promise.all([channel.dispatchAll(several), channel.dispatch("n", 20), channel.dispatch("n", 21)]);
       await client.settle();
       expect(client.data).toEqual(Array.from({ length: 22 }, (_, n) => String(n)));
     }
@@ -126,7 +126,7 @@ describe("not for all", () => {
     const nobody = await joined(hub, "a");
     await hub.channel("a").dispatch("n", 1, { sender: "me" });
     await hub.channel("a").dispatch("n", 2);
-    await hub.channel("a").dispatch([{ type: "n", data: 3, sender: "other" }]);
+    await hub.channel("a").dispatchAll([{ type: "n", data: 3, sender: "other" }]);
     await me.settle();
     expect([me.data, other.data, nobody.data]).toEqual([
       ["2", "3"],
@@ -194,7 +194,7 @@ describe("not for all", () => {
     };
     const failing = await joined(hub, { channels: ["a"], filter });
     const other = await joined(hub, "a");
-    await hub.channel("a").dispatch([1, 2].map((data) => ({ type: "n", data })));
+    await hub.channel("a").dispatchAll([1, 2].map((data) => ({ type: "n", data })));
     await (await failing.end()).settle();
     expect(other.data).toEqual(["1", "2"]);
     expect(lines).toHaveLength(1);
@@ -226,7 +226,7 @@ describe("publishing once", () => {
     const first = await channel.dispatch("n", 1);
     await hub.channel("b").dispatch("n", "other");
     const second = await channel.dispatch("n", 2, { after: first });
-    const conflict = channel.dispatch([
+    const conflict = channel.dispatchAll([
       { type: "n", data: 3 },
       { type: "n", data: 4, after: first },
     ]);

@@ -133,7 +133,7 @@ describe("conflation", () => {
   test("a live reader gets all of them", async () => {
     const { hub } = openHub();
     const client = await joined(hub, "prices");
-    await hub.channel("prices").dispatch([1, 2, 3].map((n) => ({ type: "price", data: n, key: "k" })));
+    await hub.channel("prices").dispatchAll([1, 2, 3].map((n) => ({ type: "price", data: n, key: "k" })));
     await client.settle();
     expect(client.data).toEqual(["1", "2", "3"]);
   });
