@@ -24,10 +24,17 @@ import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext } from 
 import { Permissions } from "./permissions.ts";
 import { ConnectionSlots } from "./slots.ts";
 
-/** Admits requests: slot, permission, and then one question to the log, before the response starts. */
+/**
+ * Admits requests: slot, permission, and then one question to the log, before the response starts.
+ *
+ * The order is that of the costs. Slots bound how many calls of `authorize` are pending at once, and a client that may not
+ * read costs the log nothing. Until the response starts, each step can still change its status. Every way out of the
+ * admission releases the slot, except the one into a subscription, which releases it when it is over.
+ */
 export class Admission {
   readonly #context: AdmissionContext;
   readonly #slots: ConnectionSlots;
+  /** Requests that are being admitted: a revocation has to find them before they are subscriptions. */
   readonly #candidates = new Set<Candidate>();
   #isOpen = true;
 
@@ -41,12 +48,15 @@ export class Admission {
     return this.#slots.total;
   }
 
-  /** From now on every request is told to retry later. */
+  /** From now on every request is told to retry later, those included whose answer is still pending. */
   close(): void {
     this.#isOpen = false;
   }
 
-  /** Requests with this key that are still being admitted do not get a stream. */
+  /**
+   * Requests with this key that are still being admitted do not get a stream: the permission that they were given may be
+   * the one that was revoked. They retry, and are authorized again.
+   */
   revoke(key: string): void {
     for (const candidate of this.#candidates) if (candidate.options.key === key) candidate.revoked = true;
   }
@@ -129,7 +139,12 @@ export class Admission {
     candidate.leave();
   }
 
-  /** Runs without waiting for anything, so that the opening and the first events leave in one write. */
+  /**
+   * Runs without waiting for anything, so that the opening and the first events leave in one write.
+   *
+   * @param decision `null` when the client has left. Its stream is made all the same, closed from the start, because the
+   * application is to be given a source and not an answer that it would take for a rejection.
+   */
   #answer(exchange: Exchange, candidate: Candidate, decision: Decision | null): Stream | null {
     const { request, sink, sourceOptions, asyncContext, leave } = candidate;
     // The hub may have closed, or the key been revoked, while the request was pending.
@@ -142,12 +157,17 @@ export class Admission {
     return stream;
   }
 
+  /**
+   * The rest of {@link openNow}. Until the decision, an observer releases the slot of a client that leaves; from then on the
+   * subscription does. Both changes happen in one tick, so the slot always has exactly one owner.
+   */
   async #subscribeLater(stream: Stream, candidate: Candidate): Promise<void> {
     const observer = { onClose: () => this.#dismiss(candidate) };
     stream.observe(observer);
     try {
       const { early, origin } = await this.#decide(candidate);
       if (stream.closeReason !== null) return;
+      // With an origin, `early` is 204: too late for that. The subscription finds the ends itself, and closes the stream.
       const rejected = this.#rejectedSince(candidate) ?? (origin === undefined ? early : null) ?? null;
       if (rejected === null && origin !== undefined) {
         this.#candidates.delete(candidate);
@@ -180,6 +200,10 @@ export class Admission {
     return retryLater(request, sourceOptions, slot);
   }
 
+  /**
+   * Asks the application and then the log. Does not reject for a failure of either: that becomes an answer which lets
+   * the client retry, since the failure is on this side.
+   */
   async #decide(candidate: Candidate): Promise<Decision> {
     const { request, options, permissions, sourceOptions } = candidate;
     const { counters, onError, authorize } = this.#context;
@@ -203,6 +227,7 @@ export class Admission {
     }
   }
 
+  /** Why a request that was admitted is rejected now; `null` if nothing has changed. Checked after every wait. */
   #rejectedSince({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
     if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
     return revoked ? retryLater(request, sourceOptions, "revoked") : null;
@@ -222,7 +247,10 @@ function farewell({ status, reason }: EarlyResponse): Frame {
   return Frame.of(encodeLater(reason as LaterReason, drawOverloadRetry()));
 }
 
-/** Whether a client leaves before its stream is open. */
+/**
+ * Whether a client leaves before its stream is open. Until then there is no stream that would observe the sink, and a client
+ * that gave up during a slow `authorize` would hold its slot until the answer.
+ */
 class Departure {
   /** Resolves when the client has left. */
   readonly gone: Promise<null>;

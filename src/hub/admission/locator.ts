@@ -7,10 +7,13 @@ import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 import { selectionKey } from "../selection.ts";
 
-/** Most questions of one call: an embedded log answers them all before anything else happens. */
+/**
+ * Most questions of one call: an embedded log answers them all before anything else happens. After a restart, all clients
+ * of a process come at once, and the event loop must still get its turns.
+ */
 const maxQuestionsPerCall = 512;
 
-/** The sequence started over while the log was asked. */
+/** The sequence started over while the log was asked. No number of restarts equals it, so the answer is stale. */
 const outOfDate = -1;
 
 const noChannels: ChannelSelection = { channels: [], prefixes: [] };
@@ -18,7 +21,8 @@ const noChannels: ChannelSelection = { channels: [], prefixes: [] };
 /**
  * Asks the primary once for everything that a client needs to know: where the log stands, whether the client's position is
  * part of it, which channels have ended, and whether there are values. Each call also checks the newest entry that this
- * process has delivered.
+ * process has delivered: otherwise a client could be verified against a log that lost its newest entries, and then be sent
+ * the lost ones from the ring, which still holds them.
  */
 export class Locator {
   readonly #feed: Feed;
@@ -50,11 +54,12 @@ export class Locator {
     return answer.verification === "same";
   }
 
+  /** Detached: the timer serves many requests, and must not keep the context of the first one alive. */
   #requestTurn(): void {
     runDetached(() => setImmediateOrTimeout(() => this.#askNext()));
   }
 
-  /** One call in each turn of the event loop. Calls do not wait for one another. */
+  /** One call in each turn of the event loop. Calls do not wait for one another: one that hangs delays only its clients. */
   #askNext(): void {
     const asked: Waiting[] = [];
     for (const [key, waiting] of this.#waiting) {
@@ -66,6 +71,10 @@ export class Locator {
     void this.#call(asked);
   }
 
+  /**
+   * An answer is of use only if the sequence did not start over between the question and the answer. Whether it did is read
+   * before `confirm`, which may start it over itself: because of this very answer, which then is current.
+   */
   async #call(asked: readonly Waiting[]): Promise<void> {
     const { anchor, confirm } = this.#feed.check();
     const { restarts } = this.#feed;

@@ -9,7 +9,8 @@ import type { Location, Locator } from "./locator.ts";
 import { findRewindStart } from "./rewind.ts";
 
 /**
- * Asks the log: one question, and one before it for a client that has no position and is to receive past events.
+ * Asks the log: one question, and one before it for a client that has no position and is to receive past events. The
+ * client's own position wins over the one that the application gives: it has moved on since the page was made.
  *
  * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
  */
@@ -30,11 +31,15 @@ export async function findOrigin(
   const conflates = filter === undefined && sender === undefined;
   const start = isRewound ? await findRewindStart(context, rewind, selection, conflates) : null;
   const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
+  // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
   const begin = from === "start" ? floorOf(location) : beginAt(start, location);
   return { cursor, isOwn: own !== null, begin, delivered, location };
 }
 
-/** Where the past events of a client begin, if the log is still the one that they were read from. */
+/**
+ * Where the past events of a client begin, if the log is still the one that they were read from. If it is not, `null`: the
+ * client is new, so nothing is lost for it when it begins at the present.
+ */
 function beginAt(start: Position | null, location: Location): Position | null {
   const { head, answer } = location;
   if (start?.epoch !== head.epoch) return null;

@@ -5,14 +5,18 @@ import type { RequestLike } from "../../http/request.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { isInternal } from "../selection.ts";
 
-/** Under a prefix there is no end of channels. The answers longest unused are forgotten, and asked for again. */
+/** Under a prefix there is no end of channels. The oldest answers are forgotten, and asked for again. */
 const maxCachedAnswers = 1_024;
 
-/** The permissions of one connection. Answers are cached until all of them are checked again. */
+/**
+ * The permissions of one connection. Answers are cached until all of them are checked again, since delivery needs them in
+ * the tick in which an entry arrives: {@link cached} is synchronous, and a subscription lags while an answer is missing.
+ */
 export class Permissions {
   readonly #context: PermissionsContext;
   readonly #request: RequestLike;
   readonly #asyncContext: CapturedContext;
+  /** `null` until the first answer, which a hub without `authorize` never needs. */
   #answers: Map<string, boolean> | null = null;
   #reauthorizing: Promise<boolean | null> | null = null;
 
@@ -23,7 +27,7 @@ export class Permissions {
     this.#asyncContext = asyncContext;
   }
 
-  /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked. */
+  /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked: then the entry has to wait. */
   cached(channel: string): boolean | undefined {
     if (isInternal(channel)) return false;
     return this.#context.authorize === undefined ? true : this.#answers?.get(channel);
@@ -50,6 +54,7 @@ export class Permissions {
     return this.#reauthorizing;
   }
 
+  /** Asks one after the other: the first answer other than true decides. Only a full set replaces the old answers. */
   async #askForAll(channels: readonly string[]): Promise<boolean | null> {
     if (this.#context.authorize === undefined) return true;
     const answers = new Map<string, boolean>();

@@ -27,13 +27,22 @@ export async function findRewindStart(
     ? await deadline.limit(feed.log.last(count, selection), "log.last()")
     : await lastOfAll(feed, deadline, count, selection);
   const [first] = last;
-  // The log may be replaced before the next question, which then finds that this position is not its own.
+  // `last()` does not name an epoch, so the ring's is assumed. The log may be replaced before the next question, which
+  // then finds that this position is not its own.
   return first === undefined
     ? null
     : { epoch: feed.ring.epoch, offset: first.offset - 1, witness: first.previousWitness };
 }
 
-/** The last entries, superseded ones included. `log.last()` leaves those out, so this reads back from the head. */
+/**
+ * The last entries, superseded ones included. `log.last()` leaves those out, so this reads back from the head.
+ *
+ * A log reads forward only. So each look begins further back and reads up to the same head again: how many entries of other
+ * channels lie in between cannot be known. In a busy log with a quiet channel, the last look reads all that is retained, one
+ * page at a time, and keeps no more than `count` entries.
+ *
+ * @returns Fewer than `count` where the log retains fewer.
+ */
 async function lastOfAll(
   feed: Feed,
   deadline: LogDeadline,

@@ -22,7 +22,12 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
   };
 }
 
-/** Counts connections, in total and by key. Releasing a slot again does nothing. */
+/**
+ * Counts connections, in total and by key. At a limit, the new connection is rejected, and no old one is evicted: clients
+ * that reconnect would otherwise evict one another without end.
+ *
+ * Releasing a slot again does nothing, since the ways on which a connection ends may cross.
+ */
 export class ConnectionSlots {
   readonly #limits: ResolvedLimits;
   readonly #byKey = new Map<string, number>();
@@ -54,6 +59,7 @@ export class ConnectionSlots {
     this.#total--;
     if (key === undefined) return;
     const rest = (this.#byKey.get(key) ?? 1) - 1;
+    // Keys are users or addresses: without this, the map would grow with each one that was ever connected.
     if (rest === 0) this.#byKey.delete(key);
     else this.#byKey.set(key, rest);
   }

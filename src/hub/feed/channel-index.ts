@@ -1,7 +1,13 @@
 // The subscriptions of each channel: found by name and by prefix, without looking at any other.
 import type { ChannelSelection } from "../../log/log.ts";
 
-/** An index from channels to subscriptions. */
+/**
+ * An index from channels to subscriptions. An entry costs one look-up by name, and one for each length that a prefix has,
+ * whatever the number of subscriptions of other channels.
+ *
+ * A selection must not have a name that one of its prefixes covers, nor a prefix within another one (`parseSelection` sees
+ * to that): its subscription would be visited twice. The same selection has to be passed to `add` and to `delete`.
+ */
 export class ChannelIndex<T> {
   readonly #channels = new Map<string, Set<T>>();
   readonly #prefixes = new Map<string, Set<T>>();
@@ -27,7 +33,10 @@ export class ChannelIndex<T> {
     }
   }
 
-  /** Calls `visit` for each subscription of a channel. Subscriptions may join and leave during the call. */
+  /**
+   * Calls `visit` for each subscription of a channel. Subscriptions may join and leave during the call: a write may close a
+   * stream, and an application may open another one in its listener. A `Set` tolerates both, without a copy.
+   */
   visit(channel: string, visit: (subscriber: T) => void): void {
     this.#channels.get(channel)?.forEach(visit);
     for (const length of this.#lengths.keys()) {

@@ -10,7 +10,14 @@ const pageBytes = 1024 ** 2;
 const maxReadAttempts = 3;
 const retryDelayMs = 1_000;
 
-/** Hands over one entry after the other. While a hole is read again, the entries after it wait. */
+/**
+ * Hands over one entry after the other. While a hole is read again, the entries after it wait, so that the order is that of
+ * the log. They wait for a bounded time: each read has a deadline, and there are few attempts.
+ *
+ * The log's own tail must not skip entries, but a hole that is taken for true breaks the sequence of every subscription. One
+ * more read is cheap against that. It also tells what was trimmed, which concerns only readers of some channels, from what
+ * is missing.
+ */
 export class CheckedTail implements Tail {
   readonly #log: Log;
   readonly #deadline: LogDeadline;
@@ -34,6 +41,7 @@ export class CheckedTail implements Tail {
     this.#last = after;
     this.#onEntry = onEntry;
     this.#onError = onError;
+    // Last: a log may hand over entries before `tail()` returns.
     this.#tail = log.tail(after, (batch) => this.#receive(batch), onError);
   }
 
@@ -55,6 +63,7 @@ export class CheckedTail implements Tail {
     } else this.#handOver(next, null);
   }
 
+  /** In another epoch, or at a lower offset, the sequence starts over. That is for the {@link Feed} to judge. */
   #isAfterHole({ epoch, entry }: TailEntry): boolean {
     return epoch === this.#last.epoch && entry.offset > this.#last.offset + 1;
   }
@@ -76,7 +85,9 @@ export class CheckedTail implements Tail {
       witness: previousWitness,
       isMissing: floor < offset - 1,
     };
+    // Checked again: the read may have closed the hole in full.
     this.#handOver(next, this.#isAfterHole(next) ? hole : null);
+    // One of these may be after another hole. Those that follow it then wait again, in the same order.
     for (const later of waiting) this.#offer(later);
   }
 
@@ -94,10 +105,16 @@ export class CheckedTail implements Tail {
     }
   }
 
-  /** Hands over the entries that the log still has. Returns the offset up to which entries were trimmed. */
+  /**
+   * Hands over the entries that the log still has, as long as each follows the last one.
+   *
+   * @returns The offset up to which entries were trimmed. `end` if the log was replaced: then nothing of the hole counts as
+   * missing, because the tail is about to report the new epoch.
+   */
   async #readUpTo(end: number): Promise<number> {
     for (;;) {
       const { epoch, offset } = this.#last;
+      // The ring has no holes, so superseded entries are needed, too.
       const options = { limit: pageEntries, maxBytes: pageBytes, conflate: false };
       const page = await this.#deadline.limit(this.#log.read(offset, options), "log.read()");
       if (this.#closed || page.epoch !== epoch) return end;

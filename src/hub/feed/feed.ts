@@ -13,6 +13,10 @@ const maxHoles = 16;
 /**
  * One tail, whatever the number of connections. Each entry goes into the ring and to the observers. It vouches for the
  * entry before it, so that a log that was rewritten while this process runs does not pass for a continuation.
+ *
+ * A loss shows in two ways, in any order: the tail delivers other entries, or an answer to a question denies the ring's
+ * newest entry ({@link Feed.check}). The first of them starts the sequence over and counts a restart. That number dates all
+ * questions, so that the second one, and answers that are still on their way, are recognized as out of date.
  */
 export class Feed {
   readonly log: CompleteLog;
@@ -85,6 +89,7 @@ export class Feed {
     return {
       anchor: this.ring.head,
       confirm: (head, verification) => {
+        // Not for `unknown`: an entry that was trimmed, with its witness, does not prove a loss.
         const isCurrent = restarts === this.#restarts && this.#tail !== null && !this.#closed;
         if (verification === "other" && isCurrent) this.#restartAt(head);
       },
@@ -108,6 +113,11 @@ export class Feed {
     );
   }
 
+  /**
+   * Continues after the head that the log has now. The old tail is closed first, since it would deliver entries into the new
+   * sequence that the new tail delivers, too. Entries between the loss and the head are not lost for any client: each has to
+   * resume from its own cursor, through the log.
+   */
   #restartAt({ epoch, top, witness }: Head): void {
     this.#tail?.close();
     this.#startOver(epoch === this.ring.epoch ? "rewind" : "epoch", { epoch, offset: top, witness });
@@ -119,6 +129,11 @@ export class Feed {
     }
   }
 
+  /**
+   * Judges how an entry follows the ring's head. Whatever the case, the ring's head is at `before` when the entry is pushed,
+   * so the ring stays contiguous. An entry that the ring has already, as after a reconnect of the tail, is dropped; one that
+   * the ring cannot compare any more counts as another one, since a reset is better than a silent loss.
+   */
   #receive(epoch: string, entry: LogEntry, hole: Hole | null): void {
     const { ring } = this;
     const before = { epoch, offset: entry.offset - 1, witness: entry.previousWitness };
@@ -130,14 +145,17 @@ export class Feed {
       if (ring.witnessAt(entry.offset) === entry.witness) return;
       this.#startOver("rewind", before);
     }
+    // In the ring before any observer: a subscription that lags, or joins, during the calls finds the entry there.
     const item = ring.push(entry);
     for (const observer of this.observers) observer.onEntry(item);
   }
 
   #skip(hole: Hole, before: Position): void {
+    // Trimmed entries need not be remembered: the log itself accounts for them, by the `trimmed` of a page.
     if (hole.isMissing) this.#holes.push(hole);
     const [first, second] = this.#holes;
     if (this.#holes.length > maxHoles && first !== undefined && second !== undefined) {
+      // The union covers entries that are not missing. They are declared, too, so that memory stays bounded.
       this.#holes.splice(0, 2, { ...second, from: first.from });
     }
     this.#breakSequence("gap", before);
@@ -150,7 +168,10 @@ export class Feed {
     this.#breakSequence(how, before);
   }
 
-  /** The next entry comes after `before`, not after the ring's newest one. */
+  /**
+   * The next entry comes after `before`, not after the ring's newest one. The ring is reset before the observers are called:
+   * they compare positions with its new epoch and head.
+   */
   #breakSequence(how: Discontinuity, before: Position): void {
     const last = this.ring.head;
     this.ring.reset(before);

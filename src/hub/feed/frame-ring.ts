@@ -5,7 +5,14 @@ import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 
-/** A ring without holes: it holds every entry of the log after `floor`, up to `top`. */
+/**
+ * A ring without holes: it holds every entry of the log after `floor`, up to `top`. Readers rely on that: the entry after an
+ * offset in between is found by subtraction, and nothing has to be asked of the log. Before an entry that does not
+ * follow `top`, the {@link Feed} resets the ring.
+ *
+ * It is an array with a moving start, not one of fixed size: the limit in bytes may keep it far from its limit in entries.
+ * Adding and trimming take constant time, amortized.
+ */
 export class FrameRing {
   epoch = "";
   /** Offset and witness of the newest entry. */
@@ -18,6 +25,7 @@ export class FrameRing {
   #bytes = 0;
   /** Witness of the entry before the oldest one that is here. */
   #floorWitness = 0;
+  /** The newest entry here of each channel and key. A line break separates the two: a channel's name cannot contain one. */
   readonly #newest = new Map<string, RingEntry>();
 
   constructor({ maxEvents, maxBytes }: ResolvedHubOptions["ring"]) {
@@ -82,6 +90,7 @@ export class FrameRing {
 
   #trim(): void {
     while (
+      // The newest entry stays, however large it is: a client that could not take it at once has to find it here.
       this.#entries.length - this.#start > 1 &&
       (this.#entries.length - this.#start > this.#maxEntries || this.#bytes > this.#maxBytes)
     ) {
@@ -113,7 +122,10 @@ export function frameOfEntry(epoch: string, { offset, witness, type, data }: Log
   return Frame.of(encodeEvent({ id: formatCursor({ epoch, offset, witness }), type, data }));
 }
 
-/** The frame of an entry that is part of a channel's state and not its next event: without an id. */
+/**
+ * The frame of an entry that is part of a channel's state and not its next event: without an id. Its offset may be far below
+ * the position that the state belongs to, and a client that is cut off would resume there.
+ */
 export function stateFrameOfEntry({ type, data }: LogEntry): Frame {
   return Frame.of(encodeEvent({ type, data }));
 }

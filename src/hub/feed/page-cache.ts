@@ -45,6 +45,7 @@ export class PageCache implements FeedObserver {
 
   /** The page with the entries after an offset, if it is here. The caller has to {@link release} it. */
   find({ key }: PageQuery, after: number): SharedPage | undefined {
+    // Moved to the end: a `Map` keeps the order of insertion, which makes `#byUse` a list of the least recently used.
     const page = this.#pages.get(key)?.find((each) => each.covers(after));
     if (page === undefined) return undefined;
     this.#byUse.delete(page);
@@ -55,6 +56,10 @@ export class PageCache implements FeedObserver {
 
   /**
    * Reads the page after an offset. The caller has to {@link release} it.
+   *
+   * Readers of the same channels that come together, as after a restart, wait for one read. Each waits for two reads of
+   * others at most: their pages may turn out too short for it, or may not be kept. Beyond {@link maxPagesInUse}, readers
+   * queue, so a thousand replays take the memory of a few.
    *
    * @param witness The witness of the entry at the offset, where it is known.
    */
@@ -67,6 +72,7 @@ export class PageCache implements FeedObserver {
       if (loading !== undefined) {
         joined++;
         const page = await loading;
+        // The page that this reader would read itself, so it takes it even where it is not kept for others.
         if (page.after === after) return this.#use(page);
       } else if (this.#pagesInUse >= maxPagesInUse) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -81,7 +87,10 @@ export class PageCache implements FeedObserver {
     if (--page.users === 0) this.#endUse();
   }
 
-  /** Drops the pages that have not been used since the last call. */
+  /**
+   * Drops the pages that have not been used since the last call: after a replay, the memory is free again within two sweeps,
+   * without a time stamp on each use.
+   */
   sweep(): void {
     for (const page of this.#byUse.keys()) if (!this.#used.has(page)) this.#drop(page);
     this.#used.clear();
@@ -128,6 +137,8 @@ export class PageCache implements FeedObserver {
     loading.set(after, read);
     try {
       const page = await read;
+      // A page from before a break may be of entries that the log has lost. Its reader finds out; it must not reach
+      // others.
       const isCurrent = breaks === this.#breaks && page.epoch === this.#feed.ring.epoch;
       if (isCurrent && page.isVerified && page.through > after) this.#keep(query.key, page);
       return page;
@@ -160,6 +171,7 @@ export class PageCache implements FeedObserver {
     const { ring } = this.#feed;
     // The reader notices another epoch.
     if (epoch !== ring.epoch) return true;
+    // Three proofs that cost nothing. The log is asked only where none of them applies.
     if (witness !== undefined && entries[0]?.offset === after + 1) return entries[0].previousWitness === witness;
     if (witness !== undefined && floor.offset === after) return floor.witness === witness;
     const common = entries.findLast(({ offset }) => offset <= ring.top && ring.witnessAt(offset) !== undefined);
@@ -174,6 +186,7 @@ export class PageCache implements FeedObserver {
     this.#used.add(page);
     this.#bytes += page.bytes;
     for (const oldest of this.#byUse.keys()) {
+      // The page that was just added stays, however large: readers that wait for it are about to look for it.
       if (this.#bytes <= maxCachedBytes || oldest === page) return;
       this.#drop(oldest);
     }

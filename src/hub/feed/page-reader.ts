@@ -2,7 +2,10 @@
 import type { PageCache, PageQuery } from "./page-cache.ts";
 import type { SharedPage } from "./shared-page.ts";
 
-/** Holds the page that the reader is reading, until it has to wait for its client. */
+/**
+ * Holds the page that the reader is reading, until it has to wait for its client. It holds one page at most, and gives it up
+ * before it waits for another one: readers that held a page while they queue for the next could block one another for good.
+ */
 export class PageReader {
   readonly #cache: PageCache;
   readonly #query: PageQuery;

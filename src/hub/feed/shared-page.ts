@@ -41,7 +41,7 @@ export class SharedPage {
     return offset >= this.after && offset < this.through;
   }
 
-  /** The index of the first entry after an offset. */
+  /** The index of the first entry after an offset, by binary search: readers enter a shared page anywhere. */
   indexAfter(offset: number): number {
     let low = 0;
     let high = this.items.length;

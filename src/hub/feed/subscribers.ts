@@ -5,7 +5,10 @@ import { ChannelIndex } from "./channel-index.ts";
 import type { Discontinuity, FeedObserver } from "./feed.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
 
-/** All subscriptions, found by channel and by key. */
+/**
+ * All subscriptions, found by channel and by key. A live one is in `all` alone, one that lags in `lagging`, too. So the
+ * periodic check for stalled readers costs nothing for the live ones, which are nearly all.
+ */
 export class Subscribers<S extends Subscriber> implements FeedObserver {
   readonly all: Set<S> = new Set();
   /** The subscriptions that are behind the head. */
@@ -51,6 +54,10 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   /**
    * Checks a client's position against the entries that the tail has delivered, now or when it reaches the position. The log
    * may have lost the entry since the client's position was located.
+   *
+   * The primary may be ahead of the tail, and so may the position. It then waits in `#expected`, since the tail may come to
+   * another entry at that offset after a failover. An offset that the ring has dropped is taken as located: the pages of the
+   * log that the client reads from there are verified on their own.
    */
   verifyCursor(subscriber: S, position: Position): void {
     const ring = this.#ring;
@@ -63,12 +70,14 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   }
 
   onEntry(item: RingEntry): void {
+    // Before the delivery: a client whose position was rewritten must not receive what follows on it.
     if (this.#expected.size > 0) this.#verifyReached(item);
     this.channels.visit(item.entry.channel, (subscriber) => subscriber.deliver(item));
   }
 
   onDiscontinuity(how: Discontinuity, last: Position): void {
     for (const subscriber of this.all) {
+      // The anchor must not be before the position, and a position that the tail has not reached is past `last`.
       if (how === "gap") subscriber.verifyAgain(this.#expected.get(subscriber) ?? last);
       else if (how === "epoch") subscriber.restart();
       // Clients may have received entries that the log has lost. They reconnect, and their cursors tell.

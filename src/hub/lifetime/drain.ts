@@ -7,6 +7,12 @@ import type { Subscription } from "../subscription/subscription.ts";
 /**
  * Ends the streams at random moments of a window, each with its own reconnection time, so that the clients do not arrive
  * elsewhere all at once. Resolves when all have ended.
+ *
+ * The caller must have closed the admission first: the streams are those of the moment of the call, and one that opened
+ * later would never be drained.
+ *
+ * @param window The length of the window, in milliseconds.
+ * @param drawRetry Draws a reconnection time in milliseconds, another one for each stream.
  */
 export async function drainAll(
   subscriptions: Iterable<Subscription>,
@@ -14,7 +20,9 @@ export async function drainAll(
   drawRetry: () => number,
 ): Promise<void> {
   const ends = Array.from(subscriptions, async (subscription) => {
+    // A client that leaves early must not keep the drain, and with it the exit of the process, waiting for its moment.
     await closedOrAfter(subscription, Math.random() * window);
+    // An event and not `retry` alone: some clients honor a reconnection time only with an event.
     subscription.sendControl(Frame.of(encodeLater("draining", drawRetry())));
     await subscription.stream.close("drained");
   });
@@ -24,6 +32,8 @@ export async function drainAll(
 /** Resolves after a time, or earlier if the stream closes. */
 function closedOrAfter({ stream }: Subscription, time: number): Promise<void> {
   return new Promise((resolve) => {
+    // The timer keeps the process alive: an exit in the middle of a drain would cut off the clients that are still
+    // connected.
     const timer = new WakeTimer(() => resolve(), true);
     timer.set(now() + time);
     stream.observe({

@@ -8,7 +8,10 @@ export function reportError(error: unknown, { stage }: { stage: string }): void 
   console.error(`sourcecast: a failure in the background (${stage})`, error);
 }
 
-/** An `onError` that throws or rejects must not interrupt the work in which the failure occurred. */
+/**
+ * An `onError` that throws or rejects must not interrupt the work in which the failure occurred: that may be the tail, on
+ * which all subscriptions depend. The failure of `onError` itself is printed.
+ */
 export function safely(onError: OnError): OnError {
   return (error, context) => {
     const report = (failure: unknown): void => reportError(failure, context);

@@ -20,7 +20,11 @@ export interface SweepContext extends Pick<ResolvedHubOptions, "limits" | "reaut
   readonly counters: Counters;
 }
 
-/** Checks all connections from time to time. One timer for a hub, and none while there are no connections. */
+/**
+ * Checks all connections from time to time. One timer for a hub, and none while there are no connections: an idle hub does
+ * not wake the process. A time limit is enforced one interval late at most: a second, or less if the shortest of the times
+ * is below four seconds.
+ */
 export class Sweep {
   readonly #context: SweepContext;
   readonly #intervalMs: number;
@@ -58,13 +62,16 @@ export class Sweep {
     this.#timer = undefined;
     const time = now();
     this.#context.pages.sweep();
+    // A live subscription has nothing outstanding: the first entry that does not fit makes it lag.
     for (const subscription of this.#context.subscribers.lagging) this.#checkStalled(subscription, time);
+    // All connections are visited only if there is a time to enforce; by default there is none.
     if (Math.min(this.#context.limits.maxLifetime, this.#context.reauthorize) !== Number.POSITIVE_INFINITY) {
       for (const subscription of this.#context.subscribers.all) this.#checkAge(subscription, time);
     }
     if (this.#context.subscribers.all.size > 0) this.schedule();
   }
 
+  /** A slow reader takes bytes from time to time, and keeps its stream however far it lags. One that takes none loses it. */
   #checkStalled(subscription: Subscription, time: number): void {
     if (!subscription.stream.full || subscription.madeProgress(time)) return;
     if (time - subscription.lastProgress < this.#context.limits.stallTimeout) return;
@@ -78,6 +85,7 @@ export class Sweep {
   }
 
   async #reauthorize(subscription: Subscription, time: number): Promise<void> {
+    // Set before the answer: the next sweep must not ask again while the application has not answered.
     subscription.lastAsked = time;
     const allowed = await subscription.permissions.reauthorize(subscription.options.channels);
     if (allowed === false) endStream(subscription, "revoked");
@@ -90,7 +98,10 @@ const sharedByRequests =
   "a hub is shared by the requests of a worker, and its timer ended with one of them. " +
   "Make it in a Durable Object, where all of its requests arrive.";
 
-/** Ends a stream and tells the client why. A reconnect is authorized again. */
+/**
+ * Ends a stream and tells the client why. A reconnect is authorized again. The client may have left while the application
+ * was asked, so a stream that is closed already is left as it is, with the reason that it was closed for.
+ */
 export function endStream(subscription: Subscription, reason: "revoked"): void {
   if (subscription.closed) return;
   subscription.sendControl(Frame.of(encodeControl("sse:end", { reason })));

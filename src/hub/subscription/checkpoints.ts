@@ -5,7 +5,10 @@ import { headCursor } from "../../wire/cursor.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { FrameRing } from "../feed/frame-ring.ts";
 
-/** The checkpoint at the head: encoded once for all clients that are there. */
+/**
+ * The checkpoint at the head: encoded once for all clients that are there. It is kept until the head moves, because the
+ * keep-alives of idle clients, which become checkpoints, are due at different times.
+ */
 export class Checkpoints {
   readonly #ring: FrameRing;
   #cursor = "";

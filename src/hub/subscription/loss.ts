@@ -16,7 +16,8 @@ import { type ChannelState, type StateTransfer, transferState } from "./state-tr
 import type { Subscription } from "./subscription.ts";
 
 /**
- * Declares a gap. The subscription continues after it.
+ * Declares a gap. The subscription continues after it. `onLoss` is called before the application is asked
+ * for a snapshot.
  *
  * @returns The state that remains to be sent, `null` if there is none. A promise where the application is asked for it.
  */
@@ -35,7 +36,10 @@ export function declareGap(subscription: Subscription, gap: DeclaredGap, locatio
   });
 }
 
-/** Declares that the client's position is not part of this log. The subscription continues after the head. */
+/**
+ * Declares that the client's position is not part of this log. The subscription continues after the head: which of the
+ * log's entries the client has cannot be known, so the whole state takes their place.
+ */
 export function declareReset(subscription: Subscription, reason: ResetReason, location: Location): Answer {
   const { context, request, options } = subscription;
   context.counters.resets++;
@@ -54,6 +58,12 @@ function answer(subscription: Subscription, loss: DeclaredLoss): Answer {
   return transferState(subscription, stateAfter(subscription, loss, loss.position));
 }
 
+/**
+ * Asks the application for the state. A failure ends the stream before anything of the loss is sent: the client reconnects
+ * with its old cursor, and the loss is declared again.
+ *
+ * @returns `null` after a failure, and for a client that has left while the application was asked.
+ */
 async function answerWithSnapshot(
   subscription: Subscription,
   loss: DeclaredLoss,
@@ -62,6 +72,7 @@ async function answerWithSnapshot(
   // It may be read for a client that has not been moved anywhere yet.
   subscription.moveTo(loss.position);
   try {
+    // The cursor is older than the state: an event in between is in both, and none is missing from both.
     const cursor = headCursor(loss.location.head);
     const { request, options, stream, context } = subscription;
     const taken = stream.context.runInAsyncScope(take, undefined, request, options.channels, cursor);
@@ -78,7 +89,10 @@ async function answerWithSnapshot(
   }
 }
 
-/** The state that a client lacks which continues after a position. */
+/**
+ * The state that a client lacks which continues after a position: the values and ends in (known, position]. Those up to
+ * `known` it has received, and those after the position will reach it as events.
+ */
 function stateAfter(
   subscription: Subscription,
   { frame, known, location }: DeclaredLoss,
@@ -131,7 +145,10 @@ function observe({ context, stream }: Subscription, loss: Loss): void {
 type Answer = StateTransfer | null | Promise<StateTransfer | null>;
 
 interface DeclaredLoss {
-  /** The frame that declares it, with an id if it is to carry the position. */
+  /**
+   * The frame that declares it, with an id if it is to carry the position: only where nothing follows in place of the lost
+   * events. An id before the state would let a client that is cut off in between resume without it.
+   */
   frame(id?: string): Frame;
   /** The client has everything up to this offset; -1 if it has nothing of this log. */
   readonly known: number;

@@ -8,7 +8,13 @@ import { decideResume } from "./resume.ts";
 import { type StateTransfer, transferState } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** Opens a subscription, in the tick in which its stream was opened. */
+/**
+ * Opens a subscription, in the tick in which its stream was opened.
+ *
+ * The subscription joins first, so that a break in the sequence reaches it from here on; `asOf` covers the time before. Most
+ * clients begin at the head with nothing to receive first. They are live at once, and never need a pump. The head is that
+ * of the ring: a position past it, known from the primary, is live as well, and ignores entries until it is reached.
+ */
 export function openSubscription(subscription: Subscription, origin: Origin): void {
   subscription.start();
   const { feed } = subscription.context;
@@ -37,7 +43,10 @@ function begin(subscription: Subscription, origin: Origin): ReturnType<typeof de
   return declareReset(subscription, resumption.reason, location);
 }
 
-/** A client without a position: the state of its channels, and then the events after it. */
+/**
+ * A client without a position: the state of its channels, and then the events after it. State and events meet at one
+ * position, the start of its past events or the present, so no entry is in both, and none is in neither.
+ */
 function beginNew(subscription: Subscription, { location, begin, delivered }: Origin): StateTransfer | null {
   const { head, answer } = location;
   const present = presentPosition(head, delivered);
@@ -52,7 +61,10 @@ function beginNew(subscription: Subscription, { location, begin, delivered }: Or
   });
 }
 
-/** A client with a position that the log has. */
+/**
+ * A client with a position that the log has. It gets no values: it has received those up to its position, and later ones are
+ * among the events that follow.
+ */
 function continueAt(subscription: Subscription, position: Position, { location, isOwn }: Origin): StateTransfer | null {
   const passed = location.answer.ends.filter(({ offset }) => offset <= position.offset);
   for (const { channel } of passed) subscription.markEnded(channel);

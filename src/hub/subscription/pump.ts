@@ -31,7 +31,7 @@ export class Pump implements CatchUp, Task {
   /** Entries sent since the client was last declared a gap, as long as it has not been at the head. */
   #replayed = 0;
   readonly #maxReplay: number;
-  /** The witness of the last entry that it has passed. */
+  /** The witness of the last entry that it has passed. One object, changed in place: it is written for every entry. */
   #passed = { offset: -1, witness: 0 };
 
   constructor(subscription: Subscription) {
@@ -82,7 +82,11 @@ export class Pump implements CatchUp, Task {
     }
   }
 
-  /** Returns whether there is more to do at once. */
+  /**
+   * Returns whether there is more to do at once. The order matters: a state belongs before its position. A position that
+   * has to be verified, or one of another epoch, says nothing about the entries here. A hole comes before the reading,
+   * which would pass it unnoticed. The ring comes before the log: it costs nothing, and only it leads to the head.
+   */
   #step(slice: Slice): boolean {
     const subscription = this.#subscription;
     const { live, closed, stream, context } = subscription;
@@ -227,7 +231,7 @@ export class Pump implements CatchUp, Task {
     await this.#declareGap({ reason: "limit", from: offset + 1, to: position.offset, position }, location);
   }
 
-  /** Decides again how the client continues: entries after its position may be missing. */
+  /** Decides again how the client continues. Another break during the question makes a new anchor, and this answer void. */
   async #verify(anchor: NonNullable<Subscription["anchor"]>): Promise<void> {
     const subscription = this.#subscription;
     const location = await this.#locate(anchor);
@@ -269,7 +273,7 @@ export class Pump implements CatchUp, Task {
     this.#wait(take());
   }
 
-  /** Does nothing more until something is settled. */
+  /** Does nothing more until something is settled, and then asks for a turn: `schedule` ignored all calls in between. */
   #wait(work: Promise<void>): false {
     this.#isWaiting = true;
     const goOn = (): void => {

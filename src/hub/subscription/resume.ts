@@ -3,7 +3,9 @@ import type { Head, LocateAnswer, Position } from "../../log/log.ts";
 import type { GapReason, ResetReason } from "../../wire/control.ts";
 
 /**
- * Decides how a stream continues.
+ * Decides how a stream continues. The cases are asked in this order because each makes sense of the next: offsets compare
+ * only within an epoch, and witnesses only at an offset that the log has. If a position can be
+ * neither confirmed nor refuted, too much is declared rather than too little.
  *
  * @param cursor The client's position, `"unreadable"` for an id that is not a valid cursor, `null` without one.
  * @param located The log as its primary knows it, and its answer about the cursor and the client's channels.
@@ -44,7 +46,10 @@ export function lastTrimmed({ floor }: Head, trimmed: number, conflates: boolean
 export interface Reader {
   /** Superseded entries are not for the client. */
   readonly conflates: boolean;
-  /** The offset up to which the client has everything, if that is lower than the cursor's. */
+  /**
+   * The offset up to which the client has everything, if that is lower than the cursor's: a cursor that only proves which
+   * log this is may be newer than the last entry that was sent.
+   */
   readonly known?: number;
 }
 

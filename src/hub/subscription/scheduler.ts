@@ -2,7 +2,10 @@
 import { runDetached } from "../../base/async-context.ts";
 import { now, setImmediateOrTimeout } from "../../base/clock.ts";
 
-/** How long all tasks together may work in one turn of the event loop, in milliseconds. */
+/**
+ * How long all tasks together may work in one turn of the event loop, in milliseconds. Live events and new requests wait
+ * that long at most for replays.
+ */
 const turnBudgetMs = 5;
 
 /** How long one task may work before the next one has its turn, in milliseconds. */
@@ -17,8 +20,12 @@ const unitsPerClockCheck = 256;
 /**
  * Gives tasks their turns, in the order in which they asked. A task that does nothing but skip entries gets no more of the
  * event loop than one that sends, and a thousand tasks get equal shares as two do.
+ *
+ * The budget of a turn belongs to all tasks together. With a budget for each, a thousand reconnects would stop live
+ * delivery for as long as all of them take.
  */
 export class Scheduler {
+  /** One for all: only one task works at a time. */
   readonly #slice = new Slice();
   #tasks: Task[] = [];
   #next = 0;
@@ -46,6 +53,7 @@ export class Scheduler {
     let time = start;
     while (this.#next < this.#tasks.length && time < end) {
       const task = this.#tasks[this.#next++] as Task;
+      // Before the step: a task that asks for another turn while it works must get one.
       this.#scheduled.delete(task);
       if (task.step(this.#slice.until(Math.min(end, time + sliceMs)))) this.#enqueue(task);
       time = now();
@@ -62,6 +70,7 @@ export class Scheduler {
     this.#tasks.push(task);
   }
 
+  /** Cuts off the tasks that had their turns; in a long queue not each time, since every cut copies the rest. */
   #forgetFinished(): void {
     if (this.#next < this.#tasks.length && this.#next < 1_024) return;
     this.#tasks = this.#tasks.slice(this.#next);

@@ -11,6 +11,9 @@ import type { Subscription } from "./subscription.ts";
  * Begins to send a state. Its frames have no ids, and the position completes them: a client that is cut off in between
  * starts over. Where there is nothing to send, the position follows at once.
  *
+ * The subscription moves to the position before the state is sent. Until it is complete, the subscription lags there: events
+ * after the position stay in the log, and none is sent before the state that it belongs on top of.
+ *
  * @returns The transfer that remains, `null` if there is none.
  */
 export function transferState(subscription: Subscription, state: ChannelState): StateTransfer | null {
@@ -23,7 +26,10 @@ export function transferState(subscription: Subscription, state: ChannelState): 
   return null;
 }
 
-/** A state on its way to one client. It holds no queue: the values come from shared pages, as the client reads. */
+/**
+ * A state on its way to one client. It holds no queue: the values come from shared pages, as the client reads. The order is
+ * snapshot or values, then ends, then the position, so that an end is the last that a client receives of its channel.
+ */
 export class StateTransfer {
   readonly #subscription: Subscription;
   readonly #state: ChannelState;
@@ -83,6 +89,7 @@ export class StateTransfer {
     return "done";
   }
 
+  /** Moves on only past a value whose permission is known: a wait comes back to the same one. */
   #sendValue(): "sent" | Promise<void> {
     const { permissions } = this.#subscription;
     const page = this.#pages.at(this.#after);
@@ -99,6 +106,7 @@ export class StateTransfer {
     return allowed && this.#subscription.wants(entry) ? this.#send(item.frame) : "sent";
   }
 
+  /** A page that brings nothing further completes the values: asked again, the log would say the same. */
   async #loadPage(): Promise<void> {
     const page = await this.#pages.load(this.#after);
     // A log that was replaced has no values for this position. The reset that follows brings those of the new one.
@@ -114,6 +122,7 @@ export class StateTransfer {
 
   #send(frame: Frame): "sent" {
     const { loss } = this.#state;
+    // Only now: if no value turns out to be for this client, the declaration carries the position itself.
     if (!this.#hasSent && loss !== null) this.#subscription.sendControl(loss());
     this.#hasSent = true;
     this.#subscription.sendControl(frame);

@@ -22,6 +22,10 @@ import type { Checkpoints } from "./checkpoints.ts";
 /**
  * A subscription has no queue. While it is live, it is at the head by definition, and sends entries as they arrive. While it
  * lags, it has a position, from which a {@link CatchUp} brings it to the head.
+ *
+ * Since a live position is the head by definition, an entry of another channel costs this subscription nothing, not even a
+ * write to `offset`. The price is that `offset` is out of date while it is live. The first entry that it cannot take
+ * restores it: everything before that entry was sent, or is not for this client.
  */
 export class Subscription implements Subscriber, StreamObserver {
   readonly stream: Stream;
@@ -96,6 +100,11 @@ export class Subscription implements Subscriber, StreamObserver {
 
   // --- Subscriber ---
 
+  /**
+   * Sends an entry, or begins to lag just before it. It must not wait here for room or for a permission, since the tail
+   * delivers to all subscriptions in one loop. An entry up to `offset` is one that the client has: its position came from
+   * the primary, ahead of the tail.
+   */
   deliver({ entry, frame }: RingEntry): void {
     if (!this.live || entry.offset <= this.offset) return;
     const allowed = this.permissions.cached(entry.channel);
@@ -112,6 +121,7 @@ export class Subscription implements Subscriber, StreamObserver {
     if (anchor.epoch !== this.epoch) return;
     // A new object: an answer about the old one is out of date.
     this.anchor = { ...(this.anchor ?? anchor) };
+    // Live, it had everything up to the anchor, or more if its position was ahead of the tail.
     this.#lag(this.live ? Math.max(anchor.offset, this.offset) : this.offset);
   }
 
@@ -125,6 +135,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   // --- StreamObserver ---
 
+  /** A live subscription has nothing to catch up on: what it was sent is in the sink already. */
   onDrain(): void {
     if (this.live) return;
     this.lastProgress = now();
@@ -132,6 +143,7 @@ export class Subscription implements Subscriber, StreamObserver {
   }
 
   onClose(): void {
+    // First of all, so that the pages that it holds are free for other readers.
     this.#catchUp?.stop();
     this.#catchUp = null;
     this.context.subscribers.leave(this);
@@ -159,7 +171,7 @@ export class Subscription implements Subscriber, StreamObserver {
     this.#catchUp = catchUp;
   }
 
-  /** From here on, it continues after this position. */
+  /** From here on, it continues after this position. The caller has declared what that leaves out, or sends it first. */
   moveTo(position: Position): void {
     this.offset = position.offset;
     this.epoch = position.epoch;
@@ -170,7 +182,10 @@ export class Subscription implements Subscriber, StreamObserver {
     this.context.subscribers.verifyCursor(this, position);
   }
 
-  /** It has reached the head: entries are sent as they arrive. */
+  /**
+   * It has reached the head: entries are sent as they arrive. The caller has compared the position with the ring's top in
+   * this very tick. With a wait in between, an entry could arrive that is neither read nor delivered.
+   */
   reachHead(): void {
     this.live = true;
     this.isCatchingUp = false;
@@ -226,6 +241,7 @@ export class Subscription implements Subscriber, StreamObserver {
     this.#ended.add(channel);
   }
 
+  /** Closes after the end of the last channel. A client that reconnects with that position gets 204. */
   closeIfEnded(): void {
     if (this.allEnded) this.stream.close("ended");
   }
@@ -245,6 +261,10 @@ export class Subscription implements Subscriber, StreamObserver {
     return true;
   }
 
+  /**
+   * From now on it has a position of its own. The stall time counts from here, not from the last time that it lagged. The
+   * pump may run in this call, and bring it back to the head at once.
+   */
   #lag(offset: number): void {
     if (this.closed) return;
     this.live = false;
