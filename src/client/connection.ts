@@ -94,11 +94,6 @@ export class Connection {
     this.#input({ type: "later", time });
   }
 
-  /** Gives up this connection and opens another one at once. */
-  reconnect(): void {
-    this.#input({ type: "lost", immediately: true });
-  }
-
   /** Whether the stream has been idle for suspiciously long. */
   get stale(): boolean {
     return this.#environment.now() >= staleAt(this.#state, this.#options);

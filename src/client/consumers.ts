@@ -1,6 +1,6 @@
 // The consumers of a stream: listeners, and loops with their buffers. Everything they receive goes through here, in order.
 import type { StreamLoss, StreamStatus, TextEvent } from "./events.ts";
-import { type BufferOwner, EventBuffer, type IterationOptions } from "./iterators.ts";
+import { type BufferOwner, EventBuffer, type IterationOptions, type WaitingEvent } from "./iterators.ts";
 import { Listeners } from "./listeners.ts";
 
 /**
@@ -17,6 +17,7 @@ export class Consumers implements BufferOwner {
   readonly #onRoom: () => void;
   /** The position after the last event that listeners received. */
   #lastEventId: string;
+  #delivered = 0;
 
   constructor(lastEventId: string, onRoom: () => void) {
     this.#lastEventId = lastEventId;
@@ -25,8 +26,12 @@ export class Consumers implements BufferOwner {
 
   /** The position up to which all consumers have received the stream. */
   get cursor(): string {
-    for (const buffer of this.#buffers) if (buffer.pending) return buffer.lastEventId;
-    return this.#lastEventId;
+    let oldest: WaitingEvent | undefined;
+    for (const buffer of this.#buffers) {
+      const waiting = buffer.oldest;
+      if (waiting !== undefined && (oldest === undefined || waiting.number < oldest.number)) oldest = waiting;
+    }
+    return oldest?.before ?? this.#lastEventId;
   }
 
   /** True while a loop is full. */
@@ -47,7 +52,7 @@ export class Consumers implements BufferOwner {
 
   /** A buffer for one loop, which begins with the next event. */
   buffer(options: IterationOptions): EventBuffer {
-    const buffer = new EventBuffer(options, this.#lastEventId, this);
+    const buffer = new EventBuffer(options, this);
     this.#buffers.add(buffer);
     return buffer;
   }
@@ -57,7 +62,8 @@ export class Consumers implements BufferOwner {
    * moves last. A listener that stores `cursor` stores the one before its event, so a crash repeats an event and loses none.
    */
   deliver(event: TextEvent): void {
-    for (const buffer of this.#buffers) buffer.push(event);
+    const waiting = { event, number: this.#delivered++, before: this.#lastEventId };
+    for (const buffer of this.#buffers) buffer.push(waiting);
     this.#events.call(event.type, event.data, event);
     this.#lastEventId = event.lastEventId;
   }

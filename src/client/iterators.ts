@@ -18,35 +18,42 @@ export interface IterationOptions<Type extends string = string> {
 
 /** The stream that owns a buffer, which the buffer notifies. */
 export interface BufferOwner {
-  /** The loop has been left, or the buffer has room again. */
-  onRoom(buffer: EventBuffer): void;
+  /** A loop that was full has room again. */
+  onRoom(): void;
+  /** The loop has been left. */
   onLeave(buffer: EventBuffer): void;
   onOverflow(missed: number): void;
 }
 
+/** An event that no step of the loop has taken. */
+export interface WaitingEvent {
+  event: TextEvent;
+  /** Counts the events of the stream, so that the loops can be compared. */
+  number: number;
+  /** The position before the event. */
+  before: string;
+}
+
 /**
- * The events that wait for one loop. Its reader is an async generator, which answers calls of `next()` one after the other.
- * So at most one `take()` waits at any time, and one resolver is enough.
+ * The events that wait for one loop. Its reader answers calls of `next()` one after the other. So at most one `take()` waits
+ * at any time, and one resolver is enough.
  */
 export class EventBuffer {
-  /** The event that the loop took last, or the position at which it began. */
-  lastEventId: string;
   readonly #types: ReadonlySet<string> | null;
   readonly #size: number;
   readonly #whenFull: "wait" | "drop-oldest" | "latest";
   readonly #owner: BufferOwner;
-  #events: TextEvent[] = [];
+  #events: WaitingEvent[] = [];
   #dropped = 0;
   #waiting: ((value?: unknown) => void) | null = null;
   #ended: { error: unknown } | null = null;
 
-  constructor(options: IterationOptions, lastEventId: string, owner: BufferOwner) {
+  constructor(options: IterationOptions, owner: BufferOwner) {
     checkOptions(options, iterationChecks, "events()");
     const { types, buffer = 256, whenFull = "wait" } = options;
     this.#types = types === undefined ? null : new Set(types);
     this.#size = whenFull === "latest" ? 1 : buffer;
     this.#whenFull = whenFull;
-    this.lastEventId = lastEventId;
     this.#owner = owner;
   }
 
@@ -55,9 +62,9 @@ export class EventBuffer {
     return this.#whenFull === "wait" && this.#events.length >= this.#size;
   }
 
-  /** True while an event waits for the loop. */
-  get pending(): boolean {
-    return this.#events.length > 0;
+  /** The event that has waited longest. */
+  get oldest(): WaitingEvent | undefined {
+    return this.#events[0];
   }
 
   /**
@@ -65,30 +72,28 @@ export class EventBuffer {
    * `full` then stops the next read. The other policies make room first, and only `"drop-oldest"` reports it, because a loop
    * over the latest event has asked for the newest alone.
    */
-  push(event: TextEvent): void {
-    if (this.#ended !== null || this.#types?.has(event.type) === false) return;
+  push(waiting: WaitingEvent): void {
+    if (this.#ended !== null || this.#types?.has(waiting.event.type) === false) return;
     if (this.#whenFull !== "wait" && this.#events.length >= this.#size) {
       this.#events.shift();
       if (this.#whenFull === "drop-oldest") this.#drop();
     }
-    this.#events.push(event);
+    this.#events.push(waiting);
     this.#wake();
   }
 
-  /**
-   * Ends the loop after the events that wait; with an error if there was one. The first end counts: a loop that was left does
-   * not throw the error of a stream that fails later.
-   */
+  /** Ends the loop after the events that wait; with an error if there was one. */
   end(error: unknown): void {
     this.#ended ??= { error };
     this.#wake();
   }
 
-  /** The loop is left: nothing is kept for it any more. */
+  /** The loop is left: nothing is kept for it. An error of the stream does not reach it any more. */
   leave(): void {
-    this.#ended ??= { error: undefined };
+    this.#ended = { error: undefined };
     this.#events = [];
     this.#owner.onLeave(this);
+    this.#wake();
   }
 
   /**
@@ -111,9 +116,8 @@ export class EventBuffer {
     const wasFull = this.full;
     const taken = this.#events.length <= most ? this.#events : this.#events.slice(0, most);
     this.#events = this.#events.length <= most ? [] : this.#events.slice(most);
-    this.lastEventId = (taken.at(-1) as TextEvent).lastEventId;
-    if (wasFull && !this.full) this.#owner.onRoom(this);
-    return taken;
+    if (wasFull && !this.full) this.#owner.onRoom();
+    return taken.map(({ event }) => event);
   }
 
   #drop(): void {
@@ -133,30 +137,55 @@ export class EventBuffer {
   }
 }
 
-/** A loop over single events. Leaving it ends its buffer. */
-export async function* iterate<T>(buffer: EventBuffer): AsyncGenerator<T, void, undefined> {
-  try {
-    for (;;) {
-      const taken = await buffer.take(1);
-      if (taken === null) return;
-      yield taken[0] as T;
-    }
-  } finally {
-    buffer.leave();
-  }
+/** A loop over single events. Leaving it ends its buffer, also one that has not begun. */
+export function iterate<T>(buffer: EventBuffer): AsyncGenerator<T, void, undefined> {
+  return iteration(buffer, async () => (await buffer.take(1))?.[0] as T | undefined);
 }
 
 /** A loop over everything that waits at a time: one promise for a burst, not one for each event. */
-export async function* iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void, undefined> {
-  try {
-    for (;;) {
-      const taken = await buffer.take(Number.POSITIVE_INFINITY);
-      if (taken === null) return;
-      yield taken as T[];
-    }
-  } finally {
+export function iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void, undefined> {
+  return iteration(buffer, async () => (await buffer.take(Number.POSITIVE_INFINITY)) as T[] | null);
+}
+
+/**
+ * An iterator like that of a generator. A generator that is left before its first step does not run its `finally`, and its
+ * buffer would stop the reading of the network for good.
+ */
+function iteration<T>(
+  buffer: EventBuffer,
+  take: () => Promise<T | null | undefined>,
+): AsyncGenerator<T, void, undefined> {
+  let last: Promise<unknown> = Promise.resolve();
+  const leave = async (): Promise<IteratorResult<T, void>> => {
     buffer.leave();
-  }
+    return { done: true, value: undefined };
+  };
+  const step = async (): Promise<IteratorResult<T, void>> => {
+    const value = await take().catch((error: unknown) => {
+      buffer.leave();
+      throw error;
+    });
+    return value === null || value === undefined ? leave() : { done: false, value };
+  };
+  return {
+    // Calls that overlap are answered in their order, as a generator does.
+    next() {
+      const next = last.then(step, step);
+      last = next.catch(() => {});
+      return next;
+    },
+    return: leave,
+    async throw(error: unknown) {
+      buffer.leave();
+      throw error;
+    },
+    async [Symbol.asyncDispose]() {
+      buffer.leave();
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
 
 const policies = ["wait", "drop-oldest", "latest"];

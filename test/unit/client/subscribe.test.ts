@@ -315,6 +315,45 @@ describe("loops", () => {
     await line.send("id: e.9.c\nevent: sse:checkpoint\ndata: {}");
     expect(stream.cursor).toBe("e.9.c");
   });
+
+  test("of several loops, the cursor is before the oldest event that waits for any of them", async () => {
+    const { stream, line } = open();
+    const all = stream.events();
+    const some = stream.events({ types: ["b"] });
+    await settle();
+    await line.send("id: e.1.a\ndata: 1", "id: e.2.b\nevent: b\ndata: 2", "id: e.3.c\ndata: 3");
+    await all.next();
+    expect(stream.cursor).toBe("e.1.a");
+    await all.next();
+    await all.next();
+    expect(stream.cursor).toBe("e.1.a");
+    await some.next();
+    expect(stream.cursor).toBe("e.3.c");
+  });
+
+  test("a loop that is left before its first step does not stop the reading", async () => {
+    const { stream, line } = open();
+    const loop = stream.events({ buffer: 1 });
+    stream.on("message", () => {});
+    await settle();
+    await line.send("id: e.1.a\ndata: 1");
+    await loop.return();
+    expect(stream.cursor).toBe("e.1.a");
+    const read = line.pulled;
+    await line.send("id: e.2.b\ndata: 2");
+    expect(line.pulled).toBeGreaterThan(read);
+  });
+
+  test("steps that overlap are answered in order, and leaving answers those that wait", async () => {
+    const { stream, line } = open();
+    const loop = stream.events();
+    const steps = [loop.next(), loop.next(), loop.next()];
+    await settle();
+    await line.send("id: e.1.a\ndata: 1", "id: e.2.b\ndata: 2");
+    await loop.return();
+    const ids = (await Promise.all(steps)).map(({ value, done }) => (done === true ? "end" : value.lastEventId));
+    expect(ids).toEqual(["e.1.a", "e.2.b", "end"]);
+  });
 });
 
 describe("control events", () => {
