@@ -23,6 +23,7 @@ export async function findOrigin(
   if (!feed.isStarted) await deadline.limit(feed.start(), "log.head()");
   // Entries that arrive while the log is asked were published after the client came.
   const delivered = feed.ring.head;
+  const { restarts } = feed;
   const lastEventId = readLastEventId(request);
   const own = lastEventId === "" ? null : (parseCursor(lastEventId) ?? "unreadable");
   const cursor = own ?? (typeof from === "object" ? from : null);
@@ -33,7 +34,9 @@ export async function findOrigin(
   const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
   // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
   const begin = from === "start" ? floorOf(location) : beginAt(start, location);
-  return { cursor, isOwn: own !== null, begin, delivered, location };
+  // The log may have lost what this process had delivered, and the answer itself may have shown it.
+  const present = restarts === location.asOf ? delivered : null;
+  return { cursor, isOwn: own !== null, begin, delivered: present, location };
 }
 
 /**
@@ -73,8 +76,8 @@ export interface Origin {
   readonly isOwn: boolean;
   /** The position after which a client without a cursor begins, `null` for the present. */
   readonly begin: Position | null;
-  /** The newest entry that this process had delivered when the log was asked. */
-  readonly delivered: Position;
+  /** The newest entry that this process had delivered when the log was asked; `null` if the log has lost it since. */
+  readonly delivered: Position | null;
   readonly location: Location;
 }
 

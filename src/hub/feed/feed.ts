@@ -104,6 +104,7 @@ export class Feed {
 
   #follow(): void {
     this.#tail?.close();
+    this.#tail = null;
     this.#tail = new CheckedTail(
       this.log,
       this.#deadline,

@@ -4,9 +4,12 @@ import type { Head, Position } from "../../log/log.ts";
 /**
  * The present: the primary's head, or the position of the newest entry that the tail has delivered, if that is lower. An
  * entry that is published between the two is not missed, the end of a channel among them.
+ *
+ * @param delivered `null` where the log has lost what the tail had delivered.
  */
-export function presentPosition({ epoch, top, witness, floor }: Head, delivered: Position): Position {
+export function presentPosition({ epoch, top, witness, floor }: Head, delivered: Position | null): Position {
   // Below the floor there is nothing to start from: the tail is far behind, and will get there.
-  const isLower = delivered.epoch === epoch && delivered.offset < top && delivered.offset >= floor.offset;
+  if (delivered?.epoch !== epoch) return { epoch, offset: top, witness };
+  const isLower = delivered.offset < top && delivered.offset >= floor.offset;
   return isLower ? delivered : { epoch, offset: top, witness };
 }
