@@ -14,16 +14,24 @@ serveSuite("Oak on Bun", () => startFixture("oak", { program: bun }));
 
 test("the end of an application ends its streams, and a stream that ended leaves no listener", async () => {
   await using server = await startFixture("oak");
-  const listeners = async (): Promise<number> =>
-    Number(await (await fetch(`${server.origin}/listeners`, { headers: { connection: "close" } })).text());
-  const stays = await new Http1Client(server.port, { path: "/count" }).opened();
-  const leaves = await new Http1Client(server.port, { path: "/count" }).opened();
-  expect(await listeners()).toBe(2);
+  const get = async (path: string): Promise<string> =>
+    (await fetch(`${server.origin}${path}`, { headers: { connection: "close" } })).text();
+  const open = () => new Http1Client(server.port, { path: "/count" }).opened();
+  // Node warns of the eleventh listener.
+  const staying = await Promise.all(Array.from({ length: 11 }, open));
+  const leaves = await open();
+  expect(await get("/listeners"), "one for all").toBe("1");
   leaves.leave();
-  await eventually("one listener is left", listeners, (count) => count === 1);
+  const streams = async (): Promise<number> => JSON.parse(await get("/state")).open;
+  await eventually("one stream has ended", streams, (count) => count === staying.length);
+  expect(await get("/listeners")).toBe("1");
   server.signal("SIGUSR2");
-  expect(await stays.rest()).toBe("end");
-  expect(server.newOutput()).toBe("");
+  for (const client of staying) expect(await client.rest()).toBe("end");
+  let output = "";
+  const printed = async (): Promise<string> => (output += server.newOutput());
+  await eventually("the application has ended", printed, (text) => text.includes("\n"));
+  // The application does not keep the stream that ended.
+  expect(output).toBe(`closed at the end: ${staying.length}\n`);
 });
 
 describe.each([
