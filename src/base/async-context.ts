@@ -19,7 +19,9 @@ export interface CapturedContext {
  * 275 ns.
  */
 export function captureContext(): CapturedContext {
-  return AsyncResource === undefined ? noContext : new AsyncResource("sourcecast");
+  if (AsyncResource === undefined) return noContext;
+  const own = new AsyncResource("sourcecast");
+  return isWorkers ? new RequestContext(own) : own;
 }
 
 /**
@@ -38,5 +40,39 @@ interface AsyncHooks {
 
 const AsyncResource = builtinModule<AsyncHooks>("node:async_hooks")?.AsyncResource;
 
+/**
+ * The context of a request of a worker. Workers refuse to enter it while they serve another request, outside of a Durable
+ * Object. A callback runs without stores then: with those of the other request, it could take one user for another.
+ */
+class RequestContext implements CapturedContext {
+  readonly #own: CapturedContext;
+
+  constructor(own: CapturedContext) {
+    this.#own = own;
+  }
+
+  runInAsyncScope<This, Args extends unknown[], Result>(
+    callback: (this: This, ...args: Args) => Result,
+    thisArg: This,
+    ...args: Args
+  ): Result {
+    let isEntered = false;
+    const enter = (): Result => {
+      isEntered = true;
+      return callback.apply(thisArg, args);
+    };
+    try {
+      return this.#own.runInAsyncScope(enter, undefined);
+    } catch (error) {
+      // The callback's own errors are the caller's, and it runs only once.
+      if (isEntered) throw error;
+      return imported.runInAsyncScope(enter, undefined);
+    }
+  }
+}
+
+/** The context of the import. In a worker that imports the package at its top, it belongs to no request and has no stores. */
+const imported: CapturedContext = AsyncResource === undefined ? noContext : new AsyncResource("sourcecast");
+
 // Captured at import: later there is no public way to leave all stores. On Workers a timer belongs to its request anyway.
-const detached: CapturedContext = isWorkers ? noContext : captureContext();
+const detached: CapturedContext = isWorkers ? noContext : imported;
