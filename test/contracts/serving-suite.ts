@@ -159,13 +159,13 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
     scenario("a client resumes where it was, by header and by query", async () => {
       const first = await open("/hub").opened();
       await subscribed(1);
-      await report("/publish");
+      await report("/publish-three");
       const ids: string[] = [];
       while (ids.length < 3) ids.push((await first.nextPublished()).lastEventId);
       expect(new Set(ids).size).toBe(3);
       first.leave();
       await subscribed(0);
-      await report("/publish");
+      await report("/publish-three");
       const [, second = ""] = ids;
       const expected = ["3", "1", "2", "3"];
       const byHeader = open("/hub", { headers: { "last-event-id": second } });
@@ -240,7 +240,7 @@ export function serveSuite(name: string, start: () => Promise<Served>, options: 
       const failing = await open("/hub?failing").opened();
       const other = await open("/hub").opened();
       await subscribed(2);
-      await report("/publish");
+      await report("/publish-three");
       await failing.rest();
       expect((await other.nextPublished()).data).toBe('{"n":1}');
       expect((await state()).errors).toEqual(["filter: The filter failed"]);

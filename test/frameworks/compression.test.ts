@@ -14,7 +14,7 @@ const frameworks: [string, () => Promise<ServerProcess>][] = [
 ];
 
 const gzip = { "accept-encoding": "gzip" };
-const isReport = (path: string): boolean => ["/state", "/reset", "/publish", "/release"].includes(path);
+const isReport = (path: string): boolean => ["/state", "/reset", "/publish-three", "/release"].includes(path);
 /** Reports are for the suite to read. */
 const connect = (port: number, { path = "/", ...request }: ClientRequest): Http1Client =>
   new Http1Client(
