@@ -56,9 +56,11 @@ export function sourceOf(stream: Stream): EventSource {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export class EventSource<E extends EventMap = false> extends EventTarget implements AsyncDisposable {
-  /** The states of the standard. A source is never `CONNECTING`. */
+  /** The state of a client that is not connected; a source never has it. */
   static readonly CONNECTING = 0;
+  /** The state of an open source. */
   static readonly OPEN = 1;
+  /** The state of a closed source. */
   static readonly CLOSED = 2;
 
   /** When the source was created, in milliseconds of Unix time. */
