@@ -1,4 +1,5 @@
 // Reads the events of one response, and waits for them no longer than a deadline.
+import { now, WakeTimer } from "../base/clock.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 
@@ -25,7 +26,9 @@ export class EventReader {
   /** Resolves when the condition holds or the stream has ended, and says whether it holds. */
   async until(condition: () => boolean): Promise<boolean> {
     const deadline = Promise.withResolvers<never>();
-    const timer = setTimeout(() => deadline.reject(this.#late()), this.#timeoutMs);
+    // Keeps the process alive: a test that waits for nothing else must fail, not end early.
+    const timer = new WakeTimer(() => deadline.reject(this.#late()), true);
+    timer.set(now() + this.#timeoutMs);
     try {
       while (!condition()) {
         // The condition comes first: events that arrived before a failure still count.
@@ -35,7 +38,7 @@ export class EventReader {
       }
       return true;
     } finally {
-      clearTimeout(timer);
+      timer.stop();
     }
   }
 

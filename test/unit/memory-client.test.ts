@@ -98,4 +98,16 @@ describe("a client in memory", () => {
     await expect(client.until(() => false)).rejects.toThrow(/within 20 ms/);
     expect(() => new MemoryClient(hub.channel("a"), { lastEventID: "" } as never)).toThrow(/lastEventId/);
   });
+
+  test("waits as long as its deadline says, even beyond the longest timer of the platform", async () => {
+    const { hub } = openHub();
+    const news = hub.channel("news");
+    await using client = await new MemoryClient(news, { timeout: "30d" }).connect();
+    const next = client.next();
+    next.catch(() => {});
+    // More than the 1 ms after which a timer that overflows fires.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await news.dispatch("n", "late");
+    expect(await next).toMatchObject({ type: "n", data: "late" });
+  });
 });
