@@ -37,11 +37,6 @@ export class MemoryChannel {
     return this.all.length === 0 && this.values === null;
   }
 
-  /** The newest entry of each key, for readers that get those alone. */
-  newestOf(key: string): LogEntry | undefined {
-    return this.#newest?.get(key);
-  }
-
   isSuperseded(entry: LogEntry): boolean {
     return entry.key !== undefined && this.#newest?.get(entry.key) !== entry;
   }
