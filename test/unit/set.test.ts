@@ -195,9 +195,13 @@ describe("an unreferenced set is not held by its former members", () => {
       act(set, source);
       return new WeakRef(set);
     });
-    await tick();
-    collectGarbage();
-    expect(sets.map((set) => set.deref())).toEqual(Array(5).fill(undefined));
+    // Bun takes what is left on the stack for a reference, so that one set may outlast a collection. They are counted, since
+    // the error of an expectation would hold them.
+    await vi.waitFor(async () => {
+      await tick();
+      collectGarbage();
+      expect(sets.filter((set) => set.deref() !== undefined).length).toBe(0);
+    });
   });
 });
 
