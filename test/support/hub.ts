@@ -55,6 +55,7 @@ export class HubClient {
   /** The chunks as they came. */
   readonly chunks: string[] = [];
   ended = false;
+  #left = false;
   readonly #hub: Hub;
   readonly #options: SubscribeOptions;
   readonly #sentId: string;
@@ -147,6 +148,7 @@ export class HubClient {
 
   /** Leaves without a word. */
   async leave(): Promise<this> {
+    this.#left = true;
     await this.#reader?.cancel();
     return this;
   }
@@ -158,11 +160,17 @@ export class HubClient {
     return joined(hub, { ...this.#options, ...options }, lastEventId === "" ? {} : { lastEventId });
   }
 
+  /** A read that waits when its reader cancels ends, by the standard. Workers reject it where the body was made of bytes. */
+  readonly #onReadError = (error: unknown): { done: true; value: undefined } => {
+    if (!this.#left) throw error;
+    return { done: true, value: undefined };
+  };
+
   async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
     if (this.#reading) return;
     this.#reading = true;
     while (!this.#paused && !this.ended) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(this.#onReadError);
       if (value !== undefined) {
         this.chunks.push(new TextDecoder().decode(value));
         this.parser.push(value);
