@@ -34,7 +34,11 @@ describe.each(nativeBrowsers)("the EventSource of $name", ({ launch }) => {
     return NativeClient.open(tab, "/stream", options);
   }
 
-  function serve(on: PageServer, options: SourceOptions, opened: (source: Source) => void = () => {}): void {
+  function serve(
+    on: PageServer,
+    { types: _types, withCredentials: _withCredentials, ...options }: SourceOptions & NativeOptions,
+    opened: (source: Source) => void = () => {},
+  ): void {
     on.routes.set("/stream", (req, res) => {
       const source = openEventSource(req, res, { retry: 500, ...options });
       sources.push(source);
