@@ -47,5 +47,5 @@ test("the log on SQLite keeps its contract on Deno, with node:sqlite", async () 
 test("sources and hubs ask Deno for no permission", async () => {
   const program = join(import.meta.dirname, "fixtures/deno-permissions.ts");
   const output = await runQuietly(await deno(), ["run", "--no-prompt", program]);
-  expect(output.match(/^200 : keep-alive 30000$/gm)).toHaveLength(2);
+  expect(output.match(/^200 : keep-alive \d+$/gm)).toEqual(["200 : keep-alive 30000", "200 : keep-alive 15000"]);
 });

@@ -28,9 +28,7 @@ export function testFailure(scenario: TestScenario): void {
       const tail = follow({ epoch, offset: 0, witness });
       await fail(context, "lost");
       const appends = range(1, 3).map((i) => settle(log.append([entry("a", `${i}`)])));
-      await pause(20);
-      await fail(context, null);
-      const outcomes = await Promise.all(appends);
+      const outcomes = await healed(context, appends);
       await log.append([entry("a", "after")]);
       const { entries } = await read(log, 0, 100);
       const data = dataOf(entries);
