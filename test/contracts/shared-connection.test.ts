@@ -28,7 +28,10 @@ async function pipeline(
   });
   cleanups.push(() => {
     client.destroy();
-    return once(server.close(), "close");
+    const closed = once(server.close(), "close");
+    // Node may have paused the socket because of the many requests, and then does not see that the client has left.
+    server.closeAllConnections();
+    return closed;
   });
   client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(count));
   const [socket] = (await once(server, "connection")) as [Socket];

@@ -27,7 +27,7 @@ const anything: StandardSchemaV1 = { "~standard": { version: 1, vendor: "test", 
 const events = defineEvents({ any: anything, html: text, note: z.string(), typing: z.undefined() });
 
 describe("data under a contract", () => {
-  test("decode() is the inverse of encode(), over the wire: the value as JSON knows it", () => {
+  test("decode() is the inverse of encode(), over the wire: the value as JSON knows it", { timeout: 30_000 }, () => {
     const values = fc.oneof(
       fc.jsonValue(),
       fc.string({ unit: "binary" }),
