@@ -41,6 +41,14 @@ export function selectionKey({ channels, prefixes }: ChannelSelection): string {
 }
 
 /**
+ * Whether superseded entries are left out. With a filter or a sender, the entry that supersedes another one may not be for
+ * this client: then it has to get the older one.
+ */
+export function conflates({ filter, sender }: Pick<SubscribeOptions, "filter" | "sender">): boolean {
+  return filter === undefined && sender === undefined;
+}
+
+/**
  * Reads the option `from`.
  *
  * @throws {SourcecastTypeError} for anything but `"now"`, `"start"` and a cursor.

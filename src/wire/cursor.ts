@@ -18,9 +18,14 @@ export function formatCursor({ epoch, offset, witness }: Position): string {
   return `${epoch}.${offset}.${witness.toString(16)}`;
 }
 
-/** The cursor of the newest entry, of a log's head or of a ring. */
-export function headCursor({ epoch, top, witness }: { epoch: string; top: number; witness: number }): string {
-  return formatCursor({ epoch, offset: top, witness });
+/** The position of the newest entry, of a log's head or of a ring. */
+export function headPosition({ epoch, top, witness }: HeadLike): Position {
+  return { epoch, offset: top, witness };
+}
+
+/** The cursor of the newest entry. */
+export function headCursor(head: HeadLike): string {
+  return formatCursor(headPosition(head));
 }
 
 /** The position that a client sent, or `null` when the text is not a valid cursor. */
@@ -32,3 +37,6 @@ export function parseCursor(text: string): Position | null {
     ? { epoch: match[1] as string, offset, witness: Number.parseInt(match[3] as string, 16) }
     : null;
 }
+
+/** The newest entry, as logs and rings describe it. */
+type HeadLike = Readonly<{ epoch: string; top: number; witness: number }>;

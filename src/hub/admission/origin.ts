@@ -4,7 +4,7 @@ import type { ChannelSelection, Position } from "../../log/log.ts";
 import { parseCursor } from "../../wire/cursor.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
-import type { Subscribing } from "../selection.ts";
+import { conflates, type Subscribing } from "../selection.ts";
 import type { Location, Locator } from "./locator.ts";
 import { findRewindStart } from "./rewind.ts";
 
@@ -27,10 +27,9 @@ export async function findOrigin(
   const lastEventId = readLastEventId(request);
   const own = lastEventId === "" ? null : (parseCursor(lastEventId) ?? "unreadable");
   const cursor = own ?? (typeof from === "object" ? from : null);
-  const { rewind = 0, filter, sender } = options;
+  const { rewind = 0 } = options;
   const isRewound = cursor === null && from === "now" && rewind > 0;
-  const conflates = filter === undefined && sender === undefined;
-  const start = isRewound ? await findRewindStart(context, rewind, selection, conflates) : null;
+  const start = isRewound ? await findRewindStart(context, rewind, selection, conflates(options)) : null;
   const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
   // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
   const begin = from === "start" ? floorOf(location) : beginAt(start, location);

@@ -2,6 +2,7 @@
 import { runDetached } from "../../base/async-context.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { Head, LocateAnswer, LogEntry, Position } from "../../log/log.ts";
+import { headPosition } from "../../wire/cursor.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 import type { OnError } from "../options.ts";
 import { CheckedTail, type Hole } from "./checked-tail.ts";
@@ -97,8 +98,7 @@ export class Feed {
   }
 
   async #open(): Promise<void> {
-    const { epoch, top, witness } = await this.log.head();
-    this.ring.reset({ epoch, offset: top, witness });
+    this.ring.reset(headPosition(await this.log.head()));
     if (!this.#closed) this.#follow();
   }
 
@@ -119,9 +119,9 @@ export class Feed {
    * sequence that the new tail delivers, too. Entries between the loss and the head are not lost for any client: each has to
    * resume from its own cursor, through the log.
    */
-  #restartAt({ epoch, top, witness }: Head): void {
+  #restartAt(head: Head): void {
     this.#tail?.close();
-    this.#startOver(epoch === this.ring.epoch ? "rewind" : "epoch", { epoch, offset: top, witness });
+    this.#startOver(head.epoch === this.ring.epoch ? "rewind" : "epoch", headPosition(head));
     try {
       this.#follow();
     } catch (error) {

@@ -1,5 +1,6 @@
 // The present, as a position in the log.
 import type { Head, Position } from "../../log/log.ts";
+import { headPosition } from "../../wire/cursor.ts";
 
 /**
  * The present: the primary's head, or the position of the newest entry that the tail has delivered, if that is lower. An
@@ -7,9 +8,9 @@ import type { Head, Position } from "../../log/log.ts";
  *
  * @param delivered `null` where the log has lost what the tail had delivered.
  */
-export function presentPosition({ epoch, top, witness, floor }: Head, delivered: Position | null): Position {
+export function presentPosition(head: Head, delivered: Position | null): Position {
   // Below the floor there is nothing to start from: the tail is far behind, and will get there.
-  if (delivered?.epoch !== epoch) return { epoch, offset: top, witness };
-  const isLower = delivered.offset < top && delivered.offset >= floor.offset;
-  return isLower ? delivered : { epoch, offset: top, witness };
+  if (delivered?.epoch !== head.epoch) return headPosition(head);
+  const isLower = delivered.offset < head.top && delivered.offset >= head.floor.offset;
+  return isLower ? delivered : headPosition(head);
 }

@@ -1,6 +1,7 @@
 // The resume decision: how a stream continues from the position that its client has. Pure, and property-tested.
 import type { Head, LocateAnswer, Position } from "../../log/log.ts";
 import type { GapReason, ResetReason } from "../../wire/control.ts";
+import { headPosition } from "../../wire/cursor.ts";
 
 /**
  * Decides how a stream continues. The cases are asked in this order because each makes sense of the next: offsets compare
@@ -25,7 +26,7 @@ export function decideResume(
   const oldest = { epoch, ...floor };
   if (answer.verification === "unknown") {
     // The log may have been rewritten from its very beginning: then the client has nothing that is in it.
-    const position = cursor.offset < floor.offset ? oldest : { epoch, offset: head.top, witness: head.witness };
+    const position = cursor.offset < floor.offset ? oldest : headPosition(head);
     return { kind: "gap", reason: "unverified", from: 1, to: position.offset, position };
   }
   const offset = known ?? cursor.offset;

@@ -15,7 +15,7 @@ import type { PageCache } from "../feed/page-cache.ts";
 import type { Subscriber, Subscribers } from "../feed/subscribers.ts";
 import type { FailureStage, SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
-import { selectionKey } from "../selection.ts";
+import { conflates, selectionKey } from "../selection.ts";
 import type { Counters } from "../stats.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 
@@ -84,12 +84,9 @@ export class Subscription implements Subscriber, StreamObserver {
     return this.#selectionKey;
   }
 
-  /**
-   * Whether superseded entries are left out. With a filter or a sender, the entry that supersedes another one may not be for
-   * this client: then it has to get the older one.
-   */
+  /** Whether superseded entries are left out. */
   get conflates(): boolean {
-    return this.options.filter === undefined && this.options.sender === undefined;
+    return conflates(this.options);
   }
 
   /** True when all its channels have ended. Of a prefix that is never known. */
