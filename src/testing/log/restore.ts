@@ -1,5 +1,6 @@
 // A copy of the log that is restored and continued: nothing of the lost history may pass for the new one.
 import assert from "node:assert/strict";
+import type { Appended } from "../../log/log.ts";
 import { at, entry, hasCode, range } from "./ask.ts";
 import { verification } from "./locate.ts";
 import { assertEndsAt } from "./loss.ts";
@@ -7,12 +8,8 @@ import type { TestContext, TestScenario } from "./scenario.ts";
 
 export function testRestore(scenario: TestScenario): void {
   scenario("restore: positions that the copy has hold, and those of the lost history do not", {}, async (context) => {
-    const { log, eventually } = context;
-    const placed = await log.append(range(1, 3).map((i) => entry("a", `${i}`)));
-    const restore = await copyOf(context);
-    const lost = await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
-    await restore();
-    await eventually(async () => assert.equal((await log.head()).top, 3));
+    const { log } = context;
+    const { placed, lost } = await loseAfterCopy(context);
     for (const cursor of placed) assert.equal(await verification(log, cursor), "same");
     for (const cursor of lost) assert.equal(await verification(log, cursor), "other");
     await log.append(range(4, 9).map((i) => entry("b", `${i} again`)));
@@ -28,11 +25,7 @@ export function testRestore(scenario: TestScenario): void {
     { maxEvents: 4 },
     async (context) => {
       const { log, eventually } = context;
-      const placed = await log.append(range(1, 3).map((i) => entry("a", `${i}`)));
-      const restore = await copyOf(context);
-      const lost = await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
-      await restore();
-      await eventually(async () => assert.equal((await log.head()).top, 3));
+      const { placed, lost } = await loseAfterCopy(context);
       for (const i of range(4, 30)) await log.append([entry("b", `${i} again`)]);
       await eventually(async () => assert.equal((await log.head()).floor.offset, 26));
       for (const cursor of lost) {
@@ -56,6 +49,17 @@ export function testRestore(scenario: TestScenario): void {
     await log.append(range(4, 9).map((i) => entry("a", `${i} again`)));
     await assertEndsAt(context, tail, 6, 9);
   });
+}
+
+/** The log has the entries 1 to 3, and has lost 4 to 6, which came after the copy. */
+async function loseAfterCopy(context: TestContext): Promise<{ placed: Appended[]; lost: Appended[] }> {
+  const { log, eventually } = context;
+  const placed = await log.append(range(1, 3).map((i) => entry("a", `${i}`)));
+  const restore = await copyOf(context);
+  const lost = await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
+  await restore();
+  await eventually(async () => assert.equal((await log.head()).top, 3));
+  return { placed, lost };
 }
 
 async function copyOf({ storage }: TestContext): Promise<() => unknown> {
