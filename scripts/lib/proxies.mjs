@@ -1,7 +1,6 @@
 // Finds or installs the proxies to test with: those on the machine, else Debian's packages.
-import { accessSync, constants } from "node:fs";
-import { delimiter, join } from "node:path";
 import { installFromDebian } from "./debian.mjs";
+import { findProgram } from "./programs.mjs";
 
 /** The programs, each in a package of the same name. */
 export const proxies = /** @type {const} */ (["nginx", "haproxy", "caddy"]);
@@ -16,22 +15,10 @@ export async function ensureProxies() {
 
 /** @param {string} name @returns {string | undefined} its path */
 export function findProxy(name) {
-  // The folders of system programs are not on the PATH of every user.
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin"].filter(Boolean);
-  return folders.map((folder) => join(folder, name)).find(isProgram);
+  return findProgram(name);
 }
 
 /** @param {string} name */
 export function instruction(name) {
   return `\n${name} is missing, and the tests with proxies are never skipped. Install it (Debian, Ubuntu: sudo apt-get install ${name}).`;
-}
-
-/** @param {string} file */
-function isProgram(file) {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

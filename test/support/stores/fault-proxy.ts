@@ -1,0 +1,123 @@
+/** A TCP proxy between a client and the server of a store, with the faults of a network. */
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+/** Where the bytes go wrong: on their way to the server, on their way back, or both. */
+export type Direction = "requests" | "answers" | "both";
+
+interface Link {
+  readonly client: Socket;
+  readonly server: Socket;
+}
+
+export class FaultProxy implements AsyncDisposable {
+  readonly #targetPort: number;
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  #isRefusing = false;
+  #delayMs = 0;
+  #swallowed: Direction | null = null;
+
+  /** Starts one on a free port. */
+  static async start(targetPort: number): Promise<FaultProxy> {
+    const proxy = new FaultProxy(targetPort);
+    proxy.#server.listen(0, "127.0.0.1");
+    await once(proxy.#server, "listening");
+    return proxy;
+  }
+
+  private constructor(targetPort: number) {
+    this.#targetPort = targetPort;
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** How many connections there are. */
+  get size(): number {
+    return this.#links.size;
+  }
+
+  /** Resets all connections. New ones are accepted. */
+  cut(): void {
+    for (const { client, server } of this.#links) {
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+    }
+  }
+
+  /** Resets all connections, and every new one until `heal()`. */
+  refuse(): void {
+    this.#isRefusing = true;
+    this.cut();
+  }
+
+  /** Everything takes so much longer from now on, in each direction. */
+  delay(milliseconds: number): void {
+    this.#delayMs = milliseconds;
+  }
+
+  /** Bytes disappear, and connections stay open. With `"answers"`, the server does all that it is told, and the client does not learn of it. */
+  swallow(direction: Direction = "both"): void {
+    this.#swallowed = direction;
+  }
+
+  /** Tells every client that the server has nothing more to say, and goes on reading from it. */
+  halfClose(): void {
+    for (const { client } of this.#links) client.end();
+  }
+
+  /** Nothing is refused, delayed or swallowed any longer. Swallowed bytes stay lost, so connections that lost some are reset. */
+  heal(): void {
+    if (this.#swallowed !== null) this.cut();
+    this.#isRefusing = false;
+    this.#delayMs = 0;
+    this.#swallowed = null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.cut();
+    await closed;
+  }
+
+  #accept(client: Socket): void {
+    if (this.#isRefusing) {
+      client.on("error", () => {}).resetAndDestroy();
+      return;
+    }
+    const server = connect({ port: this.#targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
+    client.setNoDelay();
+    const link = { client, server };
+    this.#links.add(link);
+    this.#forward(client, server, "requests");
+    this.#forward(server, client, "answers");
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      // The server is down, or one of them is gone: the other one learns of it.
+      one.on("error", () => other.resetAndDestroy());
+      one.on("close", () => {
+        this.#links.delete(link);
+        other.destroy();
+      });
+    }
+  }
+
+  #forward(from: Socket, to: Socket, direction: Direction): void {
+    const later = (act: () => void): void => {
+      // In order, also while the delay changes: timers of one length fire in the order in which they were made.
+      if (this.#delayMs === 0) act();
+      else setTimeout(act, this.#delayMs);
+    };
+    from.on("data", (bytes) => {
+      if (this.#swallowed === direction || this.#swallowed === "both") return;
+      later(() => to.writable && to.write(bytes));
+    });
+    from.on("end", () => later(() => to.end()));
+  }
+}

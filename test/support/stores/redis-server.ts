@@ -1,0 +1,48 @@
+/** Redis servers of tests: alone, as a replica, or as the nodes of a cluster. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { type StoreKind, type StorePlace, StoreServer } from "./store-server.ts";
+
+/** Directives of redis.conf, in addition to those that every test has. */
+export type RedisOptions = Readonly<Record<string, string | number>>;
+
+/** Starts a server. It writes nothing to disk unless `options` say so, such as `{ appendonly: "yes" }`. */
+export function startRedis(options: RedisOptions = {}): Promise<StoreServer> {
+  return StoreServer.start(redis(options));
+}
+
+function redis(options: RedisOptions): StoreKind {
+  return {
+    name: "redis-server",
+    args: ({ port, folder }) => {
+      const directives = {
+        bind: "127.0.0.1",
+        port,
+        dir: folder,
+        save: "",
+        appendonly: "no",
+        appendfsync: "always",
+        "repl-diskless-sync-delay": 0,
+        ...options,
+      };
+      return Object.entries(directives).flatMap(([name, value]) => [`--${name}`, ...String(value).split(" ")]);
+    },
+    isReady: async (place) => (await redisCommand(place, "PING")) === "+PONG",
+  };
+}
+
+/** Sends one command, in the inline form, and resolves with the first line of the answer. */
+export async function redisCommand({ port }: Pick<StorePlace, "port">, command: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    socket.setEncoding("utf8").write(`${command}\r\n`);
+    for (let answer = ""; ; ) {
+      const [text] = (await once(socket, "data")) as [string];
+      answer += text;
+      const end = answer.indexOf("\r\n");
+      if (end !== -1) return answer.slice(0, end);
+    }
+  } finally {
+    socket.destroy();
+  }
+}
