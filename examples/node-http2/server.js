@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createSecureServer } from "node:http2";
 import { EventSourceSet } from "sourcecast";
-import { http2Settings, openEventSource } from "sourcecast/node";
+import { openEventSource } from "sourcecast/node";
 
 const clients = new EventSourceSet();
 setInterval(() => clients.dispatch("time", new Date()), 1_000).unref();
@@ -23,7 +23,7 @@ const tls = {
 };
 
 // Without these settings a browser stops at 100 streams, and over HTTP/1.1 at six.
-createSecureServer({ ...tls, allowHTTP1: true, settings: http2Settings }, (req, res) => {
+createSecureServer({ ...tls, allowHTTP1: true, settings: { maxConcurrentStreams: 4_096 } }, (req, res) => {
   if (req.url === "/events") clients.add(openEventSource(req, res));
   else if (req.url === "/") res.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page);
   else res.writeHead(404).end("Not found\n");

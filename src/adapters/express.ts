@@ -110,6 +110,9 @@ export class SSE<E extends EventMap = false> {
    * Opens a stream on a response, in addition to those that the id may have already. It is open when `attach` returns, whatever
    * the handler does after that. The handler returns nothing.
    *
+   * `authorize` is asked before that. If it answers at once, a client that it rejects gets 403. If it returns a promise, the
+   * stream is open before it settles, and a rejection ends the stream with `sse:end`.
+   *
    * @param id Any string that is not empty. For any other value, the request is answered with 400 and `onError` is called.
    * @returns The source, or `null` if the request got another response.
    * @throws {OverloadError} `ERR_SSE_LIMIT` at the limit `connections`. See {@link overloadHandler}.

@@ -86,12 +86,6 @@ export async function respond<E extends EventMap>(
   return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribe));
 }
 
-/**
- * Settings for `http2.createSecureServer({ settings: http2Settings })`. They allow 4096 streams on one connection; with the
- * default, Chromium stops at 100 and queues every further request.
- */
-export const http2Settings: { readonly maxConcurrentStreams: number } = { maxConcurrentStreams: 4096 };
-
 const nodeSourceChecks: OptionChecks<NodeSourceOptions & ContractOptions> = { ...sourceChecks, fastWrite: aBoolean };
 const nodeSubscribeChecks: OptionChecks<SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">> = {
   ...subscribeChecks,

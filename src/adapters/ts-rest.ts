@@ -1,7 +1,9 @@
 // sourcecast/ts-rest: event routes in a ts-rest contract, their controllers, and a typed client.
 import { SourcecastTypeError } from "../base/errors.ts";
+import { aFunction, aName, anObject, checkOptions, checkSpelling, type OptionChecks } from "../base/options.ts";
 import { isClaimed } from "../sinks/claim.ts";
 import type { AnyContract } from "../wire/contract.ts";
+import { aContract } from "../wire/contract-check.ts";
 import {
   type EventSourceConstructor,
   type EventSourceLike,
@@ -42,6 +44,7 @@ export interface EventRoute<Path extends string, Contract, Responses, Metadata> 
 /**
  * Creates an event route for a ts-rest contract, typed by the events that it sends. A browser may import it.
  *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example
  * ```ts excerpt examples/ts-rest/contract.ts
  * import { initContract } from "@ts-rest/core";
@@ -66,15 +69,33 @@ export interface EventRoute<Path extends string, Contract, Responses, Metadata> 
 export function eventRoute<const R extends EventRouteInit>(
   route: R,
 ): Omit<R, "events" | "responses" | "metadata"> & EventRoute<R["path"], R["events"], R["responses"], R["metadata"]> {
-  const { events, responses, metadata, ...rest } = route;
-  return { ...rest, method: "GET", responses: { ...responses, 200: null }, metadata: { ...metadata, events } } as never;
+  const { path, events, responses, metadata, ...others } = route ?? {};
+  checkOptions({ responses, metadata }, routeChecks, "eventRoute()");
+  routeChecks.path(path, "path");
+  routeChecks.events(events, "events");
+  checkSpelling(others, routeChecks, "eventRoute()");
+  return {
+    ...others,
+    path,
+    method: "GET",
+    responses: { ...responses, 200: null },
+    metadata: { ...metadata, events },
+  } as never;
 }
+
+// The other properties of a route are those of ts-rest.
+const routeChecks: OptionChecks<EventRouteInit> = {
+  path: aName,
+  events: aContract,
+  responses: anObject,
+  metadata: anObject,
+};
 
 /**
  * Wraps a controller of an event route, which opens a stream on `res` and returns nothing. ts-rest answers an error that it
  * throws, and a result that it returns instead of a stream, as for any other route.
  *
- * @throws {SourcecastTypeError} when a controller neither opened a stream nor returned a result.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a function; in a request, when a controller neither opened a stream nor returned a result.
  * @example
  * ```ts excerpt examples/ts-rest/server.ts
  * import { eventHandler } from "sourcecast/ts-rest";
@@ -93,6 +114,7 @@ export function eventRoute<const R extends EventRouteInit>(
 export function eventHandler<I extends { res: object }>(
   controller: (input: I) => unknown,
 ): (input: I) => Promise<never> {
+  aFunction(controller, "controller");
   return async (input) => {
     const result = await controller(input);
     const { res } = input;

@@ -141,6 +141,17 @@ function list(checks: AnyChecks): string {
   return Object.keys(checks).sort().join(", ");
 }
 
+/**
+ * Rejects names that are probably misspelled, among options of which the others belong to another library.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` with the name that was meant.
+ */
+export function checkSpelling(others: object, checks: AnyChecks, caller: string): void {
+  for (const name in others) {
+    if (nearestName(name, Object.keys(checks)) !== undefined) throw unknownOption(name, name, checks, ` of ${caller}`);
+  }
+}
+
 /** The most similar of some names: a third of the letters differ at most, or one name begins with the other. */
 function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();

@@ -41,6 +41,18 @@ export function readLastEventId(request: RequestLike): string {
 }
 
 /**
+ * Whether a number may have come from the client of a request: from its query or its body, which the application has read in
+ * its own way, or as text from its path or a header. Otherwise it is the application's own.
+ */
+export function mayHaveSent({ url, method = "GET", headers }: RequestLike, value: number): boolean {
+  const isBare = (method === "GET" || method === "HEAD") && !url.includes("?");
+  // No application means NaN: Number() makes it of other text, or of none.
+  if (!isBare || Number.isNaN(value) || url.includes(`${value}`)) return true;
+  const lines = Symbol.iterator in headers ? [...(headers as Iterable<readonly [string, string]>)] : [];
+  return lines.some(([, line]) => line.includes(`${value}`));
+}
+
+/**
  * True unless the client says by `Accept` that it does not take event streams. A client that names no types takes all, and
  * `fetch` sends a wildcard by default.
  */

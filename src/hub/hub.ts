@@ -21,13 +21,13 @@ import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { endStream, Sweep } from "./lifetime/sweep.ts";
 import { LogDeadline } from "./log-deadline.ts";
-import { drainChecks, readSubscription, subscribeChecks } from "./option-checks.ts";
+import { checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence } from "./presence.ts";
 import { presenceContext } from "./presence-context.ts";
 import { Publisher } from "./publish.ts";
 import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
-import { assertChannelList, parseSelection, type Subscribing } from "./selection.ts";
+import { parseSelection, type Subscribing } from "./selection.ts";
 import { Counters, type HubStats, readStats } from "./stats.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
 import { openSubscription } from "./subscription/opening.ts";
@@ -162,9 +162,9 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   }
 
   /**
-   * Opens a stream of channels as {@link Hub.open} does, but immediately: the header and the opening leave before `authorize`
-   * and the log have answered, so a rejection can only end the stream. For an adapter whose framework may answer a request
-   * itself as soon as the handler has returned.
+   * Opens a stream of channels as {@link Hub.open} does, but immediately: the header and the opening leave before the log has
+   * answered. If `authorize` returns a promise, they do not wait for it either, so a rejection can only end the stream. For an
+   * adapter whose framework may answer a request itself as soon as the handler has returned.
    *
    * @returns The source, or `null` if the request got another response.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
@@ -252,9 +252,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake of the application.
    */
   #read(exchange: Exchange, options: SubscribeOptions): Subscribing | null {
-    // The one option that cannot be absent.
-    if (options?.channels === undefined) assertChannelList(undefined);
-    checkOptions(options, subscribeChecks, "a subscription");
+    checkSubscription(options, exchange.request);
     if (options.member !== undefined && this.#presence === noPresence) noPresence.check(options.member);
     try {
       return readSubscription(options, (member) => this.#presence.check(member));

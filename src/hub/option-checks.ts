@@ -12,9 +12,11 @@ import {
   aSize,
   aString,
   checkOption,
+  checkOptions,
   type OptionCheck,
   type OptionChecks,
 } from "../base/options.ts";
+import { mayHaveSent, type RequestLike } from "../http/request.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
 import type { HubOptions, Limits, PublishOptions, SubscribeOptions } from "./options.ts";
 import type { HubPresence } from "./presence.ts";
@@ -74,7 +76,20 @@ export const subscribeChecks: OptionChecks<SubscribeOptions> = {
 };
 
 /**
- * Reads the options of a subscription, after {@link subscribeChecks}.
+ * Checks the options of a subscription as far as they are the application's own: a mistake is thrown to it.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION`, or `ERR_SSE_CHANNEL` for `channels`.
+ */
+export function checkSubscription(options: SubscribeOptions, request: RequestLike): void {
+  // The one option that cannot be absent.
+  if (options?.channels === undefined) assertChannelList(undefined);
+  checkOptions(options, subscribeChecks, "a subscription");
+  const { rewind } = options;
+  if (rewind !== undefined && !mayHaveSent(request, rewind)) checkOption(rewind, aCount(0), "rewind");
+}
+
+/**
+ * Reads the options of a subscription, after {@link checkSubscription}.
  *
  * @param readMember Checks and copies the member.
  * @throws {SourcecastError} for a value that a client may have sent, and that is not valid.

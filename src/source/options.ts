@@ -16,6 +16,7 @@ import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts"
 import { assertCors, type CorsOptions } from "../http/cors.ts";
 import { assertHeaders, type HeaderOverrides } from "../http/headers.ts";
 import type { AnyContract, EventContract } from "../wire/contract.ts";
+import { aContract } from "../wire/contract-check.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { defaultRetry, type Retry, resolveRetry } from "../wire/retry.ts";
 import type { Render } from "./event.ts";
@@ -127,12 +128,6 @@ export const responseChecks: OptionChecks<Pick<SourceOptions, "headers" | "cors"
 
 const aKeepAlive: OptionCheck = (value) => void resolveKeepAlive(value as Duration | false);
 const aRetry: OptionCheck = (value) => void resolveRetry(value as Retry);
-/** By structure: the contract may come from another copy of the package. */
-const aContract: OptionCheck = allow(
-  "a contract of defineEvents() from sourcecast/contract",
-  (value) => typeof (value as AnyContract | null)?.decode === "function",
-);
-
 /** The checks of the options that sources and hubs share. */
 export const streamChecks: OptionChecks<
   Pick<SourceOptions & ContractOptions, "keepAlive" | "retry" | "closeOnSignal" | "events">

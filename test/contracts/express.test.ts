@@ -405,7 +405,37 @@ describe("attach opens the stream before it returns:", () => {
     expect((await client.nextPublished()).data).toBe("missed");
   });
 
-  test("a rejection by authorize ends the stream, with the reason", async () => {
+  test.each<[string, NonNullable<SSEOptions["authorize"]>, number]>([
+    ["false", () => false, 403],
+    ["another value", () => "yes" as never, 403],
+    [
+      "nothing, because it throws",
+      () => {
+        throw new Error("No database");
+      },
+      200,
+    ],
+  ])("an authorize that answers at once is asked before the stream is open: %s", async (_, authorize, status) => {
+    const attached: unknown[] = [];
+    const { sse, client } = await opened((sse, res) => void attached.push(sse.attach("ann", res), res.headersSent), {
+      authorize,
+      onError: () => {},
+    });
+    expect(await client.rest()).toBe("end");
+    expect([client.status, attached, sse.size]).toEqual([status, [null, true], 0]);
+    expect(client.parser.events.map(({ type }) => type)).toEqual(status === 403 ? [] : ["sse:later"]);
+    expect(sse.hub.stats()).toMatchObject({ connections: 0, refused: { authorize: 1 } });
+  });
+
+  test("an authorize that answers at once lets the stream open, and is asked once for each channel", async () => {
+    const asked: string[] = [];
+    const authorize: NonNullable<SSEOptions["authorize"]> = ({ channel }) => asked.push(channel) > 0;
+    const { client } = await opened((sse, res) => void sse.attach("ann", res)?.dispatch("welcome", 1), { authorize });
+    expect((await client.nextPublished()).data).toBe("1");
+    expect(asked).toEqual(["everyone", "one:ann"]);
+  });
+
+  test("a rejection by a promise of authorize ends the stream, with the reason", async () => {
     const { sse, client } = await opened((sse, res) => void sse.attach("ann", res), { authorize: async () => false });
     expect(await client.rest()).toBe("end");
     expect(client.parser.events.at(-1)).toMatchObject({ type: "sse:end", data: '{"reason":"forbidden"}' });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
 
-import { http2Settings, type NodeRequest, type NodeResponse, respond } from "../../src/adapters/node.ts";
+import { type NodeRequest, type NodeResponse, respond } from "../../src/adapters/node.ts";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { type Client, type ClientRequest, Http1Client, Http2Client } from "../support/client.ts";
@@ -26,7 +26,7 @@ const protocols = [
   },
   {
     name: "node:http2",
-    listen: (handler: Handler): Server => createHttp2Server({ settings: http2Settings }, handler),
+    listen: (handler: Handler): Server => createHttp2Server({ settings: { maxConcurrentStreams: 4_096 } }, handler),
     connect: (port: number, request: ClientRequest): Client => new Http2Client(port, request),
   },
 ];

@@ -4,7 +4,6 @@ import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createSecureServer } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
-import { http2Settings } from "../../src/adapters/node.ts";
 
 export type Route = (req: IncomingMessage, res: ServerResponse) => unknown;
 
@@ -35,7 +34,7 @@ export async function startPageServer({ http2 = false } = {}): Promise<PageServe
   };
   // Node's compatibility layer for HTTP/2 passes objects that are similar enough.
   const server = http2
-    ? createSecureServer({ ...tls(), settings: http2Settings }, answer as never)
+    ? createSecureServer({ ...tls(), settings: { maxConcurrentStreams: 4_096 } }, answer as never)
     : createServer(answer);
   const sockets = new Set<Socket>();
   server.on(http2 ? "secureConnection" : "connection", (socket: Socket) => {

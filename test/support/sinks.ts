@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Readable } from "node:stream";
-import { http2Settings, type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
+import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
 import { EventSource } from "../../src/index.ts";
 import { type Client, type ClientRequest, Http1Client, Http2Client } from "./client.ts";
 
@@ -155,7 +155,10 @@ export const http2Sink: Sink = {
   name: "openEventSource on node:http2",
   start: (route) =>
     running(
-      createHttp2Server({ settings: http2Settings }, (req, res) => void route(nodeExchange(req, res))),
+      createHttp2Server(
+        { settings: { maxConcurrentStreams: 4_096 } },
+        (req, res) => void route(nodeExchange(req, res)),
+      ),
       http2,
     ),
 };

@@ -3,7 +3,7 @@ import { ManagedConnection } from "../../src/adapters/express/connections.ts";
 import { createSSE } from "../../src/adapters/express.ts";
 import { openEventSource, respond } from "../../src/adapters/node.ts";
 import { sendEvents, withSendEvents } from "../../src/adapters/oak.ts";
-import { openEvents } from "../../src/adapters/ts-rest.ts";
+import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
 import { hubChecks, publishChecks, subscribeChecks } from "../../src/hub/option-checks.ts";
 import { createHub, EventSource, EventSourceSet, type Hub, ServerSentEvent } from "../../src/index.ts";
 import { retentionChecks } from "../../src/log/retention.ts";
@@ -12,6 +12,7 @@ import { sqliteLog } from "../../src/logs/sqlite/index.ts";
 import { presence } from "../../src/presence/index.ts";
 import { sourceChecks } from "../../src/source/options.ts";
 import { pipeChecks } from "../../src/source/pipe.ts";
+import { defineEvents } from "../../src/wire/contract.ts";
 import { request } from "../support/web.ts";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -38,6 +39,7 @@ const sizes = [-1, "big", "1tb", null, {}, true, Number.NaN];
 const counts = [-1, 1.5, "5", null, {}, true, Number.NaN];
 const groups = [null, 5, "x", true, [], { nonsense: 1 }];
 const contracts = [null, {}, 5, () => {}];
+const anyEvents = defineEvents({});
 
 const response = { headers: [null, "x: y", 5, true, [5], { "x y": "z" }, { x: "a\nb" }], cors: cors() };
 const stream = {
@@ -164,14 +166,18 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
   ],
   "sse.send": [(o) => createSSE({ log: memoryLog() }).send("t", 1, o), { to: [null, "", 5, {}, true] }],
   openEvents: [
-    (o) => openEvents({ path: "/x", metadata: { events: {} as never } }, { baseUrl: "", EventSource: Silent, ...o }),
+    (o) => openEvents({ path: "/x", metadata: { events: anyEvents } }, { baseUrl: "", EventSource: Silent, ...o }),
     { baseUrl: [null, 5], query: [null, 5], withCredentials: flags, EventSource: [null, 5, {}] },
+  ],
+  eventRoute: [
+    (o) => eventRoute({ path: "/x", events: anyEvents, ...o }),
+    { path: names, events: contracts, responses: [null, 5, true], metadata: [null, 5] },
   ],
 };
 
 const functionsUnderTest = Object.entries(cases).map(([name, [call, wrong]]) => ({ name, call, wrong }));
 
-describe.each(functionsUnderTest)("$name", ({ call, wrong }) => {
+describe.each(functionsUnderTest)("$name", ({ name: functionName, call, wrong }) => {
   const optionsOf = (path: string, value: unknown) => ({ [path.split(".").at(-1) as string]: value });
 
   test.each(Object.keys(wrong))("rejects what %s does not take, and says what it does", async (path) => {
@@ -197,7 +203,9 @@ describe.each(functionsUnderTest)("$name", ({ call, wrong }) => {
     }
   });
 
-  test.each(["x", "constructor", "toString", "__proto_", "aCompletelyDifferentName"])("rejects %s", async (name) => {
+  // A route of ts-rest has properties of ts-rest, too.
+  const others = functionName === "eventRoute" ? [] : ["x", "constructor", "toString", "__proto_", "aDifferentName"];
+  test.each(others)("rejects %s", async (name) => {
     expect(await errorOf(() => call({ [name]: undefined }))).toMatchObject({ code: "ERR_SSE_OPTION" });
   });
 });
@@ -375,6 +383,45 @@ test("a wrong answer of onOverflow closes the source, and is reported", async ()
   for (let n = 0; n < 3; n++) opened.dispatch("t", "x".repeat(100_000));
   expect([opened.readyState, errors]).toEqual([2, [expect.objectContaining({ code: "ERR_SSE_OPTION" })]]);
   await opened.close();
+});
+
+describe("sourcecast/ts-rest", () => {
+  const rejected = expect.objectContaining({ code: "ERR_SSE_OPTION" });
+  const route = { path: "/x/:id/:day?", metadata: { events: anyEvents } } as const;
+
+  test.each([{}, { path: "/x" }, { events: anyEvents }, { path: "/x", events: undefined }, null])(
+    "eventRoute() needs a path and a contract: %j has not both",
+    (init) => expect(() => eventRoute(init as never)).toThrow(rejected),
+  );
+
+  test("eventRoute() leaves the properties of ts-rest to ts-rest", () => {
+    expect(eventRoute({ path: "/x", events: anyEvents, summary: "All", validateResponseOnClient: true })).toMatchObject(
+      {
+        summary: "All",
+        validateResponseOnClient: true,
+      },
+    );
+  });
+
+  test.each(functions)("eventHandler() takes a controller, and not %j", (controller) => {
+    expect(() => eventHandler(controller as never)).toThrow(rejected);
+    expect(() => eventHandler(undefined as never)).toThrow(rejected);
+  });
+
+  test.each([
+    [route, undefined],
+    [route, { EventSource: Silent }],
+    [route, { baseUrl: "", EventSource: Silent }],
+    [route, { baseUrl: "", EventSource: Silent, params: { id: null } }],
+    [undefined, { baseUrl: "", EventSource: Silent }],
+    [{ path: "/x" }, { baseUrl: "", EventSource: Silent }],
+  ])("openEvents() needs a route, a baseUrl, and the parameters of the path", (of, options) => {
+    expect(() => openEvents(of as never, options as never)).toThrow(rejected);
+  });
+
+  test("openEvents() does not need the parameters that are optional", () => {
+    openEvents(route, { baseUrl: "", EventSource: Silent, params: { id: 1 } as never }).close();
+  });
 });
 
 test.each(names)("hub.revoke() takes a key that a subscription can have, and not %j", (key) => {

@@ -2,6 +2,7 @@
 import { SourcecastTypeError } from "../../base/errors.ts";
 import { aBoolean, aFunction, allow, anObject, checkOptions, type OptionChecks } from "../../base/options.ts";
 import type { AnyContract, ClientEventsOf } from "../../wire/contract.ts";
+import { aContract } from "../../wire/contract-check.ts";
 
 /** The names of the parameters in a path: `"user"` for `"/events/:user"`. */
 export type ParamsOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
@@ -72,7 +73,9 @@ export function openEvents<Path extends string, C extends AnyContract>(
   route: { readonly path: Path; readonly metadata: { readonly events: C } },
   options: OpenEventsOptions<NoInfer<Path>>,
 ): EventStream<ClientEventsOf<C>> {
-  checkOptions(options, clientChecks, "openEvents()");
+  checkOptions(options ?? {}, clientChecks, "openEvents()");
+  clientChecks.baseUrl(options?.baseUrl, "baseUrl");
+  aContract(route?.metadata?.events, "metadata.events of the route");
   const { baseUrl, query = {}, params, withCredentials = false } = options as OpenEventsOptions & { params?: Params };
   const { EventSource = (globalThis as { EventSource?: EventSourceConstructor }).EventSource } = options;
   if (EventSource === undefined) {
@@ -81,7 +84,12 @@ export function openEvents<Path extends string, C extends AnyContract>(
       "This runtime has no EventSource; pass a class as the option EventSource",
     );
   }
-  const path = route.path.replace(/:(\w+)\??/g, (_, name) => encodeURIComponent(params?.[name] ?? ""));
+  const path = route.path.replace(/:(\w+)\??/g, (text, name) => {
+    const value = params?.[name];
+    if (value === undefined && text.endsWith("?")) return "";
+    aParameter(value, `params.${name}`);
+    return encodeURIComponent(value as string);
+  });
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
   const url = baseUrl + path + (search.size > 0 ? `?${search}` : "");
@@ -96,6 +104,8 @@ export function openEvents<Path extends string, C extends AnyContract>(
     close: () => source.close(),
   };
 }
+
+const aParameter = allow("a string or a number", (value) => typeof value === "string" || typeof value === "number");
 
 const clientChecks: OptionChecks<OpenEventsOptions & { params: Params }> = {
   baseUrl: allow("the address of a server", (value) => typeof value === "string"),

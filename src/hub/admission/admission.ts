@@ -1,5 +1,6 @@
 // Which requests get a stream, and how the others are answered.
 import { type CapturedContext, captureContext } from "../../base/async-context.ts";
+import { isPromise } from "../../base/deadline.ts";
 import {
   badRequest,
   type EarlyResponse,
@@ -20,6 +21,7 @@ import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Subscribing } from "../selection.ts";
 import type { Counters } from "../stats.ts";
+import { Departure } from "./departure.ts";
 import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext } from "./origin.ts";
 import { Permissions } from "./permissions.ts";
 import { ConnectionSlots } from "./slots.ts";
@@ -73,7 +75,8 @@ export class Admission {
     const departure = new Departure(exchange.sink);
     try {
       // A client that leaves in between frees its slot at once, however long the application and the log take.
-      const decision = await Promise.race([this.#decide(candidate), departure.gone]);
+      const permission = candidate.permissions.reauthorize(asked.options.channels);
+      const decision = await Promise.race([this.#decide(candidate, permission), departure.gone]);
       return this.#answer(exchange, candidate, decision);
     } catch (error) {
       candidate.leave();
@@ -85,8 +88,9 @@ export class Admission {
   }
 
   /**
-   * Opens a stream first, and asks then: `authorize` and the log cannot change the status of the response any more. The header
-   * and the opening leave in this tick, the events of the channels when they are known. A rejection ends the stream.
+   * Opens a stream in this tick, and asks the log then. The header and the opening leave at once, the events of the channels
+   * when they are known. `authorize` is asked first: if it answers at once, a rejection has its status. If it returns a
+   * promise, a rejection ends the stream, since the header cannot wait for it.
    *
    * @returns `null` if the request got another response.
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
@@ -95,8 +99,17 @@ export class Admission {
     const candidate = this.#admit(exchange, asked);
     if (candidate === null) return null;
     try {
+      const permission = candidate.permissions.reauthorize(asked.options.channels);
+      const rejection = isPromise(permission)
+        ? null
+        : (this.#rejectionBy(permission, candidate) ?? this.#rejectedSince(candidate));
+      if (rejection !== null) {
+        this.#dismiss(candidate);
+        exchange.sink.refuse(rejection);
+        return null;
+      }
       const stream = new Stream(exchange, candidate.sourceOptions, candidate.asyncContext);
-      if (stream.closeReason === null) void this.#subscribeLater(stream, candidate);
+      if (stream.closeReason === null) void this.#subscribeLater(stream, candidate, permission);
       else this.#dismiss(candidate);
       return stream;
     } catch (error) {
@@ -161,11 +174,11 @@ export class Admission {
    * The rest of {@link openNow}. Until the decision, an observer releases the slot of a client that leaves; from then on the
    * subscription does. Both changes happen in one tick, so the slot always has exactly one owner.
    */
-  async #subscribeLater(stream: Stream, candidate: Candidate): Promise<void> {
+  async #subscribeLater(stream: Stream, candidate: Candidate, permission: Permission): Promise<void> {
     const observer = { onClose: () => this.#dismiss(candidate) };
     stream.observe(observer);
     try {
-      const { early, origin } = await this.#decide(candidate);
+      const { early, origin } = await this.#decide(candidate, permission);
       if (stream.closeReason !== null) return;
       // With an origin, `early` is 204: too late for that. The subscription finds the ends itself, and closes the stream.
       const rejected = this.#rejectedSince(candidate) ?? (origin === undefined ? early : null) ?? null;
@@ -201,19 +214,14 @@ export class Admission {
   }
 
   /**
-   * Asks the application and then the log. Does not reject for a failure of either: that becomes an answer which lets
-   * the client retry, since the failure is on this side.
+   * Waits for the application's answer, and then asks the log. Does not reject for a failure of either: that becomes an answer
+   * which lets the client retry, since the failure is on this side.
    */
-  async #decide(candidate: Candidate): Promise<Decision> {
-    const { request, options, permissions, sourceOptions } = candidate;
-    const { counters, onError, authorize } = this.#context;
-    const allowed = authorize === undefined || (await permissions.reauthorize(options.channels));
-    if (allowed !== true) {
-      counters.countRefused("authorize");
-      // Not 403: it would stop a native client for good, for a failure on this side.
-      if (allowed === null) return { early: retryLater(request, sourceOptions, "error") };
-      return { early: giveUp(request, sourceOptions, 403, "forbidden") };
-    }
+  async #decide(candidate: Candidate, permission: Permission): Promise<Decision> {
+    const { request, sourceOptions } = candidate;
+    const { onError } = this.#context;
+    const forbidden = this.#rejectionBy(await permission, candidate);
+    if (forbidden !== null) return { early: forbidden };
     const rejected = this.#rejectedSince(candidate);
     if (rejected !== null) return { early: rejected };
     try {
@@ -225,6 +233,15 @@ export class Admission {
       if (this.#isOpen) onError(error, { stage: "replay" });
       return { early: retryLater(request, sourceOptions, "error") };
     }
+  }
+
+  /** How a request is answered that `authorize` does not let through. */
+  #rejectionBy(allowed: boolean | null, { request, sourceOptions }: Candidate): EarlyResponse | null {
+    if (allowed === true) return null;
+    this.#context.counters.countRefused("authorize");
+    // Without an answer not 403: it would stop a native client for good, for a failure on this side.
+    if (allowed === null) return retryLater(request, sourceOptions, "error");
+    return giveUp(request, sourceOptions, 403, "forbidden");
   }
 
   /** Why a request that was admitted is rejected now; `null` if nothing has changed. Checked after every wait. */
@@ -247,22 +264,6 @@ function farewell({ status, reason }: EarlyResponse): Frame {
   return Frame.of(encodeLater(reason as LaterReason, drawOverloadRetry()));
 }
 
-/**
- * Whether a client leaves before its stream is open. Until then there is no stream that would observe the sink, and a client
- * that gave up during a slow `authorize` would hold its slot until the answer.
- */
-class Departure {
-  /** Resolves when the client has left. */
-  readonly gone: Promise<null>;
-  forget: () => void = () => {};
-
-  constructor(sink: Sink) {
-    this.gone = new Promise((resolve) => {
-      this.forget = sink.onceGone(() => resolve(null));
-    });
-  }
-}
-
 /** A request that has got its stream. */
 export interface Admitted extends Pick<Candidate, "request" | "selection" | "options" | "permissions" | "leave"> {
   readonly stream: Stream;
@@ -280,6 +281,9 @@ interface Candidate extends Subscribing {
   leave(): void;
   revoked: boolean;
 }
+
+/** The answer of `authorize`, `null` if it failed. */
+type Permission = boolean | null | Promise<boolean | null>;
 
 /** Where the stream begins, and the response to send in its place, if any. */
 interface Decision {

@@ -1,6 +1,6 @@
 // Which channels one connection may read: the answers of `authorize()`, and asking for them.
 import type { CapturedContext } from "../../base/async-context.ts";
-import { withDeadline } from "../../base/deadline.ts";
+import { isPromise, withDeadline } from "../../base/deadline.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { isInternal } from "../selection.ts";
@@ -18,7 +18,7 @@ export class Permissions {
   readonly #asyncContext: CapturedContext;
   /** `null` until the first answer, which a hub without `authorize` never needs. */
   #answers: Map<string, boolean> | null = null;
-  #reauthorizing: Promise<boolean | null> | null = null;
+  #reauthorizing: Promise<Answer> | null = null;
 
   /** @param asyncContext Where `authorize()` runs: that of the request. */
   constructor(context: PermissionsContext, request: RequestLike, asyncContext: CapturedContext) {
@@ -45,21 +45,29 @@ export class Permissions {
 
   /**
    * Asks for all channels again, and forgets the answers for any other. True when all may be read, `null` without an answer.
-   * A call that is still under way is shared, so that calls do not pile up on an application that hangs.
+   * Answers at once if `authorize()` does. A call that is still under way is shared, so that calls do not pile up on an
+   * application that hangs.
    */
-  reauthorize(channels: readonly string[]): Promise<boolean | null> {
-    this.#reauthorizing ??= this.#askForAll(channels).finally(() => {
+  reauthorize(channels: readonly string[]): Answer | Promise<Answer> {
+    if (this.#reauthorizing !== null) return this.#reauthorizing;
+    const answer = this.#askForAll(channels, 0, new Map());
+    if (!isPromise(answer)) return answer;
+    this.#reauthorizing = answer.finally(() => {
       this.#reauthorizing = null;
     });
     return this.#reauthorizing;
   }
 
   /** Asks one after the other: the first answer other than true decides. Only a full set replaces the old answers. */
-  async #askForAll(channels: readonly string[]): Promise<boolean | null> {
+  #askForAll(channels: readonly string[], first: number, answers: Map<string, boolean>): Answer | Promise<Answer> {
     if (this.#context.authorize === undefined) return true;
-    const answers = new Map<string, boolean>();
-    for (const channel of channels) {
-      const answer = await this.#ask(channel);
+    for (let index = first; index < channels.length; index++) {
+      const channel = channels[index] as string;
+      const answer = this.#ask(channel);
+      if (isPromise(answer)) {
+        const goOn = () => this.#askForAll(channels, index + 1, answers.set(channel, true));
+        return answer.then((settled) => (settled === true ? goOn() : settled));
+      }
       if (answer !== true) return answer;
       answers.set(channel, answer);
     }
@@ -67,16 +75,19 @@ export class Permissions {
     return true;
   }
 
-  /** `null` when `authorize()` failed or did not settle in time: whoever asks must not grant anything then. */
-  async #ask(channel: string): Promise<boolean | null> {
+  #ask(channel: string): Answer | Promise<Answer> {
     const { authorize, limits, onError } = this.#context;
     const question = { request: this.#request, channel };
-    try {
-      const answer = authorize && this.#asyncContext.runInAsyncScope(authorize, undefined, question);
-      return (await withDeadline(answer, limits.callbackTimeout, "authorize()", "limits.callbackTimeout")) === true;
-    } catch (error) {
+    const fail = (error: unknown): null => {
       onError(error, { stage: "authorize" });
       return null;
+    };
+    try {
+      const asked = authorize && this.#asyncContext.runInAsyncScope(authorize, undefined, question);
+      const answer = withDeadline(asked, limits.callbackTimeout, "authorize()", "limits.callbackTimeout");
+      return isPromise(answer) ? answer.then((settled) => settled === true, fail) : answer === true;
+    } catch (error) {
+      return fail(error);
     }
   }
 
@@ -88,6 +99,9 @@ export class Permissions {
     answers.delete(oldest as string);
   }
 }
+
+/** `null` when `authorize()` failed or did not settle in time: the caller must not grant anything then. */
+type Answer = boolean | null;
 
 /** The parts of the hub that permissions use. */
 export interface PermissionsContext extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError"> {}

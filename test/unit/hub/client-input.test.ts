@@ -86,3 +86,31 @@ test("a member on a hub without presence is a mistake of the application", async
     code: "ERR_SSE_OPTION",
   });
 });
+
+describe("a rewind that no client has sent", () => {
+  test.each([-1, 0.5, -7.25])("is a mistake of the application: %d", async (rewind) => {
+    const { hub } = openHub();
+    const rejected = { code: "ERR_SSE_OPTION", message: expect.stringMatching(/^The option rewind is .*; /) };
+    for (const init of [{}, { method: "HEAD" }, { headers: { accept: "*/*", "last-event-id": "1.2.3" } }])
+      await expect(hub.response(request(init), { channels: ["a"], rewind })).rejects.toMatchObject(rejected);
+    await expect(hub.channel("a").response(request(), { rewind })).rejects.toMatchObject(rejected);
+    expect(hub.stats().connections).toBe(0);
+  });
+
+  test.each<[string, RequestInit & { query?: string }]>([
+    ["a query, whatever is in it", { query: "?limit=0" }],
+    ["a body", { method: "POST", body: "-1" }],
+    ["its path", { query: "/last/-1" }],
+    ["a header", { headers: { "x-rewind": "-1" } }],
+  ])("may have come from %s", async (_, init) => {
+    const { hub, errors } = openHub();
+    expect((await hub.response(request(init), { channels: ["a"], rewind: -1 })).status).toBe(400);
+    expect(errors.splice(0)).toEqual([["request", expect.stringContaining("rewind")]]);
+  });
+
+  test("is not NaN, which Number() makes of other text and of none", async () => {
+    const { hub, errors } = openHub();
+    expect((await hub.response(request(), { channels: ["a"], rewind: Number(undefined) })).status).toBe(400);
+    expect(errors.splice(0)).toHaveLength(1);
+  });
+});
