@@ -1,5 +1,6 @@
 // The cost of a replay: bytes read, memory, and the event loop of all other work.
 import { afterEach, describe, expect, test } from "vitest";
+import { sharedPages } from "../../src/hub/subscription/snapshot.ts";
 import { createHub, type Hub, type HubOptions, type SubscribeOptions } from "../../src/index.ts";
 import type { CompleteLog } from "../../src/log/complete.ts";
 import type { NewEntry } from "../../src/log/log.ts";
@@ -139,6 +140,51 @@ describe.each(logs)("on %s", (_, makeLog) => {
     expect(taken).toBeLessThan(clients * 0.5e6);
     expect(read.bytes).toBeLessThan(1e6);
     expect(await receive(readers[0] as never, keys)).toBeGreaterThan(keys * 1_000);
+  });
+});
+
+describe("a snapshot", () => {
+  const megabyte = 1_000_000;
+  /** Fresh text for each call, as an application makes it from its state. */
+  const snapshotOf = (name: string) => ({
+    events: Array.from({ length: 20 }, (_, n) => ({ type: "n", data: `${name} ${n} `.padEnd(megabyte, "x") })),
+  });
+
+  /** Memory that clients take which are reset and do not read, each with an answer of its own. */
+  async function memoryOf(clients: number, nameOf: (client: number) => string): Promise<number> {
+    let calls = 0;
+    const hub = openHub({ snapshot: () => snapshotOf(nameOf(calls++)) });
+    await hub.cursor();
+    collectGarbage();
+    const before = process.memoryUsage();
+    for (let n = 0; n < clients; n++) await follow(hub, { channels: ["a"] }, "gone.1.1");
+    // Each has taken one page, which fills its body.
+    const untaken = () => [...sharedPages.values()].reduce((sum, page) => sum + page.clients, 0);
+    while (untaken() < clients * 19) await tick();
+    collectGarbage();
+    const after = process.memoryUsage();
+    expect(calls).toBe(clients);
+    return after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers;
+  }
+
+  test("is kept once for all clients with the same state that do not read it", async () => {
+    // 20 copies of 20 MB would take 400 MB. The first page of each is in its body.
+    expect(await memoryOf(20, () => "same")).toBeLessThan(150 * megabyte);
+    expect(sharedPages.size).toBeLessThanOrEqual(20);
+    // The last event has begun.
+    expect(await receive(readers[0] as never, 20)).toBeGreaterThan(19 * megabyte);
+    await Promise.all(readers.splice(0).map((reader) => reader.cancel()));
+    await tick();
+    expect(sharedPages.size).toBe(0);
+  });
+
+  test("leaves the event loop to others while it is encoded", async () => {
+    const rows = Array.from({ length: 200_000 }, (_, n) => ({ type: "row", data: { n, text: "x".repeat(80) } }));
+    const hub = openHub({ snapshot: () => ({ events: rows }) });
+    const clients = await Promise.all(Array.from({ length: 3 }, () => follow(hub, { channels: ["a"] }, "gone.1.1")));
+    for (const client of clients) void drain(client);
+    const turn = await meanTurn(() => hub.stats().lagging === 0);
+    expect(turn).toBeLessThan((await busyTurn()) * 3);
   });
 });
 

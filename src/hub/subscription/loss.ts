@@ -2,16 +2,14 @@
 import { isPromise, withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import type { Position } from "../../log/log.ts";
-import { encodeFrame } from "../../source/event.ts";
 import { encodeControl, type Gap, type ResetReason } from "../../wire/control.ts";
 import { headCursor, parseCursor } from "../../wire/cursor.ts";
-import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Location } from "../admission/locator.ts";
 import type { Loss, Snapshot } from "../options.ts";
-import { encodeChecked } from "../publish.ts";
 import { presentPosition } from "./position.ts";
 import type { DeclaredGap } from "./resume.ts";
+import { encodeSnapshot } from "./snapshot.ts";
 import { type ChannelState, type StateTransfer, transferState } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -75,14 +73,15 @@ async function answerWithSnapshot(
     // The cursor is older than the state: an event in between is in both, and none is missing from both.
     const cursor = headCursor(loss.location.head);
     const { request, options, stream, context } = subscription;
-    const taken = stream.context.runInAsyncScope(take, undefined, request, options.channels, cursor);
+    const asked = stream.context.runInAsyncScope(take, undefined, request, options.channels, cursor);
     const { callbackTimeout } = context.limits;
-    const snapshot = await withDeadline(taken, callbackTimeout, "snapshot()", "limits.callbackTimeout");
-    const position = positionOf(snapshot, cursor, loss);
-    const encoding = encodeSnapshot(snapshot.events, context);
-    const frames = await withDeadline(encoding, callbackTimeout, "The contract", "limits.callbackTimeout");
-    if (subscription.closed) return null;
-    return transferState(subscription, { ...stateAfter(subscription, loss, position), frames, values: null });
+    const { events, ...taken } = await withDeadline(asked, callbackTimeout, "snapshot()", "limits.callbackTimeout");
+    const position = positionOf(taken, cursor, loss);
+    const snapshot = await encodeSnapshot(events, context);
+    if (!subscription.closed)
+      return transferState(subscription, { ...stateAfter(subscription, loss, position), snapshot, values: null });
+    snapshot.release();
+    return null;
   } catch (error) {
     subscription.fail(error, "snapshot");
     return null;
@@ -102,14 +101,18 @@ function stateAfter(
   for (const { offset, channel } of ends) if (offset <= known) subscription.markEnded(channel);
   return {
     loss: frame,
-    frames: [],
+    snapshot: null,
     values: hasValues && position.offset > known ? { after: Math.max(0, known), upTo: position.offset } : null,
     ends: ends.filter(({ offset }) => offset > known && offset <= position.offset),
     position,
   };
 }
 
-function positionOf({ cursor }: Snapshot, present: string, { known, position }: DeclaredLoss): Position {
+function positionOf(
+  { cursor }: Pick<Snapshot, "cursor">,
+  present: string,
+  { known, position }: DeclaredLoss,
+): Position {
   const taken = parseCursor(String(cursor ?? present));
   // A position at or before the loss would lead back to it, in a loop.
   if (taken !== null && taken.epoch === position.epoch && taken.offset > known) return taken;
@@ -117,18 +120,6 @@ function positionOf({ cursor }: Snapshot, present: string, { known, position }: 
     "ERR_SSE_CURSOR",
     `The cursor of the snapshot is ${quote(cursor)}; leave it out, or take it with hub.cursor() before reading the state`,
   );
-}
-
-/**
- * Encodes a whole snapshot before anything of it is sent: an event that cannot be encoded must not cut it in half. The
- * contract of the hub binds a snapshot, too, since clients cannot tell its events from published ones.
- */
-function encodeSnapshot(events: Snapshot["events"], { contract }: Subscription["context"]): Promise<Frame[]> {
-  const encode = async ({ type, data }: Snapshot["events"][number]): Promise<Frame> => {
-    if (contract === undefined) return encodeFrame(type, data);
-    return Frame.of(encodeEvent({ type, data: await encodeChecked(contract, type, data) }));
-  };
-  return Promise.all(events.map(encode));
 }
 
 function observe({ context, stream }: Subscription, loss: Loss): void {

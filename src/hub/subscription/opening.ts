@@ -54,7 +54,7 @@ function beginNew(subscription: Subscription, { location, begin, delivered }: Or
   const position = begin !== null && begin.offset <= present.offset ? begin : present;
   return transferState(subscription, {
     loss: null,
-    frames: [],
+    snapshot: null,
     values: answer.hasValues ? { after: 0, upTo: position.offset } : null,
     ends: answer.ends.filter(({ offset }) => offset <= position.offset),
     position,
@@ -69,5 +69,5 @@ function continueAt(subscription: Subscription, position: Position, { location, 
   const passed = location.answer.ends.filter(({ offset }) => offset <= position.offset);
   for (const { channel } of passed) subscription.markEnded(channel);
   // A position that the application gave says nothing about which ends the client knows.
-  return transferState(subscription, { loss: null, frames: [], values: null, ends: isOwn ? [] : passed, position });
+  return transferState(subscription, { loss: null, snapshot: null, values: null, ends: isOwn ? [] : passed, position });
 }

@@ -291,7 +291,8 @@ export class Pump implements CatchUp, Task {
   /** Lets go of pages while it waits. */
   #rest(): void {
     this.#pages.release();
-    this.#transfer?.release();
+    if (this.#isStopped) this.#transfer?.stop();
+    else this.#transfer?.release();
   }
 }
 

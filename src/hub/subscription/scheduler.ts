@@ -46,6 +46,21 @@ export class Scheduler {
     if (!this.#isRunning) this.#run();
   }
 
+  /** Resolves with the result of work that is done in one slice, when its turn comes; rejects with what it throws. */
+  share<T>(work: (slice: Slice) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const step = (slice: Slice): false => {
+        try {
+          resolve(work(slice));
+        } catch (error) {
+          reject(error);
+        }
+        return false;
+      };
+      this.schedule({ step });
+    });
+  }
+
   #run(): void {
     this.#isRunning = true;
     const start = now();

@@ -5,6 +5,7 @@ import type { Frame } from "../../wire/frame.ts";
 import { frameOfEntry, stateFrameOfEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { Slice } from "./scheduler.ts";
+import type { SnapshotPages } from "./snapshot.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -19,7 +20,7 @@ import type { Subscription } from "./subscription.ts";
 export function transferState(subscription: Subscription, state: ChannelState): StateTransfer | null {
   subscription.moveTo(state.position);
   for (const { channel } of state.ends) subscription.markEnded(channel);
-  if (state.frames.length > 0 || state.values !== null || state.ends.length > 0) {
+  if (state.snapshot !== null || state.values !== null || state.ends.length > 0) {
     return new StateTransfer(subscription, state);
   }
   complete(subscription, state, false);
@@ -27,7 +28,7 @@ export function transferState(subscription: Subscription, state: ChannelState): 
 }
 
 /**
- * A state on its way to one client. It holds no queue: the values come from shared pages, as the client reads. The order is
+ * A state on its way to one client. It holds no queue: snapshot and values come from shared pages, as the client reads. The order is
  * snapshot or values, then ends, then the position, so that an end is the last that a client receives of its channel.
  */
 export class StateTransfer {
@@ -35,7 +36,6 @@ export class StateTransfer {
   readonly #state: ChannelState;
   readonly #upTo: number;
   readonly #pages: PageReader;
-  #framesSent = 0;
   #endsSent = 0;
   /** Values up to this offset were sent. */
   #after: number;
@@ -72,13 +72,16 @@ export class StateTransfer {
     this.#pages.release();
   }
 
+  /** The client has left. */
+  stop(): void {
+    this.release();
+    this.#state.snapshot?.release();
+  }
+
   #sendNext(): "sent" | "done" | Promise<void> {
-    const { frames, ends } = this.#state;
-    const frame = frames[this.#framesSent];
-    if (frame !== undefined) {
-      this.#framesSent++;
-      return this.#send(frame);
-    }
+    const { snapshot, ends } = this.#state;
+    const page = snapshot?.take();
+    if (page != null) return this.#send(page);
     if (this.#after < this.#upTo) return this.#sendValue();
     const end = ends[this.#endsSent];
     if (end !== undefined) {
@@ -141,8 +144,8 @@ function complete(subscription: Subscription, { loss, position }: ChannelState, 
 export interface ChannelState {
   /** Makes the frame of the declared loss, which comes first; `null` for a new client. */
   readonly loss: ((id?: string) => Frame) | null;
-  /** The application's snapshot. */
-  readonly frames: readonly Frame[];
+  /** The application's snapshot, `null` without one. */
+  readonly snapshot: SnapshotPages | null;
   /** Which values to send: the newest entry of each key in (after, upTo]. */
   readonly values: { readonly after: number; readonly upTo: number } | null;
   /** The ends of channels that the client has not received. */

@@ -1,8 +1,10 @@
 import { describe, expect, test, vi } from "vitest";
+import { sharedPages } from "../../../src/hub/subscription/snapshot.ts";
 import type { HubOptions } from "../../../src/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { defineEvents } from "../../../src/wire/contract.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
-import { tick } from "../../support/web.ts";
+import { request, tick } from "../../support/web.ts";
 
 /** A hub with a count as its state: each event adds to it, and a snapshot gives the sum. */
 function counting(options: HubOptions = {}) {
@@ -140,6 +142,89 @@ describe("a snapshot", () => {
     await joined(hub, "a", { lastEventId: first });
     await joined(hub, "a");
     expect(state.taken).toBe(0);
+  });
+});
+
+describe("the pages of a snapshot", () => {
+  const events = (name: string) => Array.from({ length: 3_000 }, (_, n) => ({ type: "row", data: { name, n } }));
+  const opened = async (snapshot: HubOptions["snapshot"], init: Parameters<typeof follow>[2] = {}) => {
+    const { hub } = openHub({ ...(snapshot === undefined ? {} : { snapshot }) });
+    return joined(hub, "a", { lastEventId: "gone.1.1", ...init });
+  };
+
+  test("have every event once and in order, and are gone when they have been sent", async () => {
+    const client = await opened(() => ({ events: events("x") }));
+    await vi.waitFor(() => expect(client.events.at(-1)?.type).toBe("sse:checkpoint"));
+    expect(client.data.map((data) => JSON.parse(data).n)).toEqual(Array.from({ length: 3_000 }, (_, n) => n));
+    expect(sharedPages.size).toBe(0);
+  });
+
+  test("are those of the client's own request", async () => {
+    const names = ["ada", "bob", "ada"];
+    const { hub } = openHub({
+      snapshot: async (request) => ({ events: events(request.headers.get("x-user") as string) }),
+    });
+    const clients = await Promise.all(
+      names.map((name) => joined(hub, "a", { lastEventId: "gone.1.1", headers: { "x-user": name } })),
+    );
+    await vi.waitFor(() => {
+      for (const { events } of clients) expect(events.at(-1)?.type).toBe("sse:checkpoint");
+    });
+    expect(clients.map(({ data }) => [...new Set(data.map((each) => JSON.parse(each).name))])).toEqual([
+      ["ada"],
+      ["bob"],
+      ["ada"],
+    ]);
+  });
+
+  test("are let go when the client leaves: while it reads, and while the application is asked", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { hub } = openHub({
+      snapshot: async (request) => {
+        if (request.headers.get("x-slow") !== null) await promise;
+        return { events: events("x") };
+      },
+    });
+    const [reading, waiting] = [
+      await hub.response(request({ headers: { "last-event-id": "gone.1.1" } }), { channels: ["a"] }),
+      await hub.response(request({ headers: { "last-event-id": "gone.1.1", "x-slow": "1" } }), { channels: ["a"] }),
+    ];
+    await vi.waitFor(() => expect(sharedPages.size).toBeGreaterThan(0));
+    await reading.body?.cancel();
+    expect(sharedPages.size).toBe(0);
+    await waiting.body?.cancel();
+    resolve();
+    for (let turn = 0; turn < 20; turn++) await tick();
+    expect(sharedPages.size).toBe(0);
+  });
+
+  test.each<[string, unknown]>([
+    ["no list", { events: {} }],
+    ["a list with a hole", { events: [null] }],
+    ["an event that cannot be encoded, after many", { events: [...events("x"), { type: "n", data: 1n }] }],
+  ])("are not sent, nor kept, of %s", async (_, snapshot) => {
+    const { hub, errors } = openHub({ snapshot: () => snapshot as never });
+    const client = await (await follow(hub, "a", { lastEventId: "gone.1.1" })).end();
+    expect([client.events, sharedPages.size]).toEqual([[], 0]);
+    expect(errors.splice(0).map(([stage]) => stage)).toEqual(["snapshot"]);
+  });
+
+  test("with an asynchronous schema wait for it; one rejection among many is reported once", async () => {
+    const schema = (fails: boolean) => ({
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        validate: async (value: unknown) => (fails ? { issues: [{ message: "No" }] } : { value }),
+      },
+    });
+    for (const fails of [false, true]) {
+      const snapshot = () => ({ events: events("x") });
+      const { hub, errors } = openHub({ snapshot, events: defineEvents({ row: schema(fails) }) } as never);
+      const client = await follow(hub, "a", { lastEventId: "gone.1.1" });
+      const last = fails ? undefined : "sse:checkpoint";
+      await vi.waitFor(() => expect([client.events.at(-1)?.type, client.ended]).toEqual([last, fails]));
+      expect([client.data.length, errors.splice(0).length, sharedPages.size]).toEqual([fails ? 0 : 3_000, +fails, 0]);
+    }
   });
 });
 
