@@ -23,6 +23,7 @@ export const layers = [
   "mcp",
   "client",
   "bindings",
+  "cli",
   "testing",
   "index.ts",
 ];
@@ -35,6 +36,7 @@ export const platformFiles = [
   "src/logs/redis",
   "src/logs/nats",
   "src/logs/postgres",
+  "src/cli",
   "src/testing",
   "src/bindings",
 ];

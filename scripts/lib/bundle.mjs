@@ -39,10 +39,11 @@ export async function bundle() {
   }
 }
 
-/** @returns {Record<string, string>} the file in src of each subpath, by its path in dist without extension */
+/** @returns {Record<string, string>} the file in src of each subpath and command, by its path in dist without extension */
 function entries() {
-  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const codes = Object.values(exports).flatMap((target) => (typeof target === "string" ? [] : [target.default]));
+  const { bin, exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const subpaths = Object.values(exports).flatMap((target) => (typeof target === "string" ? [] : [target.default]));
+  const codes = [...subpaths, ...Object.values(bin)];
   return Object.fromEntries(
     codes.map((code) => {
       const name = code.replace("./dist/", "").replace(/\.js$/, "");

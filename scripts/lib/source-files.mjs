@@ -41,7 +41,7 @@ export function measure(text) {
 
 /** The comment that a file begins with. @param {string} text */
 export function firstComment(text) {
-  const lines = /^(?:\/\/.*\n)+/.exec(text)?.[0];
+  const lines = /^(?:#!.*\n)?((?:\/\/.*\n)+)/.exec(text)?.[1];
   if (lines) return lines.replace(/^\/\/ ?/gm, "").trim();
   // A docstring that a blank line or an import follows is about the file, any other one about the declaration below it.
   const block = /^\/\*\*([\s\S]*?)\*\/(?=\n\n|\nimport )/.exec(text)?.[1] ?? "";

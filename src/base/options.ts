@@ -153,7 +153,7 @@ export function checkSpelling(others: object, checks: AnyChecks, caller: string)
 }
 
 /** The most similar of some names: a third of the letters differ at most, or one name begins with the other. */
-function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   const distances = known.map((one) => {
     const candidate = one.toLowerCase();

@@ -38,6 +38,12 @@ describe("the packed tarball in an application", () => {
     expect(stdout).toContain('data: {"hello":"world"}');
   });
 
+  test("the command follows a stream", () => {
+    const { status, stdout, stderr } = node("command.mjs");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({ type: "greeting", data: '{"hello":"world"}' });
+  });
+
   // skipLibCheck is off: our declarations must not ask for types that these applications do not have.
   test("the types fit an application on Node without DOM", () => {
     expect(typeErrors("node", entries, { lib: ["ESNext"], types: ["node"] })).toBe("");

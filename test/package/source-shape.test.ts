@@ -51,6 +51,7 @@ describe("a file is measured", () => {
 
   test.each([
     ["// One\n// and the same.\nimport {} from 'a';\n", "One\nand the same."],
+    ["#!/usr/bin/env node\n// One.\nimport {} from 'a';\n", "One."],
     ["/** One. */\nimport {} from 'a';\n", "One."],
     ["/**\n * One.\n *\n * Two.\n */\n\nconst a = 1;\n", "One.\n\nTwo."],
     ["/** Of the constant. */\nconst a = 1;\n", ""],
