@@ -15,9 +15,12 @@ export async function bundle() {
       input: entries(),
       cwd: root,
       platform: "neutral",
-      external: /^node:/,
+      // The frameworks that bindings import are the application's own.
+      external: [/^node:/, /^(react|svelte|vue)($|\/)/],
       treeshake: { moduleSideEffects: false },
       tsconfig: false,
+      // Rolldown keeps "use client", and warns that it may not; test/package/bundle.test.ts checks that it did.
+      checks: { moduleLevelDirective: false },
     });
     await files.write({
       dir: join(root, "dist"),

@@ -1,4 +1,4 @@
-// The sizes of bundles: everything reachable from an import, minified and compressed.
+// The sizes of bundles: everything reachable from an import, minified and compressed, without the frameworks of bindings.
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./paths.mjs";
@@ -8,22 +8,40 @@ export const parts = {
   core: 'export * from "./index.js";',
   parser: 'export { EventStreamParser } from "./wire/index.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
+  react: 'export * from "./bindings/react.js";',
+  svelte: 'export * from "./bindings/svelte.js";',
+  "svelte/store": 'export * from "./bindings/svelte/store.js";',
+  vue: 'export * from "./bindings/vue.js";',
 };
 
+/** A part is measured by the bytes that it adds to this one, where it has one. @type {Record<string, string>} */
+const bases = Object.fromEntries(
+  ["react", "svelte", "svelte/store", "vue"].map((name) => [name, 'export { subscribe } from "./client/index.js";']),
+);
+
 /** Bytes with gzip that a part may never exceed, however the budget is written. @type {Record<string, number>} */
-export const ceilings = { parser: 1_400 };
+export const ceilings = { parser: 1_400, react: 1_000, svelte: 1_000, "svelte/store": 1_000, vue: 1_000 };
 
 /** @param {keyof typeof parts} part @returns {Promise<{ minified: number, gzip: number }>} bytes */
 export async function sizeOf(part) {
+  const base = bases[part];
+  const whole = await bundleSize(base === undefined ? parts[part] : `${base}${parts[part]}`);
+  const without = base === undefined ? { minified: 0, gzip: 0 } : await bundleSize(base);
+  return { minified: whole.minified - without.minified, gzip: whole.gzip - without.gzip };
+}
+
+/** @param {string} contents */
+async function bundleSize(contents) {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
-    stdin: { contents: parts[part], resolveDir: join(root, "dist") },
+    stdin: { contents, resolveDir: join(root, "dist") },
     bundle: true,
     minify: true,
     write: false,
     format: "esm",
     platform: "neutral",
     target: "es2023",
+    external: ["react", "svelte", "vue"],
   });
   const code = outputFiles[0]?.contents ?? new Uint8Array();
   return { minified: code.length, gzip: gzipSync(code, { level: 9 }).length };

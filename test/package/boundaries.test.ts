@@ -79,6 +79,9 @@ describe("the rules", () => {
     ["client/engine.ts", "../wire/contract.ts"],
     ["bindings/react.ts", "react"],
     ["bindings/react.ts", "../client/subscribe.ts"],
+    ["bindings/react.ts", "./on-demand.ts"],
+    ["bindings/svelte.ts", "./svelte/store.ts"],
+    ["bindings/svelte.ts", "svelte/reactivity"],
     ["testing/index.ts", "../logs/memory/index.ts"],
     ["index.ts", "./presence/index.ts"],
   ])("%s may import %s", (file, specifier) => expect(violation(importing(file, specifier))).toBeUndefined());

@@ -1,8 +1,9 @@
 // Properties that bundling (scripts/lib/bundle.mjs) must preserve: identities, names, source maps, imports without effects.
+import { execFileSync } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { entries, root } from "../support/package.ts";
 
 const dist = join(root, "dist");
@@ -46,6 +47,14 @@ test.each(files)("%s imports nothing for its effects alone", (file) => {
   expect(readFileSync(join(dist, file), "utf8")).not.toMatch(/^import "/m);
 });
 
+// Next.js and other bundlers of server components read it from the package, and only if nothing but comments is before it.
+test("the hooks of React are client code, in the tarball as well", () => {
+  const packed = execFileSync("tar", ["-xzOf", inject("tarball"), "package/dist/bindings/react.js"], {
+    encoding: "utf8",
+  });
+  expect(packed).toMatch(/^"use client";\n/);
+});
+
 // A file that only exports from others has no map.
 const mapped = files.filter((file) => readFileSync(join(dist, file), "utf8").includes("sourceMappingURL="));
 
@@ -63,7 +72,6 @@ test("an error's stack names functions and, with source maps, lines of src", asy
     try { source.dispatch("a\\nb"); } catch (error) { console.log(error.stack); }
     await source.close();
   `;
-  const { execFileSync } = await import("node:child_process");
   const stackWith = (...flags: string[]) =>
     execFileSync(process.execPath, [...flags, "--input-type=module", "-e", code], { encoding: "utf8" });
   expect(stackWith()).toMatch(/at EventSource\.dispatch .*\/dist\/chunks\/\w+\.js:\d+/);

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -15,6 +15,10 @@ describe("the packed tarball in an application", () => {
     const options = ["install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=peer"];
     execFileSync(npm.command, [...npm.args, ...options, inject("tarball")], { cwd: app, stdio: "pipe" });
   });
+
+  const [bindings = [], withoutPeers = []] = [true, false].map((wanted) =>
+    entries.filter(({ types }) => types.includes("/bindings/") === wanted),
+  );
 
   afterAll(() => rmSync(app, { recursive: true, force: true }));
 
@@ -46,12 +50,20 @@ describe("the packed tarball in an application", () => {
 
   // skipLibCheck is off: our declarations must not ask for types that these applications do not have.
   test("the types fit an application on Node without DOM", () => {
-    expect(typeErrors("node", entries, { lib: ["ESNext"], types: ["node"] })).toBe("");
+    expect(typeErrors("node", withoutPeers, { lib: ["ESNext"], types: ["node"] })).toBe("");
   });
 
   test("the types fit an application in the browser without Node", () => {
-    const portable = entries.filter(({ types }) => !/\/(adapters|testing)\/|\/sqlite\./.test(types));
+    const portable = withoutPeers.filter(({ types }) => !/\/(adapters|testing)\/|\/sqlite\./.test(types));
     expect(typeErrors("browser", portable, { lib: ["ESNext", "DOM", "DOM.Iterable"], types: [] })).toBe("");
+  });
+
+  test("the types of bindings fit an application that has their frameworks", () => {
+    for (const peer of Object.keys(manifest.peerDependencies ?? {})) {
+      symlinkSync(join(root, "node_modules", peer), join(app, "node_modules", peer));
+    }
+    const options = { lib: ["ESNext", "DOM", "DOM.Iterable"], types: [], skipLibCheck: true };
+    expect(typeErrors("bindings", bindings, options)).toBe("");
   });
 
   function node(...args: string[]) {

@@ -1,0 +1,133 @@
+// sourcecast/react: hooks for React 18 and 19, over subscribe().
+"use client";
+
+import { useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
+import type { SubscribeOptions } from "../client/options.ts";
+import type { PerAttempt } from "../client/request.ts";
+import { type Subscription, subscribe } from "../client/subscribe.ts";
+import type { AnyContract } from "../wire/contract.ts";
+import { idleStatus, keyOf, OnDemandSubscription } from "./on-demand.ts";
+
+export type { OnDemandSubscription };
+
+/** A stream as a component sees it: a new object with each status, so that memoized children notice. */
+export interface SubscriptionState<C extends AnyContract | undefined = undefined> {
+  /** The same object until the address or the channels change: for effects of your own, and for its `cursor`. */
+  readonly stream: OnDemandSubscription<C>;
+  /** The status: `connecting` on the server and during hydration. */
+  readonly status: StreamStatus;
+}
+
+/**
+ * Subscribes to a stream of events while the component is mounted. A new address, new channels or other new values in the
+ * options open another stream. Functions in the options do not: the ones of the latest rendering are called.
+ *
+ * @param url The address, or an (async) function that gives it for each attempt.
+ * @example
+ * ```ts fragment
+ * import { useEvents, useSubscription } from "sourcecast/react";
+ *
+ * function useHeadlines() {
+ *   const news = useSubscription("/events", { channels: ["news"] });
+ *   const headlines = useEvents(news, (list: string[], event) => [...list, event.data], []);
+ *   return { headlines, state: news.status.state };
+ * }
+ * ```
+ */
+export function useSubscription<C extends AnyContract | undefined = undefined>(
+  url: PerAttempt<string | URL>,
+  options: SubscribeOptions<C> = {},
+): SubscriptionState<C> {
+  const latest = useLatest({ ...options, url });
+  const key = keyOf(url, options);
+  const create = () => ({ key, stream: new OnDemandSubscription((after) => open(latest, after)) });
+  const [held, hold] = useState(create);
+  let { stream } = held;
+  // State rather than a memo: React may drop a memo, and the position with it.
+  if (held.key !== key) {
+    const next = create();
+    ({ stream } = next);
+    hold(next);
+  }
+  const [onStatus, status] = useMemo(
+    () => [(listener: () => void) => stream.onStatus(listener), () => stream.status],
+    [stream],
+  );
+  const current = useSyncExternalStore(onStatus, status, () => idleStatus);
+  return useMemo(() => ({ stream, status: current }), [stream, current]);
+}
+
+/** Calls `listener` with each event of a type, for effects such as a notification: the listener of the latest rendering. */
+export function useEvent<C extends AnyContract | undefined, T extends EventTypeOf<C>>(
+  { stream }: Pick<SubscriptionState<C>, "stream">,
+  type: T,
+  listener: (data: EventDataOf<C, T>, event: EventOfType<C, T>) => void,
+): void {
+  const latest = useLatest(listener);
+  useEffect(() => stream.on(type, (data, event) => latest.current(data, event)), [stream, type, latest]);
+}
+
+/** Calls `listener` with each loss: the listener of the latest rendering. */
+export function useLoss<C extends AnyContract | undefined>(
+  { stream }: Pick<SubscriptionState<C>, "stream">,
+  listener: (loss: StreamLoss) => void,
+): void {
+  const latest = useLatest(listener);
+  useEffect(() => stream.onLoss((loss) => latest.current(loss)), [stream, latest]);
+}
+
+/**
+ * State that events change: `reducer` is called with each event, and the component renders once for all that arrived together.
+ * It begins with `initial` again when the subscription becomes another one.
+ *
+ * @param lossReducer Called with each loss, in order with the events. By default a loss leaves the state as it is.
+ */
+export function useEvents<S, C extends AnyContract | undefined>(
+  { stream }: Pick<SubscriptionState<C>, "stream">,
+  reducer: (state: S, event: StreamEvent<C>) => S,
+  initial: S,
+  lossReducer?: (state: S, loss: StreamLoss) => S,
+): S {
+  const latest = useLatest({ reducer, lossReducer });
+  const create = () => ({
+    stream,
+    initial,
+    reduction: stream.reduce(
+      initial,
+      (state, event) => latest.current.reducer(state, event),
+      (state, loss) => latest.current.lossReducer?.(state, loss) ?? state,
+    ),
+  });
+  const [held, hold] = useState(create);
+  let { reduction } = held;
+  if (held.stream !== stream) {
+    const next = create();
+    ({ reduction } = next);
+    hold(next);
+  }
+  return useSyncExternalStore(reduction.observe, reduction.current, () => held.initial);
+}
+
+/** The value of the latest rendering that was committed. Insertion effects run before all effects that may read it. */
+function useLatest<T>(value: T): { readonly current: T } {
+  const latest = useRef(value);
+  useInsertionEffect(() => {
+    latest.current = value;
+  });
+  return latest;
+}
+
+/** Opens a stream. In place of a function among the options, it calls that function as the latest rendering has it. */
+function open<C extends AnyContract | undefined>(latest: Latest<C>, after: string): Subscription<C> {
+  const entries = Object.entries(latest.current).map(([name, value]) => {
+    if (typeof value !== "function") return [name, value];
+    return [name, (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args)];
+  });
+  const { url, ...options } = Object.fromEntries(entries);
+  return subscribe<C>(url, after === "" ? options : { ...options, after });
+}
+
+type Latest<C extends AnyContract | undefined> = {
+  readonly current: SubscribeOptions<C> & { readonly url: PerAttempt<string | URL> };
+};
