@@ -15,7 +15,7 @@ import {
   step,
   TimeoutReason,
 } from "./reconnect.ts";
-import { prepareRequest, type RequestOptions } from "./request.ts";
+import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
 import { judge } from "./response.ts";
 
 /** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
@@ -25,7 +25,9 @@ export interface ConnectionHandlers {
   onEvent(event: ParsedEvent): void;
   onComment(text: string): void;
   /** Resolves when more may be read; `undefined` for at once. */
-  ready(): Promise<void> | undefined;
+  ready(): Promise<unknown> | undefined;
+  /** The channels and the position that an attempt asks for. */
+  ask(lastEventId: string): Asked;
 }
 
 /** The settings of a connection. */
@@ -72,16 +74,20 @@ export class Connection {
     return this.#state;
   }
 
-  /** Opens the first connection. */
-  start(): void {
+  /** Opens the first connection, at once or after a delay. */
+  start(delay = 0): void {
     this.#unwatch = this.#environment.watch({
       onWake: () => this.#input({ type: "wake", online: this.#environment.online() }),
       onSuspend: () => this.#input({ type: "suspend" }),
       // A connection may survive a short outage, so nothing ends here. Only a wait has another name without a network.
       onOffline: () => this.#handlers.onState(this.#state),
     });
+    if (delay > 0) {
+      const retryAt = this.#environment.now() + delay;
+      this.#state = { ...this.#state, phase: "waiting", connection: 0, attempt: 0, retryAt, notBefore: retryAt };
+    }
     this.#handlers.onState(this.#state);
-    void this.#open();
+    if (this.#state.phase === "connecting") void this.#open();
     this.#schedule();
   }
 
@@ -152,7 +158,9 @@ export class Connection {
     this.#abort = abort;
     const { signal } = abort;
     try {
-      const { url, init } = await prepareRequest(this.#options, this.lastEventId);
+      const asked = this.#handlers.ask(this.lastEventId);
+      this.lastEventId = asked.lastEventId;
+      const { url, init } = await prepareRequest(this.#options, asked);
       if (signal.aborted) return;
       const response = await this.#options.fetch(url, { ...init, signal });
       if (signal.aborted) return;

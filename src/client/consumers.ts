@@ -24,20 +24,29 @@ export class Consumers implements BufferOwner {
     this.#onRoom = onRoom;
   }
 
-  /** The position up to which all consumers have received the stream. */
-  get cursor(): string {
+  /**
+   * The position up to which all consumers have received the stream.
+   *
+   * @param idle The position of the connection if nothing before it is missing: it moves with events of other subscriptions.
+   */
+  cursorUpTo(idle: string): string {
     let oldest: WaitingEvent | undefined;
     for (const buffer of this.#buffers) {
       const waiting = buffer.oldest;
       if (waiting !== undefined && (oldest === undefined || waiting.number < oldest.number)) oldest = waiting;
     }
-    return oldest?.before ?? this.#lastEventId;
+    return oldest?.before ?? (idle || this.#lastEventId);
   }
 
   /** True while a loop is full. */
   get full(): boolean {
     for (const buffer of this.#buffers) if (buffer.full) return true;
     return false;
+  }
+
+  /** Makes room in the loops that are full, where the stream cannot wait for them. */
+  overflow(): void {
+    for (const buffer of this.#buffers) buffer.overflow();
   }
 
   /** Adds a listener for one type, or for all with `"*"`. @returns Removes it. */

@@ -1,5 +1,5 @@
 // The errors of a stream's client.
-import { SourcecastError } from "../base/errors.ts";
+import { quote, SourcecastError } from "../base/errors.ts";
 
 /** The kind of a failure that ended a connection, or kept it from opening. */
 export type StreamFailure =
@@ -13,6 +13,8 @@ export type StreamFailure =
   | "timeout"
   /** An event was larger than `maxEventSize`. */
   | "event-size"
+  /** A shared connection follows several channels, and the server does not say which of them an event belongs to. */
+  | "label"
   /** `headers()`, `body()` or `url()` threw. */
   | "request";
 
@@ -40,4 +42,10 @@ export class StreamError extends SourcecastError {
     this.contentType = details.contentType;
     this.body = details.body;
   }
+}
+
+/** The error of a subscription of which the server allows none of the remaining channels. */
+export function forbiddenError(channels: readonly string[]): StreamError {
+  const names = channels.map((name) => quote(name)).join(", ");
+  return new StreamError("status", `The server does not allow this client to read ${names}`, { status: 403 });
 }

@@ -89,7 +89,6 @@ export class EventSource extends EventTarget {
         headers,
         body,
         credentials: this.withCredentials ? "include" : "same-origin",
-        channels: [],
         lastEventIdIn: "header",
         fetch: (...args) => fetch(...args),
         maxEventSize: maxEventBytes,
@@ -110,6 +109,7 @@ export class EventSource extends EventTarget {
         onEvent: (event) => this.#onEvent(event),
         onComment: () => {},
         ready: () => undefined,
+        ask: (position) => ({ channels: [], joining: [], label: false, lastEventId: position }),
       },
       lastEventId,
     );

@@ -82,6 +82,14 @@ export class EventBuffer {
     this.#wake();
   }
 
+  /** Drops the oldest event of a buffer that is full, as `"drop-oldest"` does. */
+  overflow(): void {
+    while (this.full) {
+      this.#events.shift();
+      this.#drop();
+    }
+  }
+
   /** Ends the loop after the events that wait; with an error if there was one. */
   end(error: unknown): void {
     this.#ended ??= { error };

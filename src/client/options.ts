@@ -4,6 +4,7 @@ import {
   aFunction,
   aGroup,
   allow,
+  aName,
   aSignal,
   checkOptions,
   type OptionCheck,
@@ -38,6 +39,15 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
   /** Closes the stream when it is aborted. @default none */
   signal?: AbortSignal;
   /**
+   * `"page"`: subscriptions to the same address with the same `method` and `credentials` use one connection for all of their
+   * channels, if their `headers`, `body` and `fetch` are the same functions or values, or if they have the same `identity`.
+   * `false`: a connection of its own.
+   * @default "page" in a document or a worker of a browser; false elsewhere, where one process serves many users
+   */
+  share?: "page" | false;
+  /** The user that the connection belongs to: only subscriptions with the same identity share it. @default none */
+  identity?: string;
+  /**
    * Backoff: the random delay before an attempt is at most `initial`, doubled with each attempt up to `max`, on top of the
    * server's own time. `false`: no reconnect. @default { initial: "1s", max: "30s" }
    */
@@ -67,6 +77,10 @@ export interface ResolvedSubscribeOptions extends ConnectionOptions {
   readonly events: AnyContract | undefined;
   readonly after: string;
   readonly signal: AbortSignal | undefined;
+  readonly channels: readonly string[];
+  readonly share: "page" | false;
+  /** Subscriptions whose keys have the same parts may share a connection. */
+  readonly key: readonly unknown[];
   readonly validate: boolean;
   readonly onInvalid: ((error: unknown, event: TextEvent) => void) | undefined;
 }
@@ -95,6 +109,8 @@ export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
   credentials: oneOf("omit", "same-origin", "include"),
   fetch: aFunction,
   signal: aSignal,
+  share: allow('"page" or false', (value) => value === "page" || value === false),
+  identity: aName,
   retry: (value, name) => {
     if (value !== false) aGroup({ initial: positiveDuration, max: positiveDuration })(value, name);
   },
@@ -120,13 +136,15 @@ export function resolveSubscribeOptions(
   if (body !== undefined && /^(GET|HEAD)$/i.test(method))
     throw optionError("method", method, "a method that has a body");
   const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
-  return {
+  const resolved: ResolvedSubscribeOptions = {
     url,
     method: method.toUpperCase(),
     headers: options.headers,
     body,
     credentials: options.credentials,
     channels,
+    share: options.share ?? (isInBrowser() ? "page" : false),
+    key: [],
     lastEventIdIn,
     // A method of another object would lose its `this`.
     fetch: (...args) => fetch(...args),
@@ -144,6 +162,49 @@ export function resolveSubscribeOptions(
     validate: options.validate ?? true,
     onInvalid: options.onInvalid,
   };
+  return { ...resolved, key: keyOf(resolved, options) };
+}
+
+/**
+ * Everything on which the connection depends. Functions are compared by identity, since they may give the headers of different
+ * users. An `identity` says that they do not.
+ */
+function keyOf(resolved: ResolvedSubscribeOptions, options: SubscribeOptions<AnyContract | undefined>): unknown[] {
+  const { method, lastEventIdIn, maxEventSize, enabled, initial, max, connectTimeout, idleTimeout, channels } =
+    resolved;
+  const { identity, headers, body, fetch, shouldRetry, credentials = "same-origin" } = options;
+  const byIdentity = identity === undefined ? [headers, body, fetch, shouldRetry] : [identity];
+  const timing = [enabled, initial, max, connectTimeout, idleTimeout];
+  // Where the address decides about the channels, the events are for all subscriptions.
+  const isOfChannels = channels.length > 0;
+  return [
+    addressOf(resolved.url),
+    method,
+    credentials,
+    isOfChannels,
+    lastEventIdIn,
+    maxEventSize,
+    ...timing,
+    ...byIdentity,
+  ];
+}
+
+/** The address as `fetch` resolves it; a function stands for itself. */
+function addressOf(url: PerAttempt<string | URL>): unknown {
+  if (typeof url === "function") return url;
+  const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
+  try {
+    return new URL(url, document?.baseURI ?? location?.href).href;
+  } catch {
+    return String(url);
+  }
+}
+
+/** Workers of server runtimes have the same globals, and another name. */
+function isInBrowser(): boolean {
+  const { document, WorkerGlobalScope } = globalThis as { document?: object; WorkerGlobalScope?: unknown };
+  const isBrowser = /^Mozilla\//.test(globalThis.navigator?.userAgent ?? "");
+  return isBrowser && (document !== undefined || WorkerGlobalScope !== undefined);
 }
 
 function positive(value: number, option: string): number {

@@ -20,12 +20,23 @@ export interface RequestOptions {
   readonly headers: PerAttempt<HeadersLike> | undefined;
   readonly body: PerAttempt<BodyLike | null> | undefined;
   readonly credentials: CredentialsMode | undefined;
-  readonly channels: readonly string[];
   /**
    * Where the position goes: `header`, or `query` where a preflight would not be answered. With `fetch`, the header needs one
    * on another origin. The browser's own `EventSource` sends it without.
    */
   readonly lastEventIdIn: "header" | "query";
+}
+
+/** The parts of a request that the stream decides: what the next attempt asks for. */
+export interface Asked {
+  /** Held channels: resumed after the position. */
+  readonly channels: Iterable<string>;
+  /** Joining channels, which start as for a new client. */
+  readonly joining: Iterable<string>;
+  /** Whether each event has to name its channel. */
+  readonly label: boolean;
+  /** The position, or `""` for a new client. */
+  readonly lastEventId: string;
 }
 
 /** The arguments of `fetch` for one attempt. */
@@ -42,8 +53,9 @@ export interface PreparedRequest {
  * @throws {StreamError} when a function of the application throws or rejects.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#dom-eventsource
  */
-export async function prepareRequest(options: RequestOptions, lastEventId: string): Promise<PreparedRequest> {
-  const { method, credentials } = options;
+export async function prepareRequest(options: RequestOptions, asked: Asked): Promise<PreparedRequest> {
+  const { credentials } = options;
+  const { lastEventId } = asked;
   const [address, given, body] = await Promise.all([
     resolve("url()", options.url),
     resolve("headers()", options.headers),
@@ -51,12 +63,19 @@ export async function prepareRequest(options: RequestOptions, lastEventId: strin
   ]);
   const headers = new Headers(given);
   if (!headers.has("accept")) headers.set("accept", "text/event-stream");
-  const url = addressOf(address, options, lastEventId);
   if (lastEventId !== "" && options.lastEventIdIn === "header") headers.set("last-event-id", utf8Bytes(lastEventId));
-  const init: RequestInit = { method, headers, cache: "no-store", redirect: "follow" };
+  const init: RequestInit = { method: options.method, headers, cache: "no-store", redirect: "follow" };
   if (credentials !== undefined) init.credentials = credentials;
   if (body !== undefined && body !== null) init.body = encodeBody(body, headers);
-  return { url, init };
+  const fields = fieldsOf(options, asked);
+  // It stays text, because `fetch` resolves a relative one, and a query that the application has signed must stay as it is.
+  // A fragment is never sent, and would take in the parameters.
+  const [url = ""] = String(address).split("#", 1);
+  if (fields.size === 0) return { url, init };
+  const full = `${url}${url.includes("?") ? "&" : "?"}${fields}`;
+  if (full.length <= maxAddressLength || options.method !== "GET") return { url: full, init };
+  // `fetch` sets the content type, one that needs no preflight.
+  return { url, init: { ...init, method: "POST", body: fields } };
 }
 
 async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
@@ -70,17 +89,20 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
   }
 }
 
-/**
- * The address with channels and position. It stays text, because `fetch` resolves a relative one, and a query that
- * the application has signed must stay as it is. A fragment is never sent, and would take in the parameters.
- */
-function addressOf(address: string | URL, { channels, lastEventIdIn }: RequestOptions, lastEventId: string): string {
-  const query = new URLSearchParams();
-  for (const channel of channels) query.append("channel", channel);
-  if (lastEventId !== "" && lastEventIdIn === "query") query.append("lastEventId", lastEventId);
-  const [text = ""] = String(address).split("#", 1);
-  if (query.size === 0) return text;
-  return `${text}${text.includes("?") ? "&" : "?"}${query}`;
+/** Servers and proxies have limits for the request line, from 8 kB on. A longer address becomes the form of a POST. */
+const maxAddressLength = 4_000;
+
+/** Channels and position as parameters of the address, or as the fields of a form. */
+function fieldsOf(
+  { lastEventIdIn }: RequestOptions,
+  { channels, joining, label, lastEventId }: Asked,
+): URLSearchParams {
+  const fields = new URLSearchParams();
+  for (const channel of channels) fields.append("channel", channel);
+  for (const channel of joining) fields.append("join", channel);
+  if (label) fields.append("label", "1");
+  if (lastEventId !== "" && lastEventIdIn === "query") fields.append("lastEventId", lastEventId);
+  return fields;
 }
 
 /** A header takes bytes, one character each; the standard sends the id as UTF-8. */

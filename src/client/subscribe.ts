@@ -1,11 +1,11 @@
 // subscribe(): a stream of events that reconnects, resumes, and knows what it missed.
 import type { AnyContract } from "../wire/contract.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
-import { Connection } from "./connection.ts";
 import { Consumers } from "./consumers.ts";
 import { decodeEvent } from "./decode-event.ts";
 import { Deferred } from "./deferred.ts";
 import { type Environment, runtime } from "./environment.ts";
+import { forbiddenError } from "./errors.ts";
 import {
   type EventDataOf,
   type EventOfType,
@@ -20,8 +20,9 @@ import {
 } from "./events.ts";
 import { InOrder } from "./in-order.ts";
 import { type EventBuffer, type IterationOptions, iterate, iterateBatches } from "./iterators.ts";
+import { Line } from "./line.ts";
 import { type ResolvedSubscribeOptions, resolveSubscribeOptions, type SubscribeOptions } from "./options.ts";
-import { DeliveredPosition } from "./position.ts";
+import { placeLine } from "./page.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { PerAttempt } from "./request.ts";
 import { isSameStatus, statusOf } from "./status.ts";
@@ -54,10 +55,10 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   /** Resolves when the stream ends, with the reason. Never rejects. */
   readonly closed: Promise<StreamClosed>;
   readonly #options: ResolvedSubscribeOptions;
-  readonly #connection: Connection;
-  readonly #position: DeliveredPosition;
+  readonly #line: Line;
   readonly #consumers: Consumers;
-  readonly #endedChannels = new Set<string>();
+  /** The channels that the server does not allow. */
+  readonly #forbidden: string[] = [];
   #status: StreamStatus;
   #started = false;
   /** Events wait for the asynchronous validation of those before them. */
@@ -70,26 +71,22 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   constructor(options: ResolvedSubscribeOptions, environment: Environment) {
     this.#options = options;
     this.#consumers = new Consumers(options.after, () => this.#wakeReader());
-    this.#position = new DeliveredPosition(options.after);
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    this.#connection = new Connection(
-      options,
-      environment,
-      {
-        onState: (state) => this.#onState(state, environment),
-        onOpen: () => this.#opened.resolve(),
-        onEvent: (event) => this.#onEvent(event),
-        onComment: (text) => this.#consumers.comments.call("*", text),
-        ready: () => this.#ready(),
-      },
-      options.after,
-    );
+    this.#line = new Line(options, environment, {
+      onState: (state, isStale) => this.#onState(state, isStale, environment),
+      onOpen: () => this.#opened.resolve(),
+      onEvent: (event) => this.#inOrder.run(() => this.#handle(event)),
+      onComment: (text) => this.#consumers.comments.call("*", text),
+      ready: (isShared) => this.#ready(isShared),
+      isFull: () => this.#consumers.full,
+      overflow: () => this.#consumers.overflow(),
+    });
     this.#status = { state: "connecting", attempt: 0, retryAt: undefined, error: undefined };
     const { signal } = options;
-    if (signal?.aborted) this.#connection.close("aborted");
-    else signal?.addEventListener("abort", () => this.#connection.close("aborted"), { once: true });
+    if (signal?.aborted) this.#line.close("aborted");
+    else signal?.addEventListener("abort", () => this.#line.close("aborted"), { once: true });
   }
 
   /** Resolves when the first connection is open. Rejects if the stream is closed before that. */
@@ -108,7 +105,8 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
    * the first event with an id.
    */
   get cursor(): string {
-    return this.#consumers.cursor;
+    const isBusy = this.#inOrder.pending !== null;
+    return this.#consumers.cursorUpTo(isBusy ? "" : this.#line.cursor);
   }
 
   /**
@@ -178,7 +176,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
 
   /** Ends the stream. Calling it again does nothing. */
   close(): void {
-    this.#connection.close("closed");
+    this.#line.close("closed");
   }
 
   /** Calls {@link Subscription.close}. */
@@ -191,7 +189,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     if (this.#started) return;
     this.#started = true;
     queueMicrotask(() => {
-      if (this.#connection.state.phase !== "closed") this.#connection.start();
+      if (!this.#line.isClosed) placeLine(this.#line);
     });
   }
 
@@ -202,47 +200,36 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     return buffer;
   }
 
-  #onEvent(event: ParsedEvent): void {
-    this.#inOrder.run(() => this.#handle(event));
-  }
-
   /** Events, losses and ends in the order in which they arrive. Returns a promise where a schema is asynchronous. */
   #handle(event: ParsedEvent): Promise<void> | undefined {
     switch (event.type) {
       case "sse:gap":
-      case "sse:reset":
-        return this.#handleLoss(event);
+      case "sse:reset": {
+        this.#consumers.moveTo(event.lastEventId);
+        const kind = event.type === "sse:gap" ? "gap" : "reset";
+        this.#consumers.losses.call("*", { kind, ...readControlData(event) } as StreamLoss);
+        return undefined;
+      }
       case "sse:checkpoint":
-        this.#position.moveTo(event);
         this.#consumers.moveTo(event.lastEventId);
         return undefined;
-      case "sse:later":
-        this.#connection.later(Number(readControlData(event).retryAfter) || 0);
-        return undefined;
       case "sse:end":
-        return this.#handleEnd(event);
+        this.#consumers.moveTo(event.lastEventId);
+        this.#handleEnd(readControlData(event));
+        return undefined;
       default:
-        return this.#position.accept(event) ? this.#deliver(event) : undefined;
+        return this.#deliver(event);
     }
   }
 
-  #handleLoss(event: ParsedEvent): undefined {
-    this.#position.moveTo(event);
-    this.#consumers.moveTo(event.lastEventId);
-    const kind = event.type === "sse:gap" ? "gap" : "reset";
-    this.#consumers.losses.call("*", { kind, ...readControlData(event) } as StreamLoss);
-  }
-
   /** The stream ends when all channels that it asked for have ended, or when the server ends it as a whole. */
-  #handleEnd(event: ParsedEvent): undefined {
-    if (!this.#position.accept(event)) return;
-    this.#consumers.moveTo(event.lastEventId);
-    const { channel } = readControlData(event) as { channel?: string };
-    const { channels } = this.#options;
-    if (channel !== undefined) this.#endedChannels.add(channel);
-    const isOver =
-      channel === undefined || (channels.length > 0 && channels.every((name) => this.#endedChannels.has(name)));
-    if (isOver) this.#connection.close("ended");
+  #handleEnd({ channel, reason }: Record<string, unknown>): void {
+    const isWhole = channel === undefined;
+    if (!isWhole && reason !== undefined) this.#forbidden.push(String(channel));
+    const isOver = isWhole || (this.#options.channels.length > 0 && this.#line.channels.size === 0);
+    if (!isOver) return;
+    if (this.#forbidden.length === 0) this.#line.close("ended");
+    else this.#line.close("failed", forbiddenError(this.#forbidden));
   }
 
   #deliver(parsed: ParsedEvent): Promise<void> | undefined {
@@ -259,26 +246,26 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     else this.#consumers.deliver(event);
   }
 
-  #ready(): Promise<void> | undefined {
-    if (this.#canRead()) return undefined;
+  #ready(isShared: boolean): Promise<void> | undefined {
+    if (this.#canRead(isShared)) return undefined;
     return new Promise((resolve) => {
       this.#whenReady = resolve;
     });
   }
 
-  #canRead(): boolean {
-    return this.#inOrder.pending === null && !this.#consumers.full;
+  #canRead(isShared: boolean): boolean {
+    return this.#inOrder.pending === null && (isShared || !this.#consumers.full);
   }
 
   #wakeReader(): void {
-    if (!this.#canRead()) return;
+    if (!this.#canRead(this.#line.lane?.isShared === true)) return;
     const resolve = this.#whenReady;
     this.#whenReady = null;
     resolve?.();
   }
 
-  #onState(state: ReconnectState, environment: Environment): void {
-    const status = statusOf(state, this.#connection?.stale === true, environment);
+  #onState(state: ReconnectState, isStale: boolean, environment: Environment): void {
+    const status = statusOf(state, isStale, environment);
     if (isSameStatus(status, this.#status)) return;
     this.#status = status;
     if (status.state === "closed") this.#end(state, status);

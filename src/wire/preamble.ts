@@ -20,3 +20,13 @@ export function readKeepAlive(comment: string): number | null {
   const time = /^keep-alive (\d{1,12}(?:\.\d+)?)$/.exec(comment)?.[1];
   return time === undefined ? null : Number(time);
 }
+
+/**
+ * Reads the announced limit of channels from a comment, for a client that shares one connection.
+ *
+ * @returns `null` for any other comment.
+ */
+export function readChannelLimit(comment: string): number | null {
+  const limit = /^channels ([1-9]\d{0,8})$/.exec(comment)?.[1];
+  return limit === undefined ? null : Number(limit);
+}

@@ -1,0 +1,78 @@
+// A subscription's line: its place on a connection, which it may share with others, and leave for one of its own.
+import type { Position } from "../wire/cursor.ts";
+import { parseCursor } from "../wire/cursor.ts";
+import type { ParsedEvent } from "../wire/parse.ts";
+import type { Environment } from "./environment.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
+import { type ClosedBy, initialState, type ReconnectState } from "./reconnect.ts";
+import type { Route } from "./router.ts";
+
+/** The callbacks of a line, in the order of the stream. No event and no comment follows the phase `closed`. */
+export interface LineHandlers {
+  onState(state: ReconnectState, isStale: boolean): void;
+  onOpen(): void;
+  onEvent(event: ParsedEvent): void;
+  onComment(text: string): void;
+  /** Resolves when more may be read; `undefined` for at once. A loop that is full counts unless the connection is shared. */
+  ready(isShared: boolean): Promise<void> | undefined;
+  /** Whether a loop is full. */
+  isFull(): boolean;
+  /** A full loop cannot wait, because the stream has no position to continue at: it drops, and reports the loss. */
+  overflow(): void;
+}
+
+/** One subscription, as the connections see it. */
+export class Line implements Route {
+  readonly options: ResolvedSubscribeOptions;
+  readonly environment: Environment;
+  readonly handlers: LineHandlers;
+  readonly channels: Set<string>;
+  position: Position | null;
+  carried = false;
+  /** A full loop has taken it off a shared connection. It does not return, since it would be full again. */
+  isDetached = false;
+  /** The connection that serves this line at present. */
+  lane: LineOwner | null = null;
+  state: ReconnectState;
+
+  constructor(options: ResolvedSubscribeOptions, environment: Environment, handlers: LineHandlers) {
+    this.options = options;
+    this.environment = environment;
+    this.handlers = handlers;
+    this.channels = new Set(options.channels);
+    this.position = parseCursor(options.after);
+    this.state = initialState(environment.now(), options.defaultRetry);
+  }
+
+  get isClosed(): boolean {
+    return this.state.phase === "closed";
+  }
+
+  /** The position of a line that has received everything so far; `""` if that is not known. */
+  get cursor(): string {
+    return this.lane?.router.cursorOf(this) ?? "";
+  }
+
+  close(by: ClosedBy, error?: unknown): void {
+    const { state } = this;
+    this.show(
+      { ...state, phase: "closed", attempt: state.phase === "open" ? 0 : state.attempt, closedBy: by, error },
+      false,
+    );
+  }
+
+  /** Shows the state of the connection to the subscription. */
+  show(state: ReconnectState, isStale: boolean): void {
+    if (this.isClosed) return;
+    this.state = state;
+    if (state.phase === "closed") this.lane?.remove(this);
+    this.handlers.onState(state, isStale);
+  }
+}
+
+/** The connection that serves a line. */
+interface LineOwner {
+  readonly router: { cursorOf(line: Line): string };
+  readonly isShared: boolean;
+  remove(line: Line): void;
+}

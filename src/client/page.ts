@@ -1,0 +1,79 @@
+// The connections of a page: which subscriptions share one.
+import type { Environment } from "./environment.ts";
+import { Lane, type LaneContext } from "./lane.ts";
+import type { Line } from "./line.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
+
+/** The groups of each environment. A page has one; tests have many. */
+const pages = new WeakMap<Environment, Set<Group>>();
+
+/** Finds a connection for a line, or opens one. */
+export function placeLine(line: Line): void {
+  const { options, environment } = line;
+  const { share, key } = options;
+  const groups = pages.get(environment) ?? new Set();
+  pages.set(environment, groups);
+  const shared = share === false ? undefined : [...groups].find((one) => isSameKey(one.key, key));
+  const group = shared ?? new Group(options, environment, groups);
+  group.place(line);
+}
+
+/** Subscriptions that may share: of the same address, for the same user. */
+class Group implements LaneContext {
+  readonly options: ResolvedSubscribeOptions;
+  readonly environment: Environment;
+  readonly lanes: Set<Lane> = new Set();
+  /** The most channels that a connection of this server may have. */
+  limit = Number.POSITIVE_INFINITY;
+  readonly #groups: Set<Group>;
+
+  constructor(options: ResolvedSubscribeOptions, environment: Environment, groups: Set<Group>) {
+    this.options = options;
+    this.environment = environment;
+    this.#groups = groups;
+  }
+
+  get key(): readonly unknown[] {
+    return this.options.key;
+  }
+
+  add(lane: Lane): void {
+    this.lanes.add(lane);
+    if (this.options.share !== false) this.#groups.add(this);
+  }
+
+  delete(lane: Lane): void {
+    this.lanes.delete(lane);
+    if (this.lanes.size === 0) this.#groups.delete(this);
+  }
+
+  /** A line that begins at a position of its own has its own connection, until it has caught up. */
+  place(line: Line): void {
+    const { share, after } = line.options;
+    if (share === false || (after !== "" && line.lane === null)) {
+      new Lane(this, false, after, line.channels).add(line);
+      return;
+    }
+    const lane = [...this.lanes].find((one) => one.accepts(line, this.limit)) ?? new Lane(this, true);
+    lane.add(line);
+  }
+
+  /** Moves lines that have caught up from their own connections to one that is shared. */
+  merge(): void {
+    if (this.lanes.size < 2) return;
+    for (const lane of this.lanes) {
+      const [line] = lane.router.routes;
+      if (lane.isShared || !lane.isOpen || line === undefined || line.isDetached) continue;
+      const shared = [...this.lanes].find((one) => one.isOpen && one.accepts(line, this.limit));
+      if (shared !== undefined) shared.invite(line);
+    }
+  }
+
+  forget(line: Line): void {
+    for (const lane of this.lanes) lane.router.guests.delete(line);
+  }
+}
+
+function isSameKey(one: readonly unknown[], other: readonly unknown[]): boolean {
+  return one.length === other.length && one.every((part, index) => part === other[index]);
+}

@@ -1,0 +1,259 @@
+// Which subscription receives what from a connection that several share: a pure state machine, without timers and I/O.
+//
+// The routes give the request to make: channels that the stream has held so far are resumed at its position, others join.
+// When a stream has opened for a request, its events are routed. `lane.ts` runs the connections.
+import { quote } from "../base/errors.ts";
+import { type Position, parseCursor } from "../wire/cursor.ts";
+import type { ParsedEvent } from "../wire/parse.ts";
+import { StreamError } from "./errors.ts";
+import { readControlData } from "./events.ts";
+import { advance, isNew, positionOf } from "./position.ts";
+
+/** The part of a subscription that the router knows. */
+export interface Route {
+  /** The channels and prefixes that have not ended. Empty where the address alone decides. */
+  readonly channels: Set<string>;
+  /** The position up to which this route was delivered, wherever the stream is. `null`: every event is new. */
+  position: Position | null;
+  /** Whether a stream has opened that has all channels of the route. It receives nothing before. */
+  carried: boolean;
+}
+
+/** A request: the channels of a stream, and the position at which it begins. */
+export interface StreamRequest {
+  /** Resumed after `cursor`; without a cursor, all channels of a new client. */
+  readonly held: Set<string>;
+  /** Begin as for a new client. */
+  readonly joining: Set<string>;
+  /** Whether each event has to name its channel. */
+  readonly label: boolean;
+  readonly cursor: string;
+  /** Those guests whose positions the stream begins before. */
+  readonly guests: readonly Route[];
+}
+
+/** Routes the events of one stream after another. */
+export class Router<R extends Route> {
+  readonly routes: Set<R> = new Set();
+  /** Routes of another connection that will move to this one, as soon as this one resumes before their positions. */
+  readonly guests: Set<R> = new Set();
+  /** The id after everything that was routed: where the next stream resumes. */
+  cursor: string;
+  #position: Position | null;
+  /** Channels of which everything up to the position was routed. */
+  #held: Set<string>;
+  /** Channels that have not reached the position of the held ones. */
+  #joining = new Set<string>();
+  /** The offset from which on the stream sends the events of all of its channels. */
+  #origin: Position | null = null;
+  /** The stream has declared a loss, so the state that follows is for channels that were resumed, too. */
+  #hasLost = false;
+  readonly #isShared: boolean;
+  /** Whether the stream was asked to name the channel of each event. */
+  #isLabeled = false;
+
+  /** @param held The channels that were received up to `cursor`. */
+  constructor(isShared: boolean, cursor: string, held: Iterable<string>) {
+    this.#isShared = isShared;
+    this.cursor = cursor;
+    this.#position = parseCursor(cursor);
+    this.#held = new Set(held);
+  }
+
+  /** Whether the server has positions, so that a handover loses nothing. */
+  get hasPosition(): boolean {
+    return this.#position !== null;
+  }
+
+  /** Whether channels have not joined yet. A next connection would join them again, past events of this one. */
+  get isJoining(): boolean {
+    return this.#joining.size > 0;
+  }
+
+  /** The channels of all routes. */
+  get wanted(): Set<string> {
+    return unionOf(this.routes);
+  }
+
+  /** Whether the stream has channels that no route needs. */
+  get hasSurplus(): boolean {
+    const { wanted } = this;
+    return [...this.#held, ...this.#joining].some((channel) => !wanted.has(channel));
+  }
+
+  /** Whether the stream has all channels of a route. */
+  covers({ channels }: Route): boolean {
+    return [...channels].every((channel) => this.#held.has(channel) || this.#joining.has(channel));
+  }
+
+  /** Whether the route has reached the position of the stream on all of its channels. */
+  isComplete({ channels, carried }: Route): boolean {
+    return carried && ![...channels].some((channel) => this.#joining.has(channel));
+  }
+
+  /** The request of the next stream. */
+  request(): StreamRequest {
+    const { wanted } = this;
+    const joining = new Set([...wanted].filter((channel) => !this.#held.has(channel)));
+    const label = this.#isShared && wanted.size > 1;
+    // Nothing to resume: the first request, or one for other channels than before.
+    const isNewClient = this.cursor === "" || (wanted.size > 0 && joining.size === wanted.size);
+    if (isNewClient) return { held: wanted, joining: new Set(), label, cursor: "", guests: [] };
+    const guests = [...this.guests].filter((guest) => this.#canTake(guest, joining));
+    const held = unionOf([...this.routes, ...guests]);
+    for (const channel of joining) held.delete(channel);
+    return { held, joining, label: this.#isShared && held.size + joining.size > 1, cursor: this.cursor, guests };
+  }
+
+  /** A guest that is ahead of this connection drops what it has. One that lags would miss the events in between. */
+  #canTake({ position, channels }: Route, joining: ReadonlySet<string>): boolean {
+    return !isNew(this.#position, position) && ![...channels].some((channel) => joining.has(channel));
+  }
+
+  /** Whether the stream does not send all events after a position any more. */
+  isAhead(position: Position | null): boolean {
+    return isNew(advance(this.#position, this.#origin), position);
+  }
+
+  /** The cursor of a route that has received everything so far; `""` if it has not. */
+  cursorOf(route: Route): string {
+    return this.isComplete(route) && !isNew(route.position, this.#position) ? this.cursor : "";
+  }
+
+  /** A stream has opened, and replaces the one before. */
+  opened({ held, joining, label, cursor }: StreamRequest): void {
+    this.#held = new Set(held);
+    this.#joining = new Set(joining);
+    this.#isLabeled = label;
+    this.#origin = null;
+    this.#hasLost = false;
+    if (cursor === "") {
+      this.cursor = "";
+      this.#position = null;
+    }
+    for (const route of this.routes) if (!route.carried) this.attach(route);
+  }
+
+  /**
+   * A route begins to receive, if the stream has all of its channels: from now on where it was held, and with the first event
+   * where it joins.
+   */
+  attach(route: R): void {
+    if (!this.covers(route)) return;
+    route.carried = true;
+    if (this.isComplete(route)) route.position ??= advance(this.#position, this.#origin);
+  }
+
+  /**
+   * Routes an event, to each route at most once.
+   *
+   * @throws {StreamError} for an event without a channel that could belong to some routes and not to others.
+   */
+  receive(event: ParsedEvent, deliver: Deliver<R>): void {
+    const position = positionOf(event);
+    if (event.type === "sse:checkpoint") this.#checkpoint(event, position, deliver);
+    else if (event.type === "sse:gap" || event.type === "sse:reset") this.#lose(event, position, deliver);
+    else this.#route(event, position, deliver);
+  }
+
+  /**
+   * The first checkpoint of a stream completes the channels that join: their state has arrived, as of an offset that the data
+   * names, and their events follow. The position of the stream may be before it, or before events that routes have.
+   */
+  #checkpoint(event: ParsedEvent, position: Position | null, deliver: Deliver<R>): void {
+    const { held, joined } = readControlData(event) as { held?: number; joined?: number };
+    this.#move(event, position);
+    const origin = Math.max(held ?? 0, joined ?? 0);
+    if (position !== null && origin > 0) this.#origin = { ...position, offset: origin };
+    for (const route of this.routes) {
+      if (!route.carried || position === null) continue;
+      const offset = (this.isComplete(route) ? held : joined) ?? position.offset;
+      route.position = advance(route.position, { ...position, offset });
+      if (!isNew(route.position, position)) deliver(route, event);
+    }
+    for (const channel of this.#joining) this.#held.add(channel);
+    this.#joining.clear();
+  }
+
+  /** A loss concerns the channels that it names, or else all that were resumed: a route that joins has lost nothing. */
+  #lose(event: ParsedEvent, position: Position | null, deliver: Deliver<R>): void {
+    const { channels, reason, to } = readControlData(event);
+    const lost = Array.isArray(channels) ? (channels as string[]) : null;
+    // The position is where the server says that it is, forward or back: the log may have lost its newest entries, whose
+    // offsets are used again.
+    const restarts = event.type === "sse:reset" || reason === "unverified";
+    this.#move(event, position);
+    this.#hasLost = true;
+    for (const route of this.routes) {
+      if (!this.isComplete(route)) continue;
+      // A stream that begins before the position of a route declares what the route has.
+      const upTo = position ?? (typeof to === "number" && route.position ? { ...route.position, offset: to } : null);
+      const isKnown = !restarts && !isNew(upTo, route.position);
+      route.position = restarts ? position : advance(route.position, upTo);
+      const isNamed = lost?.some((channel) => hasMatch(route.channels, channel)) ?? true;
+      if (isNamed && !isKnown) deliver(route, event);
+    }
+  }
+
+  #route(event: ParsedEvent, position: Position | null, deliver: Deliver<R>): void {
+    const isEnd = event.type === "sse:end";
+    const ended = isEnd ? (readControlData(event).channel as string | undefined) : undefined;
+    const label = this.#isLabeled ? (event.channel ?? ended) : undefined;
+    if (this.#isLabeled && label === undefined && !event.type.startsWith("sse:")) this.#assertBelongsToAll(event);
+    this.#move(event, position);
+    for (const route of this.routes) {
+      if (!route.carried || (label !== undefined && !hasMatch(route.channels, label))) continue;
+      const isComplete = this.isComplete(route);
+      if (this.isJoining && !isEnd && label !== undefined && !this.#isState(label, route, isComplete)) continue;
+      if (!isNew(position, route.position)) continue;
+      route.position = position ?? route.position;
+      if (ended !== undefined) route.channels.delete(ended);
+      deliver(route, isComplete ? event : { ...event, lastEventId: "" });
+    }
+    if (ended === undefined) return;
+    this.#held.delete(ended);
+    this.#joining.delete(ended);
+  }
+
+  /**
+   * Whether an event, one that comes before channels have joined, is state that the route needs. A route that joins begins at
+   * one position on all of its channels, with the state of those that join.
+   */
+  #isState(label: string, { channels }: Route, isComplete: boolean): boolean {
+    return isComplete ? this.#hasLost : hasMatch(channels, label, this.#joining);
+  }
+
+  /** An event without a channel, on a stream of several: it belongs to all routes only if each follows all channels. */
+  #assertBelongsToAll({ type }: ParsedEvent): void {
+    const all = this.#held.size + this.#joining.size;
+    for (const { carried, channels } of this.routes) {
+      if (!carried || channels.size === all) continue;
+      throw new StreamError(
+        "label",
+        `An event of the type ${quote(type)} names no channel, and subscriptions to different channels share its connection; answer label=1 with the field channel, as channelsOf() does, or subscribe with share: false`,
+      );
+    }
+  }
+
+  #move({ lastEventId }: ParsedEvent, position: Position | null): void {
+    this.cursor = lastEventId;
+    this.#position = position ?? this.#position;
+  }
+}
+
+type Deliver<R> = (route: R, event: ParsedEvent) => void;
+
+/** Whether a channel, or a prefix that it begins with, is among those that are followed, and among `within`. */
+function hasMatch(followed: ReadonlySet<string>, channel: string, within = followed): boolean {
+  for (const name of followed) {
+    const matches = name === channel || (name.endsWith("*") && channel.startsWith(name.slice(0, -1)));
+    if (matches && within.has(name)) return true;
+  }
+  return false;
+}
+
+function unionOf(routes: Iterable<Route>): Set<string> {
+  const union = new Set<string>();
+  for (const { channels } of routes) for (const channel of channels) union.add(channel);
+  return union;
+}

@@ -1,0 +1,294 @@
+// Seeded histories of subscriptions that share connections: none loses an event without a loss, gets one twice, or another's.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { StreamLoss, TextEvent } from "../../../src/client/events.ts";
+import { resolveSubscribeOptions } from "../../../src/client/options.ts";
+import { Subscription } from "../../../src/client/subscribe.ts";
+import { LabeledHub, type Refusal } from "../../support/labeled-hub.ts";
+import { VirtualEnvironment } from "../../support/virtual-environment.ts";
+import { tick } from "../../support/web.ts";
+
+/** How many histories: more with HISTORIES=10000. */
+const histories = Number(globalThis.process?.env.HISTORIES ?? 200);
+
+type Step =
+  | { kind: "publish"; channel: string; count: number }
+  | { kind: "follow"; channels: string[]; how: "listen" | "loop" | "after"; back: number }
+  | { kind: "leave"; index: number }
+  | { kind: "cut"; index: number; how: "error" | "end" }
+  | { kind: "refuse"; refusal: Refusal }
+  | { kind: "wait"; milliseconds: number }
+  | { kind: "trim"; count: number }
+  | { kind: "limit"; perKey: number }
+  | { kind: "value"; channel: string }
+  | { kind: "replace" };
+
+const channels = ["a", "b", "c/1", "c/2"];
+const followed = ["a", "b", "c/1", "c/2", "c/*"];
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("publish" as const),
+      channel: fc.constantFrom(...channels),
+      count: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("follow" as const),
+      channels: fc.uniqueArray(fc.constantFrom(...followed), { minLength: 1, maxLength: 3 }),
+      how: fc.constantFrom("listen" as const, "listen" as const, "loop" as const, "after" as const),
+      back: fc.nat(6),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("leave" as const), index: fc.nat(8) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("cut" as const),
+      index: fc.nat(3),
+      how: fc.constantFrom("error" as const, "end" as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("refuse" as const),
+      refusal: fc.constantFrom<Refusal>(
+        { status: 500 },
+        { status: 429 },
+        { error: "The network is gone" },
+        { later: "connectionsPerKey" },
+        { later: "draining" },
+      ),
+    }),
+  },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("wait" as const), milliseconds: fc.nat(300) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("wait" as const), milliseconds: fc.nat(5_000) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("trim" as const), count: fc.integer({ min: 1, max: 5 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("limit" as const), perKey: fc.constantFrom(1, 2, 3, 100) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("value" as const), channel: fc.constantFrom(...channels) }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "replace" as const }) },
+);
+
+interface Published {
+  readonly place: number;
+  readonly channel: string;
+}
+
+/** One subscription, and everything it received. */
+class Follower {
+  readonly received: ({ event: TextEvent } | { loss: StreamLoss })[] = [];
+  readonly stream: Subscription;
+  readonly channels: readonly string[];
+  readonly hasLoop: boolean;
+  /** The number of events that had been published when it had a position: all later ones are for it. */
+  joinedAt: number | null = null;
+  #loop: Promise<void> | null = null;
+
+  constructor(world: World, channels: readonly string[], after: string, hasLoop: boolean) {
+    this.channels = channels;
+    this.hasLoop = hasLoop;
+    const options = { share: "page" as const, fetch: world.hub.fetch, channels, after };
+    this.stream = new Subscription(resolveSubscribeOptions("http://localhost/events", options), world.environment);
+    this.stream.onLoss((loss) => this.received.push({ loss }));
+    if (hasLoop) this.#loop = this.#read(world);
+    else this.stream.on("*", (event) => this.received.push({ event }));
+  }
+
+  /** Reads slowly, so that the loop is full now and then. */
+  async #read(world: World): Promise<void> {
+    for await (const event of this.stream.events({ buffer: 2 })) {
+      this.received.push({ event });
+      if (!world.isOver) await new Promise<void>((resolve) => world.environment.after(world.random() * 200, resolve));
+    }
+  }
+
+  async finish(): Promise<void> {
+    this.stream.close();
+    await this.#loop;
+  }
+}
+
+class World {
+  readonly environment: VirtualEnvironment;
+  readonly random: () => number;
+  readonly hub: LabeledHub;
+  readonly followers: Follower[] = [];
+  /** By data: the model numbers the events through all logs. */
+  readonly published: Published[] = [];
+  isOver = false;
+  /** Where each log begins. */
+  readonly #cursors = new Map<string, number>();
+
+  constructor(random: () => number, from: "now" | "start", limit: number | null) {
+    this.random = random;
+    this.environment = new VirtualEnvironment(random);
+    this.hub = new LabeledHub(this.environment, random);
+    this.hub.from = from;
+    this.hub.limit = limit;
+    this.#note();
+  }
+
+  happen(step: Step): void {
+    const { hub } = this;
+    switch (step.kind) {
+      case "publish":
+        for (let n = 0; n < step.count; n++) this.publish(step.channel);
+        break;
+      case "follow": {
+        const offset = Math.max(hub.trimmed, hub.top - step.back);
+        const after = step.how === "after" ? hub.cursor(offset) : "";
+        const follower = new Follower(this, step.channels, after, step.how === "loop");
+        if (after !== "") follower.joinedAt = this.#cursors.get(after) as number;
+        this.followers.push(follower);
+        break;
+      }
+      case "leave":
+        void this.followers[step.index]?.finish();
+        break;
+      case "cut":
+        hub.open[step.index]?.cut(step.how);
+        break;
+      case "refuse":
+        hub.refusals.push(step.refusal);
+        break;
+      case "trim":
+        hub.trim(step.count);
+        break;
+      case "limit":
+        hub.connectionsPerKey = step.perKey;
+        break;
+      case "value":
+        hub.valued.add(step.channel);
+        break;
+      case "replace":
+        hub.replace();
+        this.#note();
+    }
+  }
+
+  publish(channel: string): void {
+    this.published.push({ place: this.published.length, channel });
+    this.hub.publish(channel);
+    this.#note();
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.environment.time + milliseconds;
+    await this.#settle();
+    while (this.environment.next !== undefined && this.environment.next <= end) {
+      this.environment.advance(this.environment.next - this.environment.time);
+      await this.#settle();
+    }
+    this.environment.advance(end - this.environment.time);
+    await this.#settle();
+  }
+
+  async finish(): Promise<void> {
+    this.hub.refusals.length = 0;
+    this.hub.connectionsPerKey = Number.POSITIVE_INFINITY;
+    this.isOver = true;
+    await this.pass(200_000);
+    // The last events show that all before them have arrived.
+    for (const channel of channels) this.publish(channel);
+    await this.pass(100_000);
+  }
+
+  async close(): Promise<void> {
+    for (const follower of this.followers) void follower.finish();
+    await this.pass(5_000);
+  }
+
+  /** The number of events before the position of the log. */
+  #note(): void {
+    this.#cursors.set(this.hub.cursor(this.hub.top), this.published.length);
+  }
+
+  async #settle(): Promise<void> {
+    for (let turn = 0; turn < 4; turn++) await tick();
+    for (const follower of this.followers) {
+      if (follower.joinedAt === null && follower.stream.cursor !== "") follower.joinedAt = this.published.length;
+    }
+  }
+}
+
+function follows(followed: readonly string[], channel: string): boolean {
+  return followed.some((name) => name === channel || (name.endsWith("*") && channel.startsWith(name.slice(0, -1))));
+}
+
+/** Numbers from 0 to 1 (mulberry32). */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** For each channel: in order, nothing twice, nothing of others, and nothing missing without a loss in its place. */
+function judge({ published }: World, follower: Follower): void {
+  const { received, stream, joinedAt } = follower;
+  const lastOf = new Map<string, number>();
+  const isDeclared = new Set<string>();
+  /** Events that were not received. The first ones may have come before the subscription. */
+  const missing = (channel: string, to: number): Published[] => {
+    const from = lastOf.get(channel) ?? (joinedAt ?? published.length) - 1;
+    return published.slice(from + 1, to).filter((event) => event.channel === channel);
+  };
+  for (const item of received) {
+    if ("loss" in item) {
+      expect(item.loss.kind, "every event has a cursor").not.toBe("overflow");
+      for (const channel of channels) isDeclared.add(channel);
+      continue;
+    }
+    const { data, type: channel } = item.event;
+    expect(follows(follower.channels, channel), `an event of ${channel} is not for ${follower.channels}`).toBe(true);
+    // A value of a new client: it repeats an event, on purpose.
+    if (data.startsWith("v")) continue;
+    const place = Number(data);
+    expect(place, "an event comes twice, or out of order").toBeGreaterThan(lastOf.get(channel) ?? -1);
+    if (!isDeclared.has(channel)) expect(missing(channel, place), "events are missing without a loss").toEqual([]);
+    lastOf.set(channel, place);
+    // A loop lags: a loss is reported before the loop has taken the events that came before it.
+    if (!follower.hasLoop) isDeclared.delete(channel);
+  }
+  if (stream.status.state === "closed") return;
+  expect(joinedAt, "an open stream has no position").not.toBeNull();
+  for (const channel of channels) {
+    if (follows(follower.channels, channel))
+      expect(missing(channel, published.length), "the last is missing").toEqual([]);
+  }
+}
+
+test(`${histories} histories: each subscription receives its own events, all of them, once`, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 10, maxLength: 60 }),
+      fc.constantFrom("now" as const, "now" as const, "start" as const),
+      fc.constantFrom(null, null, 3),
+      fc.nat(),
+      async (steps, from, limit, seed) => {
+        const world = new World(randomNumbers(seed), from, limit);
+        for (const one of steps) {
+          world.happen(one);
+          await world.pass(one.kind === "wait" ? one.milliseconds : 0);
+        }
+        await world.finish();
+        for (const follower of world.followers) judge(world, follower);
+        await world.close();
+        expect(world.environment.timers, "timers are left").toBe(0);
+        expect(world.hub.open, "connections are left").toEqual([]);
+      },
+    ),
+    { numRuns: histories },
+  );
+}, 600_000);
