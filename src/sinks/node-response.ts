@@ -1,7 +1,6 @@
 // Node's response, with the middleware that may have wrapped it: writing to it, and how far its bytes have got.
 import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
-import type { Socket } from "node:net";
 import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
 
 /** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
@@ -48,20 +47,20 @@ export function write(response: NodeResponse, bytes: Uint8Array): boolean {
 }
 
 /**
- * A number that changes while the system, or an HTTP/2 client, takes bytes. `writableLength` counts a chunk as waiting until
- * all of it is sent, so a reader that takes a megabyte slowly would seem to have stopped. Node's own inactivity timeout looks
- * at the handle too (lib/net.js, `Socket.prototype._onTimeout`).
+ * Bytes that the system has not taken yet, over and above those that the response counts: `writableLength` counts a chunk as
+ * waiting until all of it is sent, so a reader that takes a megabyte slowly would seem to have stopped. Node's own inactivity
+ * timeout looks at the handle too (lib/net.js, `Socket.prototype._onTimeout`). A stream of HTTP/2 has no such number.
  */
-export function sendProgress(response: NodeResponse): number {
-  if (response instanceof ServerResponse) return queueSize(response.socket);
-  // The client opens its window as it reads, and what it has room for leaves at once. Not every byte counts: the connection
-  // answers pings, too.
-  return Math.floor((response.stream?.session?.socket?.bytesWritten ?? 0) / leastProgressBytes);
+export function unsentBytes(response: NodeResponse): number {
+  const socket = response instanceof ServerResponse ? response.socket : null;
+  return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize ?? 0;
 }
 
-/** Fewer bytes than this on an HTTP/2 connection do not show that the client reads. */
+/** Fewer bytes than this on an HTTP/2 connection do not show that the client reads: the connection answers pings, too. */
 const leastProgressBytes = 1_024;
 
-function queueSize(socket: Socket | null): number {
-  return (socket as { _handle?: { writeQueueSize?: number } | null } | null)?._handle?.writeQueueSize ?? 0;
+/** A number that changes while the client of an HTTP/2 connection reads any of its streams; 0 on HTTP/1.1. */
+export function connectionProgress(response: NodeResponse): number {
+  if (response instanceof ServerResponse) return 0;
+  return Math.floor((response.stream?.session?.socket?.bytesWritten ?? 0) / leastProgressBytes);
 }

@@ -8,12 +8,25 @@ import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.
 import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
 import { flushNodeAtEndOfTick, type PrefetchableSink } from "./node-flush.ts";
 import { enqueue, isQueued, type QueuedSink } from "./node-pipeline.ts";
-import { type NodeResponse, presetHeaders, sendProgress, write, writeHead } from "./node-response.ts";
+import {
+  connectionProgress,
+  type NodeResponse,
+  presetHeaders,
+  unsentBytes,
+  write,
+  writeHead,
+} from "./node-response.ts";
 import { connectionOf, endWithServer, noteServer } from "./node-server.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
 /** How long a client that does not read may delay the end of its stream. Then its connection is destroyed. */
 const closeLingerMs = 10_000;
+
+/**
+ * A chunk on HTTP/2: Node does not tell how much of one a client has taken, so this is the grain in which a slow reader is
+ * seen to make progress. As much as the stream buffers, so writing in slices costs no further wait.
+ */
+const http2SliceBytes = 16 * 1024;
 
 /**
  * A sink that sends frames to the socket as prepared chunks, without a copy or a stream in between, as long as nothing
@@ -39,10 +52,14 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.owner?.onGone();
   };
   #listensForDrain = false;
+  /** The slices of a frame that wait for the client to take those before. */
+  #rest: Uint8Array | null = null;
   readonly #onDrain = (): void => {
     if (this.#blockedBy === null) return;
     this.#blockedBy = null;
-    this.resume();
+    const rest = this.#rest;
+    if (rest !== null && !this.#tryWrite(rest)) this.owner?.onGone();
+    else if (this.#blockedBy === null) this.resume();
   };
 
   constructor(response: NodeResponse, fastWrite: boolean) {
@@ -72,7 +89,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   override get progressMark(): number {
-    return this.bufferedAmount + sendProgress(this.#response);
+    return this.bufferedAmount + unsentBytes(this.#response);
   }
 
   /** True if too many streams wait on the connection already. */
@@ -117,6 +134,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
    */
   end(): Promise<void> {
     const { pending } = this;
+    const rest = this.#rest;
     this.release();
     const response = this.#response;
     if (response.destroyed) return Promise.resolve();
@@ -131,6 +149,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
       response.once("finish", ended);
       response.once("close", ended);
       try {
+        if (rest !== null) write(response, rest);
         if (pending !== null) write(response, pending.bytes);
         response.end();
       } catch {
@@ -167,7 +186,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   protected get queued(): number {
-    return this.#response.writableLength;
+    return this.#response.writableLength + (this.#rest?.length ?? 0);
   }
 
   protected get blocked(): boolean {
@@ -180,9 +199,32 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     // socket.
     const socket = this.#directSocket();
     this.#headSent = true;
-    const flowing = socket === null ? write(this.#response, frame.bytes) : writeChunk(socket, frame.chunk(toBuffer));
-    if (!flowing) this.#waitFor(socket ?? this.#response);
+    if (socket === null) this.#write(frame.bytes);
+    else if (!writeChunk(socket, frame.chunk(toBuffer))) this.#waitFor(socket);
     return true;
+  }
+
+  /** Writes to the response: the bytes as a whole, or on HTTP/2 the first slices of them, and the rest as the client reads. */
+  #write(bytes: Uint8Array): void {
+    const response = this.#response;
+    const length = response instanceof ServerResponse ? bytes.length : http2SliceBytes;
+    let at = 0;
+    let isFlowing = true;
+    while (isFlowing && at < bytes.length) {
+      isFlowing = write(response, length < bytes.length ? bytes.subarray(at, at + length) : bytes);
+      at += length;
+    }
+    this.#rest = at < bytes.length ? bytes.subarray(at) : null;
+    if (!isFlowing) this.#waitFor(response);
+  }
+
+  #tryWrite(bytes: Uint8Array): boolean {
+    try {
+      this.#write(bytes);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -214,6 +256,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   release(): void {
     this.owner = null;
     this.pending = null;
+    this.#rest = null;
     this.#blockedBy?.removeListener("drain", this.#onDrain);
     this.#blockedBy = null;
     this.#leaveQueue?.();
@@ -242,10 +285,15 @@ class Linger {
     clearTimeout(this.#timer);
   }
 
+  /** The rest of the stream is one chunk by now. On HTTP/2 only the connection shows that the client still reads. */
+  get #progress(): number {
+    return this.#sink.progressMark + connectionProgress(this.#response);
+  }
+
   #wait(): void {
-    this.#mark = this.#sink.progressMark;
+    this.#mark = this.#progress;
     this.#timer = unrefTimeout(() => {
-      if (this.#sink.progressMark === this.#mark) this.#response.destroy();
+      if (this.#progress === this.#mark) this.#response.destroy();
       else this.#wait();
     }, closeLingerMs);
   }

@@ -82,12 +82,13 @@ test("one that has read some of it and stops is closed", async () => {
   expect(reasons).toEqual(["stalled"]);
 });
 
-test("one that reads a large event slowly and steadily over HTTP/2 is not closed, until it stops", async () => {
+/** A session of HTTP/2 with a hub; each of its streams has a large event and another one after it. */
+async function openSession(streams: number) {
   const hub = createHub({ limits: { stallTimeout, eventSize: "64mb" } });
-  const reasons: string[] = [];
+  const closed: string[] = [];
   const server = http2.createServer(async (req, res) => {
     const source = await respond(hub, req, res, { channels: ["a"] });
-    source?.addEventListener("close", ({ reason }) => reasons.push(reason));
+    source?.addEventListener("close", ({ reason }) => closed.push(`${req.url} ${reason}`));
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const session = http2.connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -96,18 +97,48 @@ test("one that reads a large event slowly and steadily over HTTP/2 is not closed
     await hub.close();
     await new Promise((resolve) => server.close(resolve));
   });
-  const stream = session.request({ ":path": "/" });
-  stream.on("error", () => {});
-  while (hub.stats().live === 0) await wait(5);
+  const opened = Array.from({ length: streams }, (_, n) => session.request({ ":path": `/${n}` }));
+  for (const stream of opened) stream.on("error", () => {});
+  while (hub.stats().live < streams) await wait(5);
   for (const type of ["large", "after"]) await hub.channel("a").dispatch(type, "x".repeat(large));
-  // By the piece, as a program does that handles one before it takes the next.
+  return { hub, closed, streams: opened };
+}
+
+/** Reads by the piece, as a program does that handles one before it takes the next. */
+async function readSteadily(stream: http2.ClientHttp2Stream): Promise<void> {
   const pieces = stream[Symbol.asyncIterator]();
   const started = performance.now();
   while (performance.now() - started < 4 * stallTimeout) {
     await pieces.next();
     await wait(stallTimeout / 20);
   }
-  expect([reasons, hub.stats().stalled]).toEqual([[], 0]);
-  while (reasons.length === 0) await wait(5);
-  expect(reasons).toEqual(["stalled"]);
+}
+
+test("one that reads a large event slowly and steadily over HTTP/2 is not closed, until it stops", async () => {
+  const { hub, closed, streams } = await openSession(1);
+  await readSteadily(streams[0] as http2.ClientHttp2Stream);
+  expect([closed, hub.stats().stalled]).toEqual([[], 0]);
+  while (closed.length === 0) await wait(5);
+  expect(closed).toEqual(["/0 stalled"]);
+});
+
+test("of two on one connection of HTTP/2, the one that does not read is closed, and the other is not", async () => {
+  const { hub, closed, streams } = await openSession(2);
+  await readSteadily(streams[0] as http2.ClientHttp2Stream);
+  expect([closed, hub.stats()]).toMatchObject([["/1 stalled"], { stalled: 1, lagging: 1 }]);
+});
+
+test("over HTTP/2, a large event arrives whole, and so does one that the stream ends after", async () => {
+  const { hub, streams } = await openSession(1);
+  const [stream] = streams as [http2.ClientHttp2Stream];
+  let received = 0;
+  stream.on("data", ({ length }) => {
+    received += length;
+  });
+  while (received < 2 * large) await wait(5);
+  await hub.channel("a").dispatch("last", "y".repeat(large));
+  const ended = once(stream, "end");
+  await hub.close();
+  await ended;
+  expect(received).toBeGreaterThan(3 * large);
 });
