@@ -8,7 +8,7 @@ export const parts = {
   core: 'export * from "./index.js";',
   parser: 'export { EventStreamParser } from "./wire/index.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
-  redis: 'export * from "./logs/redis/index.js";',
+  nats: 'export * from "./logs/nats/index.js";',
   react: 'export * from "./bindings/react.js";',
   svelte: 'export * from "./bindings/svelte.js";',
   "svelte/store": 'export * from "./bindings/svelte/store.js";',

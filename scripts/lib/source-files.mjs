@@ -30,8 +30,7 @@ export function measure(text) {
   let isInBlock = false;
   for (const line of lines.map((one) => one.trim())) {
     if (line === "") continue;
-    // Scripts for a server, in text, have comments of their own: those of Lua and SQL.
-    if (isInBlock || line.startsWith("//") || line.startsWith("/*") || line.startsWith("-- ")) {
+    if (isInBlock || line.startsWith("//") || line.startsWith("/*")) {
       comments += 1;
       if (line.startsWith("/*")) isInBlock = true;
       if (line.includes("*/")) isInBlock = false;

@@ -90,7 +90,7 @@ const isPerAttempt = (value: unknown): boolean =>
   typeof value === "function" || (typeof value === "object" && value !== null);
 
 /** The checks of the options of {@link subscribe}. */
-export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
+const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
   events: allow(
     "a contract of defineEvents() from sourcecast/contract",
     (value) => typeof (value as AnyContract | null)?.decode === "function",

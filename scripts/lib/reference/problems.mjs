@@ -7,7 +7,7 @@ import { isOptions } from "./render.mjs";
 /** @typedef {import("./model.mjs").Member} Member */
 
 const unit =
-  /\b(ms|milliseconds?|seconds?|bytes?|entries|entry|events?|connections?|channels?|prefixes|clients?|characters?|keys|members|times|days)\b/i;
+  /\b(ms|milliseconds?|seconds?|bytes?|entries|entry|events?|connections?|channels?|prefixes|clients?|characters?|keys|members|times|days|servers)\b/i;
 
 /** @param {Subpath[]} api @returns {string[]} one line for each */
 export function problemsOf(api) {

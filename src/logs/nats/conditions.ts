@@ -1,0 +1,98 @@
+// The conditions of an append, and the search for entries that are stored already.
+import { conflict } from "../../log/errors.ts";
+import type { HeadReader } from "./head-reader.ts";
+import type { JetStream } from "./jetstream.ts";
+import { accept, type Job, pendingOf, renew } from "./jobs.ts";
+import { type StoredMessage, toStored } from "./message.ts";
+import type { Reader } from "./reader.ts";
+import type { Incarnation } from "./streams.ts";
+
+/** An earlier attempt of a call of this process may be that old. */
+const leastSearchMs = 60_000;
+const requestEntries = 256;
+
+/**
+ * The server knows one condition: the newest message of a channel is the one at a sequence. The log finds that sequence,
+ * decides whether the condition of the publisher holds with it, and lets the server check that it is still the newest.
+ */
+export class Conditions {
+  readonly #context: ConditionsContext;
+
+  constructor(context: ConditionsContext) {
+    this.#context = context;
+  }
+
+  /**
+   * The condition under which the server stores the call: for each channel with a condition, the sequence of its newest
+   * entry. An error when a condition does not hold now.
+   */
+  async check(job: Job): Promise<ReadonlyMap<string, number> | Error> {
+    const channels = new Map<string, number>();
+    const conditional = pendingOf(job).filter(({ entry }) => entry.after !== undefined);
+    if (conditional.length === 0) return channels;
+    const { heads, reader } = this.#context;
+    const state = await heads.observe();
+    const { head, incarnation } = state;
+    await Promise.all(
+      [...new Set(conditional.map(({ entry }) => entry.channel))].map(async (channel) => {
+        channels.set(channel, (await this.#newestOf(channel, incarnation))?.offset ?? 0);
+      }),
+    );
+    for (const sending of conditional) {
+      const { after, channel } = sending.entry;
+      const last = channels.get(channel) ?? 0;
+      if (after === undefined) continue;
+      const isOurs = after.epoch === incarnation.epoch && after.offset <= head.top;
+      // Before the floor, the channel may have had entries that are gone: that cannot be decided.
+      const isKnown = isOurs && after.offset >= head.floor.offset;
+      const witness = isKnown ? await reader.witnessAt(after.offset, state) : undefined;
+      if (witness === after.witness && last <= after.offset) continue;
+      // Its own entry, of an attempt whose answer was lost, or of a publisher that tries again.
+      await this.findStored(job, channel);
+      if (sending.appended !== undefined) continue;
+      return witness === after.witness ? conflict(sending.entry, last) : conflict(sending.entry);
+    }
+    return channels;
+  }
+
+  async #newestOf(channel: string, { subjects }: Incarnation): Promise<StoredMessage | undefined> {
+    const { jetStream, stream } = this.#context;
+    const message = await jetStream.get(stream, { last_by_subj: subjects.allOf(channel) });
+    return message && toStored(message, subjects);
+  }
+
+  /** Looks for entries of the call that the channel has already, in the time in which the server recognizes them. */
+  async findStored({ entries, incarnation }: Job, channel: string): Promise<void> {
+    const { jetStream, stream, heads, window } = this.#context;
+    const { subjects } = incarnation;
+    const byId = new Map(entries.map((sending) => [sending.message.id, sending]));
+    const { time, head } = await heads.observe();
+    const start_time = new Date(time - Math.max(window, leastSearchMs)).toISOString();
+    const next_by_subj = subjects.allOf(channel);
+    let page = await jetStream.direct(stream, { start_time, next_by_subj, batch: requestEntries });
+    while (page.length > 0) {
+      for (const raw of page) {
+        const message = toStored(raw, subjects);
+        const sending = byId.get(message.id);
+        if (sending === undefined || sending.appended !== undefined) continue;
+        const isExpired = sending.entry.idempotencyKey !== undefined && time - message.time >= window;
+        if (isExpired) {
+          byId.delete(message.id);
+          renew(sending, message.offset);
+          byId.set(sending.message.id, sending);
+        } else accept(sending, message, incarnation);
+      }
+      const seq = (page.at(-1)?.sequence ?? head.top) + 1;
+      page = await jetStream.direct(stream, { seq, next_by_subj, batch: requestEntries });
+    }
+  }
+}
+
+export interface ConditionsContext {
+  readonly jetStream: JetStream;
+  readonly stream: string;
+  readonly heads: HeadReader;
+  readonly reader: Reader;
+  /** How long an `idempotencyKey` is recognized, in milliseconds. */
+  readonly window: number;
+}

@@ -1,0 +1,261 @@
+// An ordered consumer: the server pushes the entries of the stream to this process, and a lost consumer is replaced.
+import { now, unrefTimeout } from "../../base/clock.ts";
+import { makeEpoch } from "../../log/identity.ts";
+import type { LogEntry } from "../../log/log.ts";
+import type { NatsConnectionLike, NatsMessageLike, NatsSubscriptionLike } from "./connection.ts";
+import type { Observation } from "./head-reader.ts";
+import type { JetStream } from "./jetstream.ts";
+import { type StoredMessage, toEntry, toStored } from "./message.ts";
+import type { Requests } from "./requests.ts";
+import type { Incarnation } from "./streams.ts";
+
+/** How often the server says that it has nothing to send, in milliseconds. */
+const heartbeatMs = 500;
+/** A consumer from which nothing came for so long is lost. */
+const silenceMs = 3 * heartbeatMs;
+const retryMs = 250;
+/** Time after which the server removes the consumer of a process that is gone. */
+const inactiveMs = 30_000;
+
+export interface FeedContext {
+  readonly connection: NatsConnectionLike;
+  readonly requests: Requests;
+  readonly jetStream: JetStream;
+  readonly stream: string;
+  observe(): Promise<Observation>;
+  /** Entries that follow one another. */
+  onEntries(epoch: string, entries: readonly LogEntry[]): void;
+  /** Entries may have been missed, or are not those that were there before. */
+  onBreak(): void;
+  onError(error: unknown): void;
+}
+
+/**
+ * The consumer begins with the last message that was received, whose witness shows whether the stream is still the same.
+ * It is replaced when a message is missing, when the server deletes it, and when nothing comes from it.
+ */
+export class Feed {
+  readonly #context: FeedContext;
+  readonly #id = makeEpoch();
+  #count = 0;
+  #consumer: Consumer | null = null;
+  #isRunning = false;
+  #isStarting = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** The last message that was received. */
+  #last: StoredMessage | null = null;
+
+  constructor(context: FeedContext) {
+    this.#context = context;
+  }
+
+  /** The offset up to which entries were received, `Infinity` while none are awaited. */
+  get received(): number {
+    return this.#isRunning ? (this.#last?.offset ?? 0) : Number.POSITIVE_INFINITY;
+  }
+
+  start(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    void this.#restart();
+  }
+
+  stop(): void {
+    this.#isRunning = false;
+    this.#last = null;
+    this.#drop();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  /** The log has another top than what was received: the consumer may wait for messages that will never come. */
+  check({ head, incarnation }: Observation): void {
+    const consumer = this.#consumer;
+    if (consumer === null || this.#isStarting) return;
+    const isOther = consumer.incarnation.epoch !== incarnation.epoch;
+    if (isOther || (this.#last !== null && this.#last.offset > head.top)) void this.#restart();
+  }
+
+  /** Replaces the consumer, after a lost connection. */
+  async restart(): Promise<void> {
+    if (this.#isRunning) await this.#restart();
+  }
+
+  async #restart(): Promise<void> {
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    this.#drop();
+    try {
+      await this.#start();
+    } catch (error) {
+      this.#context.onError(error);
+      this.#retry();
+    } finally {
+      this.#isStarting = false;
+    }
+    this.#watch();
+  }
+
+  async #start(): Promise<void> {
+    const { connection, requests, jetStream, stream, observe } = this.#context;
+    const { incarnation, head } = await observe();
+    if (!this.#isRunning) return;
+    const last = this.#last;
+    const isContinued = last !== null && last.offset <= head.top && last.offset >= head.floor.offset;
+    if (!isContinued) this.#last = null;
+    const name = `sourcecast-${this.#id}-${++this.#count}`;
+    const consumer = new Consumer(name, incarnation, {
+      onMessage: (message) => this.#receive(consumer, message),
+      onLost: () => {
+        if (this.#consumer === consumer) void this.#restart();
+      },
+    });
+    const inbox = requests.inbox(`.feed.${this.#count}`);
+    consumer.subscription = connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error === null) consumer.handle(message, connection);
+      },
+    });
+    this.#consumer = consumer;
+    try {
+      await jetStream.ask(`CONSUMER.CREATE.${stream}.${name}`, {
+        stream_name: stream,
+        action: "create",
+        config: {
+          name,
+          deliver_subject: inbox,
+          deliver_policy: "by_start_sequence",
+          opt_start_seq: Math.max(1, isContinued ? last.offset : head.top),
+          ack_policy: "none",
+          max_deliver: 1,
+          flow_control: true,
+          idle_heartbeat: heartbeatMs * 1_000_000,
+          inactive_threshold: inactiveMs * 1_000_000,
+          mem_storage: true,
+          num_replicas: 1,
+        },
+      });
+    } catch (error) {
+      this.#drop();
+      throw error;
+    }
+    // The tails read the entries that were appended since, and those that a lost consumer has not delivered.
+    this.#context.onBreak();
+  }
+
+  #receive(consumer: Consumer, message: StoredMessage): void {
+    if (consumer !== this.#consumer) return;
+    const last = this.#last;
+    this.#last = message;
+    if (last?.offset === message.offset) {
+      // The first one of a new consumer: the same as before?
+      if (last.witness !== message.witness) this.#context.onBreak();
+      return;
+    }
+    const { epoch, originWitness } = consumer.incarnation;
+    if (message.offset === 1) this.#offer(epoch, toEntry(message, originWitness));
+    else if (last !== null && last.offset === message.offset - 1) this.#offer(epoch, toEntry(message, last.witness));
+    else this.#context.onBreak();
+  }
+
+  #offered: LogEntry[] = [];
+
+  /** The messages of one chunk of the socket are handed over together. */
+  #offer(epoch: string, entry: LogEntry): void {
+    const consumer = this.#consumer;
+    if (this.#offered.push(entry) > 1) return;
+    queueMicrotask(() => {
+      const entries = this.#offered;
+      this.#offered = [];
+      if (this.#isRunning && this.#consumer === consumer) this.#context.onEntries(epoch, entries);
+      else this.#context.onBreak();
+    });
+  }
+
+  #drop(): void {
+    const consumer = this.#consumer;
+    this.#consumer = null;
+    if (consumer === null) return;
+    consumer.subscription?.unsubscribe();
+    const { jetStream, stream } = this.#context;
+    // It would be removed in a while anyway.
+    jetStream.ask(`CONSUMER.DELETE.${stream}.${consumer.name}`).catch(() => {});
+  }
+
+  #watch(): void {
+    if (this.#timer !== null || !this.#isRunning) return;
+    this.#timer = unrefTimeout(() => {
+      this.#timer = null;
+      const consumer = this.#consumer;
+      if (consumer !== null && now() - consumer.heardAt > silenceMs) void this.#restart();
+      this.#watch();
+    }, heartbeatMs);
+  }
+
+  #retry(): void {
+    unrefTimeout(() => {
+      if (this.#isRunning && this.#consumer === null) void this.#restart();
+    }, retryMs);
+  }
+}
+
+interface ConsumerHandlers {
+  onMessage(message: StoredMessage): void;
+  onLost(): void;
+}
+
+/** One consumer: the order of its messages is that of the stream, and each has the next number. */
+class Consumer {
+  readonly name: string;
+  readonly incarnation: Incarnation;
+  subscription: NatsSubscriptionLike | null = null;
+  heardAt: number = now();
+  readonly #handlers: ConsumerHandlers;
+  #delivered = 0;
+
+  constructor(name: string, incarnation: Incarnation, handlers: ConsumerHandlers) {
+    this.name = name;
+    this.incarnation = incarnation;
+    this.#handlers = handlers;
+  }
+
+  handle(message: NatsMessageLike, connection: NatsConnectionLike): void {
+    this.heardAt = now();
+    const code = message.headers?.code ?? 0;
+    if (code === 0) this.#receive(message);
+    else if (code === 100) this.#answer(message, connection);
+    // 409: deleted, or its leader has changed.
+    else this.#handlers.onLost();
+  }
+
+  #receive(message: NatsMessageLike): void {
+    const place = placeOf(message.reply ?? "");
+    if (place?.delivery !== this.#delivered + 1) {
+      this.#handlers.onLost();
+      return;
+    }
+    this.#delivered++;
+    const { subject, headers, data } = message;
+    const { sequence, time } = place;
+    this.#handlers.onMessage(toStored({ subject, sequence, time, headers, data }, this.incarnation.subjects));
+  }
+
+  /** A heartbeat says how much was delivered; a request of flow control waits until this process has come to it. */
+  #answer({ headers, reply }: NatsMessageLike, connection: NatsConnectionLike): void {
+    const stalled = headers?.get("Nats-Consumer-Stalled") ?? "";
+    const flow = stalled === "" ? reply : stalled;
+    if (flow !== undefined && flow !== "") connection.publish(flow);
+    const delivered = headers?.get("Nats-Last-Consumer") ?? "";
+    if (delivered !== "" && Number(delivered) !== this.#delivered) this.#handlers.onLost();
+  }
+}
+
+/** The place of a message in the stream and among those of the consumer: `$JS.ACK.<stream>.<consumer>.…`. */
+function placeOf(reply: string): { sequence: number; delivery: number; time: number } | undefined {
+  const tokens = reply.split(".");
+  // Since nats-server 2.10 there may be a domain and an account before the stream.
+  const first = tokens.length > 9 ? 7 : 5;
+  const [sequence, delivery, time] = tokens.slice(first, first + 3);
+  if (tokens[0] !== "$JS" || sequence === undefined || delivery === undefined || time === undefined) return undefined;
+  return { sequence: Number(sequence), delivery: Number(delivery), time: Math.floor(Number(time) / 1_000_000) };
+}

@@ -1,0 +1,149 @@
+// The head of the log, as the leader of the stream knows it.
+
+import { LogError } from "../../base/errors.ts";
+import type { Floor, Head } from "../../log/log.ts";
+import { ApiError, errorCodes, type JetStream, type StreamInfo, type StreamState } from "./jetstream.ts";
+import { type StoredMessage, toStored } from "./message.ts";
+import { epochOf, type Incarnation, type Streams } from "./streams.ts";
+
+/** The head, and what else the same answers say. */
+export interface Observation {
+  readonly incarnation: Incarnation;
+  readonly head: Head;
+  readonly state: StreamState;
+  /** The server's time in milliseconds. */
+  readonly time: number;
+}
+
+/** Attempts to get answers that belong together. */
+const maxRounds = 8;
+
+/**
+ * Every call asks the leader, which alone knows whether the log has lost entries. The calls of one tick share one answer.
+ *
+ * **The floor.** A message says nothing about its predecessor: publishers would have to wait for each other. So the oldest
+ * message that the stream has stands for the position before the oldest entry, and is itself counted as removed; it has the
+ * witness that vouches for this position. Only while nothing was removed, the first message is an entry.
+ */
+export class HeadReader {
+  readonly #jetStream: JetStream;
+  readonly #streams: Streams;
+  readonly #stream: string;
+  /** Witnesses by sequence and time, which no two messages share. */
+  readonly #known = new Map<string, number>();
+  #asking: Promise<Observation> | null = null;
+  /** Called with every observation. */
+  onObserved: (observation: Observation) => void = () => {};
+
+  constructor(jetStream: JetStream, streams: Streams, stream: string) {
+    this.#jetStream = jetStream;
+    this.#streams = streams;
+    this.#stream = stream;
+  }
+
+  /** Not an answer to a question of an earlier tick: what was appended before this call is in it. */
+  observe(): Promise<Observation> {
+    if (this.#asking === null) {
+      const asking = this.#observe();
+      this.#asking = asking;
+      // Sent in this tick; a later call needs an answer to a later question.
+      queueMicrotask(() =>
+        queueMicrotask(() => {
+          if (this.#asking === asking) this.#asking = null;
+        }),
+      );
+    }
+    return this.#asking;
+  }
+
+  /** The connection was lost, and with it perhaps a part of the log. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  async #observe(): Promise<Observation> {
+    // Appends of this tick come first, and other questions join.
+    for (let round = 0; round < maxRounds; round++) {
+      const incarnation = await this.#streams.current();
+      const observation = await this.#tryToObserve(incarnation);
+      if (observation === undefined) continue;
+      this.onObserved(observation);
+      return observation;
+    }
+    throw new LogError(`The stream ${this.#stream} changes faster than it can be read; try again`, false);
+  }
+
+  /** `undefined` when the answers are of different moments and do not belong together. */
+  async #tryToObserve(incarnation: Incarnation): Promise<Observation | undefined> {
+    let info: StreamInfo;
+    let last: StoredMessage | undefined;
+    try {
+      [info, last] = await Promise.all([this.#jetStream.info(this.#stream), this.#last(incarnation)]);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.errorCode !== errorCodes.streamNotFound) throw error;
+      this.#streams.invalidate();
+      return undefined;
+    }
+    const { state } = info;
+    if (epochOf(info.created) !== incarnation.epoch) {
+      this.#streams.invalidate();
+      this.#known.clear();
+      return undefined;
+    }
+    if (last === undefined) {
+      if (state.last_seq === 0) return this.#compose(incarnation, info, 0, incarnation.originWitness);
+      // Another program purged it. A first message is needed, for its witness; whoever is faster writes it.
+      if (state.messages === 0) await this.#markPurged(incarnation, state.last_seq);
+      return undefined;
+    }
+    return this.#compose(incarnation, info, last.offset, last.witness);
+  }
+
+  async #compose(
+    incarnation: Incarnation,
+    info: StreamInfo,
+    top: number,
+    witness: number,
+  ): Promise<Observation | undefined> {
+    const floor = await this.#floor(incarnation, info);
+    if (floor === undefined || floor.offset > top) return undefined;
+    const head = { epoch: incarnation.epoch, top, witness, floor };
+    return { incarnation, head, state: info.state, time: Date.parse(info.ts) };
+  }
+
+  async #floor(incarnation: Incarnation, { state }: StreamInfo): Promise<Floor | undefined> {
+    let first = state.first_seq;
+    let time = state.first_ts;
+    if ((state.num_deleted ?? 0) > 0) {
+      // The server lost messages, or a program removed some: what comes before them cannot be followed any longer.
+      const { deleted = [], first_seq } = (await this.#jetStream.infoWithDeleted(this.#stream)).state;
+      first = Math.max(first_seq, ...deleted.map((sequence) => sequence + 1));
+      time = "";
+    }
+    if (first <= 1) return { offset: 0, witness: incarnation.originWitness };
+    const key = `${first} ${time}`;
+    let witness = this.#known.get(key);
+    if (witness === undefined) {
+      const message = await this.#jetStream.get(this.#stream, { seq: first });
+      if (message === undefined) return undefined;
+      witness = toStored(message, incarnation.subjects).witness;
+      this.#known.clear();
+      if (time !== "") this.#known.set(key, witness);
+    }
+    return { offset: first, witness };
+  }
+
+  async #last({ subjects }: Incarnation): Promise<StoredMessage | undefined> {
+    const message = await this.#jetStream.get(this.#stream, { last_by_subj: subjects.all });
+    return message && toStored(message, subjects);
+  }
+
+  async #markPurged({ subjects }: Incarnation, lastSequence: number): Promise<void> {
+    const subject = `${subjects.end("")}`;
+    const headers = { "Nats-Expected-Last-Sequence": lastSequence };
+    const message = { subject, payload: new Uint8Array(), headers, witness: 0, id: "" };
+    await this.#jetStream.publish(message).catch((error) => {
+      if (!(error instanceof ApiError)) throw error;
+    });
+  }
+}

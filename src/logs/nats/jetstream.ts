@@ -1,0 +1,224 @@
+// The requests of JetStream that the log makes, and their answers.
+import { LogError } from "../../base/errors.ts";
+import type { NatsMessageLike } from "./connection.ts";
+import { bytesOf, parseHeaders } from "./headers.ts";
+import type { RawMessage, SentMessage } from "./message.ts";
+import { messageOf, type Requests } from "./requests.ts";
+
+/** The answer of JetStream to a request that it rejects. */
+export class ApiError extends Error {
+  /** Identifies the reason. */
+  readonly errorCode: number;
+  /** As in HTTP. */
+  readonly status: number;
+
+  constructor({ code, err_code = 0, description = "" }: ApiErrorBody) {
+    super(description);
+    this.status = code;
+    this.errorCode = err_code;
+  }
+}
+
+interface ApiErrorBody {
+  readonly code: number;
+  readonly err_code?: number;
+  readonly description?: string;
+}
+
+/** The codes of errors that mean something to the log. */
+export const errorCodes = {
+  streamNotFound: 10_059,
+  nameInUse: 10_058,
+  subjectsOverlap: 10_065,
+  messageNotFound: 10_037,
+  notEnabled: 10_076,
+  notEnabledForAccount: 10_039,
+  wrongLastSequence: 10_071,
+  wrongLastSequenceInFlight: 10_164,
+  duplicateInBatch: 10_201,
+  duplicateInFlight: 10_158,
+} as const;
+
+/** A stream as the server describes it. */
+export interface StreamInfo {
+  readonly config: StreamConfig;
+  /** With nanoseconds. */
+  readonly created: string;
+  /** The server's time. */
+  readonly ts: string;
+  readonly state: StreamState;
+}
+
+/** Of the configuration, everything is read and passed on. */
+export type StreamConfig = Readonly<Record<string, unknown>> & {
+  readonly name: string;
+  readonly subjects?: readonly string[];
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly duplicate_window?: number;
+};
+
+export interface StreamState {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly first_seq: number;
+  readonly first_ts: string;
+  readonly last_seq: number;
+  readonly last_ts: string;
+  readonly num_deleted?: number;
+  readonly deleted?: readonly number[];
+  readonly consumer_count: number;
+}
+
+/** Where a message was stored. */
+export interface Acknowledgement {
+  readonly seq: number;
+  readonly duplicate?: boolean;
+}
+
+/** The question of a direct get for several messages. */
+export type DirectQuestion =
+  | { readonly seq: number; readonly next_by_subj?: string; readonly batch: number; readonly max_bytes?: number }
+  | { readonly start_time: string; readonly next_by_subj?: string; readonly batch: number }
+  | {
+      readonly multi_last: readonly string[];
+      readonly seq?: number;
+      readonly up_to_seq?: number;
+      readonly batch?: number;
+      readonly max_bytes?: number;
+    };
+
+const decoder = new TextDecoder();
+
+/**
+ * Speaks JetStream over the connection itself. The package `@nats-io/jetstream` would do the same, and be one more thing to
+ * pass, and to keep at a version that fits; the protocol does not change.
+ */
+export class JetStream {
+  readonly #requests: Requests;
+  readonly #prefix: string;
+
+  /** @param domain The domain of JetStream, `undefined` for that of the server. */
+  constructor(requests: Requests, domain: string | undefined) {
+    this.#requests = requests;
+    this.#prefix = domain === undefined ? "$JS.API" : `$JS.${domain}.API`;
+  }
+
+  /** The subject of a question, as permissions name it. */
+  subjectOf(question: string): string {
+    return `${this.#prefix}.${question}`;
+  }
+
+  /** Asks a question that is answered in JSON. */
+  async ask<Answer>(question: string, body?: object): Promise<Answer> {
+    const payload = body === undefined ? "" : JSON.stringify(body);
+    const message = await this.#requests.ask(this.subjectOf(question), payload);
+    return resultOf<Answer>(message);
+  }
+
+  /** The answer is that of the stream's leader. */
+  info(stream: string): Promise<StreamInfo> {
+    return this.ask(`STREAM.INFO.${stream}`);
+  }
+
+  /** With the sequences of messages that are missing within the stream. */
+  infoWithDeleted(stream: string): Promise<StreamInfo> {
+    return this.ask(`STREAM.INFO.${stream}`, { deleted_details: true });
+  }
+
+  /** One message, from the stream's leader; `undefined` when there is none. */
+  async get(stream: string, question: { seq?: number; last_by_subj?: string }): Promise<RawMessage | undefined> {
+    try {
+      const { message } = await this.ask<{ message: ApiMessage }>(`STREAM.MSG.GET.${stream}`, question);
+      const { subject, seq, hdrs, data, time } = message;
+      return {
+        subject,
+        sequence: seq,
+        time: Date.parse(time),
+        headers: parseHeaders(hdrs),
+        data: bytesOf(data ?? ""),
+      };
+    } catch (error) {
+      if (error instanceof ApiError && error.errorCode === errorCodes.messageNotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /** Several messages, from any server that has the stream. Nothing when there is none. */
+  async direct(stream: string, question: DirectQuestion): Promise<RawMessage[]> {
+    const found: RawMessage[] = [];
+    await this.#requests.askMany(this.subjectOf(`DIRECT.GET.${stream}`), JSON.stringify(question), (message) => {
+      const { headers } = message;
+      const code = headers?.code ?? 0;
+      if (code === 0) found.push(fromDirect(message));
+      else if (code !== 204 && code !== 404) throw new ApiError({ code, description: headers?.description ?? "" });
+      return code !== 0;
+    });
+    return found;
+  }
+
+  /** Stores one message. */
+  async publish({ subject, payload, headers }: SentMessage, expected: Expected = {}): Promise<Acknowledgement> {
+    return resultOf(await this.#requests.ask(subject, payload, { ...headers, ...expected }));
+  }
+
+  /** Stores messages next to each other, all or none; the sequence is that of the last one. */
+  async publishBatch(
+    id: string,
+    batch: readonly { message: SentMessage; expected?: Expected | undefined }[],
+  ): Promise<Acknowledgement> {
+    const last = batch.length - 1;
+    for (const [index, { message, expected }] of batch.entries()) {
+      const headers = { ...message.headers, ...expected, "Nats-Batch-Id": id, "Nats-Batch-Sequence": index + 1 };
+      if (index < last) this.#requests.publish(message.subject, message.payload, headers);
+      else {
+        const committing = { ...headers, "Nats-Batch-Commit": 1 };
+        return resultOf(await this.#requests.ask(message.subject, message.payload, committing));
+      }
+    }
+    throw new LogError("A batch is empty", false);
+  }
+}
+
+/** The condition under which a message is stored: the sequence of the newest one with a subject, 0 for none. */
+export interface Expected {
+  readonly "Nats-Expected-Last-Subject-Sequence"?: number;
+  readonly "Nats-Expected-Last-Subject-Sequence-Subject"?: string;
+}
+
+/** The newest message with a subject, which may have wildcards, is the one at this sequence. */
+export function expectLast(subject: string, sequence: number): Expected {
+  return {
+    "Nats-Expected-Last-Subject-Sequence": sequence,
+    "Nats-Expected-Last-Subject-Sequence-Subject": subject,
+  };
+}
+
+interface ApiMessage {
+  readonly subject: string;
+  readonly seq: number;
+  readonly hdrs?: string;
+  readonly data?: string;
+  readonly time: string;
+}
+
+function resultOf<Answer>(message: NatsMessageLike): Answer {
+  const text = decoder.decode(message.data);
+  let answer: (Answer & { error?: ApiErrorBody }) | undefined;
+  try {
+    answer = JSON.parse(text);
+  } catch (error) {
+    throw new LogError(`NATS gave an answer that is not JSON: ${messageOf(error)}`, "unknown", { cause: error });
+  }
+  if (answer?.error !== undefined) throw new ApiError(answer.error);
+  return answer as Answer;
+}
+
+function fromDirect({ headers, data }: NatsMessageLike): RawMessage {
+  return {
+    subject: headers?.get("Nats-Subject") ?? "",
+    sequence: Number(headers?.get("Nats-Sequence")),
+    time: Date.parse(headers?.get("Nats-Time-Stamp") ?? ""),
+    headers,
+    data,
+  };
+}

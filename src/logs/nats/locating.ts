@@ -1,0 +1,132 @@
+// The questions of (re)connecting clients, all those of a tick together.
+import { verify } from "../../log/complete.ts";
+import type { LocateAnswer, Located, LocateQuestion, LogEntry } from "../../log/log.ts";
+import type { HeadReader, Observation } from "./head-reader.ts";
+import type { JetStream } from "./jetstream.ts";
+import { toEntry, toStored } from "./message.ts";
+import type { PageCache } from "./pages.ts";
+import type { Incarnation, Streams } from "./streams.ts";
+import type { ValueStore } from "./values.ts";
+
+/** Most subjects of one question: the server has no more than 1,024 in an answer. */
+const questionSize = 1_000;
+
+export interface LocatingContext {
+  readonly jetStream: JetStream;
+  readonly stream: string;
+  readonly streams: Streams;
+  readonly heads: HeadReader;
+  readonly pages: PageCache;
+  readonly values: ValueStore;
+}
+
+/**
+ * Whatever the number of clients, the questions are few: one for the head, one for each thousand channels, and one for each
+ * page in which a cursor lies; the clients will read that page next. For most clients, whose cursors are the head or the
+ * floor, none waits for another.
+ */
+export class Locating {
+  readonly #context: LocatingContext;
+
+  constructor(context: LocatingContext) {
+    this.#context = context;
+  }
+
+  async locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    const { heads, streams } = this.#context;
+    const incarnation = await streams.current();
+    const names = new Set(questions.flatMap(({ selection }) => selection.channels));
+    const [state, candidates, hasValues] = await Promise.all([
+      heads.observe(),
+      this.#endMarkers([...names], incarnation),
+      this.#hasValues(incarnation),
+    ]);
+    const [witnesses, ends] = await Promise.all([
+      this.#witnesses(questions, state),
+      this.#ends(state.incarnation === incarnation ? candidates : [], state),
+    ]);
+    const { head } = state;
+    const answers = questions.map(({ cursor, selection }): LocateAnswer => {
+      return {
+        verification: verify(cursor, head, (offset) => witnesses.get(offset)),
+        ends: endsOf(selection.channels, ends),
+        // The stream does not say which channels had entries that are gone.
+        trimmed: head.floor.offset,
+        hasValues,
+      };
+    });
+    return { head, answers };
+  }
+
+  async #witnesses(questions: readonly LocateQuestion[], state: Observation): Promise<Map<number, number>> {
+    const { head, incarnation } = state;
+    const found = new Map([[0, incarnation.originWitness]]);
+    const offsets = new Set<number>();
+    for (const { cursor } of questions) {
+      if (cursor !== null && cursor.epoch === head.epoch && cursor.offset < head.top) offsets.add(cursor.offset);
+    }
+    await Promise.all(
+      [...offsets].map(async (offset) => {
+        const witness = await this.#context.pages.witnessAt(offset, state);
+        if (witness !== undefined) found.set(offset, witness);
+      }),
+    );
+    return found;
+  }
+
+  /** The newest end marker of each channel: it may have been published on since. */
+  async #endMarkers(
+    names: readonly string[],
+    { subjects }: Incarnation,
+  ): Promise<{ channel: string; offset: number }[]> {
+    const { jetStream, stream } = this.#context;
+    const filters = names.map((name) => subjects.end(name));
+    const parts: Promise<{ channel: string; offset: number }[]>[] = [];
+    for (let index = 0; index < filters.length; index += questionSize) {
+      const question = { multi_last: filters.slice(index, index + questionSize), batch: questionSize };
+      parts.push(
+        jetStream.direct(stream, question).then((messages) => {
+          return messages.map((raw) => ({ channel: toStored(raw, subjects).channel, offset: raw.sequence }));
+        }),
+      );
+    }
+    return (await Promise.all(parts)).flat();
+  }
+
+  /** Those that are still the newest entries of their channels. Asked only where there is one, which is seldom. */
+  async #ends(
+    candidates: readonly { channel: string; offset: number }[],
+    state: Observation,
+  ): Promise<Map<string, LogEntry>> {
+    const { jetStream, stream, pages } = this.#context;
+    const { head, incarnation } = state;
+    const ends = new Map<string, LogEntry>();
+    await Promise.all(
+      candidates.map(async ({ channel, offset }) => {
+        if (offset <= head.floor.offset || offset > head.top) return;
+        const raw = await jetStream.get(stream, { last_by_subj: incarnation.subjects.allOf(channel) });
+        if (raw?.sequence !== offset) return;
+        const previousWitness = await pages.witnessAt(offset - 1, state);
+        if (previousWitness === undefined) return;
+        ends.set(channel, toEntry(toStored(raw, incarnation.subjects), previousWitness));
+      }),
+    );
+    return ends;
+  }
+
+  /** Whether there is a value at all: to know it for each client would cost a question for each. */
+  async #hasValues(incarnation: Incarnation): Promise<boolean> {
+    const { jetStream, stream, values } = this.#context;
+    const [retained, hasKept] = await Promise.all([
+      jetStream.get(stream, { last_by_subj: incarnation.subjects.keyed }),
+      values.hasKept(incarnation),
+    ]);
+    return retained !== undefined || hasKept;
+  }
+}
+
+function endsOf(channels: readonly string[], ends: ReadonlyMap<string, LogEntry>): LogEntry[] {
+  if (ends.size === 0) return [];
+  const found = [...new Set(channels)].flatMap((channel) => ends.get(channel) ?? []);
+  return found.sort((a, b) => a.offset - b.offset);
+}

@@ -1,0 +1,261 @@
+// The log over one connection: takes calls, and puts the parts of this folder together.
+import { runDetached } from "../../base/async-context.ts";
+import { LogError, SourcecastError } from "../../base/errors.ts";
+import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
+import type { CompleteLog } from "../../log/complete.ts";
+import { closedError } from "../../log/errors.ts";
+import type { TailPage } from "../../log/follow-tail.ts";
+import type {
+  Appended,
+  ChannelSelection,
+  Head,
+  Located,
+  LocateQuestion,
+  LogCapability,
+  LogEntry,
+  NewEntry,
+  Page,
+  Position,
+  ReadOptions,
+  Tail,
+  TailBatch,
+  ValueOptions,
+  ValuePage,
+} from "../../log/log.ts";
+import { TailFanout } from "../../log/tail-fanout.ts";
+import type { NatsConnectionLike } from "./connection.ts";
+import { Feed } from "./feed.ts";
+import { HeadReader } from "./head-reader.ts";
+import { ApiError, errorCodes, JetStream } from "./jetstream.ts";
+import { Locating } from "./locating.ts";
+import { PageCache, readEntries } from "./pages.ts";
+import { Reader } from "./reader.ts";
+import { closedConnection, messageOf, Requests, UnavailableError } from "./requests.ts";
+import { RetentionWorker } from "./retention.ts";
+import type { StreamOptions } from "./stream-config.ts";
+import { Streams } from "./streams.ts";
+import { ValueStore } from "./values.ts";
+import { Writer } from "./writer.ts";
+
+/** Entries that a tail reads at a time. */
+const tailPageEntries = 512;
+
+/**
+ * The stream has everything, and processes share nothing else. Questions go to its leader; pages come from any server that
+ * has them, and are compared with what the leader says.
+ */
+export class NatsLog implements CompleteLog {
+  readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
+    "witnesses",
+    "last",
+    "latestByKey",
+    "locate",
+    "atomicBatch",
+    "conflation",
+  ]);
+  readonly #stream: string;
+  readonly #connection: NatsConnectionLike;
+  readonly #requests: Requests;
+  readonly #jetStream: JetStream;
+  readonly #streams: Streams;
+  readonly #heads: HeadReader;
+  readonly #pages: PageCache;
+  readonly #reader: Reader;
+  readonly #locating: Locating;
+  readonly #writer: Writer;
+  readonly #retention: RetentionWorker;
+  readonly #feed: Feed;
+  readonly #queue: AppendQueue;
+  readonly #tails: TailFanout;
+  readonly #status: AsyncIterator<{ readonly type: string }>;
+  #closed: Promise<void> | null = null;
+
+  constructor(connection: NatsConnectionLike, options: StreamOptions, domain: string | undefined) {
+    const { stream, limits } = options;
+    this.#stream = stream;
+    this.#connection = connection;
+    const requests = new Requests(connection);
+    const jetStream = new JetStream(requests, domain);
+    const streams = new Streams(connection, jetStream, options);
+    const heads = new HeadReader(jetStream, streams, stream);
+    const pages = new PageCache(jetStream, stream);
+    const values = new ValueStore(jetStream, stream);
+    const parts = { connection, requests, jetStream, stream, streams, heads, pages, values };
+    [this.#requests, this.#jetStream, this.#streams] = [requests, jetStream, streams];
+    [this.#heads, this.#pages] = [heads, pages];
+    this.#reader = new Reader(parts);
+    this.#locating = new Locating(parts);
+    this.#writer = new Writer({ ...parts, reader: this.#reader, window: limits.window });
+    this.#queue = new AppendQueue({
+      store: (calls) => this.#store(calls),
+      canRetry: (error) => error instanceof UnavailableError,
+    });
+    this.#tails = new TailFanout({ read: (after) => this.#tailPage(after) });
+    this.#feed = new Feed({
+      ...parts,
+      observe: () => heads.observe(),
+      onEntries: (epoch, entries) => this.#tails.offer(epoch, entries),
+      onBreak: () => this.#tails.wake(),
+      onError: (error) => this.#tails.report(this.#explain(error)),
+    });
+    this.#retention = new RetentionWorker({
+      ...parts,
+      limits,
+      delivered: () => this.#feed.received,
+      onError: (error) => this.#tails.report(this.#explain(error)),
+    });
+    heads.onObserved = (observation) => {
+      this.#retention.consider(observation);
+      this.#feed.check(observation);
+    };
+    this.#status = connection.status()[Symbol.asyncIterator]();
+    void runDetached(() => this.#followStatus());
+  }
+
+  /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
+  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+    return this.#queue.append(entries);
+  }
+
+  head(): Promise<Head> {
+    return this.#ask(async () => (await this.#heads.observe()).head);
+  }
+
+  witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    return this.#ask(() => this.#reader.witnesses(offsets));
+  }
+
+  read(after: number, options: ReadOptions): Promise<Page> {
+    return this.#ask(() => this.#reader.read(after, options));
+  }
+
+  last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+    return this.#ask(() => this.#reader.last(count, selection));
+  }
+
+  latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+    return this.#ask(() => this.#reader.latestByKey(selection, options));
+  }
+
+  locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    return this.#ask(() => this.#locating.locate(questions));
+  }
+
+  /** The consumer runs only while there are tails. */
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    this.#assertOpen();
+    // A tail is shared by connections, and outlives the request in which it begins.
+    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
+    runDetached(() => this.#feed.start());
+    return {
+      close: () => {
+        tail.close();
+        if (this.#tails.size === 0) this.#feed.stop();
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** The queue comes first: calls made before `close()` are settled. The connection stays open, it is the application's. */
+  async #close(): Promise<void> {
+    await this.#queue.close();
+    this.#tails.close();
+    this.#feed.stop();
+    this.#retention.close();
+    this.#requests.close();
+    (this.#status as { stop?: () => void }).stop?.();
+    void this.#status.return?.();
+  }
+
+  async #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
+    try {
+      const outcomes = await this.#writer.store(calls);
+      this.#retention.touch();
+      return outcomes;
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  /** From the leader: where the tail goes on, and whether it has to go back, is decided by it. */
+  async #tailPage(after: number): Promise<TailPage> {
+    try {
+      const { incarnation, head } = await this.#heads.observe();
+      const from = Math.max(after, head.floor.offset);
+      if (from >= head.top) return { head, entries: [] };
+      const source = { jetStream: this.#jetStream, stream: this.#stream, incarnation };
+      const count = Math.min(tailPageEntries, head.top - from);
+      const entries = await readEntries(source, from, count, head);
+      return { head, entries: entries.filter(({ offset }) => offset <= head.top) };
+    } catch (error) {
+      throw this.#explain(error);
+    }
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    try {
+      return await question();
+    } catch (error) {
+      if (this.#closed !== null) throw closedError();
+      const explained = this.#explain(error);
+      // Of a question, nothing can be stored.
+      if (explained instanceof LogError && explained.stored !== false) {
+        throw new LogError(explained.message, false, { cause: explained });
+      }
+      throw explained;
+    }
+  }
+
+  /** While the client is disconnected, the log says so at once. Afterwards, nothing that was read before is relied on. */
+  async #followStatus(): Promise<void> {
+    try {
+      for (let next = await this.#status.next(); next.done !== true; next = await this.#status.next()) {
+        if (this.#closed !== null) return;
+        const { type } = next.value;
+        if (type === "disconnect") this.#requests.isDown = true;
+        if (type === "reconnect") this.#reconnected();
+        if (type === "close") this.#requests.fail("The NATS connection was closed");
+      }
+    } catch {
+      // The iterator ends with the connection.
+    }
+  }
+
+  #reconnected(): void {
+    this.#requests.isDown = false;
+    this.#heads.forget();
+    this.#pages.clear();
+    // It may be another server, or the same one with a part of what it had.
+    this.#streams.invalidate();
+    this.#tails.wake();
+    void this.#feed.restart();
+  }
+
+  #explain(error: unknown): unknown {
+    if (error instanceof SourcecastError) return error;
+    if (this.#connection.isClosed()) return closedConnection();
+    if (error instanceof ApiError) return new LogError(describe(error, this.#stream), false, { cause: error });
+    return new LogError(`The log failed: ${messageOf(error)}`, "unknown", { cause: error });
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== null) throw closedError();
+  }
+}
+
+function describe({ errorCode, message }: ApiError, stream: string): string {
+  switch (errorCode) {
+    case errorCodes.notEnabled:
+    case errorCodes.notEnabledForAccount:
+      return `JetStream is not enabled: ${message}; enable it for the server and for this account`;
+    case errorCodes.subjectsOverlap:
+      return `Another stream has the subjects "sourcecast.${stream}.>": ${message}; pass another name as stream`;
+    default:
+      return `NATS rejected a request about the stream ${JSON.stringify(stream)}: ${message} (${errorCode})`;
+  }
+}

@@ -1,0 +1,199 @@
+// Requests over one inbox: many at a time, each with a deadline, and all of them given up when the connection is lost.
+import { now, unrefTimeout } from "../../base/clock.ts";
+import { LogError } from "../../base/errors.ts";
+import { makeEpoch } from "../../log/identity.ts";
+import type { NatsConnectionLike, NatsMessageLike, NatsSubscriptionLike } from "./connection.ts";
+import { type HeaderValues, SentHeaders } from "./headers.ts";
+
+/** Time after which a request is given up. */
+const requestTimeoutMs = 5_000;
+/** How often the deadlines are checked. */
+const checkMs = 250;
+
+/** The store did not answer, or could not be asked. The same may work in a moment. */
+export class UnavailableError extends LogError {}
+
+/** Called with each answer; returns true with the last one. */
+type OnAnswer = (message: NatsMessageLike) => boolean;
+
+interface Pending {
+  readonly onAnswer: OnAnswer;
+  readonly reject: (error: unknown) => void;
+  readonly deadline: number;
+}
+
+/**
+ * The client has requests of its own, which arm a timer for each, and learn nothing of a lost connection before their
+ * deadline. Appends that wait five seconds for an answer that cannot come are five seconds late.
+ */
+export class Requests {
+  readonly #connection: NatsConnectionLike;
+  readonly #inbox: string;
+  readonly #pending = new Map<string, Pending>();
+  #subscription: NatsSubscriptionLike | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #count = 0;
+  /** How many requests were sent: what an operation costs. */
+  sent = 0;
+
+  constructor(connection: NatsConnectionLike) {
+    this.#connection = connection;
+    this.#inbox = `${inboxPrefixOf(connection)}.${makeEpoch()}${makeEpoch()}`;
+  }
+
+  /** An inbox of this log, for a subscription of its own. */
+  inbox(name: string): string {
+    return `${this.#inbox}${name}`;
+  }
+
+  /** Resolves with the first answer. */
+  ask(subject: string, payload: Uint8Array | string, headers?: HeaderValues): Promise<NatsMessageLike> {
+    return new Promise((resolve, reject) => {
+      const onAnswer = (message: NatsMessageLike) => {
+        if (message.headers?.code === 503 && message.data.length === 0) reject(noResponders(subject));
+        else resolve(message);
+        return true;
+      };
+      this.#send(subject, payload, headers, { onAnswer, reject });
+    });
+  }
+
+  /** Resolves when `onAnswer` has returned true. */
+  askMany(subject: string, payload: string, onAnswer: OnAnswer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const answered = (message: NatsMessageLike) => {
+        if (message.headers?.code === 503 && message.data.length === 0) {
+          reject(noResponders(subject));
+          return true;
+        }
+        const isLast = onAnswer(message);
+        if (isLast) resolve();
+        return isLast;
+      };
+      this.#send(subject, payload, undefined, { onAnswer: answered, reject });
+    });
+  }
+
+  /** Sends a message that nothing answers. */
+  publish(subject: string, payload: Uint8Array, headers: HeaderValues): void {
+    this.#assertConnected();
+    this.#guard(() => this.#connection.publish(subject, payload, { headers: new SentHeaders(headers) }));
+  }
+
+  /** Gives up every request: their answers went to a connection that is lost. */
+  fail(reason: string): void {
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(new UnavailableError(reason, "unknown"));
+  }
+
+  close(): void {
+    this.fail("The log was closed");
+    this.#subscription?.unsubscribe();
+    this.#subscription = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #send(
+    subject: string,
+    payload: Uint8Array | string,
+    headers: HeaderValues | undefined,
+    handlers: Pick<Pending, "onAnswer" | "reject">,
+  ): void {
+    const token = (++this.#count).toString(36);
+    try {
+      this.#assertConnected();
+      this.#subscription ??= this.#subscribe();
+      this.#pending.set(token, { ...handlers, deadline: now() + requestTimeoutMs });
+      const reply = `${this.#inbox}.${token}`;
+      const options = headers === undefined ? { reply } : { reply, headers: new SentHeaders(headers) };
+      this.#guard(() => this.#connection.publish(subject, payload, options));
+      this.sent++;
+      this.#schedule();
+    } catch (error) {
+      this.#pending.delete(token);
+      handlers.reject(error);
+    }
+  }
+
+  #subscribe(): NatsSubscriptionLike {
+    return this.#connection.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const token = message.subject.slice(this.#inbox.length + 1);
+        const pending = this.#pending.get(token);
+        if (pending === undefined) return;
+        try {
+          if (!pending.onAnswer(message)) return;
+        } catch (failure) {
+          pending.reject(failure);
+        }
+        this.#pending.delete(token);
+      },
+    });
+  }
+
+  #assertConnected(): void {
+    if (this.#connection.isClosed()) throw closedConnection();
+    // Without it, the client buffers what is sent until it has reconnected, and nothing is known until then.
+    if (this.#isDown) throw new UnavailableError("The connection to NATS is lost, and not yet back", false);
+  }
+
+  #isDown = false;
+
+  /** Whether the client is disconnected: until it is back, requests fail at once, with nothing stored. */
+  set isDown(isDown: boolean) {
+    this.#isDown = isDown;
+    if (isDown) this.fail("The connection to NATS was lost before an answer came");
+  }
+
+  #guard(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      throw new UnavailableError(`The NATS client did not send the message: ${messageOf(error)}`, false, {
+        cause: error,
+      });
+    }
+  }
+
+  #schedule(): void {
+    if (this.#timer !== null) return;
+    this.#timer = unrefTimeout(() => {
+      this.#timer = null;
+      const time = now();
+      // Oldest first, and all with the same time: the first that is not due ends the search.
+      for (const [token, { deadline, reject }] of this.#pending) {
+        if (deadline > time) break;
+        this.#pending.delete(token);
+        reject(new UnavailableError(`NATS did not answer within ${requestTimeoutMs} ms`, "unknown"));
+      }
+      if (this.#pending.size > 0) this.#schedule();
+    }, checkMs);
+  }
+}
+
+/** The client of a closed connection does not reconnect. */
+export function closedConnection(): LogError {
+  return new LogError(
+    "The NATS connection is closed; keep it open, and connect with maxReconnectAttempts: -1 so that the client never gives up",
+    false,
+  );
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The server routes nothing to the subject, so nothing was stored. */
+function noResponders(subject: string): NoRespondersError {
+  return new NoRespondersError(`Nothing on the NATS server answers ${subject}`, false);
+}
+
+export class NoRespondersError extends UnavailableError {}
+
+/** Users whose permissions name an inbox connect with an `inboxPrefix`, and may subscribe to nothing else. */
+function inboxPrefixOf(connection: NatsConnectionLike): string {
+  const { options } = connection as { options?: { inboxPrefix?: unknown } };
+  return typeof options?.inboxPrefix === "string" ? options.inboxPrefix : "_INBOX";
+}

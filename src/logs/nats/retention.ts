@@ -1,0 +1,174 @@
+// Removing what exceeds the limits, in the background, from the beginning of the stream.
+import { now, unrefTimeout, WakeTimer } from "../../base/clock.ts";
+import type { LogEntry } from "../../log/log.ts";
+import type { RetentionLimits } from "../../log/retention.ts";
+import type { HeadReader, Observation } from "./head-reader.ts";
+import type { JetStream } from "./jetstream.ts";
+import { toEntry, toStored } from "./message.ts";
+import type { PageCache } from "./pages.ts";
+import type { ValueStore } from "./values.ts";
+
+/** From an append to the look at the limits, in milliseconds; other processes look at other moments. */
+const delayMs = 200;
+const jitterMs = 100;
+/** How long entries wait for a tail of this process that lags, in milliseconds. */
+const patienceMs = 5_000;
+const requestEntries = 1_000;
+const requestBytes = 1024 ** 2;
+
+export interface RetentionContext {
+  readonly jetStream: JetStream;
+  readonly stream: string;
+  readonly heads: HeadReader;
+  readonly pages: PageCache;
+  readonly values: ValueStore;
+  readonly limits: RetentionLimits;
+  /** The offset up to which the tails of this process have come. */
+  delivered(): number;
+  onError(error: unknown): void;
+}
+
+/**
+ * The stream itself has no limits: the server would remove values with the entries, and the last entry with its age. Any
+ * process may remove; each removes the same.
+ */
+export class RetentionWorker {
+  readonly #context: RetentionContext;
+  readonly #wake: WakeTimer = new WakeTimer(() => void this.#run());
+  #isRunning = false;
+  #waitingSince = 0;
+  #closed = false;
+
+  constructor(context: RetentionContext) {
+    this.#context = context;
+  }
+
+  /** Something was appended. */
+  touch(): void {
+    if (this.#closed || this.#isRunning) return;
+    this.#wake.set(now() + delayMs + Math.random() * jitterMs);
+  }
+
+  /** Whenever the head is read, for whatever reason. */
+  consider({ head, state, time }: Observation): void {
+    const { events, bytes, age } = this.#context.limits;
+    const count = head.top - head.floor.offset;
+    if (count <= 1) return;
+    const dueIn = Date.parse(state.first_ts) + age - time;
+    if (count > events || state.bytes > bytes || dueIn <= 0) this.touch();
+    else if (dueIn < Number.POSITIVE_INFINITY) this.#wake.set(now() + dueIn + 1);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake.stop();
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning || this.#closed) return;
+    this.#isRunning = true;
+    try {
+      while (!this.#closed && (await this.#trim()));
+    } catch (error) {
+      if (!this.#closed) this.#context.onError(error);
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** True when there may be more to remove. */
+  async #trim(): Promise<boolean> {
+    const { jetStream, stream, values } = this.#context;
+    const observation = await this.#context.heads.observe();
+    const { incarnation, head } = observation;
+    const { offset: floor } = head.floor;
+    const cut = this.#behindTails(Math.min(await this.#cutOf(observation), head.top - 1), floor);
+    // The first message of a log stands for itself until the second one takes its part.
+    if (cut <= Math.max(floor, 1)) return false;
+    const keyed = await this.#keyedEntries(cut, observation);
+    const witnesses = new Map(keyed.map(({ offset, witness }) => [offset, witness]));
+    await values.removeLost({ after: floor, upTo: cut }, witnesses, incarnation);
+    await values.keep(keyed, cut, incarnation);
+    if (this.#closed) return false;
+    await jetStream.ask(`STREAM.PURGE.${stream}`, { seq: cut });
+    return true;
+  }
+
+  /** Entries that a tail of this process has not delivered wait for it, for some time: a burst reaches it whole. */
+  #behindTails(cut: number, floor: number): number {
+    const delivered = this.#context.delivered();
+    if (cut <= delivered) {
+      this.#waitingSince = 0;
+      return cut;
+    }
+    const time = now();
+    if (this.#waitingSince === 0) this.#waitingSince = time;
+    if (time - this.#waitingSince > patienceMs) return cut;
+    this.#retrySoon();
+    return Math.max(floor, delivered);
+  }
+
+  #retrySoon(): void {
+    unrefTimeout(() => this.touch(), delayMs);
+  }
+
+  /** Everything up to here exceeds a limit. */
+  async #cutOf(observation: Observation): Promise<number> {
+    const { head, state, time } = observation;
+    const { events, bytes, age } = this.#context.limits;
+    let cut = head.top - events;
+    if (age !== Number.POSITIVE_INFINITY && Date.parse(state.first_ts) + age <= time) {
+      cut = Math.max(cut, await this.#expired(observation, time - age));
+    }
+    if (state.bytes > bytes) cut = Math.max(cut, await this.#excess(observation, state.bytes - bytes));
+    return cut;
+  }
+
+  /** The newest entry that is older than a time. */
+  async #expired({ head, incarnation }: Observation, time: number): Promise<number> {
+    const { jetStream, stream } = this.#context;
+    const start_time = new Date(time).toISOString();
+    const [first] = await jetStream.direct(stream, { start_time, next_by_subj: incarnation.subjects.all, batch: 1 });
+    return first === undefined ? head.top - 1 : first.sequence - 1;
+  }
+
+  /** The entry with which so many bytes are removed. */
+  async #excess({ head, incarnation }: Observation, bytes: number): Promise<number> {
+    const { jetStream, stream } = this.#context;
+    let rest = bytes;
+    for (let seq = Math.max(1, head.floor.offset); seq < head.top; ) {
+      const page = await jetStream.direct(stream, { seq, batch: requestEntries, max_bytes: requestBytes });
+      for (const raw of page) {
+        rest -= toStored(raw, incarnation.subjects).size;
+        // The message after the last one that goes stands for its position.
+        if (rest <= 0) return raw.sequence + 1;
+      }
+      const last = page.at(-1);
+      if (last === undefined) break;
+      seq = last.sequence + 1;
+    }
+    return head.top - 1;
+  }
+
+  /** The entries with a key up to an offset. */
+  async #keyedEntries(cut: number, observation: Observation): Promise<LogEntry[]> {
+    const { jetStream, stream, pages } = this.#context;
+    const { incarnation, head } = observation;
+    const { subjects } = incarnation;
+    const found: LogEntry[] = [];
+    for (let seq = head.floor.offset + 1; seq <= cut; ) {
+      const question = { seq, next_by_subj: subjects.keyed, batch: requestEntries, max_bytes: requestBytes };
+      const page = await jetStream.direct(stream, question);
+      for (const raw of page) {
+        if (raw.sequence > cut) return found;
+        const previousWitness = await pages.witnessAt(raw.sequence - 1, observation);
+        // Another process has removed it since, and kept it.
+        if (previousWitness !== undefined) found.push(toEntry(toStored(raw, subjects), previousWitness));
+      }
+      const last = page.at(-1);
+      if (last === undefined) return found;
+      seq = last.sequence + 1;
+    }
+    return found;
+  }
+}

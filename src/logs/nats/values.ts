@@ -1,0 +1,220 @@
+// The newest entry of each key: in the stream of entries while that has it, in the stream of values afterwards.
+import { LogError } from "../../base/errors.ts";
+import type { ChannelSelection, LogEntry } from "../../log/log.ts";
+import { compileSelection } from "../../log/selection.ts";
+import { ApiError, type DirectQuestion, errorCodes, expectLast, type JetStream } from "./jetstream.ts";
+import { type RawMessage, type StoredMessage, toEntry, toKeptValue, toStored } from "./message.ts";
+import type { PageState } from "./pages.ts";
+import { valuesStream } from "./stream-config.ts";
+import type { Incarnation } from "./streams.ts";
+
+/** Most subjects of one question, and most messages of one answer: the server has no more than 1,024. */
+const questionSize = 1_000;
+const requestBytes = 1024 ** 2;
+/** Values that are written at a time. */
+const writesAtOnce = 256;
+/** Attempts at one value, while other processes write it too. */
+const maxAttempts = 5;
+
+/**
+ * A value is written when its entry is about to be removed, by whichever process removes it, and replaced only by a later
+ * one. Until then, the entry itself is the value: a value can never be older, or of another history, than the entries say.
+ */
+export class ValueStore {
+  readonly #jetStream: JetStream;
+  readonly #stream: string;
+  readonly #valuesStream: string;
+
+  constructor(jetStream: JetStream, stream: string) {
+    this.#jetStream = jetStream;
+    this.#stream = stream;
+    this.#valuesStream = valuesStream(stream);
+  }
+
+  /** The newest retained entry of each key of a selection, oldest first, without their predecessors' witnesses. */
+  async retained(selection: ChannelSelection | undefined, { incarnation, head }: PageState): Promise<StoredMessage[]> {
+    if (head.top === 0) return [];
+    const { subjects } = incarnation;
+    const filters = filtersOf(selection, (channel) => subjects.keyedOf(channel), subjects.keyed);
+    const found = await this.#newest(this.#stream, filters, incarnation);
+    const matches = compileSelection(selection);
+    return found.filter(({ offset, channel }) => {
+      return offset > head.floor.offset && offset <= head.top && matches(channel);
+    });
+  }
+
+  /**
+   * The values of a selection whose entries were removed, oldest first. Those that a retained entry supersedes are left out.
+   */
+  async kept(selection: ChannelSelection | undefined, { incarnation, head }: PageState): Promise<LogEntry[]> {
+    if (head.floor.offset === 0) return [];
+    const { values } = incarnation;
+    const filters = filtersOf(selection, (channel) => values.keyedOf(channel), values.keyed);
+    const matches = compileSelection(selection);
+    const found = (await this.#newest(this.#valuesStream, filters, incarnation)).filter((message) => {
+      return isValid(message, incarnation, head.floor.offset) && matches(message.channel);
+    });
+    if (found.length === 0) return [];
+    const newest = await this.newestOffsets(found, incarnation);
+    return found
+      .filter((message) => (newest.get(entrySubject(message, incarnation)) ?? 0) <= head.floor.offset)
+      .map((message) => toEntry(message, message.kept?.previousWitness as number))
+      .sort((a, b) => a.offset - b.offset);
+  }
+
+  /** Whether any value was kept. */
+  async hasKept({ values }: Incarnation): Promise<boolean> {
+    return (await this.#jetStream.get(this.#valuesStream, { last_by_subj: values.all })) !== undefined;
+  }
+
+  /** Offsets of the newest messages with the keys of some entries, by subject. */
+  async newestOffsets(
+    entries: readonly { readonly channel: string; readonly key?: string | undefined }[],
+    incarnation: Incarnation,
+  ): Promise<Map<string, number>> {
+    const newest = new Map<string, number>();
+    const subjects = [...new Set(entries.map((entry) => entrySubject(entry, incarnation)))];
+    for (const filters of chunks(subjects)) {
+      for (const { subject, sequence } of await this.#multiLast(this.#stream, filters)) newest.set(subject, sequence);
+    }
+    return newest;
+  }
+
+  /**
+   * Keeps entries that are about to be removed: those that are the newest of their keys now. Resolves when all are stored.
+   */
+  async keep(entries: readonly LogEntry[], upTo: number, incarnation: Incarnation): Promise<void> {
+    const newest = await this.newestOffsets(entries, incarnation);
+    const needed = entries.filter((entry) => {
+      return (newest.get(entrySubject(entry, incarnation)) ?? 0) <= upTo;
+    });
+    // Of several entries with one key, the last one.
+    const bySubject = new Map(needed.map((entry) => [entrySubject(entry, incarnation), entry]));
+    const values = [...bySubject.values()];
+    for (let index = 0; index < values.length; index += writesAtOnce) {
+      await Promise.all(values.slice(index, index + writesAtOnce).map((entry) => this.#write(entry, incarnation)));
+    }
+  }
+
+  /**
+   * Removes values of a history that the log has lost, with offsets in (after, upTo]: once the entries there are removed,
+   * nothing would tell such a value from one of the log.
+   *
+   * @param present The witnesses of the entries with a key that the log has there.
+   */
+  async removeLost(
+    { after, upTo }: { after: number; upTo: number },
+    present: ReadonlyMap<number, number>,
+    incarnation: Incarnation,
+  ): Promise<void> {
+    const { values } = incarnation;
+    const newest = await this.#jetStream.get(this.#valuesStream, { last_by_subj: values.all });
+    // Values are written in the order of the log, nearly: mostly, nothing is as late as this.
+    if (newest === undefined || toStored(newest, values).offset <= after) return;
+    for (const { offset, witness, subject, kept } of await this.#newest(
+      this.#valuesStream,
+      [values.keyed],
+      incarnation,
+    )) {
+      const isThere = kept?.epoch === incarnation.epoch && present.get(offset) === witness;
+      if (offset <= after || offset > upTo || isThere) continue;
+      await this.#jetStream.ask(`STREAM.PURGE.${this.#valuesStream}`, { filter: subject });
+    }
+  }
+
+  async #write(entry: LogEntry, incarnation: Incarnation): Promise<void> {
+    const subject = incarnation.values.of(entry);
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const present = await this.#jetStream.get(this.#valuesStream, { last_by_subj: subject });
+      if (present !== undefined) {
+        const stored = toStored(present, incarnation.values);
+        const isOurs = stored.kept?.epoch === incarnation.epoch;
+        if (isOurs && stored.offset === entry.offset && stored.witness === entry.witness) return;
+        // Another process has come further.
+        if (isOurs && stored.offset > entry.offset) return;
+      }
+      const message = { subject, ...toKeptValue(entry, incarnation.epoch), witness: 0, id: "" };
+      try {
+        await this.#jetStream.publish(message, expectLast(subject, present?.sequence ?? 0));
+        return;
+      } catch (error) {
+        if (!isOvertaken(error)) throw error;
+      }
+    }
+    throw new LogError(`The value of ${subject} changes faster than it can be written`, false);
+  }
+
+  /** The newest message with each subject that one of the filters has. */
+  async #newest(stream: string, filters: readonly string[], incarnation: Incarnation): Promise<StoredMessage[]> {
+    const subjects = stream === this.#stream ? incarnation.subjects : incarnation.values;
+    const found: StoredMessage[] = [];
+    for (const some of chunks(filters)) {
+      for (const message of await this.#multiLast(stream, some)) found.push(toStored(message, subjects));
+    }
+    return found.sort((a, b) => a.offset - b.offset);
+  }
+
+  /** In requests of bounded size. The server rejects a question whose answer has too many subjects: then, all are read. */
+  async #multiLast(stream: string, filters: readonly string[]): Promise<RawMessage[]> {
+    const found: RawMessage[] = [];
+    try {
+      for (let seq = 1; ; ) {
+        const question = { multi_last: filters, seq, batch: questionSize, max_bytes: requestBytes };
+        const page = await this.#jetStream.direct(stream, question);
+        found.push(...page);
+        const last = page.at(-1);
+        if (last === undefined) return found;
+        seq = last.sequence + 1;
+      }
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 413) throw error;
+    }
+    const newest = new Map<string, RawMessage>();
+    for (const filter of filters) {
+      for await (const message of this.#matching(stream, filter)) newest.set(message.subject, message);
+    }
+    return [...newest.values()].sort((a, b) => a.sequence - b.sequence);
+  }
+
+  async *#matching(stream: string, filter: string): AsyncGenerator<RawMessage> {
+    for (let seq = 1; ; ) {
+      const question: DirectQuestion = { seq, next_by_subj: filter, batch: questionSize, max_bytes: requestBytes };
+      const page = await this.#jetStream.direct(stream, question);
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined) return;
+      seq = last.sequence + 1;
+    }
+  }
+}
+
+/** Its entry was removed, and belongs to the present history as far as the floor says. */
+function isValid({ offset, kept }: StoredMessage, { epoch }: Incarnation, floor: number): boolean {
+  return kept?.epoch === epoch && offset <= floor;
+}
+
+function entrySubject({ channel, key }: { channel: string; key?: string | undefined }, { subjects }: Incarnation) {
+  return subjects.of({ channel, key, type: "" });
+}
+
+/** Subjects for a selection: those of its channels; everything where there are prefixes, which subjects cannot express. */
+function filtersOf(
+  selection: ChannelSelection | undefined,
+  ofChannel: (channel: string) => string,
+  all: string,
+): readonly string[] {
+  if (selection === undefined || selection.prefixes.length > 0) return [all];
+  return [...new Set(selection.channels)].map(ofChannel);
+}
+
+function chunks<T>(list: readonly T[]): T[][] {
+  const found: T[][] = [];
+  for (let index = 0; index < list.length; index += questionSize) found.push(list.slice(index, index + questionSize));
+  return found;
+}
+
+/** Another process has written there since. */
+export function isOvertaken(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return error.errorCode === errorCodes.wrongLastSequence || error.errorCode === errorCodes.wrongLastSequenceInFlight;
+}

@@ -1,0 +1,203 @@
+// Appending: one message or one batch for each call, all calls of a tick at once, in their order.
+import { LogError } from "../../base/errors.ts";
+import type { AppendCall, AppendOutcome } from "../../log/append-queue.ts";
+import { conflict } from "../../log/errors.ts";
+import type { Appended } from "../../log/log.ts";
+import { maxBatch, type Part, type Prepared, partsOf } from "./batching.ts";
+import { Conditions, type ConditionsContext } from "./conditions.ts";
+import type { NatsConnectionLike } from "./connection.ts";
+import { type Acknowledgement, ApiError, type Expected, errorCodes, expectLast } from "./jetstream.ts";
+import { accept, channelsOf, createJob, type Job, pendingOf, place, positionsOf, renew, type Sending } from "./jobs.ts";
+import { type SentMessage, toStored } from "./message.ts";
+import { NoRespondersError, UnavailableError } from "./requests.ts";
+import type { Incarnation, Streams } from "./streams.ts";
+import { isOvertaken } from "./values.ts";
+
+/** Rounds in which a call is sent again, while others append to the same channels. */
+const maxRounds = 8;
+
+export interface WriterContext extends ConditionsContext {
+  readonly connection: NatsConnectionLike;
+  readonly streams: Streams;
+}
+
+/** The server recognizes a message that it has stored by its `Nats-Msg-Id`: an attempt after a lost answer stores nothing twice. */
+export class Writer {
+  readonly #context: WriterContext;
+  readonly #conditions: Conditions;
+  readonly #jobs = new WeakMap<AppendCall, Job>();
+  #batches = 0;
+
+  constructor(context: WriterContext) {
+    this.#context = context;
+    this.#conditions = new Conditions(context);
+  }
+
+  async store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
+    const incarnation = await this.#context.streams.current();
+    // Conditions are checked first, so that all calls can be sent without waiting for one of them.
+    const prepared = await Promise.all(calls.map((call) => this.#prepare(call, incarnation)));
+    const sent: Promise<readonly AppendOutcome[]>[] = [];
+    for (const part of partsOf(prepared))
+      sent.push(part instanceof Error ? Promise.resolve([part]) : this.#sendPart(part));
+    // All of them settle: what was sent last may have been stored, whatever has become of the first.
+    const settled = await Promise.allSettled(sent);
+    return settled.flatMap((result) => {
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
+    });
+  }
+
+  async #sendPart(part: Part): Promise<readonly AppendOutcome[]> {
+    const [first] = part as [Prepared];
+    if (part.length > 1) return this.#sendTogether(part.map(({ job }) => job));
+    try {
+      return [await this.#send(first.job, first.expected)];
+    } catch (error) {
+      return [await this.#recover(first.job, error)];
+    }
+  }
+
+  /** Several calls in one batch: a batch costs the server as much as some fifty messages. */
+  async #sendTogether(jobs: readonly Job[]): Promise<readonly AppendOutcome[]> {
+    const [first] = jobs as [Job];
+    const pending = jobs.flatMap(pendingOf);
+    const id = `${first.call.id}.${first.call.attempt}.${++this.#batches}`;
+    try {
+      const { seq } = await this.#context.jetStream.publishBatch(id, pending);
+      place(pending, seq, first.incarnation);
+      return jobs.map(positionsOf);
+    } catch (error) {
+      // One of them cannot be stored, or was stored before: each finds out for itself.
+      if (!(error instanceof ApiError)) throw error;
+      return Promise.all(
+        jobs.map((job) => (job.entries.length === 1 ? this.#sendAlone(job) : this.#recover(job, error))),
+      );
+    }
+  }
+
+  async #sendAlone(job: Job): Promise<AppendOutcome> {
+    try {
+      return await this.#send(job, noConditions);
+    } catch (error) {
+      return this.#recover(job, error);
+    }
+  }
+
+  async #prepare(call: AppendCall, incarnation: Incarnation): Promise<Prepared | Error> {
+    const job = this.#jobOf(call, incarnation);
+    if (job instanceof Error) return job;
+    const expected = await this.#conditions.check(job);
+    return expected instanceof Error ? expected : { job, expected };
+  }
+
+  /** The identifiers of a call are the same in all its attempts. The witnesses of another incarnation mean nothing. */
+  #jobOf(call: AppendCall, incarnation: Incarnation): Job | Error {
+    const known = this.#jobs.get(call);
+    if (known?.incarnation === incarnation) return known;
+    const job = createJob(call, incarnation, this.#context.connection.info?.max_payload);
+    if (!(job instanceof Error)) this.#jobs.set(call, job);
+    return job;
+  }
+
+  /** Sent at once, and resolves with the outcome. */
+  async #send(job: Job, channels: ReadonlyMap<string, number>): Promise<readonly Appended[]> {
+    const { call, incarnation } = job;
+    const { jetStream } = this.#context;
+    const checked = new Set<string>();
+    for (let pending = pendingOf(job); pending.length > 0; pending = pending.slice(maxBatch)) {
+      const part = pending.slice(0, maxBatch);
+      const batch = part.map(({ message, entry: { channel } }) => {
+        const last = channels.get(channel);
+        // The server compares what the channel had before the call: with its first entry.
+        const isFirst = last !== undefined && !checked.has(channel);
+        checked.add(channel);
+        return { message, expected: isFirst ? expectLast(incarnation.subjects.allOf(channel), last) : undefined };
+      });
+      const [first] = batch as [{ message: SentMessage; expected: Expected | undefined }];
+      const stored =
+        batch.length === 1
+          ? await jetStream.publish(first.message, first.expected)
+          : await jetStream.publishBatch(`${call.id}.${call.attempt}.${++this.#batches}`, batch);
+      if (stored.duplicate === true) await this.#acceptDuplicate(job, part[0] as Sending, stored);
+      else place(part, stored.seq, incarnation);
+    }
+    return positionsOf(job);
+  }
+
+  /** The entry was stored before. Only the stream knows its witness. */
+  async #acceptDuplicate(job: Job, sending: Sending, { seq }: Acknowledgement): Promise<void> {
+    const { jetStream, stream, heads, window } = this.#context;
+    const { incarnation } = job;
+    const isKeyed = sending.entry.idempotencyKey !== undefined;
+    if (!isKeyed) {
+      // Its identifier is that of an earlier attempt of this call alone.
+      place([sending], seq, incarnation);
+      return;
+    }
+    const message = await jetStream.get(stream, { seq });
+    if (message === undefined) {
+      throw new LogError(
+        "The entry was stored before, and removed since: its position is not known any longer",
+        "unknown",
+      );
+    }
+    const stored = toStored(message, incarnation.subjects);
+    if ((await heads.observe()).time - stored.time >= window) {
+      // The server remembers for longer than the log does. All publishers continue with the same identifier.
+      renew(sending, seq);
+      const outcome = await this.#again(job);
+      if (outcome instanceof Error) throw outcome;
+      return;
+    }
+    accept(sending, stored, incarnation);
+  }
+
+  /** A call that failed alone is tried again, alone; a failure of the store is that of all. */
+  async #recover(job: Job, error: unknown): Promise<AppendOutcome> {
+    let failure = error;
+    for (let round = 0; round < maxRounds; round++) {
+      if (failure instanceof NoRespondersError) {
+        // The stream was deleted, or another one is in its place.
+        this.#context.streams.invalidate();
+        throw failure;
+      }
+      if (!(failure instanceof ApiError)) throw failure;
+      if (isTransient(failure)) {
+        throw new UnavailableError(`NATS cannot store now: ${failure.message}`, false, { cause: failure });
+      }
+      const isDuplicate = failure.errorCode === errorCodes.duplicateInBatch;
+      if (!isDuplicate && !isOvertaken(failure)) return rejected(failure);
+      try {
+        if (isDuplicate) for (const channel of channelsOf(job)) await this.#conditions.findStored(job, channel);
+        return await this.#again(job);
+      } catch (next) {
+        failure = next;
+      }
+    }
+    // It cannot be decided whether the condition holds.
+    const undecided = job.entries.find(({ entry }) => entry.after !== undefined);
+    if (undecided !== undefined) return conflict(undecided.entry);
+    return new LogError(`The entries could not be stored: ${String((failure as Error).message)}`, "unknown");
+  }
+
+  async #again(job: Job): Promise<AppendOutcome> {
+    const expected = await this.#conditions.check(job);
+    if (!(expected instanceof Error)) return this.#send(job, expected);
+    // A part of a long call is stored, and the rest of it will not be.
+    const isPartial = job.entries.some(({ appended }) => appended !== undefined && appended.duplicate !== true);
+    return isPartial ? new LogError(`A part of the entries was stored: ${expected.message}`, "unknown") : expected;
+  }
+}
+
+const noConditions: ReadonlyMap<string, number> = new Map();
+
+/** The same may be stored in a moment: too many batches at a time, no leader, the same message just being stored. */
+function isTransient({ errorCode, status, message }: ApiError): boolean {
+  return errorCode === errorCodes.duplicateInFlight || status === 503 || /in ?flight/i.test(message);
+}
+
+/** The server does not store it, and says why: a full disk, a limit of the account or of the stream. */
+function rejected(error: ApiError): LogError {
+  return new LogError(`NATS did not store the entries: ${error.message} (${error.errorCode})`, false, { cause: error });
+}
