@@ -1,13 +1,10 @@
 // Brings a subscription to the head: through pages of the log, then through the ring.
 import type { LogEntry } from "../../log/log.ts";
 import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
-import type { Location } from "../admission/locator.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { PageItem } from "../feed/shared-page.ts";
-import { declareGap, declareReset } from "./loss.ts";
-import { presentPosition } from "./position.ts";
-import { type DeclaredGap, decideResume, lastTrimmed } from "./resume.ts";
+import { Recovery } from "./recovery.ts";
 import { type Slice, scheduler, type Task } from "./scheduler.ts";
 import type { StateTransfer } from "./state-transfer.ts";
 import type { CatchUp, Subscription } from "./subscription.ts";
@@ -23,6 +20,7 @@ export class Pump implements CatchUp, Task {
   readonly #subscription: Subscription;
   readonly #selects: ChannelMatcher;
   readonly #pages: PageReader;
+  readonly #recovery: Recovery;
   /** A state that is sent before the position moves on. */
   #transfer: StateTransfer | null = null;
   /** It waits for an answer, of the log or of the application. */
@@ -39,6 +37,9 @@ export class Pump implements CatchUp, Task {
     const kind = conflates ? "conflated" : "all";
     this.#subscription = subscription;
     this.#selects = compileSelection(selection);
+    this.#recovery = new Recovery(subscription, () => {
+      this.#replayed = 0;
+    });
     this.#pages = new PageReader(context.pages, {
       kind,
       selection,
@@ -54,7 +55,7 @@ export class Pump implements CatchUp, Task {
 
   /** @param first What is sent before anything else. */
   start(first: StateTransfer | null | Promise<StateTransfer | null>): void {
-    if (first instanceof Promise) this.#transferWhenReady(first);
+    if (first instanceof Promise) this.#recover(first);
     else {
       this.#transfer = first;
       this.schedule();
@@ -94,16 +95,14 @@ export class Pump implements CatchUp, Task {
     if (this.#transfer !== null) return this.#continueTransfer(this.#transfer, slice);
     const { feed } = context;
     const { ring } = feed;
-    if (subscription.anchor !== null) return this.#wait(this.#verify(subscription.anchor));
+    if (subscription.anchor !== null) return this.#recover(this.#recovery.verify(subscription.anchor));
     if (subscription.epoch !== ring.epoch) {
       // A position in a log that the tail has not reached yet waits for the tail.
-      return feed.isPastEpoch(subscription.epoch) && this.#wait(this.#reset());
+      return feed.isPastEpoch(subscription.epoch) && this.#recover(this.#recovery.reset());
     }
     const hole = feed.holeAfter(subscription.offset);
     if (hole !== undefined && subscription.offset >= hole.from - 1) {
-      const { from, to, witness } = hole;
-      const position = { epoch: subscription.epoch, offset: to, witness };
-      return this.#declare({ reason: "missing", from: Math.max(from, subscription.offset + 1), to, position });
+      return this.#recover(this.#recovery.skipHole(hole));
     }
     if (subscription.offset >= ring.floor) return this.#readRing(slice);
     return this.#readPage(slice, (hole?.from ?? Number.POSITIVE_INFINITY) - 1);
@@ -143,7 +142,7 @@ export class Pump implements CatchUp, Task {
     const { feed, counters } = subscription.context;
     const page = this.#pages.at(subscription.offset);
     if (page === undefined) return this.#wait(this.#loadPage());
-    if (page.trimmed > subscription.offset) return this.#wait(this.#skipTrimmed(page.trimmed));
+    if (page.trimmed > subscription.offset) return this.#recover(this.#recovery.skipTrimmed(page.trimmed));
     // Entries past the ring's top will arrive through the tail.
     const last = Math.min(page.through, feed.ring.top, end);
     const isWhole = subscription.offset === page.after;
@@ -170,7 +169,7 @@ export class Pump implements CatchUp, Task {
     if (isOfThisLog && page.isVerified && page.through > offset) return;
     this.#pages.release();
     if (subscription.closed || subscription.epoch !== feed.ring.epoch) return;
-    if (!isOfThisLog) await this.#reset();
+    if (!isOfThisLog) this.#transfer = await this.#recovery.reset();
     // The page may be of a log that has taken the place of the one that the client knows.
     else if (!page.isVerified) {
       const { epoch, head } = feed.ring;
@@ -197,7 +196,7 @@ export class Pump implements CatchUp, Task {
 
   #overcome(blocker: Blocker, entry: LogEntry): boolean {
     if (blocker === "unchecked") return this.#wait(this.#subscription.checkPermission(entry.channel));
-    return blocker === "limit" && this.#wait(this.#skipToPresent());
+    return blocker === "limit" && this.#recover(this.#recovery.skipToPresent());
   }
 
   #pass({ offset, witness }: LogEntry): void {
@@ -213,64 +212,12 @@ export class Pump implements CatchUp, Task {
     return movedTo?.offset === offset ? movedTo.witness : context.feed.ring.witnessAt(offset);
   }
 
-  async #skipTrimmed(trimmed: number): Promise<void> {
-    const location = await this.#locate();
-    const { epoch, offset, closed } = this.#subscription;
-    if (closed || location.head.epoch !== epoch) return;
-    const { head, answer } = location;
-    const position = { epoch, ...head.floor };
-    const to = lastTrimmed(head, Math.max(trimmed, answer.trimmed), this.#subscription.conflates);
-    await this.#declareGap({ reason: "trimmed", from: offset + 1, to, position }, location);
-  }
-
-  async #skipToPresent(): Promise<void> {
-    const location = await this.#locate();
-    const { epoch, offset, closed, context } = this.#subscription;
-    if (closed || location.head.epoch !== epoch) return;
-    const position = presentPosition(location.head, context.feed.ring.head);
-    await this.#declareGap({ reason: "limit", from: offset + 1, to: position.offset, position }, location);
-  }
-
-  /** Decides again how the client continues. Another break during the question makes a new anchor, and this answer void. */
-  async #verify(anchor: NonNullable<Subscription["anchor"]>): Promise<void> {
-    const subscription = this.#subscription;
-    const location = await this.#locate(anchor);
-    if (subscription.closed || subscription.anchor !== anchor) return;
-    subscription.anchor = null;
-    const { conflates, offset } = subscription;
-    const resumption = decideResume(anchor, location, { conflates, known: offset });
-    if (resumption.kind === "gap") await this.#declareGap(resumption, location);
-    if (resumption.kind === "reset") await this.#declareReset(resumption.reason, location);
-  }
-
-  #declare(gap: DeclaredGap): false {
-    return this.#wait(this.#locate().then((location) => this.#declareGap(gap, location)));
-  }
-
-  async #declareGap(gap: DeclaredGap, location: Location): Promise<void> {
-    this.#replayed = 0;
-    if (!this.#subscription.closed) this.#transfer = await declareGap(this.#subscription, gap, location);
-  }
-
-  async #reset(): Promise<void> {
-    await this.#declareReset("epoch", await this.#locate());
-  }
-
-  async #declareReset(reason: Parameters<typeof declareReset>[1], location: Location): Promise<void> {
-    this.#replayed = 0;
-    if (!this.#subscription.closed) this.#transfer = await declareReset(this.#subscription, reason, location);
-  }
-
-  #locate(cursor: Subscription["anchor"] = null): Promise<Location> {
-    const { context, selection } = this.#subscription;
-    return context.locator.ask({ cursor, selection });
-  }
-
-  #transferWhenReady(transfer: Promise<StateTransfer | null>): void {
+  /** Puts the state that takes the place of lost entries before everything else. */
+  #recover(work: StateTransfer | null | Promise<StateTransfer | null>): false {
     const take = async (): Promise<void> => {
-      this.#transfer = await transfer;
+      this.#transfer = await work;
     };
-    this.#wait(take());
+    return this.#wait(take());
   }
 
   /** Does nothing more until something is settled, and then asks for a turn: `schedule` ignored all calls in between. */
