@@ -1,6 +1,7 @@
 // The responses that a request can get in place of a stream.
 import { isStopping } from "../base/shutdown.ts";
 import { encodeLater, type LaterReason } from "../wire/control.ts";
+import { encodeChannelLimit } from "../wire/preamble.ts";
 import { drawOverloadRetry } from "../wire/retry.ts";
 import { type CorsOptions, corsHeaders, preflightHeaders } from "./cors.ts";
 import { eventStreamHeaders, type HeaderFields, type HeaderOverrides, mergeHeaders } from "./headers.ts";
@@ -26,6 +27,8 @@ export interface ResponseOptions {
   readonly negotiate?: boolean | undefined;
   /** Answers 503 under overload. */
   readonly rejectOverload?: boolean | undefined;
+  /** How many channels one connection may have, announced to a client that decides how many it asks for. */
+  readonly maxChannels?: number | undefined;
   /** Rejects requests while the process is stopping. */
   readonly closeOnSignal?: boolean | undefined;
 }
@@ -68,8 +71,12 @@ export function retryLater(request: RequestLike, options: ResponseOptions, reaso
     const seconds: HeaderFields = new Map([["retry-after", String(Math.ceil(retryAfter / 1_000))]]);
     return { status: 503, headers: mergeHeaders(cors(request, options), seconds), body: null, reason };
   }
-  const body = request.method === "HEAD" ? null : new TextEncoder().encode(encodeLater(reason, retryAfter));
-  return { status: 200, headers: streamHeaders(request, options), body, reason };
+  const headers = streamHeaders(request, options);
+  if (request.method === "HEAD") return { status: 200, headers, body: null, reason };
+  const { maxChannels = Number.POSITIVE_INFINITY } = options;
+  const limit = reason === "channels" && Number.isFinite(maxChannels) ? maxChannels : undefined;
+  const text = encodeChannelLimit(maxChannels) + encodeLater(reason, retryAfter, limit);
+  return { status: 200, headers, body: new TextEncoder().encode(text), reason };
 }
 
 /** Tells the client not to come back: a native client stops for good. */

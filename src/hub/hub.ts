@@ -19,7 +19,8 @@ import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
-import { endStream, Sweep } from "./lifetime/sweep.ts";
+import { revokeStream } from "./lifetime/revocation.ts";
+import { Sweep } from "./lifetime/sweep.ts";
 import { LogDeadline } from "./log-deadline.ts";
 import { checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
@@ -194,7 +195,8 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     aName(key, "key");
     this.#admission.revoke(key);
     const subscriptions = this.#subscribers.ofKey(key);
-    for (const subscription of subscriptions) endStream(subscription, "revoked");
+    const { retry } = this.#context.sourceOptions;
+    for (const subscription of subscriptions) revokeStream(subscription, retry());
     return subscriptions.length;
   }
 
@@ -265,14 +267,14 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   #subscribe(admitted: Admitted): void {
     const subscription = new Subscription(admitted, this.#context);
     subscription.expires = this.#sweep.expiry();
-    const { leave, stream, options } = admitted;
-    const leaveChannels = options.member && this.#presence.enter(options.member, options.channels);
+    const { leave, stream, options, channels } = admitted;
+    const leaveChannels = options.member && this.#presence.enter(options.member, channels);
     subscription.onLeave = () => {
       leave();
       leaveChannels?.(stream.closeReason ?? "closed");
     };
     this.#sweep.schedule();
-    openSubscription(subscription, admitted.origin);
+    openSubscription(subscription, admitted.origin, admitted.forbidden);
   }
 
   #assertOpen(): void {

@@ -20,7 +20,7 @@ import { mayHaveSent, type RequestLike } from "../http/request.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
 import type { HubOptions, Limits, PublishOptions, SubscribeOptions } from "./options.ts";
 import type { HubPresence } from "./presence.ts";
-import { assertChannelList, parseFrom, parseSelection, type Subscribing } from "./selection.ts";
+import { assertChannelList, parseChannels, parseFrom, type Subscribing } from "./selection.ts";
 
 const limitChecks: OptionChecks<Limits> = {
   connections: aCount(0),
@@ -35,6 +35,8 @@ const limitChecks: OptionChecks<Limits> = {
 };
 
 const ringChecks: OptionChecks<NonNullable<HubOptions["ring"]>> = { maxEvents: aCount(1), maxBytes: aSize };
+
+const aList: OptionCheck = allow("a list of channel names", Array.isArray);
 
 /** By its methods: an application's log need not extend a class. */
 const aLog: OptionCheck = anObjectWith("a log such as memoryLog()", "append", "head", "read", "tail", "close");
@@ -65,6 +67,9 @@ export const hubChecks: OptionChecks<HubOptions> = {
 export const subscribeChecks: OptionChecks<SubscribeOptions> = {
   ...responseChecks,
   channels: assertChannelList,
+  join: aList,
+  label: aBoolean,
+  forbidden: aList,
   rewind: allow("a number", (value) => typeof value === "number"),
   from: aString,
   filter: aFunction,
@@ -95,13 +100,13 @@ export function checkSubscription(options: SubscribeOptions, request: RequestLik
  * @throws {SourcecastError} for a value that a client may have sent, and that is not valid.
  */
 export function readSubscription(options: SubscribeOptions, readMember: HubPresence["check"]): Subscribing {
-  const selection = parseSelection(options.channels);
+  const asked = parseChannels(options);
   const from = parseFrom(options.from);
   checkOption(options.rewind, aCount(0), "rewind");
   checkOption(options.sender, aName, "sender");
   checkOption(options.key, aName, "key");
   const { member } = options;
-  return { selection, from, options: member === undefined ? options : { ...options, member: readMember(member) } };
+  return { ...asked, from, options: member === undefined ? options : { ...options, member: readMember(member) } };
 }
 
 /** The checks of the options of `channel.dispatch()`. */

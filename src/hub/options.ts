@@ -148,6 +148,21 @@ export interface SubscribeOptions {
   /** Channel names. A name that ends in `*` stands for every channel with that prefix. */
   channels: readonly string[];
   /**
+   * Channels in addition that start as for a new client, with `from`, even if the client has a position. `channelsOf()` reads
+   * them from a request. @default none
+   */
+  join?: readonly string[];
+  /**
+   * Writes the name of its channel into each event, in the field `channel`, which clients that do not know it ignore. A channel
+   * that the client may not read is declared with `sse:end`, and the others go on. @default false
+   */
+  label?: boolean;
+  /**
+   * Channels that the client asked for and may not read, from `channelsOf()`: with `label` each of them is declared, without it
+   * the request gets 403. @default none
+   */
+  forbidden?: readonly string[];
+  /**
    * Where a client without a position of its own begins:
    *
    * - `"now"`: with the events that are published from now on.

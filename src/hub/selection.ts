@@ -93,9 +93,54 @@ function channelError(name: unknown, found: string, remedy: string): SourcecastT
   return new SourcecastTypeError("ERR_SSE_CHANNEL", `The channel name ${quote(name)} ${found}; ${remedy}`);
 }
 
-/** A request for channels, as its options say. */
-export interface Subscribing {
+/**
+ * Reads which channels a subscription asks for. A name that is held and joining counts as held: to resume is the more that
+ * its client can want.
+ *
+ * @throws {SourcecastTypeError} if no channel is named, and for an invalid name.
+ */
+export function parseChannels({ channels, join = [], forbidden = [] }: ChannelOptions): AskedChannels {
+  const joining = join.filter((name) => !channels.includes(name));
+  const all = [...channels, ...joining];
+  // Everything may be forbidden: then there is a request all the same, and 403 is its answer.
+  const selection = parseSelection(all.length === 0 ? forbidden : all);
+  for (const name of forbidden) assertName(name);
+  return { selection, channels: all, joining, forbidden };
+}
+
+/** The same request for some of its channels. */
+export function narrow<A extends AskedChannels>(asked: A, channels: readonly string[]): A {
+  if (channels.length === asked.channels.length) return asked;
+  return {
+    ...asked,
+    channels,
+    joining: asked.joining.filter((name) => channels.includes(name)),
+    forbidden: [...asked.forbidden, ...asked.channels.filter((name) => !channels.includes(name))],
+    selection: channels.length === 0 ? asked.selection : parseSelection(channels),
+  };
+}
+
+/** The channels that are not among the joining ones. */
+export function heldOf({ channels, joining }: Pick<AskedChannels, "channels" | "joining">): readonly string[] {
+  return joining.length === 0 ? channels : channels.filter((name) => !joining.includes(name));
+}
+
+/** The options that name channels. */
+type ChannelOptions = Pick<SubscribeOptions, "channels" | "join" | "forbidden">;
+
+/** The channels of a request. */
+export interface AskedChannels {
   readonly selection: ChannelSelection;
+  /** All names and prefixes, as they were asked for. */
+  readonly channels: readonly string[];
+  /** Those of them that start as for a new client, whatever position the client has. */
+  readonly joining: readonly string[];
+  /** Names and prefixes that were asked for and may not be read; not among the others. */
+  readonly forbidden: readonly string[];
+}
+
+/** A request for channels, as its options say. */
+export interface Subscribing extends AskedChannels {
   readonly options: SubscribeOptions;
   readonly from: "now" | "start" | Position;
 }

@@ -103,6 +103,8 @@ export interface ResolvedOptions {
   readonly closeOnSignal: boolean;
   /** Answers 503 under overload instead of a stream that ends. */
   readonly rejectOverload: boolean;
+  /** Announced in the opening; `Infinity` on a stream whose client does not choose its channels. */
+  readonly maxChannels: number;
 }
 
 const defaults: ResolvedOptions = {
@@ -118,6 +120,7 @@ const defaults: ResolvedOptions = {
   negotiate: false,
   closeOnSignal: true,
   rejectOverload: false,
+  maxChannels: Number.POSITIVE_INFINITY,
 };
 
 /** The checks of the options that sources and subscriptions share. */
@@ -176,6 +179,7 @@ export function resolveOptions<E extends EventMap>(options: SourceArgument<E> | 
     negotiate: options.negotiate ?? defaults.negotiate,
     closeOnSignal: options.closeOnSignal ?? defaults.closeOnSignal,
     rejectOverload: defaults.rejectOverload,
+    maxChannels: defaults.maxChannels,
   };
 }
 

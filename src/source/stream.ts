@@ -226,7 +226,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     const { request, sink, options } = this;
     this.hold(opened);
     sink.lastSent = now();
-    const opening = Frame.of(encodePreamble(options.retry(), options.keepAlive));
+    const opening = Frame.of(encodePreamble(options.retry(), options.keepAlive, options.maxChannels));
     sink.start(this, opening, (preset) => streamHeaders(request, options, preset));
     watchIdle(this);
     if (options.closeOnSignal) closeOnSignal(this);

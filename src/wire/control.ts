@@ -47,7 +47,15 @@ export interface Reset {
 export type ResetReason = "epoch" | "ahead" | "diverged" | "unknown";
 
 /** The client's position has moved without an event for it. The `id` carries it. */
-export type Checkpoint = Readonly<Record<string, never>>;
+export interface Checkpoint {
+  /**
+   * With {@link Checkpoint.joined}, at the opening of a stream whose channels begin at two positions: the client has everything
+   * up to this offset of the channels that it held.
+   */
+  readonly held?: number;
+  /** The state of the channels that joined includes everything up to this offset. */
+  readonly joined?: number;
+}
 
 /** The stream ends for now: the client should reconnect after a while. */
 export interface Later {
@@ -55,6 +63,8 @@ export interface Later {
   readonly reason: LaterReason;
   /** Milliseconds. The same time is in the `retry` field of the event. */
   readonly retryAfter: number;
+  /** With `"channels"`: how many channels one connection may have. */
+  readonly limit?: number;
 }
 
 /**
@@ -77,7 +87,7 @@ export type LaterReason =
   | "revoked"
   | "error";
 
-/** Nothing follows: on one channel, or on the stream if no channel is named. */
+/** Nothing follows: on one channel, or on the stream if no channel is named. A rejected channel does not end the others. */
 export interface End {
   /** The channel; absent for the whole stream. */
   readonly channel?: string;
@@ -107,8 +117,12 @@ export function encodeControl<T extends ControlType>(type: T, data: ControlEvent
   return encodeEvent({ type, data: JSON.stringify(data), id });
 }
 
-/** The text of `sse:later`. Some clients honor a reconnection time only if an event comes with it. */
-export function encodeLater(reason: LaterReason, retryAfter: number): string {
-  const data: Later = { reason, retryAfter };
+/**
+ * The text of `sse:later`. Some clients honor a reconnection time only if an event comes with it.
+ *
+ * @param limit The limit that is reached, where the client can do something about it.
+ */
+export function encodeLater(reason: LaterReason, retryAfter: number, limit?: number): string {
+  const data: Later = limit === undefined ? { reason, retryAfter } : { reason, retryAfter, limit };
   return encodeEvent({ type: "sse:later", retry: retryAfter, data: JSON.stringify(data) });
 }

@@ -6,9 +6,20 @@ import { encodeComment, encodeRetry } from "./encode.ts";
  *
  * @param retry The client's reconnection time in milliseconds.
  * @param keepAlive The idle time in milliseconds after which a keep-alive is sent; `Infinity` if none is sent.
+ * @param maxChannels How many channels one connection may have, for a client that decides how many it asks for.
  */
-export function encodePreamble(retry: number, keepAlive: number): string {
-  return encodeComment(Number.isFinite(keepAlive) ? `keep-alive ${keepAlive}` : "open") + encodeRetry(retry);
+export function encodePreamble(
+  retry: number,
+  keepAlive: number,
+  maxChannels: number = Number.POSITIVE_INFINITY,
+): string {
+  const opening = encodeComment(Number.isFinite(keepAlive) ? `keep-alive ${keepAlive}` : "open");
+  return opening + encodeChannelLimit(maxChannels) + encodeRetry(retry);
+}
+
+/** The line that announces how many channels one connection may have; nothing without a limit. */
+export function encodeChannelLimit(maxChannels: number): string {
+  return Number.isFinite(maxChannels) ? encodeComment(`channels ${maxChannels}`) : "";
 }
 
 /**

@@ -1,14 +1,7 @@
 // Which requests get a stream, and how the others are answered.
-import { type CapturedContext, captureContext } from "../../base/async-context.ts";
+import { captureContext } from "../../base/async-context.ts";
 import { isPromise } from "../../base/deadline.ts";
-import {
-  badRequest,
-  type EarlyResponse,
-  earlyResponse,
-  giveUp,
-  headResponse,
-  retryLater,
-} from "../../http/early-response.ts";
+import { badRequest, type EarlyResponse, earlyResponse, headResponse, retryLater } from "../../http/early-response.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
@@ -21,8 +14,18 @@ import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Subscribing } from "../selection.ts";
 import type { Counters } from "../stats.ts";
+import {
+  askPermission,
+  type Candidate,
+  type Decision,
+  type DecisionContext,
+  decide,
+  type Gate,
+  type Permission,
+  permit,
+} from "./decision.ts";
 import { Departure } from "./departure.ts";
-import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext } from "./origin.ts";
+import type { Origin } from "./origin.ts";
 import { Permissions } from "./permissions.ts";
 import { ConnectionSlots } from "./slots.ts";
 
@@ -33,12 +36,12 @@ import { ConnectionSlots } from "./slots.ts";
  * read costs the log nothing. Until the response starts, each step can still change its status. Every way out of the
  * admission releases the slot, except the one into a subscription, which releases it when it is over.
  */
-export class Admission {
+export class Admission implements Gate {
   readonly #context: AdmissionContext;
   readonly #slots: ConnectionSlots;
   /** Requests that are being admitted: a revocation has to find them before they are subscriptions. */
   readonly #candidates = new Set<Candidate>();
-  #isOpen = true;
+  isOpen = true;
 
   constructor(context: AdmissionContext) {
     this.#context = context;
@@ -52,7 +55,7 @@ export class Admission {
 
   /** From now on every request is told to retry later, those included whose answer is still pending. */
   close(): void {
-    this.#isOpen = false;
+    this.isOpen = false;
   }
 
   /**
@@ -75,8 +78,8 @@ export class Admission {
     const departure = new Departure(exchange.sink);
     try {
       // A client that leaves in between frees its slot at once, however long the application and the log take.
-      const permission = candidate.permissions.reauthorize(asked.options.channels);
-      const decision = await Promise.race([this.#decide(candidate, permission), departure.gone]);
+      const permission = askPermission(candidate);
+      const decision = await Promise.race([decide(this.#context, this, candidate, permission), departure.gone]);
       return this.#answer(exchange, candidate, decision);
     } catch (error) {
       candidate.leave();
@@ -99,10 +102,10 @@ export class Admission {
     const candidate = this.#admit(exchange, asked);
     if (candidate === null) return null;
     try {
-      const permission = candidate.permissions.reauthorize(asked.options.channels);
+      const permission = askPermission(candidate);
       const rejection = isPromise(permission)
         ? null
-        : (this.#rejectionBy(permission, candidate) ?? this.#rejectedSince(candidate));
+        : (permit(this.#context, candidate, permission).early ?? this.rejectedSince(candidate));
       if (rejection !== null) {
         this.#dismiss(candidate);
         exchange.sink.refuse(rejection);
@@ -161,12 +164,12 @@ export class Admission {
   #answer(exchange: Exchange, candidate: Candidate, decision: Decision | null): Stream | null {
     const { request, sink, sourceOptions, asyncContext, leave } = candidate;
     // The hub may have closed, or the key been revoked, while the request was pending.
-    const early = this.#rejectedSince(candidate) ?? decision?.early ?? headResponse(request, sourceOptions);
+    const early = this.rejectedSince(candidate) ?? decision?.early ?? headResponse(request, sourceOptions);
     if (early !== null) sink.refuse(early);
     const stream = early === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
     const origin = decision?.origin;
     if (stream === null || stream.closeReason !== null || origin === undefined) leave();
-    else this.#context.subscribe({ ...candidate, stream, origin });
+    else this.#context.subscribe({ ...candidate, ...decision?.asked, stream, origin });
     return stream;
   }
 
@@ -178,14 +181,14 @@ export class Admission {
     const observer = { onClose: () => this.#dismiss(candidate) };
     stream.observe(observer);
     try {
-      const { early, origin } = await this.#decide(candidate, permission);
+      const { early, origin, asked } = await decide(this.#context, this, candidate, permission);
       if (stream.closeReason !== null) return;
       // With an origin, `early` is 204: too late for that. The subscription finds the ends itself, and closes the stream.
-      const rejected = this.#rejectedSince(candidate) ?? (origin === undefined ? early : null) ?? null;
+      const rejected = this.rejectedSince(candidate) ?? (origin === undefined ? early : null) ?? null;
       if (rejected === null && origin !== undefined) {
         this.#candidates.delete(candidate);
         stream.unobserve(observer);
-        this.#context.subscribe({ ...candidate, stream, origin });
+        this.#context.subscribe({ ...candidate, ...asked, stream, origin });
       } else if (rejected !== null) {
         stream.write(farewell(rejected));
         void stream.close(rejected.reason);
@@ -203,7 +206,7 @@ export class Admission {
     { selection, options }: Subscribing,
     sourceOptions: ResolvedOptions,
   ): EarlyResponse | (() => void) {
-    if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
+    if (!this.isOpen) return retryLater(request, sourceOptions, "draining");
     if (sink.crowdedOut) return retryLater(request, sourceOptions, "pipelined");
     const { limits, counters } = this.#context;
     const isOverLimit = selection.channels.length + selection.prefixes.length > limits.channels;
@@ -213,48 +216,20 @@ export class Admission {
     return retryLater(request, sourceOptions, slot);
   }
 
-  /**
-   * Waits for the application's answer, and then asks the log. Does not reject for a failure of either: that becomes an answer
-   * which lets the client retry, since the failure is on this side.
-   */
-  async #decide(candidate: Candidate, permission: Permission): Promise<Decision> {
-    const { request, sourceOptions } = candidate;
-    const { onError } = this.#context;
-    const forbidden = this.#rejectionBy(await permission, candidate);
-    if (forbidden !== null) return { early: forbidden };
-    const rejected = this.#rejectedSince(candidate);
-    if (rejected !== null) return { early: rejected };
-    try {
-      const origin = await findOrigin(this.#context, request, candidate);
-      if (!hasReceivedAllEnds(origin, candidate.selection)) return { origin };
-      return { origin, early: giveUp(request, sourceOptions, 204, "ended") };
-    } catch (error) {
-      // A hub that is closed during the question closes its log.
-      if (this.#isOpen) onError(error, { stage: "replay" });
-      return { early: retryLater(request, sourceOptions, "error") };
-    }
-  }
+  // --- Gate ---
 
-  /** How a request is answered that `authorize` does not let through. */
-  #rejectionBy(allowed: boolean | null, { request, sourceOptions }: Candidate): EarlyResponse | null {
-    if (allowed === true) return null;
-    this.#context.counters.countRefused("authorize");
-    // Without an answer not 403: it would stop a native client for good, for a failure on this side.
-    if (allowed === null) return retryLater(request, sourceOptions, "error");
-    return giveUp(request, sourceOptions, 403, "forbidden");
-  }
-
-  /** Why a request that was admitted is rejected now; `null` if nothing has changed. Checked after every wait. */
-  #rejectedSince({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
-    if (!this.#isOpen) return retryLater(request, sourceOptions, "draining");
+  rejectedSince({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
+    if (!this.isOpen) return retryLater(request, sourceOptions, "draining");
     return revoked ? retryLater(request, sourceOptions, "revoked") : null;
   }
 
   #optionsFor(options: SubscribeOptions): ResolvedOptions {
     const { sourceOptions } = this.#context;
-    const { headers, cors, rejectOverload = false } = options;
-    if (headers === undefined && cors === undefined && !rejectOverload) return sourceOptions;
-    return { ...sourceOptions, headers, cors, rejectOverload };
+    const { headers, cors, rejectOverload = false, label = false } = options;
+    if (headers === undefined && cors === undefined && !rejectOverload && !label) return sourceOptions;
+    // The client of a labeled stream decides how many channels it asks for together.
+    const maxChannels = label ? this.#context.limits.channels : Number.POSITIVE_INFINITY;
+    return { ...sourceOptions, headers, cors, rejectOverload, maxChannels };
   }
 }
 
@@ -265,35 +240,18 @@ function farewell({ status, reason }: EarlyResponse): Frame {
 }
 
 /** A request that has got its stream. */
-export interface Admitted extends Pick<Candidate, "request" | "selection" | "options" | "permissions" | "leave"> {
+export interface Admitted
+  extends Pick<
+    Candidate,
+    "request" | "selection" | "channels" | "joining" | "forbidden" | "options" | "permissions" | "leave"
+  > {
   readonly stream: Stream;
   readonly origin: Origin;
 }
 
-/** A request that is being admitted. */
-interface Candidate extends Subscribing {
-  readonly request: RequestLike;
-  readonly permissions: Permissions;
-  readonly sink: Sink;
-  readonly sourceOptions: ResolvedOptions;
-  readonly asyncContext: CapturedContext;
-  /** Releases the slot. */
-  leave(): void;
-  revoked: boolean;
-}
-
-/** The answer of `authorize`, `null` if it failed. */
-type Permission = boolean | null | Promise<boolean | null>;
-
-/** Where the stream begins, and the response to send in its place, if any. */
-interface Decision {
-  readonly early?: EarlyResponse;
-  readonly origin?: Origin;
-}
-
 /** The parts of the hub that admission uses. */
 export interface AdmissionContext
-  extends OriginContext,
+  extends DecisionContext,
     Pick<ResolvedHubOptions, "authorize" | "limits" | "onError" | "sourceOptions"> {
   readonly counters: Counters;
   /** Called in the tick in which a stream is opened. */

@@ -4,38 +4,57 @@ import type { ChannelSelection, Position } from "../../log/log.ts";
 import { parseCursor } from "../../wire/cursor.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
-import { conflates, type Subscribing } from "../selection.ts";
+import { conflates, heldOf, parseSelection, type Subscribing } from "../selection.ts";
 import type { Location, Locator } from "./locator.ts";
 import { findRewindStart } from "./rewind.ts";
 
 /**
- * Asks the log: one question, and one before it for a client that has no position and is to receive past events. The
- * client's own position wins over the one that the application gives: it has moved on since the page was made.
+ * Finds where the channels of a request begin. Joining channels of a client that has a position begin on their own; without
+ * one, all channels of a client are new.
  *
  * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
  */
-export async function findOrigin(
-  context: OriginContext,
-  request: RequestLike,
-  { selection, options, from }: Subscribing,
-): Promise<Origin> {
-  const { feed, locator, deadline } = context;
+export async function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
+  const { feed, deadline } = context;
   if (!feed.isStarted) await deadline.limit(feed.start(), "log.head()");
+  const lastEventId = readLastEventId(request);
+  const held = heldOf(asked);
+  // The position of a client says nothing about channels that it has not followed.
+  const own = lastEventId === "" || held.length === 0 ? null : (parseCursor(lastEventId) ?? "unreadable");
+  if (own === null || asked.joining.length === 0) {
+    return { ...(await findStart(context, asked, asked.channels, asked.selection, own)), joining: null };
+  }
+  const [start, joining] = await Promise.all([
+    findStart(context, asked, held, parseSelection(held), own),
+    findStart(context, asked, asked.joining, parseSelection(asked.joining), null),
+  ]);
+  return { ...start, joining };
+}
+
+/**
+ * Asks the log: one question, and one before it for a client that has no position and is to receive past events. The
+ * client's own position wins over the one that the application gives: it has moved on since the page was made.
+ */
+async function findStart(
+  { feed, locator, deadline }: OriginContext,
+  { options, from }: Subscribing,
+  channels: readonly string[],
+  selection: ChannelSelection,
+  own: Start["cursor"],
+): Promise<Start> {
   // Entries that arrive while the log is asked were published after the client came.
   const delivered = feed.ring.head;
   const { restarts } = feed;
-  const lastEventId = readLastEventId(request);
-  const own = lastEventId === "" ? null : (parseCursor(lastEventId) ?? "unreadable");
   const cursor = own ?? (typeof from === "object" ? from : null);
   const { rewind = 0 } = options;
   const isRewound = cursor === null && from === "now" && rewind > 0;
-  const start = isRewound ? await findRewindStart(context, rewind, selection, conflates(options)) : null;
+  const start = isRewound ? await findRewindStart({ feed, deadline }, rewind, selection, conflates(options)) : null;
   const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
   // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
   const begin = from === "start" ? floorOf(location) : beginAt(start, location);
   // The log may have lost what this process had delivered, and the answer itself may have shown it.
   const present = restarts === location.asOf ? delivered : null;
-  return { cursor, isOwn: own !== null, begin, delivered: present, location };
+  return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location };
 }
 
 /**
@@ -56,19 +75,28 @@ function floorOf({ head }: Location): Position {
 
 /** Whether the client has received the end of each of its channels. Of a prefix that is never known. */
 export function hasReceivedAllEnds(
-  { cursor, isOwn, location }: Origin,
+  { cursor, isOwn, location, joining }: Origin,
   { channels, prefixes }: ChannelSelection,
 ): boolean {
   const { ends, verification } = location.answer;
   // Only at a confirmed position: the end may have taken the place of an entry that the client received and the log lost.
-  if (!isOwn || cursor === null || cursor === "unreadable" || verification !== "same") return false;
+  if (!isOwn || joining !== null || cursor === null || cursor === "unreadable" || verification !== "same") return false;
   return (
     prefixes.length === 0 && ends.length === channels.length && ends.every(({ offset }) => offset <= cursor.offset)
   );
 }
 
 /** Where a client's stream begins. */
-export interface Origin {
+export interface Origin extends Start {
+  /** Where its joining channels begin, if they begin on their own. */
+  readonly joining: Start | null;
+}
+
+/** Where some channels of a stream begin. */
+export interface Start {
+  /** The channels as the client names them, and as the log selects them. */
+  readonly channels: readonly string[];
+  readonly selection: ChannelSelection;
   /** The client's position, or the one that the application gave in its place. */
   readonly cursor: Position | "unreadable" | null;
   /** The cursor came from the client. */

@@ -2,6 +2,8 @@
 import type { CapturedContext } from "../../base/async-context.ts";
 import { isPromise, withDeadline } from "../../base/deadline.ts";
 import type { RequestLike } from "../../http/request.ts";
+import type { ChannelSelection } from "../../log/log.ts";
+import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { isInternal } from "../selection.ts";
 
@@ -18,7 +20,9 @@ export class Permissions {
   readonly #asyncContext: CapturedContext;
   /** `null` until the first answer, which a hub without `authorize` never needs. */
   #answers: Map<string, boolean> | null = null;
-  #reauthorizing: Promise<Answer> | null = null;
+  /** Set once one of the channels may not be read any more. */
+  #selects: ChannelMatcher | null = null;
+  #reauthorizing: Promise<Answers> | null = null;
 
   /** @param asyncContext Where `authorize()` runs: that of the request. */
   constructor(context: PermissionsContext, request: RequestLike, asyncContext: CapturedContext) {
@@ -29,7 +33,7 @@ export class Permissions {
 
   /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked: then the entry has to wait. */
   cached(channel: string): boolean | undefined {
-    if (isInternal(channel)) return false;
+    if (isInternal(channel) || this.#selects?.(channel) === false) return false;
     return this.#context.authorize === undefined ? true : this.#answers?.get(channel);
   }
 
@@ -44,35 +48,52 @@ export class Permissions {
   }
 
   /**
-   * Asks for all channels again, and forgets the answers for any other. True when all may be read, `null` without an answer.
-   * Answers at once if `authorize()` does. A call that is still under way is shared, so that calls do not pile up on an
-   * application that hangs.
+   * Asks for channels again, and forgets the answers for any other. Answers at once if `authorize()` does. A call that is
+   * still under way is shared, so that calls do not pile up on an application that hangs.
+   *
+   * @param isEach Asks for every channel; otherwise the first one that may not be read ends the asking.
+   * @returns The channels that may be read, `null` without an answer.
    */
-  reauthorize(channels: readonly string[]): Answer | Promise<Answer> {
+  reauthorize(channels: readonly string[], isEach: boolean): Answers | Promise<Answers> {
     if (this.#reauthorizing !== null) return this.#reauthorizing;
-    const answer = this.#askForAll(channels, 0, new Map());
-    if (!isPromise(answer)) return answer;
-    this.#reauthorizing = answer.finally(() => {
+    const answers = this.#askForAll(channels, isEach, 0, []);
+    if (!isPromise(answers)) return answers;
+    this.#reauthorizing = answers.finally(() => {
       this.#reauthorizing = null;
     });
     return this.#reauthorizing;
   }
 
-  /** Asks one after the other: the first answer other than true decides. Only a full set replaces the old answers. */
-  #askForAll(channels: readonly string[], first: number, answers: Map<string, boolean>): Answer | Promise<Answer> {
-    if (this.#context.authorize === undefined) return true;
+  /** From now on nothing but these channels may be read, whatever the application would answer. */
+  restrictTo(selection: ChannelSelection): void {
+    this.#selects = compileSelection(selection);
+  }
+
+  /** Asks one after the other. Only a full set replaces the old answers. */
+  #askForAll(
+    channels: readonly string[],
+    isEach: boolean,
+    first: number,
+    allowed: readonly string[],
+  ): Answers | Promise<Answers> {
+    if (this.#context.authorize === undefined) return channels;
+    let known = allowed;
     for (let index = first; index < channels.length; index++) {
       const channel = channels[index] as string;
       const answer = this.#ask(channel);
       if (isPromise(answer)) {
-        const goOn = () => this.#askForAll(channels, index + 1, answers.set(channel, true));
-        return answer.then((settled) => (settled === true ? goOn() : settled));
+        const before = known;
+        return answer.then((settled) => {
+          if (settled === null || !(settled || isEach)) return settled === null ? null : before;
+          return this.#askForAll(channels, isEach, index + 1, settled ? [...before, channel] : before);
+        });
       }
-      if (answer !== true) return answer;
-      answers.set(channel, answer);
+      if (answer === null) return null;
+      if (answer) known = [...known, channel];
+      else if (!isEach) return known;
     }
-    this.#answers = answers;
-    return true;
+    this.#answers = new Map(known.map((channel) => [channel, true]));
+    return known;
   }
 
   #ask(channel: string): Answer | Promise<Answer> {
@@ -102,6 +123,9 @@ export class Permissions {
 
 /** `null` when `authorize()` failed or did not settle in time: the caller must not grant anything then. */
 type Answer = boolean | null;
+
+/** The channels that may be read, `null` without an answer. */
+type Answers = readonly string[] | null;
 
 /** The parts of the hub that permissions use. */
 export interface PermissionsContext extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError"> {}

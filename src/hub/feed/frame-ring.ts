@@ -27,6 +27,9 @@ export class FrameRing {
   #floorWitness = 0;
   /** The newest entry here of each channel and key. A line break separates the two: a channel's name cannot contain one. */
   readonly #newest = new Map<string, RingEntry>();
+  readonly #onLabeled = (item: RingEntry, byteLength: number): void => {
+    if (this.at(item.entry.offset) === item) this.#bytes += byteLength;
+  };
 
   constructor({ maxEvents, maxBytes }: ResolvedHubOptions["ring"]) {
     this.#maxEntries = maxEvents;
@@ -61,7 +64,7 @@ export class FrameRing {
   }
 
   push(entry: LogEntry): RingEntry {
-    const added: RingEntry = { entry, frame: frameOfEntry(this.epoch, entry), superseded: false };
+    const added = new RingEntry(entry, this.epoch, this.#onLabeled);
     this.#entries.push(added);
     this.#bytes += added.frame.byteLength;
     this.top = entry.offset;
@@ -97,7 +100,7 @@ export class FrameRing {
       const oldest = this.#entries[this.#start] as RingEntry;
       // The array is shortened from time to time. Until then the entry must not be kept alive by it.
       this.#entries[this.#start++] = undefined;
-      this.#bytes -= oldest.frame.byteLength;
+      this.#bytes -= oldest.byteLength;
       this.#floorWitness = oldest.entry.witness;
       const key = `${oldest.entry.channel}\n${oldest.entry.key}`;
       if (oldest.entry.key !== undefined && this.#newest.get(key) === oldest) this.#newest.delete(key);
@@ -109,23 +112,56 @@ export class FrameRing {
   }
 }
 
-/** An entry with the frame that all connections share. */
-export interface RingEntry {
+/** An entry with the frames that all connections share. */
+export interface SharedEntry {
+  readonly entry: LogEntry;
+  readonly frame: Frame;
+  /** The frame with the name of the channel in it. Encoded when the first labeled stream sends it. */
+  readonly labeled: Frame;
+}
+
+/** An entry of the ring. */
+export class RingEntry implements SharedEntry {
   readonly entry: LogEntry;
   readonly frame: Frame;
   /** A later entry of the same channel and key is in the ring: a reader that lags gets only that one. */
-  superseded: boolean;
+  superseded = false;
+  readonly #epoch: string;
+  readonly #onLabeled: (item: RingEntry, byteLength: number) => void;
+  #labeled: Frame | null = null;
+
+  constructor(entry: LogEntry, epoch: string, onLabeled: (item: RingEntry, byteLength: number) => void) {
+    this.entry = entry;
+    this.frame = frameOfEntry(epoch, entry);
+    this.#epoch = epoch;
+    this.#onLabeled = onLabeled;
+  }
+
+  get labeled(): Frame {
+    if (this.#labeled === null) {
+      this.#labeled = frameOfEntry(this.#epoch, this.entry, true);
+      this.#onLabeled(this, this.#labeled.byteLength);
+    }
+    return this.#labeled;
+  }
+
+  /** Bytes of its frames. */
+  get byteLength(): number {
+    return this.frame.byteLength + (this.#labeled?.byteLength ?? 0);
+  }
 }
 
 /** The frame of an entry: its id is the position that the client has reached with it. */
-export function frameOfEntry(epoch: string, { offset, witness, type, data }: LogEntry): Frame {
-  return Frame.of(encodeEvent({ id: formatCursor({ epoch, offset, witness }), type, data }));
+export function frameOfEntry(epoch: string, entry: LogEntry, isLabeled = false): Frame {
+  const { offset, witness, type, data, channel } = entry;
+  const id = formatCursor({ epoch, offset, witness });
+  return Frame.of(encodeEvent({ id, type, data, channel: isLabeled ? channel : undefined }));
 }
 
 /**
  * The frame of an entry that is part of a channel's state and not its next event: without an id. Its offset may be far below
  * the position that the state belongs to, and a client that is cut off would resume there.
  */
-export function stateFrameOfEntry({ type, data }: LogEntry): Frame {
-  return Frame.of(encodeEvent({ type, data }));
+export function stateFrameOfEntry({ type, data, channel }: LogEntry, isLabeled = false): Frame {
+  return Frame.of(encodeEvent({ type, data, channel: isLabeled ? channel : undefined }));
 }

@@ -2,7 +2,7 @@
 import type { Floor, LogEntry, Page, ValuePage } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
 import type { Frame } from "../../wire/frame.ts";
-import { frameOfEntry, stateFrameOfEntry } from "./frame-ring.ts";
+import { frameOfEntry, type SharedEntry, stateFrameOfEntry } from "./frame-ring.ts";
 
 /** Memory of an entry in addition to its data, in bytes, approximately. */
 const entryOverheadBytes = 200;
@@ -55,11 +55,12 @@ export class SharedPage {
 }
 
 /** An entry of a page. */
-export class PageItem {
+export class PageItem implements SharedEntry {
   readonly entry: LogEntry;
   readonly #epoch: string;
   readonly #isState: boolean;
   #frame: Frame | null = null;
+  #labeled: Frame | null = null;
 
   constructor(entry: LogEntry, epoch: string, isState: boolean) {
     this.entry = entry;
@@ -69,7 +70,16 @@ export class PageItem {
 
   /** Encoded on demand: entries that are filtered out are never encoded. */
   get frame(): Frame {
-    this.#frame ??= this.#isState ? stateFrameOfEntry(this.entry) : frameOfEntry(this.#epoch, this.entry);
+    this.#frame ??= this.#encode(false);
     return this.#frame;
+  }
+
+  get labeled(): Frame {
+    this.#labeled ??= this.#encode(true);
+    return this.#labeled;
+  }
+
+  #encode(isLabeled: boolean): Frame {
+    return this.#isState ? stateFrameOfEntry(this.entry, isLabeled) : frameOfEntry(this.#epoch, this.entry, isLabeled);
   }
 }

@@ -2,13 +2,12 @@
 import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import { isWorkers } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
-import { encodeControl } from "../../wire/control.ts";
-import { Frame } from "../../wire/frame.ts";
 import type { PageCache } from "../feed/page-cache.ts";
 import type { Subscribers } from "../feed/subscribers.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
 import type { Subscription } from "../subscription/subscription.ts";
+import { revokeChannels } from "./revocation.ts";
 
 /** A timer that is late by so much, in milliseconds, was lost with the request that set it. */
 const lostTimerMs = 10_000;
@@ -73,8 +72,8 @@ export class Sweep {
 
   /** A slow reader takes bytes from time to time, and keeps its stream however far it lags. One that takes none loses it. */
   #checkStalled(subscription: Subscription, time: number): void {
-    if (!subscription.stream.full || subscription.madeProgress(time)) return;
-    if (time - subscription.lastProgress < this.#context.limits.stallTimeout) return;
+    if (!subscription.stream.full || subscription.progress.wasMade(time)) return;
+    if (time - subscription.progress.last < this.#context.limits.stallTimeout) return;
     this.#context.counters.stalled++;
     subscription.stream.close("stalled");
   }
@@ -87,23 +86,14 @@ export class Sweep {
   async #reauthorize(subscription: Subscription, time: number): Promise<void> {
     // Set before the answer: the next sweep must not ask again while the application has not answered.
     subscription.lastAsked = time;
-    const allowed = await subscription.permissions.reauthorize(subscription.options.channels);
-    if (allowed === false) endStream(subscription, "revoked");
+    const { channels, isLabeled, permissions, stream } = subscription;
+    const allowed = await permissions.reauthorize(channels, isLabeled);
     // Without an answer the stream ends, and the client retries.
-    if (allowed === null) subscription.stream.close("error");
+    if (allowed === null) stream.close("error");
+    else if (allowed.length < channels.length) revokeChannels(subscription, allowed);
   }
 }
 
 const sharedByRequests =
   "a hub is shared by the requests of a worker, and its timer ended with one of them. " +
   "Make it in a Durable Object, where all of its requests arrive.";
-
-/**
- * Ends a stream and tells the client why. A reconnect is authorized again. The client may have left while the application
- * was asked, so a stream that is closed already is left as it is, with the reason that it was closed for.
- */
-export function endStream(subscription: Subscription, reason: "revoked"): void {
-  if (subscription.closed) return;
-  subscription.sendControl(Frame.of(encodeControl("sse:end", { reason })));
-  subscription.stream.close(reason);
-}

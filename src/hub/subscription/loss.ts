@@ -1,15 +1,17 @@
 // Where a gap or a reset is declared, with the state that stands in for the events that the client does not get.
 import { isPromise, withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
-import type { Position } from "../../log/log.ts";
+import type { ChannelSelection, Position } from "../../log/log.ts";
+import { selects } from "../../log/selection.ts";
 import { encodeControl, type Gap, type ResetReason } from "../../wire/control.ts";
 import { headCursor, parseCursor } from "../../wire/cursor.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Location } from "../admission/locator.ts";
-import type { Loss, Snapshot } from "../options.ts";
+import type { Loss, Snapshot, SnapshotFunction } from "../options.ts";
+import { parseSelection } from "../selection.ts";
 import { presentPosition } from "./position.ts";
 import type { DeclaredGap } from "./resume.ts";
-import { encodeSnapshot } from "./snapshot.ts";
+import { assertEvents, encodeSnapshot, type SnapshotEvent } from "./snapshot.ts";
 import { type ChannelState, type StateTransfer, transferState } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -20,18 +22,7 @@ import type { Subscription } from "./subscription.ts";
  * @returns The state that remains to be sent, `null` if there is none. A promise where the application is asked for it.
  */
 export function declareGap(subscription: Subscription, gap: DeclaredGap, location: Location): Answer {
-  const { context, request, options } = subscription;
-  const { reason, from, to, position } = gap;
-  // The log counts its entries: those of other channels, superseded ones, and the hub's own, too.
-  const data: Gap = { missed: to - from + 1, from, to, reason, exact: false };
-  context.counters.countGap(reason);
-  observe(subscription, { kind: "gap", request, channels: options.channels, missed: data.missed, from, to, reason });
-  return answer(subscription, {
-    frame: (id) => Frame.of(encodeControl("sse:gap", data, id)),
-    known: from - 1,
-    position,
-    location,
-  });
+  return begin(subscription, gapState(subscription, gap, location, concernedBy(subscription, gap.to)));
 }
 
 /**
@@ -39,21 +30,74 @@ export function declareGap(subscription: Subscription, gap: DeclaredGap, locatio
  * log's entries the client has cannot be known, so the whole state takes their place.
  */
 export function declareReset(subscription: Subscription, reason: ResetReason, location: Location): Answer {
-  const { context, request, options } = subscription;
-  context.counters.resets++;
-  observe(subscription, { kind: "reset", request, channels: options.channels, reason });
+  subscription.starts = null;
+  return begin(subscription, resetState(subscription, reason, location, subscription));
+}
+
+/** The state of channels after a gap: the declaration of the gap, and the state that stands in for the lost events. */
+export function gapState(
+  subscription: Subscription,
+  gap: DeclaredGap,
+  location: Location,
+  { channels, selection }: Concerned,
+): StateAnswer {
+  const { context, request } = subscription;
+  const { reason, from, to, position } = gap;
+  // The log counts its entries: those of other channels, superseded ones, and the hub's own, too.
+  const data: Gap = { missed: to - from + 1, from, to, reason, exact: false };
+  const named = subscription.isLabeled ? { ...data, channels } : data;
+  context.counters.countGap(reason);
+  observe(subscription, { kind: "gap", request, channels, missed: data.missed, from, to, reason });
   return answer(subscription, {
-    frame: (id) => Frame.of(encodeControl("sse:reset", { reason }, id)),
+    frame: (id) => Frame.of(encodeControl("sse:gap", named, id)),
+    known: from - 1,
+    channels,
+    selection,
+    position,
+    location,
+  });
+}
+
+/** The state of channels after a reset. */
+export function resetState(
+  subscription: Subscription,
+  reason: ResetReason,
+  location: Location,
+  { channels, selection }: Concerned,
+): StateAnswer {
+  const { context, request } = subscription;
+  const data = subscription.isLabeled ? { reason, channels } : { reason };
+  context.counters.resets++;
+  observe(subscription, { kind: "reset", request, channels, reason });
+  return answer(subscription, {
+    frame: (id) => Frame.of(encodeControl("sse:reset", data, id)),
     known: -1,
+    channels,
+    selection,
     position: presentPosition(location.head, context.feed.ring.head),
     location,
   });
 }
 
-function answer(subscription: Subscription, loss: DeclaredLoss): Answer {
+/** The channels that a loss of entries up to an offset concerns: not those that begin later. */
+function concernedBy({ starts, channels, selection, joining }: Subscription, to: number): Concerned {
+  if (starts === null) return { channels, selection };
+  const held = channels.filter((name) => !joining.includes(name));
+  const isHeld = to <= starts.joined.offset;
+  if (!isHeld && to > starts.held.offset) return { channels, selection };
+  const concerned = isHeld ? held : channels.filter((name) => joining.includes(name));
+  return { channels: concerned, selection: parseSelection(concerned) };
+}
+
+function begin(subscription: Subscription, state: StateAnswer): Answer {
+  if (!(state instanceof Promise)) return transferState(subscription, state);
+  return state.then((settled) => settled && transferState(subscription, settled));
+}
+
+function answer(subscription: Subscription, loss: DeclaredLoss): StateAnswer {
   const take = subscription.options.snapshot ?? subscription.context.snapshot;
   if (take !== undefined) return answerWithSnapshot(subscription, loss, take);
-  return transferState(subscription, stateAfter(subscription, loss, loss.position));
+  return stateAfter(subscription, loss, loss.position);
 }
 
 /**
@@ -65,21 +109,19 @@ function answer(subscription: Subscription, loss: DeclaredLoss): Answer {
 async function answerWithSnapshot(
   subscription: Subscription,
   loss: DeclaredLoss,
-  take: NonNullable<Subscription["options"]["snapshot"]>,
-): Promise<StateTransfer | null> {
+  take: SnapshotFunction,
+): Promise<ChannelState | null> {
   // It may be read for a client that has not been moved anywhere yet.
   subscription.moveTo(loss.position);
   try {
-    // The cursor is older than the state: an event in between is in both, and none is missing from both.
-    const cursor = headCursor(loss.location.head);
-    const { request, options, stream, context } = subscription;
-    const asked = stream.context.runInAsyncScope(take, undefined, request, options.channels, cursor);
-    const { callbackTimeout } = context.limits;
-    const { events, ...taken } = await withDeadline(asked, callbackTimeout, "snapshot()", "limits.callbackTimeout");
-    const position = positionOf(taken, cursor, loss);
-    const snapshot = await encodeSnapshot(events, context);
-    if (!subscription.closed)
-      return transferState(subscription, { ...stateAfter(subscription, loss, position), snapshot, values: null });
+    // A labeled event needs its channel, and the application answers for all that it is asked for together.
+    const asked = subscription.isLabeled ? loss.channels.map((channel) => [channel]) : [loss.channels];
+    const parts = await Promise.all(asked.map((channels) => takeSnapshot(subscription, loss, take, channels)));
+    // An event between two snapshots is in one of them and comes after both.
+    const position = parts.map((part) => part.position).reduce((a, b) => (a.offset <= b.offset ? a : b));
+    const events = parts.length === 1 ? parts[0]?.events : parts.flatMap((part) => part.events);
+    const snapshot = await encodeSnapshot(events ?? [], subscription.context);
+    if (!subscription.closed) return { ...stateAfter(subscription, loss, position), snapshot, values: null };
     snapshot.release();
     return null;
   } catch (error) {
@@ -88,22 +130,42 @@ async function answerWithSnapshot(
   }
 }
 
+async function takeSnapshot(
+  { request, stream, context, isLabeled }: Subscription,
+  loss: DeclaredLoss,
+  take: SnapshotFunction,
+  channels: readonly string[],
+): Promise<{ position: Position; events: readonly SnapshotEvent[] }> {
+  // The cursor is older than the state: an event in between is in both, and none is missing from both.
+  const cursor = headCursor(loss.location.head);
+  const asked = stream.context.runInAsyncScope(take, undefined, request, channels, cursor);
+  const { callbackTimeout } = context.limits;
+  const { events, ...taken } = await withDeadline(asked, callbackTimeout, "snapshot()", "limits.callbackTimeout");
+  assertEvents(events);
+  const position = positionOf(taken, cursor, loss);
+  return { position, events: isLabeled ? events.map((event) => ({ ...event, channel: channels[0] })) : events };
+}
+
 /**
  * The state that a client lacks which continues after a position: the values and ends in (known, position]. Those up to
  * `known` it has received, and those after the position will reach it as events.
  */
 function stateAfter(
   subscription: Subscription,
-  { frame, known, location }: DeclaredLoss,
+  { frame, known, location, selection }: DeclaredLoss,
   position: Position,
 ): ChannelState {
-  const { ends, hasValues } = location.answer;
+  const { hasValues } = location.answer;
+  const { starts } = subscription;
+  const ends = location.answer.ends.filter(({ channel }) => selects(selection, channel));
   for (const { offset, channel } of ends) if (offset <= known) subscription.markEnded(channel);
   return {
+    selection,
     loss: frame,
     snapshot: null,
     values: hasValues && position.offset > known ? { after: Math.max(0, known), upTo: position.offset } : null,
-    ends: ends.filter(({ offset }) => offset > known && offset <= position.offset),
+    ends: ends.filter((end) => end.offset > known && end.offset <= position.offset && !starts?.includes(end)),
+    ...(starts !== null && { excludes: (entry) => starts.includes(entry) }),
     position,
   };
 }
@@ -133,7 +195,14 @@ function observe({ context, stream }: Subscription, loss: Loss): void {
   }
 }
 
+/** The part of a declared loss that remains to be sent. */
 type Answer = StateTransfer | null | Promise<StateTransfer | null>;
+
+/** A state, or `null` if the stream has ended while the application was asked for it. */
+export type StateAnswer = ChannelState | Promise<ChannelState | null>;
+
+/** The channels that have lost something. */
+type Concerned = Pick<Subscription, "channels" | "selection">;
 
 interface DeclaredLoss {
   /**
@@ -143,6 +212,8 @@ interface DeclaredLoss {
   frame(id?: string): Frame;
   /** The client has everything up to this offset; -1 if it has nothing of this log. */
   readonly known: number;
+  readonly channels: readonly string[];
+  readonly selection: ChannelSelection;
   readonly position: Position;
   readonly location: Location;
 }

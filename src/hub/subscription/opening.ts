@@ -1,11 +1,12 @@
 // The opening of a subscription: where it begins, and what its client receives first, in one write as far as possible.
 import type { Position } from "../../log/log.ts";
-import type { Origin } from "../admission/origin.ts";
-import { declareGap, declareReset } from "./loss.ts";
+import type { Origin, Start } from "../admission/origin.ts";
+import { endFrame } from "../lifetime/revocation.ts";
+import { gapState, resetState, type StateAnswer } from "./loss.ts";
 import { presentPosition } from "./position.ts";
 import { Pump } from "./pump.ts";
 import { decideResume } from "./resume.ts";
-import { type StateTransfer, transferState } from "./state-transfer.ts";
+import { type ChannelState, type StateTransfer, transferState, transferStates } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -15,12 +16,17 @@ import type { Subscription } from "./subscription.ts";
  * clients begin at the head with nothing to receive first. They are live at once, and never need a pump. The head is that
  * of the ring: a position past it, known from the primary, is live as well, and ignores entries until it is reached.
  */
-export function openSubscription(subscription: Subscription, origin: Origin): void {
+export function openSubscription(subscription: Subscription, origin: Origin, forbidden: readonly string[]): void {
   subscription.start();
   const { feed } = subscription.context;
+  const starts = origin.joining === null ? [origin] : [origin, origin.joining];
   // The log was cut or replaced since it was asked: the client reconnects, and its cursor tells.
-  if (origin.location.asOf !== feed.restarts) subscription.stream.close("reset");
+  const isCurrent = starts.every(({ location }) => {
+    return location.asOf === feed.restarts && location.head.epoch === origin.location.head.epoch;
+  });
+  if (!isCurrent) subscription.stream.close("reset");
   if (subscription.closed) return;
+  for (const channel of forbidden) subscription.sendControl(endFrame(channel, "forbidden"));
   const first = begin(subscription, origin);
   if (subscription.closed) return;
   const { ring } = feed;
@@ -34,40 +40,70 @@ export function openSubscription(subscription: Subscription, origin: Origin): vo
   pump.start(first);
 }
 
-function begin(subscription: Subscription, origin: Origin): ReturnType<typeof declareGap> {
-  const { cursor, location } = origin;
-  const resumption = decideResume(cursor, location, { conflates: subscription.conflates });
-  if (resumption.kind === "live") return beginNew(subscription, origin);
-  if (resumption.kind === "replay") return continueAt(subscription, resumption.position, origin);
-  if (resumption.kind === "gap") return declareGap(subscription, resumption, location);
-  return declareReset(subscription, resumption.reason, location);
+function begin(subscription: Subscription, origin: Origin): StateTransfer | null | Promise<StateTransfer | null> {
+  const held = stateAt(subscription, origin);
+  if (origin.joining === null) {
+    if (!(held instanceof Promise)) return transferState(subscription, held);
+    return held.then((state) => state && transferState(subscription, state));
+  }
+  const joining = stateAt(subscription, origin.joining, held instanceof Promise ? null : held.position);
+  if (!(held instanceof Promise || joining instanceof Promise)) return transferStates(subscription, held, joining);
+  return Promise.all([held, joining]).then(([one, other]) => {
+    if (one !== null && other !== null) return transferStates(subscription, one, other);
+    one?.snapshot?.release();
+    other?.snapshot?.release();
+    return null;
+  });
 }
 
 /**
- * A client without a position: the state of its channels, and then the events after it. State and events meet at one
- * position, the start of its past events or the present, so no entry is in both, and none is in neither.
+ * The state of some channels at the position where they begin.
+ *
+ * @param known A position that the client has of other channels. It came with it: entries up to there were published before.
  */
-function beginNew(subscription: Subscription, { location, begin, delivered }: Origin): StateTransfer | null {
+function stateAt(subscription: Subscription, start: Start, known: Position | null = null): StateAnswer {
+  const { cursor, location } = start;
+  const resumption = decideResume(cursor, location, { conflates: subscription.conflates });
+  if (resumption.kind === "live") return newState(start, known);
+  if (resumption.kind === "replay") return stateOfPosition(subscription, resumption.position, start);
+  if (resumption.kind === "gap") return gapState(subscription, resumption, location, start);
+  return resetState(subscription, resumption.reason, location, start);
+}
+
+/**
+ * Channels without a position: their state, and then the events after it. State and events meet at one position, the start of
+ * their past events or the present, so no entry is in both, and none is in neither.
+ */
+function newState({ location, begin, delivered, selection }: Start, known: Position | null): ChannelState {
   const { head, answer } = location;
-  const present = presentPosition(head, delivered);
+  const present = latest(presentPosition(head, delivered), known);
   // The primary may be ahead of the tail.
   const position = begin !== null && begin.offset <= present.offset ? begin : present;
-  return transferState(subscription, {
+  return {
+    selection,
     loss: null,
     snapshot: null,
     values: answer.hasValues ? { after: 0, upTo: position.offset } : null,
     ends: answer.ends.filter(({ offset }) => offset <= position.offset),
     position,
-  });
+  };
+}
+
+function latest(present: Position, known: Position | null): Position {
+  return known !== null && known.epoch === present.epoch && known.offset > present.offset ? known : present;
 }
 
 /**
  * A client with a position that the log has. It gets no values: it has received those up to its position, and later ones are
  * among the events that follow.
  */
-function continueAt(subscription: Subscription, position: Position, { location, isOwn }: Origin): StateTransfer | null {
+function stateOfPosition(
+  subscription: Subscription,
+  position: Position,
+  { location, isOwn, selection }: Start,
+): ChannelState {
   const passed = location.answer.ends.filter(({ offset }) => offset <= position.offset);
   for (const { channel } of passed) subscription.markEnded(channel);
   // A position that the application gave says nothing about which ends the client knows.
-  return transferState(subscription, { loss: null, snapshot: null, values: null, ends: isOwn ? [] : passed, position });
+  return { selection, loss: null, snapshot: null, values: null, ends: isOwn ? [] : passed, position };
 }

@@ -189,7 +189,7 @@ export class Pump implements CatchUp, Task {
     if (!allowed) return null;
     if (!subscription.wants(entry)) return subscription.closed ? "full" : null;
     if (this.#replayed >= this.#maxReplay) return "limit";
-    subscription.sendEntry(entry, item.frame);
+    subscription.sendEntry(item);
     this.#replayed++;
     return null;
   }

@@ -62,15 +62,9 @@ export class SnapshotPages {
  * @throws what the contract throws, and {@link SourcecastError} `ERR_SSE_TIMEOUT` when an asynchronous schema does not settle.
  */
 export async function encodeSnapshot(
-  events: Snapshot["events"],
+  events: readonly SnapshotEvent[],
   { contract, limits }: EncodingContext,
 ): Promise<SnapshotPages> {
-  if (!Array.isArray(events)) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_DATA",
-      `The events of the snapshot are ${quote(events)}; return a list of objects with type and data`,
-    );
-  }
   const pages = new SnapshotPages();
   let open = "";
   const add = (text: string): void => {
@@ -101,14 +95,23 @@ export async function encodeSnapshot(
   return pages;
 }
 
-function encode({ type, data }: SnapshotEvent, contract: AnyContract | undefined): string | Promise<string> {
+/** @throws {SourcecastTypeError} `ERR_SSE_DATA` for anything but a list. */
+export function assertEvents(events: unknown): void {
+  if (Array.isArray(events)) return;
+  throw new SourcecastTypeError(
+    "ERR_SSE_DATA",
+    `The events of the snapshot are ${quote(events)}; return a list of objects with type and data`,
+  );
+}
+
+function encode({ type, data, channel }: SnapshotEvent, contract: AnyContract | undefined): string | Promise<string> {
   if (contract === undefined) {
     assertNotReserved(type);
-    return encodeEvent({ type, data: serialize(data) });
+    return encodeEvent({ type, data: serialize(data), channel });
   }
   const checked = encodeChecked(contract, type, data);
-  if (!isPromise(checked)) return encodeEvent({ type, data: checked });
-  const encoded = checked.then((text) => encodeEvent({ type, data: text }));
+  if (!isPromise(checked)) return encodeEvent({ type, data: checked, channel });
+  const encoded = checked.then((text) => encodeEvent({ type, data: text, channel }));
   // A later event of the same batch may throw, and then nothing waits for this one.
   encoded.catch(() => {});
   return encoded;
@@ -126,7 +129,8 @@ interface Page {
   clients: number;
 }
 
-type SnapshotEvent = Snapshot["events"][number];
+/** An event of a snapshot, with the channel that it is labeled with. */
+export type SnapshotEvent = Snapshot["events"][number] & { readonly channel?: string | undefined };
 
 /** The parts of the hub that are used to encode. */
 type EncodingContext = Pick<ResolvedHubOptions, "contract" | "limits">;

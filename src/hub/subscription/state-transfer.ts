@@ -1,11 +1,15 @@
 // The state that a client receives before its position, in place of the events that it does not get.
-import type { LogEntry, Position } from "../../log/log.ts";
+import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
+import { encodeControl } from "../../wire/control.ts";
 import { formatCursor } from "../../wire/cursor.ts";
-import type { Frame } from "../../wire/frame.ts";
+import { Frame } from "../../wire/frame.ts";
 import { frameOfEntry, stateFrameOfEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
+import { selectionKey } from "../selection.ts";
+import { passesFilter } from "./filter.ts";
 import type { Slice } from "./scheduler.ts";
 import type { SnapshotPages } from "./snapshot.ts";
+import { Starts } from "./starts.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -19,36 +23,57 @@ import type { Subscription } from "./subscription.ts";
  */
 export function transferState(subscription: Subscription, state: ChannelState): StateTransfer | null {
   subscription.moveTo(state.position);
-  for (const { channel } of state.ends) subscription.markEnded(channel);
-  if (state.snapshot !== null || state.values !== null || state.ends.length > 0) {
-    return new StateTransfer(subscription, state);
-  }
-  complete(subscription, state, false);
+  return transfer(subscription, [state]);
+}
+
+/** Begins to send the states of channels that begin at two positions. One checkpoint completes both. */
+export function transferStates(
+  subscription: Subscription,
+  held: ChannelState,
+  joining: ChannelState,
+): StateTransfer | null {
+  const starts = new Starts(held.selection, held.position, joining.position);
+  subscription.starts = starts;
+  subscription.moveTo(starts.lower);
+  // A channel that is held and covered by a joining prefix has its values, or gets them as events.
+  const own: ChannelState = {
+    ...joining,
+    excludes: ({ channel }) => starts.isHeld(channel),
+    ends: joining.ends.filter(({ channel }) => !starts.isHeld(channel)),
+  };
+  return transfer(subscription, [held, own], starts);
+}
+
+function transfer(subscription: Subscription, states: readonly ChannelState[], starts?: Starts): StateTransfer | null {
+  for (const { channel } of states.flatMap(({ ends }) => ends)) subscription.markEnded(channel);
+  const isEmpty = states.every(
+    ({ snapshot, values, ends }) => snapshot === null && values === null && ends.length === 0,
+  );
+  const completion = new Completion(subscription, states, starts);
+  if (!isEmpty) return new StateTransfer(subscription, states, completion);
+  completion.send();
   return null;
 }
 
 /**
- * A state on its way to one client. It holds no queue: snapshot and values come from shared pages, as the client reads. The order is
+ * States on their way to one client. It holds no queue: the values come from shared pages, as the client reads. The order is
  * snapshot or values, then ends, then the position, so that an end is the last that a client receives of its channel.
  */
 export class StateTransfer {
   readonly #subscription: Subscription;
-  readonly #state: ChannelState;
-  readonly #upTo: number;
-  readonly #pages: PageReader;
+  readonly #states: readonly ChannelState[];
+  readonly #completion: Completion;
+  #index = 0;
+  #pages: PageReader | null = null;
   #endsSent = 0;
-  /** Values up to this offset were sent. */
+  /** Values of the current state up to this offset were sent. */
   #after: number;
-  #hasSent = false;
 
-  constructor(subscription: Subscription, state: ChannelState) {
-    const { selection, selectionKey, context } = subscription;
-    const { after, upTo } = state.values ?? { after: 0, upTo: 0 };
+  constructor(subscription: Subscription, states: readonly ChannelState[], completion: Completion) {
     this.#subscription = subscription;
-    this.#state = state;
-    this.#after = after;
-    this.#upTo = upTo;
-    this.#pages = new PageReader(context.pages, { kind: "values", selection, upTo, key: `values ${selectionKey}` });
+    this.#states = states;
+    this.#completion = completion;
+    this.#after = states[0]?.values?.after ?? 0;
   }
 
   /**
@@ -69,36 +94,53 @@ export class StateTransfer {
 
   /** Lets go of the page that it is reading. */
   release(): void {
-    this.#pages.release();
+    this.#pages?.release();
   }
 
   /** The client has left. */
   stop(): void {
     this.release();
-    this.#state.snapshot?.release();
+    for (const { snapshot } of this.#states) snapshot?.release();
   }
 
   #sendNext(): "sent" | "done" | Promise<void> {
-    const { snapshot, ends } = this.#state;
-    const page = snapshot?.take();
-    if (page != null) return this.#send(page);
-    if (this.#after < this.#upTo) return this.#sendValue();
-    const end = ends[this.#endsSent];
-    if (end !== undefined) {
-      this.#endsSent++;
-      return this.#sendEnd(end, this.#endsSent === ends.length);
+    const state = this.#states[this.#index];
+    if (state === undefined) {
+      this.#completion.send();
+      return "done";
     }
-    complete(this.#subscription, this.#state, this.#hasSent);
-    return "done";
+    const page = state.snapshot?.take();
+    if (page != null) return this.#send(state, page);
+    if (state.values !== null && this.#after < state.values.upTo) return this.#sendValue(state, state.values.upTo);
+    const end = state.ends[this.#endsSent];
+    if (end === undefined) return this.#goOn();
+    this.#endsSent++;
+    return this.#sendEnd(state, end, this.#endsSent === state.ends.length);
+  }
+
+  #goOn(): "sent" {
+    this.release();
+    this.#pages = null;
+    this.#index++;
+    this.#endsSent = 0;
+    this.#after = this.#states[this.#index]?.values?.after ?? 0;
+    return "sent";
   }
 
   /** Moves on only past a value whose permission is known: a wait comes back to the same one. */
-  #sendValue(): "sent" | Promise<void> {
-    const { permissions } = this.#subscription;
+  #sendValue(state: ChannelState, upTo: number): "sent" | Promise<void> {
+    const { permissions, isLabeled, context } = this.#subscription;
+    const { selection } = state;
+    this.#pages ??= new PageReader(context.pages, {
+      kind: "values",
+      selection,
+      upTo,
+      key: `values ${selectionKey(selection)}`,
+    });
     const page = this.#pages.at(this.#after);
-    if (page === undefined) return this.#loadPage();
+    if (page === undefined) return this.#loadPage(this.#pages, upTo);
     const item = page.items[page.indexAfter(this.#after)];
-    if (item === undefined || item.entry.offset > this.#upTo) {
+    if (item === undefined || item.entry.offset > upTo) {
       this.#after = page.through;
       return "sent";
     }
@@ -106,48 +148,84 @@ export class StateTransfer {
     const allowed = permissions.cached(entry.channel);
     if (allowed === undefined) return this.#subscription.checkPermission(entry.channel);
     this.#after = entry.offset;
-    return allowed && this.#subscription.wants(entry) ? this.#send(item.frame) : "sent";
+    const isWanted = allowed && !state.excludes?.(entry) && passesFilter(this.#subscription, entry);
+    return isWanted ? this.#send(state, isLabeled ? item.labeled : item.frame) : "sent";
   }
 
   /** A page that brings nothing further completes the values: asked again, the log would say the same. */
-  async #loadPage(): Promise<void> {
-    const page = await this.#pages.load(this.#after);
+  async #loadPage(pages: PageReader, upTo: number): Promise<void> {
+    const page = await pages.load(this.#after);
     // A log that was replaced has no values for this position. The reset that follows brings those of the new one.
-    if (page.epoch !== this.#subscription.epoch || page.through <= this.#after) this.#after = this.#upTo;
+    if (page.epoch !== this.#subscription.epoch || page.through <= this.#after) this.#after = upTo;
     if (this.#subscription.closed) this.release();
   }
 
   /** When all channels have ended, the last end has an id: a client that has received it does not reconnect for more. */
-  #sendEnd(end: LogEntry, isLast: boolean): "sent" {
-    const { allEnded, epoch } = this.#subscription;
-    return this.#send(isLast && allEnded ? frameOfEntry(epoch, end) : stateFrameOfEntry(end));
+  #sendEnd(state: ChannelState, end: LogEntry, isLast: boolean): "sent" {
+    const { allEnded, epoch, isLabeled } = this.#subscription;
+    const isPosition = isLast && allEnded && this.#states.length === 1;
+    return this.#send(state, isPosition ? frameOfEntry(epoch, end, isLabeled) : stateFrameOfEntry(end, isLabeled));
   }
 
-  #send(frame: Frame): "sent" {
-    const { loss } = this.#state;
-    // Only now: if no value turns out to be for this client, the declaration carries the position itself.
-    if (!this.#hasSent && loss !== null) this.#subscription.sendControl(loss());
-    this.#hasSent = true;
+  #send(state: ChannelState, frame: Frame): "sent" {
+    this.#completion.declare(state);
     this.#subscription.sendControl(frame);
     return "sent";
   }
 }
 
-/** A declared loss carries the position itself if nothing stands in for the lost events. */
-function complete(subscription: Subscription, { loss, position }: ChannelState, hasSent: boolean): void {
-  if (loss !== null && !hasSent) subscription.sendControl(loss(formatCursor(position)), position.offset);
-  else if (!subscription.allEnded) subscription.announce(position);
-  subscription.closeIfEnded();
+/** The losses of a transfer, and the position that completes it. */
+class Completion {
+  readonly #subscription: Subscription;
+  readonly #states: readonly ChannelState[];
+  readonly #starts: Starts | undefined;
+  readonly #declared = new Set<ChannelState>();
+
+  constructor(subscription: Subscription, states: readonly ChannelState[], starts: Starts | undefined) {
+    this.#subscription = subscription;
+    this.#states = states;
+    this.#starts = starts;
+  }
+
+  /**
+   * Declares the loss of a state before anything of it is sent. Only then: if no value turns out to be for this client, the
+   * declaration carries the position itself.
+   */
+  declare(state: ChannelState): void {
+    if (this.#declared.has(state)) return;
+    this.#declared.add(state);
+    if (state.loss !== null) this.#subscription.sendControl(state.loss());
+  }
+
+  /** A declared loss carries the position itself if nothing stands in for the lost events. */
+  send(): void {
+    const subscription = this.#subscription;
+    const starts = this.#starts;
+    const [{ loss, position }] = this.#states as [ChannelState];
+    if (starts !== undefined) {
+      for (const state of this.#states) this.declare(state);
+      const { held, joined, lower } = starts;
+      const offsets = held.offset === joined.offset ? {} : { held: held.offset, joined: joined.offset };
+      subscription.sendControl(Frame.of(encodeControl("sse:checkpoint", offsets, formatCursor(lower))), lower.offset);
+    } else if (loss !== null && this.#declared.size === 0) {
+      subscription.sendControl(loss(formatCursor(position)), position.offset);
+    } else if (!subscription.allEnded) subscription.announce(position);
+    subscription.closeIfEnded();
+  }
 }
 
-/** The state of a subscription's channels at a position. */
+/** The state of some channels at a position. */
 export interface ChannelState {
+  /** The channels. */
+  readonly selection: ChannelSelection;
   /** Makes the frame of the declared loss, which comes first; `null` for a new client. */
   readonly loss: ((id?: string) => Frame) | null;
   /** The application's snapshot, `null` without one. */
   readonly snapshot: SnapshotPages | null;
   /** Which values to send: the newest entry of each key in (after, upTo]. */
   readonly values: { readonly after: number; readonly upTo: number } | null;
+  /** Values that the client has, or gets as events. */
+  readonly excludes?: (entry: LogEntry) => boolean;
   /** The ends of channels that the client has not received. */
   readonly ends: readonly LogEntry[];
   /** The stream continues after this position. */

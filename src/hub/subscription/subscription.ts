@@ -1,6 +1,5 @@
 // One connection's interest in channels, and its position in the log.
 import { now } from "../../base/clock.ts";
-import { assertNoPromise } from "../../base/options.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import type { Stream, StreamObserver } from "../../source/stream.ts";
@@ -10,7 +9,7 @@ import type { Admitted } from "../admission/admission.ts";
 import type { Locator } from "../admission/locator.ts";
 import type { Permissions } from "../admission/permissions.ts";
 import type { Feed } from "../feed/feed.ts";
-import type { RingEntry } from "../feed/frame-ring.ts";
+import type { RingEntry, SharedEntry } from "../feed/frame-ring.ts";
 import type { PageCache } from "../feed/page-cache.ts";
 import type { Subscriber, Subscribers } from "../feed/subscribers.ts";
 import type { FailureStage, SubscribeOptions } from "../options.ts";
@@ -18,6 +17,9 @@ import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { conflates, selectionKey } from "../selection.ts";
 import type { Counters } from "../stats.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import { passesFilter } from "./filter.ts";
+import { Progress } from "./progress.ts";
+import type { Starts } from "./starts.ts";
 
 /**
  * A subscription has no queue. While it is live, it is at the head by definition, and sends entries as they arrive. While it
@@ -32,12 +34,20 @@ export class Subscription implements Subscriber, StreamObserver {
   readonly request: RequestLike;
   readonly selection: ChannelSelection;
   readonly options: SubscribeOptions;
+  /** The channels as its client names them. A revocation takes some away. */
+  channels: readonly string[];
+  /** Those of them that joined on their own. */
+  readonly joining: readonly string[];
+  /** Events carry the names of their channels, and each channel can be rejected on its own. */
+  readonly isLabeled: boolean;
   readonly permissions: Permissions;
   readonly context: SubscriptionContext;
   /** The epoch of the position. */
   epoch = "";
   /** Every entry up to this offset was sent, declared lost, or is not for this client. At the head it may be out of date. */
   offset = 0;
+  /** Where its channels begin, as long as it has not reached the higher of two positions. */
+  starts: Starts | null = null;
   /** The last position that it was moved to, with its witness. */
   movedTo: Position | null = null;
   /** False while it lags. */
@@ -46,9 +56,8 @@ export class Subscription implements Subscriber, StreamObserver {
   isCatchingUp = true;
   /** Has to be found in the log again before anything is sent: it is at or after the position, and was there before. */
   anchor: Position | null = null;
-  /** When the client last took bytes, while it lags. */
-  lastProgress: number = now();
-  #progressMark = -1;
+  /** That of its client, while it lags. */
+  readonly progress: Progress;
   /** The offset of the last position that the client was given; -1 before the first. */
   announcedOffset = -1;
   /** When it is to end, in the time of `now()`. */
@@ -61,11 +70,16 @@ export class Subscription implements Subscriber, StreamObserver {
   #ended: Set<string> | null = null;
   #selectionKey: string | null = null;
 
-  constructor({ stream, request, selection, options, permissions }: Admitted, context: SubscriptionContext) {
+  constructor(admitted: Admitted, context: SubscriptionContext) {
+    const { stream, request, selection, channels, joining, options, permissions } = admitted;
     this.stream = stream;
+    this.progress = new Progress(stream.sink);
     this.request = request;
     this.selection = selection;
     this.options = options;
+    this.channels = channels;
+    this.joining = joining;
+    this.isLabeled = options.label === true;
     this.permissions = permissions;
     this.context = context;
   }
@@ -102,7 +116,8 @@ export class Subscription implements Subscriber, StreamObserver {
    * delivers to all subscriptions in one loop. An entry up to `offset` is one that the client has: its position came from
    * the primary, ahead of the tail.
    */
-  deliver({ entry, frame }: RingEntry): void {
+  deliver(item: RingEntry): void {
+    const { entry } = item;
     if (!this.live || entry.offset <= this.offset) return;
     const allowed = this.permissions.cached(entry.channel);
     if (allowed === undefined || this.stream.full) {
@@ -110,7 +125,7 @@ export class Subscription implements Subscriber, StreamObserver {
       return;
     }
     this.offset = entry.offset;
-    if (allowed && this.wants(entry)) this.sendEntry(entry, frame);
+    if (allowed && this.wants(entry)) this.sendEntry(item);
   }
 
   verifyAgain(anchor: Position): void {
@@ -135,7 +150,7 @@ export class Subscription implements Subscriber, StreamObserver {
   /** A live subscription has nothing to catch up on: what it was sent is in the sink already. */
   onDrain(): void {
     if (this.live) return;
-    this.lastProgress = now();
+    this.progress.note();
     this.#catchUp?.schedule();
   }
 
@@ -176,7 +191,12 @@ export class Subscription implements Subscriber, StreamObserver {
     if (this.anchor !== null && this.anchor.epoch !== position.epoch) this.anchor = null;
     // The anchor must not be before the position: a loss between the two would go unnoticed.
     else if (this.anchor !== null && this.anchor.offset < position.offset) this.anchor = { ...position };
-    this.context.subscribers.verifyCursor(this, position);
+    const { starts } = this;
+    if (starts !== null && (starts.higher.epoch !== position.epoch || starts.higher.offset <= position.offset)) {
+      this.starts = null;
+    }
+    // The client holds the higher one: it vouches for the lower.
+    this.context.subscribers.verifyCursor(this, this.starts?.higher ?? position);
   }
 
   /**
@@ -187,10 +207,13 @@ export class Subscription implements Subscriber, StreamObserver {
     this.live = true;
     this.isCatchingUp = false;
     this.#catchUp = null;
+    if (this.starts !== null && this.starts.higher.offset <= this.offset) this.starts = null;
     this.context.subscribers.lagging.delete(this);
   }
 
-  sendEntry(entry: LogEntry, frame: Frame): void {
+  sendEntry(item: SharedEntry): void {
+    const { entry } = item;
+    const frame = this.isLabeled ? item.labeled : item.frame;
     this.stream.write(frame);
     this.announcedOffset = entry.offset;
     this.context.counters.deliveries++;
@@ -214,17 +237,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** Whether an entry that the client may read is for it. */
   wants(entry: LogEntry): boolean {
-    const { filter, sender } = this.options;
-    if (sender !== undefined && entry.sender === sender) return false;
-    if (filter === undefined || entry.type === "sse:end") return true;
-    try {
-      const wanted = this.stream.context.runInAsyncScope(filter, undefined, entry);
-      assertNoPromise(wanted, "filter", "true or false");
-      return wanted === true;
-    } catch (error) {
-      this.fail(error, "filter");
-      return false;
-    }
+    return this.starts?.includes(entry) !== true && passesFilter(this, entry);
   }
 
   /** Without an answer, the client has to reconnect: the entry may be neither sent nor skipped. */
@@ -249,15 +262,6 @@ export class Subscription implements Subscriber, StreamObserver {
     this.stream.close("error");
   }
 
-  /** Whether the client has taken bytes since this was last called. Counts as progress at `time`. */
-  madeProgress(time: number): boolean {
-    const mark = this.stream.sink.progressMark;
-    if (mark === this.#progressMark) return false;
-    this.#progressMark = mark;
-    this.lastProgress = time;
-    return true;
-  }
-
   /**
    * From now on it has a position of its own. The stall time counts from here, not from the last time that it lagged. The
    * pump may run in this call, and bring it back to the head at once.
@@ -265,7 +269,7 @@ export class Subscription implements Subscriber, StreamObserver {
   #lag(offset: number): void {
     if (this.closed) return;
     this.live = false;
-    this.lastProgress = now();
+    this.progress.note();
     this.offset = offset;
     this.context.subscribers.lagging.add(this);
     this.#catchUp ??= this.context.catchUp(this);

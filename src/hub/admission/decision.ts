@@ -1,0 +1,100 @@
+// Whether a request gets a stream: the application's permission, and then one question to the log.
+import type { CapturedContext } from "../../base/async-context.ts";
+import { type EarlyResponse, giveUp, retryLater } from "../../http/early-response.ts";
+import type { RequestLike } from "../../http/request.ts";
+import type { Sink } from "../../sinks/sink.ts";
+import type { ResolvedOptions } from "../../source/options.ts";
+import type { ResolvedHubOptions } from "../resolve-options.ts";
+import { narrow, type Subscribing } from "../selection.ts";
+import type { Counters } from "../stats.ts";
+import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext } from "./origin.ts";
+import type { Permissions } from "./permissions.ts";
+
+/**
+ * Waits for the application's answer, and then asks the log. Does not reject for a failure of either: that becomes an answer
+ * which lets the client retry, since the failure is on this side.
+ */
+export async function decide(
+  context: DecisionContext,
+  gate: Gate,
+  candidate: Candidate,
+  permission: Permission,
+): Promise<Decision> {
+  const { request, sourceOptions } = candidate;
+  const { asked, early } = permit(context, candidate, await permission);
+  if (early !== null) return { early };
+  const rejected = gate.rejectedSince(candidate);
+  if (rejected !== null) return { early: rejected };
+  try {
+    const origin = await findOrigin(context, request, asked);
+    if (!hasReceivedAllEnds(origin, asked.selection)) return { origin, asked };
+    return { origin, asked, early: giveUp(request, sourceOptions, 204, "ended") };
+  } catch (error) {
+    // A hub that is closed during the question closes its log.
+    if (gate.isOpen) context.onError(error, { stage: "replay" });
+    return { early: retryLater(request, sourceOptions, "error") };
+  }
+}
+
+/** Asks the application which of the channels may be read. */
+export function askPermission({ permissions, options, channels, forbidden }: Candidate): Permission {
+  const isEach = options.label === true;
+  return !isEach && forbidden.length > 0 ? [] : permissions.reauthorize(channels, isEach);
+}
+
+/**
+ * The request without the channels that may not be read, or its rejection. On a stream that does not label its events, one of
+ * them rejects the whole request: its client could not tell which channel is missing.
+ *
+ * @param allowed The channels that may be read; `null` if the application did not answer.
+ */
+export function permit(
+  { counters }: DecisionContext,
+  candidate: Candidate,
+  allowed: readonly string[] | null,
+): { readonly asked: Subscribing; readonly early: EarlyResponse | null } {
+  const { request, sourceOptions, channels, forbidden, options } = candidate;
+  const isWhole = allowed?.length === channels.length && forbidden.length === 0;
+  if (!isWhole) counters.countRefused("authorize");
+  // Not 403: it would stop a native client for good, for a failure on this side.
+  if (allowed === null) return { asked: candidate, early: retryLater(request, sourceOptions, "error") };
+  const isOpen = isWhole || (options.label === true && allowed.length > 0);
+  if (!isOpen) return { asked: candidate, early: giveUp(request, sourceOptions, 403, "forbidden") };
+  return { asked: narrow(candidate, allowed), early: null };
+}
+
+/** The channels that may be read; `null` if the application did not answer. */
+export type Permission = readonly string[] | null | Promise<readonly string[] | null>;
+
+/** A request that is being admitted. */
+export interface Candidate extends Subscribing {
+  readonly request: RequestLike;
+  readonly permissions: Permissions;
+  readonly sink: Sink;
+  readonly sourceOptions: ResolvedOptions;
+  readonly asyncContext: CapturedContext;
+  /** Releases the slot. */
+  leave(): void;
+  revoked: boolean;
+}
+
+/** Where the stream begins, and the response to send in its place, if any. */
+export interface Decision {
+  readonly early?: EarlyResponse;
+  readonly origin?: Origin;
+  /** The request with the channels that it may have. */
+  readonly asked?: Subscribing;
+}
+
+/** The admission, whose state may change while the application and the log are asked. */
+export interface Gate {
+  /** False once the hub takes no more requests. */
+  readonly isOpen: boolean;
+  /** Why a request that was admitted is rejected now; `null` if nothing has changed. Asked after every wait. */
+  rejectedSince(candidate: Candidate): EarlyResponse | null;
+}
+
+/** The parts of the hub that decide. */
+export interface DecisionContext extends OriginContext, Pick<ResolvedHubOptions, "authorize" | "onError"> {
+  readonly counters: Counters;
+}

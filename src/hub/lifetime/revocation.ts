@@ -1,0 +1,51 @@
+// Permissions that are taken away while a stream is open.
+import { encodeControl, encodeLater } from "../../wire/control.ts";
+import { Frame } from "../../wire/frame.ts";
+import { parseSelection } from "../selection.ts";
+import type { Subscription } from "../subscription/subscription.ts";
+
+/**
+ * Ends a stream of a key that was revoked. Its client reconnects, and is authorized again. A stream that is closed already
+ * keeps its reason.
+ *
+ * A labeled stream belongs to several parts of a page: they are told to retry, because an `sse:end` would end all of them,
+ * whatever the application decides about each channel.
+ *
+ * @param retryAfter Milliseconds after which the client of a labeled stream reconnects.
+ */
+export function revokeStream(subscription: Subscription, retryAfter: number): void {
+  if (subscription.closed) return;
+  const text = subscription.isLabeled
+    ? encodeLater("revoked", retryAfter)
+    : encodeControl("sse:end", { reason: "revoked" });
+  subscription.sendControl(Frame.of(text));
+  subscription.stream.close("revoked");
+}
+
+/**
+ * Takes away the channels that the client may not read any more. On a labeled stream the others go on; on any other one the
+ * client could not tell which channel is missing, so the stream ends. The client may have left while the application was asked.
+ *
+ * @param allowed The channels that it may still read.
+ */
+export function revokeChannels(subscription: Subscription, allowed: readonly string[]): void {
+  if (subscription.closed) return;
+  if (!subscription.isLabeled) {
+    revokeStream(subscription, 0);
+    return;
+  }
+  const revoked = subscription.channels.filter((name) => !allowed.includes(name));
+  subscription.channels = allowed;
+  if (allowed.length > 0) subscription.permissions.restrictTo(parseSelection(allowed));
+  for (const channel of revoked) {
+    subscription.sendControl(endFrame(channel, "revoked"));
+    subscription.markEnded(channel);
+  }
+  if (allowed.length === 0) subscription.stream.close("revoked");
+  else subscription.closeIfEnded();
+}
+
+/** Tells the client that one of several channels is not for it. Without an id: the position of the others stays. */
+export function endFrame(channel: string, reason: "revoked" | "forbidden"): Frame {
+  return Frame.of(encodeControl("sse:end", { channel, reason }));
+}

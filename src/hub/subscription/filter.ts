@@ -1,0 +1,27 @@
+// Which entries of its channels a subscription leaves out, as its options say.
+import { assertNoPromise } from "../../base/options.ts";
+import type { LogEntry } from "../../log/log.ts";
+import type { Stream } from "../../source/stream.ts";
+import type { SubscribeOptions } from "../options.ts";
+
+/** Whether an entry passes the options `sender` and `filter`. A filter that throws ends the stream. */
+export function passesFilter(subscription: FilterContext, entry: LogEntry): boolean {
+  const { filter, sender } = subscription.options;
+  if (sender !== undefined && entry.sender === sender) return false;
+  if (filter === undefined || entry.type === "sse:end") return true;
+  try {
+    const wanted = subscription.stream.context.runInAsyncScope(filter, undefined, entry);
+    assertNoPromise(wanted, "filter", "true or false");
+    return wanted === true;
+  } catch (error) {
+    subscription.fail(error, "filter");
+    return false;
+  }
+}
+
+/** The part of a subscription that filters. */
+interface FilterContext {
+  readonly options: Pick<SubscribeOptions, "filter" | "sender">;
+  readonly stream: Pick<Stream, "context">;
+  fail(error: unknown, stage: "filter"): void;
+}
