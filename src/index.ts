@@ -3,9 +3,11 @@
 export { type ErrorCode, LogError, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
 export type { Duration, Size } from "./base/units.ts";
 export type { CorsDetails, CorsOptions } from "./http/cors.ts";
+export type { FormRequest } from "./http/form.ts";
 export type { HeaderOverrides } from "./http/headers.ts";
 export type { RequestLike } from "./http/request.ts";
 export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";
+export { type ChannelsOfOptions, channelsOf, type RequestedChannels } from "./hub/channels-of.ts";
 export { createHub, Hub } from "./hub/hub.ts";
 export type {
   Authorize,

@@ -69,17 +69,25 @@ export function isInternal(channel: string): boolean {
   return channel.charCodeAt(0) < 0x20;
 }
 
+/** True for a name that a client may follow, or a prefix. */
+export function isChannelName(name: unknown): boolean {
+  return nameProblem(name) === null;
+}
+
 function assertName(name: string): void {
-  if (typeof name !== "string" || name === "")
-    throw channelError(name, "is not a valid name", "pass a non-empty string");
-  if (name.length > maxNameLength) {
-    throw channelError(name, `is longer than ${maxNameLength} characters`, "use a shorter one");
-  }
+  const problem = nameProblem(name);
+  if (problem !== null) throw channelError(name, ...problem);
+}
+
+/** Why a name is not valid, and the remedy. */
+function nameProblem(name: unknown): [found: string, remedy: string] | null {
+  if (typeof name !== "string" || name === "") return ["is not a valid name", "pass a non-empty string"];
+  if (name.length > maxNameLength) return [`is longer than ${maxNameLength} characters`, "use a shorter one"];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are invalid in a name
   if (/[\u0000-\u001f\u007f]/.test(name) || !name.isWellFormed()) {
-    throw channelError(name, "has control characters or a lone surrogate", "use printable text");
+    return ["has control characters or a lone surrogate", "use printable text"];
   }
-  if (name.slice(0, -1).includes("*")) throw channelError(name, "has a * inside", "a * may only be the last character");
+  return name.slice(0, -1).includes("*") ? ["has a * inside", "a * may only be the last character"] : null;
 }
 
 function channelsError(channels: unknown): SourcecastTypeError {

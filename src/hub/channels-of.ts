@@ -1,0 +1,92 @@
+// channelsOf(): the channels that a request names, as far as the application allows them.
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { checkOptions, type OptionChecks } from "../base/options.ts";
+import { type FormRequest, readForm } from "../http/form.ts";
+import { hasPrefix } from "../log/selection.ts";
+import type { SubscribeOptions } from "./options.ts";
+import { isChannelName } from "./selection.ts";
+
+/** Most names of one request that the application is asked about. Beyond that none is allowed: it is over any sensible limit. */
+const maxAskedNames = 1_000;
+
+/** The options of {@link channelsOf}. */
+export interface ChannelsOfOptions {
+  /**
+   * The channels that the client may follow:
+   *
+   * - A list of names and prefixes such as `orders/*`. A prefix allows the names that begin with it. The client may follow a
+   *   whole prefix only if it is in the list as such.
+   * - A function, which is called with each name and each prefix that the request asks for. Any result but `true` rejects it.
+   *
+   * `*` alone is never allowed: no page may follow everything.
+   */
+  allow: readonly string[] | ((channel: string) => boolean | Promise<boolean>);
+}
+
+/** The part of a subscription's options that {@link channelsOf} reads from a request. */
+export type RequestedChannels = Pick<SubscribeOptions, "channels" | "join" | "label" | "forbidden">;
+
+/**
+ * Reads the channels that a client asks for: the query parameters `channel`, `join` and `label`, and the same fields of a POST
+ * with a form. Spread the result into the options of `hub.response()` or `respond()`.
+ *
+ * @param request The request of a web framework, of `node:http`, or of a framework that extends one of the two. The body of a
+ * form must not have been read, unless the framework has put it on `request.body`.
+ * @returns The channels. Those that `allow` rejects are in `forbidden`: the client receives them as rejected, and gets the
+ * others. If the request names none, the hub answers 400.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid `allow`, `ERR_SSE_ARGUMENT` for anything but a request, and for
+ * a form that has been read already. It rejects with the error of `allow`.
+ * @example
+ * ```ts
+ * import { channelsOf, createHub } from "sourcecast";
+ *
+ * const hub = createHub();
+ * const request = new Request("http://localhost/events?channel=news&channel=orders/7");
+ * console.log(await channelsOf(request, { allow: ["news", "orders/*"] })); // { channels: [ 'news', 'orders/7' ] }
+ *
+ * export const GET = async (request: Request) =>
+ *   hub.response(request, await channelsOf(request, { allow: ["news", "orders/*"] }));
+ * ```
+ */
+export async function channelsOf(request: FormRequest, options: ChannelsOfOptions): Promise<RequestedChannels> {
+  checkOptions(options ?? {}, channelsOfChecks, "channelsOf()");
+  const isAllowed = compileAllow(options?.allow);
+  const fields = await readForm(request);
+  const held = unique(fields.getAll("channel"));
+  const joining = unique(fields.getAll("join")).filter((name) => !held.includes(name));
+  const names = [...held, ...joining];
+  const answers = await Promise.all(
+    // The hub rejects the request for a name that is not valid: the application need not be asked about it.
+    names.map((name) => !isChannelName(name) || (names.length <= maxAskedNames && name !== "*" && isAllowed(name))),
+  );
+  const allowed = new Set(names.filter((_, index) => answers[index] === true));
+  const join = joining.filter((name) => allowed.has(name));
+  const forbidden = names.filter((name) => !allowed.has(name));
+  return {
+    channels: held.filter((name) => allowed.has(name)),
+    ...(join.length > 0 && { join }),
+    ...(fields.get("label") === "1" && { label: true }),
+    ...(forbidden.length > 0 && { forbidden }),
+  };
+}
+
+/** @throws {SourcecastTypeError} for anything but a list of names and prefixes, and a function. */
+function compileAllow(allow: ChannelsOfOptions["allow"] | undefined): (name: string) => boolean | Promise<boolean> {
+  if (typeof allow === "function") return allow;
+  const isList = Array.isArray(allow) && allow.every((name) => isChannelName(name) && name !== "*");
+  if (!isList) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_OPTION",
+      `The option allow of channelsOf() is ${quote(allow)}; it takes a list of channel names and of prefixes such as "orders/*", or a function that returns true for each channel that the client may follow`,
+    );
+  }
+  const listed = new Set<string>(allow);
+  const prefixes = allow.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  return (name) => listed.has(name) || (!name.endsWith("*") && prefixes.some((prefix) => hasPrefix(name, prefix)));
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names)];
+}
+
+const channelsOfChecks: OptionChecks<ChannelsOfOptions> = { allow: compileAllow as (value: unknown) => void };

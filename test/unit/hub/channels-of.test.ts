@@ -1,0 +1,142 @@
+// channelsOf(): the channels that a request names, as far as the application allows them.
+import { Readable } from "node:stream";
+import { describe, expect, test } from "vitest";
+import { channelsOf } from "../../../src/hub/channels-of.ts";
+import { joined, openHub } from "../../support/hub.ts";
+import { request } from "../../support/web.ts";
+
+const form = { "content-type": "application/x-www-form-urlencoded;charset=UTF-8" };
+const anything = { allow: () => true };
+
+const post = (body: string, query = "") => request({ method: "POST", body, headers: form, query });
+
+/** A request of `node:http`, with a body in two pieces. */
+function nodeRequest(url: string, body: string, extra: object = {}) {
+  const middle = body.length >> 1;
+  const stream = Readable.from([Buffer.from(body.slice(0, middle)), Buffer.from(body.slice(middle))]);
+  return Object.assign(stream, { url, method: "POST", headers: form, ...extra });
+}
+
+describe("channelsOf", () => {
+  test("reads held and joining channels and the label from the query, each once", async () => {
+    const query = "?channel=a&join=b%20c&channel=%C3%A9&channel=a&join=a&label=1&other=x#channel=z";
+    expect(await channelsOf(request({ query }), anything)).toEqual({
+      channels: ["a", "é"],
+      join: ["b c"],
+      label: true,
+    });
+    expect(await channelsOf(request({ query: "?channel=a&label=yes" }), anything)).toEqual({ channels: ["a"] });
+    expect(await channelsOf(request(), anything)).toEqual({ channels: [] });
+  });
+
+  test.each([
+    ["of the fetch standard", () => post("channel=b&join=%C3%A9&label=1", "?channel=a")],
+    ["of node:http", () => nodeRequest("/events?channel=a", "channel=b&join=%C3%A9&label=1")],
+    [
+      "of Express, below a router, with its parser",
+      () => nodeRequest("/", "", { originalUrl: "/x?channel=a", body: { channel: "b", join: ["é"], label: "1" } }),
+    ],
+    [
+      "with many fields, that a parser has made an object of",
+      () => nodeRequest("/?channel=a", "", { body: { channel: { 0: "b" }, join: { 0: "é" }, label: "1" } }),
+    ],
+    ["that was read as text", () => nodeRequest("/?channel=a", "", { body: "channel=b&join=%C3%A9&label=1" })],
+  ])("adds the fields of the form of a POST %s", async (_, make) => {
+    expect(await channelsOf(make(), anything)).toEqual({ channels: ["a", "b"], join: ["é"], label: true });
+  });
+
+  test("leaves any other body alone", async () => {
+    const json = request({ method: "POST", body: '{"channel":"b"}', headers: { "content-type": "application/json" } });
+    expect(await channelsOf(json, anything)).toEqual({ channels: [] });
+    expect(json.bodyUsed).toBe(false);
+  });
+
+  test("takes no field of a form that is too long, or was cut", async () => {
+    const long = `channel=a&x=${"x".repeat(1024 ** 2)}`;
+    expect(await channelsOf(post(long), anything)).toEqual({ channels: [] });
+    expect(await channelsOf(nodeRequest("/", long), anything)).toEqual({ channels: [] });
+    const broken = Object.assign(new Readable({ read() {} }), { url: "/", method: "POST", headers: form });
+    const fields = channelsOf(broken, anything);
+    broken.push("channel=a");
+    broken.destroy();
+    expect(await fields).toEqual({ channels: [] });
+  });
+
+  test("says so when the form was read before", async () => {
+    const web = post("channel=a");
+    await web.text();
+    const node = nodeRequest("/", "channel=a");
+    await node.toArray();
+    for (const read of [web, node]) {
+      await expect(channelsOf(read, anything)).rejects.toMatchObject({ code: "ERR_SSE_ARGUMENT" });
+    }
+  });
+
+  test.each([
+    ["news", true],
+    ["orders/7", true],
+    ["orders/*", true],
+    ["orders/7/*", false],
+    ["order*", false],
+    ["other", false],
+    ["*", false],
+    ["new*", false],
+  ])(
+    "with a list allows names, names under a prefix, and a prefix only as it is listed: %s is %s",
+    async (name, isAllowed) => {
+      const query = `?channel=${encodeURIComponent(name)}`;
+      const expected = isAllowed ? { channels: [name] } : { channels: [], forbidden: [name] };
+      expect(await channelsOf(request({ query }), { allow: ["news", "orders/*"] })).toEqual(expected);
+    },
+  );
+
+  test("with a function asks for each name, for prefixes too, and takes true alone for a yes", async () => {
+    const asked: string[] = [];
+    const allow = async (channel: string) => {
+      asked.push(channel);
+      return (channel === "b" ? 1 : channel !== "c") as boolean;
+    };
+    expect(await channelsOf(request({ query: "?channel=a&channel=b&join=c&join=d*&channel=*" }), { allow })).toEqual({
+      channels: ["a"],
+      join: ["d*"],
+      forbidden: ["b", "*", "c"],
+    });
+    expect(asked).toEqual(["a", "b", "c", "d*"]);
+    const failing = channelsOf(request({ query: "?channel=a" }), {
+      allow: () => Promise.reject(new Error("No database")),
+    });
+    await expect(failing).rejects.toThrow("No database");
+  });
+
+  test("does not ask about names that are not valid, nor about thousands: the hub rejects the request", async () => {
+    const allow = () => {
+      throw new Error("Asked");
+    };
+    const invalid = await channelsOf(request({ query: "?channel=a%0Ab&channel=" }), { allow });
+    const { hub, errors } = openHub();
+    expect((await joined(hub, invalid)).status).toBe(400);
+    expect(errors.splice(0)).toHaveLength(1);
+    const many = Array.from({ length: 1_001 }, (_, index) => `channel=${index}`).join("&");
+    const thousands = await channelsOf(post(many), { allow });
+    expect((await joined(hub, { ...thousands, label: true })).later?.reason).toBe("channels");
+    expect((await joined(hub, await channelsOf(request(), { allow }))).status).toBe(400);
+    expect(errors.splice(0)).toHaveLength(1);
+  });
+
+  test.each([
+    ["nothing", undefined],
+    ["an empty object", {}],
+    ["a string", { allow: "news" }],
+    ["everything", { allow: ["*"] }],
+    ["an invalid name", { allow: ["a\nb"] }],
+    ["an unknown option", { allow: [], allowed: [] }],
+  ])("rejects %s as options", async (_, options) => {
+    await expect(channelsOf(request(), options as never)).rejects.toMatchObject({ code: "ERR_SSE_OPTION" });
+  });
+
+  test("rejects anything but a request", async () => {
+    for (const wrong of [null, {}, { url: "/", headers: null }, { url: 1, headers: {} }]) {
+      await expect(channelsOf(wrong as never, anything)).rejects.toMatchObject({ code: "ERR_SSE_ARGUMENT" });
+    }
+  });
+});
