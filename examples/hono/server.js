@@ -1,6 +1,7 @@
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
 import { EventSource, EventSourceSet } from "sourcecast";
+import { channels } from "./channels.js";
 
 const clients = new EventSourceSet();
 setInterval(() => clients.dispatch("time", new Date()), 1_000).unref();
@@ -12,6 +13,8 @@ app.get("/events", (c) => {
   clients.add(source);
   return source.response();
 });
+
+app.route("/channels", channels);
 
 app.get("/", (c) =>
   c.html(`<!doctype html>

@@ -6,10 +6,13 @@ const maxFormBytes = 1024 ** 2;
 
 /** The part of a request that is read: of the fetch standard, of `node:http`, or of a framework that extends one of them. */
 export interface FormRequest {
+  /** The address. */
   readonly url?: string | undefined;
   /** The whole address, where a router shortens `url`. */
   readonly originalUrl?: string | undefined;
+  /** The method. Only a request that is not a `GET` can have a form. */
   readonly method?: string | undefined;
+  /** The headers: a `Headers`, or an object with names in lower case. */
   readonly headers: object;
   /** The body of a web request, or the form as the framework has read it. */
   readonly body?: unknown;

@@ -44,8 +44,9 @@ export type RequestedChannels = Pick<SubscribeOptions, "channels" | "join" | "la
  * const request = new Request("http://localhost/events?channel=news&channel=orders/7");
  * console.log(await channelsOf(request, { allow: ["news", "orders/*"] })); // { channels: [ 'news', 'orders/7' ] }
  *
- * export const GET = async (request: Request) =>
- *   hub.response(request, await channelsOf(request, { allow: ["news", "orders/*"] }));
+ * const response = await hub.response(request, await channelsOf(request, { allow: ["news", "orders/*"] }));
+ * console.log(response.status); // 200
+ * await hub.close();
  * ```
  */
 export async function channelsOf(request: FormRequest, options: ChannelsOfOptions): Promise<RequestedChannels> {

@@ -74,6 +74,9 @@ const subscription = {
   ...response,
   // A string or a number that is not valid may come from a client: see client-input.test.ts.
   channels: [null, "news", 5, {}, true],
+  join: [null, "news", 5, {}, true],
+  label: flags,
+  forbidden: [null, "news", 5, {}, true],
   rewind: ["5", null, {}, true],
   from: [null, 5, {}, true],
   filter: functions,
