@@ -18,6 +18,8 @@ export async function bundle() {
       // The frameworks that bindings import are the application's own.
       external: [/^node:/, /^(react|svelte|vue)($|\/)/],
       treeshake: { moduleSideEffects: false },
+      // Required by the option codeSplitting below. Entries still export what they declare and nothing more, which a test checks.
+      preserveEntrySignatures: "allow-extension",
       tsconfig: false,
       // Rolldown keeps "use client", and warns that it may not; test/package/bundle.test.ts checks that it did.
       checks: { moduleLevelDirective: false },
@@ -27,6 +29,12 @@ export async function bundle() {
       format: "esm",
       entryFileNames: "[name].js",
       chunkFileNames: "chunks/[name].js",
+      // A class that extends one of the platform may have an effect, for all that bundlers know. In a module of its own, it is
+      // dropped with the module.
+      codeSplitting: {
+        includeDependenciesRecursively: false,
+        groups: [{ name: "read-event-stream", test: /[\\/]client[\\/]read\.ts$/ }],
+      },
       minifyInternalExports: false,
       // Docstrings are in the declarations and in src. Annotations tell bundlers what they may drop.
       comments: { annotation: true, jsdoc: false, legal: true },

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./paths.mjs";
 
-/** Measured: all of the core, the part of it that an application without a hub uses, and what a client's parser adds. */
+/** Measured: all of the core, the part of it that an application without a hub uses, and the clients. */
 export const parts = {
   core: 'export * from "./index.js";',
   parser: 'export { EventStreamParser } from "./wire/index.js";',
+  subscribe: 'export { subscribe } from "./client/index.js";',
+  eventsource: 'export { EventSource } from "./client/eventsource.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
   nats: 'export * from "./logs/nats/index.js";',
   react: 'export * from "./bindings/react.js";',

@@ -59,9 +59,10 @@ export function assertNoPromise(result: unknown, name: string, allowed: string):
   );
 }
 
-// --- checks of values ---
+// --- checks of values: without effects, so that bundlers drop those that an application does not use ---
 
 /** A check by a predicate. `allowed` describes the values in the error: "true or false". */
+/* @__NO_SIDE_EFFECTS__ */
 export function allow(allowed: string, accepts: (value: unknown) => boolean): OptionCheck {
   return (value, name) => {
     if (!accepts(value)) throw optionError(name, value, allowed);
@@ -87,6 +88,7 @@ export const aDuration: OptionCheck = (value, name) => void milliseconds(value a
 export const aSize: OptionCheck = (value, name) => void bytes(value as Size, name);
 
 /** A whole number from `least` on, or `Infinity`. */
+/* @__NO_SIDE_EFFECTS__ */
 export function aCount(least: 0 | 1): OptionCheck {
   return (value, name) => void wholeNumber(value as number, name, least);
 }
@@ -97,6 +99,7 @@ export const aSignal: OptionCheck = allow(
 );
 
 /** An object with methods of these names, such as a log. */
+/* @__NO_SIDE_EFFECTS__ */
 export function anObjectWith(allowed: string, ...methods: readonly string[]): OptionCheck {
   return allow(allowed, (value) => {
     const object = value as Readonly<Record<string, unknown>> | null;
@@ -105,6 +108,7 @@ export function anObjectWith(allowed: string, ...methods: readonly string[]): Op
 }
 
 /** Options inside of an option, such as `limits`. */
+/* @__NO_SIDE_EFFECTS__ */
 export function aGroup(checks: AnyChecks): OptionCheck {
   return (value, name) => checkObject(value, checks, "", name);
 }

@@ -8,7 +8,7 @@ export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 export type Size = number | `${number}${"b" | "kb" | "mb" | "gb"}`;
 
 const durationUnits: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const sizeUnits: Readonly<Record<string, number>> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
+const sizeUnits: Readonly<Record<string, number>> = { b: 1, kb: 1_024, mb: 1_048_576, gb: 1_073_741_824 };
 
 /** A {@link Duration} in milliseconds. `option` is the name of the option in the error for an invalid value. */
 export function milliseconds(value: Duration, option: string): number {

@@ -1,5 +1,4 @@
 // The clock of a client: monotonic, and it counts the time in which the machine slept.
-import { now } from "../base/clock.ts";
 
 /** The system's clock and the monotonic one drift apart slowly. A shift of more than this, in milliseconds, is a jump. */
 const driftMs = 1_000;
@@ -16,7 +15,7 @@ export class AwakeClock {
   #origin: number;
   #sleptMs = 0;
 
-  constructor(wall: () => number = () => Date.now(), monotonic: () => number = now) {
+  constructor(wall: () => number = () => Date.now(), monotonic: () => number = () => performance.now()) {
     this.#wall = wall;
     this.#monotonic = monotonic;
     this.#origin = wall() - monotonic();

@@ -16,7 +16,7 @@ import {
   TimeoutReason,
 } from "./reconnect.ts";
 import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
-import { judge } from "./response.ts";
+import type { Verdict } from "./response.ts";
 
 /** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
 export interface ConnectionHandlers {
@@ -34,6 +34,8 @@ export interface ConnectionHandlers {
 export interface ConnectionOptions extends RequestOptions, ReconnectSettings {
   readonly fetch: typeof fetch;
   readonly maxEventSize: number;
+  /** The meaning of a response: the policy of `subscribe()` or of the standard. */
+  judge(response: Response): Verdict | Promise<Verdict>;
   readonly shouldRetry: ((error: StreamError, attempt: number) => boolean | undefined) | undefined;
 }
 
@@ -164,7 +166,7 @@ export class Connection {
       if (signal.aborted) return;
       const response = await this.#options.fetch(url, { ...init, signal });
       if (signal.aborted) return;
-      const verdict = await judge(response);
+      const verdict = await this.#options.judge(response);
       if (signal.aborted) return;
       if (verdict.kind === "stream") await this.#read(response, signal);
       else if (verdict.kind === "ended") this.close("ended");

@@ -12,9 +12,9 @@ import {
 import type { ParsedEvent } from "../wire/parse.ts";
 import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
-import type { StreamError } from "./errors.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { BodyLike, HeadersLike, PerAttempt } from "./request.ts";
+import { judgeByStandard } from "./response.ts";
 
 /** The standard's options, and what users have asked the standard for. */
 export interface EventSourceInit {
@@ -100,7 +100,9 @@ export class EventSource extends EventTarget {
         // No watchdog either: a server that sends no keep-alives must not lose the clients that it has with the native class.
         connectTimeout: Number.POSITIVE_INFINITY,
         idleTimeout: Number.POSITIVE_INFINITY,
-        shouldRetry: isNetworkError,
+        judge: judgeByStandard,
+        // An event over the limit, and a function of the application that throws, would fail again.
+        shouldRetry: ({ failure }) => failure === "network",
       },
       runtime,
       {
@@ -230,11 +232,6 @@ type HandledType = "open" | "message" | "error";
 /** @internal */
 // biome-ignore lint/suspicious/noExplicitAny: an Event or a MessageEvent, by the name of the attribute
 type Handler = ((this: EventSource, event: any) => unknown) | null;
-
-/** The standard's policy: a response that is not a stream is final, a network error is not. */
-function isNetworkError({ failure }: StreamError): boolean {
-  return failure === "network" || failure === "timeout";
-}
 
 function resolveUrl(url: string | URL): string {
   const { location } = globalThis as { location?: { href: string } };

@@ -17,6 +17,7 @@ import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
 import type { BodyLike, CredentialsMode, HeadersLike, PerAttempt } from "./request.ts";
+import { judge } from "./response.ts";
 
 /** The options of {@link subscribe}. */
 export interface SubscribeOptions<C extends AnyContract | undefined = undefined> {
@@ -148,6 +149,7 @@ export function resolveSubscribeOptions(
     lastEventIdIn,
     // A method of another object would lose its `this`.
     fetch: (...args) => fetch(...args),
+    judge,
     shouldRetry: options.shouldRetry,
     maxEventSize: maxEventSize ?? 16 * 1024 ** 2,
     enabled: retry !== false,

@@ -18,19 +18,32 @@ const quoteTimeoutMs = 1_000;
 /** Statuses that say "not now": the request may succeed later as it is (408; 425, RFC 8470; 429, RFC 6585). */
 const temporary: ReadonlySet<number> = new Set([408, 425, 429]);
 
+/** A stream has the status 200 and the type `text/event-stream`, with any parameters: the standard decodes all as UTF-8. */
+function isEventStream({ status, headers }: Response): boolean {
+  return status === 200 && /^text\/event-stream(\s*;|\s*$)/i.test(headers.get("content-type") ?? "");
+}
+
 /**
- * Decides by status and content type. A body that is not a stream is read for its first characters, then cancelled.
+ * The policy of the standard: any response but a stream is final, and its listeners learn no reason.
  *
- * A stream has the status 200 and the type `text/event-stream` with any parameters, as in the standard, which decodes every
- * stream as UTF-8. For the standard, any other response is final. Here, statuses that pass are retried, because a deploy or
- * an overloaded proxy answers with 502, 503 or 429, and a page must survive that.
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
+ */
+export function judgeByStandard(response: Response): Verdict {
+  if (isEventStream(response)) return { kind: "stream" };
+  response.body?.cancel().catch(ignore);
+  return { kind: "ended" };
+}
+
+/**
+ * The policy of `subscribe()`. A body that is not a stream is read for its first characters, then cancelled.
+ *
+ * Unlike in the standard, statuses that pass are retried, because a deploy or an overloaded proxy answers with 502, 503 or
+ * 429, and a page must survive that.
  */
 export async function judge(response: Response): Promise<Verdict> {
+  if (isEventStream(response)) return { kind: "stream" };
   const { status } = response;
   const contentType = response.headers.get("content-type") ?? undefined;
-  if (status === 200 && contentType !== undefined && /^text\/event-stream(\s*;|\s*$)/i.test(contentType)) {
-    return { kind: "stream" };
-  }
   if (status === 204) return { kind: "ended" };
   const body = await firstCharacters(response);
   const details = { status, body, ...(contentType !== undefined && { contentType }) };
