@@ -8,7 +8,7 @@ import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 // all entries. Whatever happens, both say the same.
 
 const names = ["a", "a/1", "a/2", "a/\u{10ffff}1", "ab", "b/1", "b/2", "b/3", "c", "\uffff", "🎉"];
-const wide = Array.from({ length: 40 }, (_, i) => `w/${i}`);
+const wide = Array.from({ length: 100 }, (_, i) => `w/${i}`);
 const name = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom("a", "b/1", "b/2") },
   { weight: 3, arbitrary: fc.constantFrom(...names) },
@@ -28,7 +28,11 @@ const kinds = [
 const entry: fc.Arbitrary<NewEntry> = fc
   .record({ channel: name, data: fc.constantFrom("", "x", "x".repeat(60)), kind: fc.constantFrom(...kinds) })
   .map(({ kind, ...rest }) => ({ ...rest, ...kind }));
-const append = fc.array(entry, { minLength: 1, maxLength: 60 });
+/** So many channels that a page of all of them is read from the log itself. */
+const crowd = fc.array(fc.constantFrom(...kinds), { minLength: 100, maxLength: 200 }).map((kinds) => {
+  return kinds.map((kind, i) => ({ channel: wide[i % wide.length] as string, data: "", ...kind }));
+});
+const append = fc.oneof({ weight: 4, arbitrary: fc.array(entry, { minLength: 1, maxLength: 60 }) }, crowd);
 const question = fc.record({
   selection: fc.option(selection, { nil: undefined }),
   after: fc.nat({ max: 400 }),
