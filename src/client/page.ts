@@ -1,5 +1,6 @@
 // The connections of a page: which subscriptions share one.
 import type { Environment } from "./environment.ts";
+import { Handover, type Upstream, type UpstreamOwner } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
@@ -35,6 +36,10 @@ class Group implements LaneContext {
 
   get key(): readonly unknown[] {
     return this.options.key;
+  }
+
+  connect(lane: UpstreamOwner): Upstream {
+    return new Handover(lane, this);
   }
 
   add(lane: Lane): void {

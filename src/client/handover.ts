@@ -1,0 +1,292 @@
+// The connection of a lane, and during a handover the next one, which takes over when the channels have changed.
+import type { ParsedEvent } from "../wire/parse.ts";
+import { readChannelLimit } from "../wire/preamble.ts";
+import { Connection } from "./connection.ts";
+import type { Environment } from "./environment.ts";
+import type { StreamError } from "./errors.ts";
+import { readControlData } from "./events.ts";
+import type { Line } from "./line.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
+import type { ClosedBy, ReconnectState } from "./reconnect.ts";
+import type { Asked } from "./request.ts";
+import type { Router, StreamRequest } from "./router.ts";
+
+/** Subscriptions that begin within this time join in one handover. */
+const joinDelayMs = 10;
+/** A component that is removed and added again within this time changes nothing. */
+const lingerMs = 1_000;
+/** How long a new connection may stay without an event before the old one is closed all the same. */
+const takeoverMs = 2_000;
+/** How long the position of a server is waited for, before lines with other channels get another connection. */
+const identifyMs = 500;
+/** A server that notices the end of the old connection within this time accepts the new one. */
+const breakMs = 250;
+
+/** A source of streams for a lane: connections of its own, or those of another tab. */
+export interface Upstream {
+  /** Null before the first line. */
+  readonly state: ReconnectState | null;
+  readonly isStale: boolean;
+  /** The state of the connection that is to take over. */
+  readonly nextState: ReconnectState | null;
+  /** Whether the routes of a request are in force. */
+  readonly isOpen: boolean;
+  /** The lines have changed. */
+  update(added?: Line): void;
+  /** Changes the channels at once. */
+  handOver(): void;
+  close(): void;
+}
+
+/** One connection. */
+interface Leg {
+  readonly connection: Connection;
+  request: StreamRequest | null;
+  /** The response has arrived, and the routes of the request are not in force yet. */
+  isOpening: boolean;
+}
+
+/**
+ * The next connection takes over with its first event. Until then it may still be rejected, even by a stream that only says
+ * `sse:later`, and the old one goes on. So each leg names its channels again in each attempt.
+ */
+export class Handover implements Upstream {
+  readonly #owner: UpstreamOwner;
+  readonly #context: UpstreamContext;
+  #current: Leg | null = null;
+  #next: Leg | null = null;
+  #cancelTimer: () => void = () => {};
+
+  constructor(owner: UpstreamOwner, context: UpstreamContext) {
+    this.#owner = owner;
+    this.#context = context;
+  }
+
+  get state(): ReconnectState | null {
+    return this.#current?.connection.state ?? null;
+  }
+
+  get isStale(): boolean {
+    return this.#current?.connection.stale === true;
+  }
+
+  get nextState(): ReconnectState | null {
+    return this.#next?.connection.state ?? null;
+  }
+
+  get isOpen(): boolean {
+    return this.state?.phase === "open" && this.#current?.isOpening === false;
+  }
+
+  update(added?: Line): void {
+    const { routes } = this.#owner.router;
+    const next = this.#next;
+    if (this.#current === null) {
+      const leg = this.#connect();
+      this.#current = leg;
+      // The first request has the channels of all lines that begin in the same turn.
+      queueMicrotask(() => {
+        if (this.#current === leg) leg.connection.start();
+      });
+      return;
+    }
+    if (next !== null) {
+      const isWaiting = this.nextState?.phase === "waiting";
+      // It may have been asked to give up the channels of a new line. Or it waits to be admitted, and no line needs it.
+      const isOutdated = added !== undefined && !isWaiting && !isAsked(next.request, added);
+      if (isOutdated || (isWaiting && [...routes].every(({ carried }) => carried))) this.#drop("next");
+    }
+    this.#settle();
+  }
+
+  handOver(): void {
+    if (this.#next !== null || !this.isOpen) return;
+    this.#cancelTimer();
+    this.#next = this.#connect();
+    this.#next.connection.start();
+  }
+
+  close(): void {
+    this.#cancelTimer();
+    this.#drop("next");
+    this.#drop("current");
+  }
+
+  #connect(): Leg {
+    const { options, environment } = this.#context;
+    const handlers = {
+      onState: (state: ReconnectState) => this.#onState(leg, state),
+      onOpen: () => this.#onOpen(leg),
+      onEvent: (event: ParsedEvent) => this.#onEvent(leg, event),
+      onComment: (text: string) => this.#onComment(leg, text),
+      ready: () => this.#owner.ready(),
+      ask: (lastEventId: string) => this.#ask(leg, lastEventId),
+    };
+    const connection = new Connection(options, environment, handlers, this.#owner.router.cursor);
+    const leg: Leg = { connection, request: null, isOpening: true };
+    return leg;
+  }
+
+  #drop(which: "current" | "next"): void {
+    const leg = which === "current" ? this.#current : this.#next;
+    // Forgotten first, so that its last state is not shown.
+    if (which === "current") this.#current = null;
+    else this.#next = null;
+    leg?.connection.close("closed");
+  }
+
+  #restart(delay = 0): void {
+    this.close();
+    this.#current = this.#connect();
+    this.#current.connection.start(delay);
+  }
+
+  #ask(leg: Leg, lastEventId: string): Asked {
+    const { router } = this.#owner;
+    const request = router.request();
+    leg.request = request;
+    leg.isOpening = true;
+    const { held: channels, joining, label, cursor } = request;
+    // The ids of other servers may come without an event. The connection knows them.
+    return { channels, joining, label, lastEventId: router.hasPosition ? cursor : lastEventId };
+  }
+
+  #onState(leg: Leg, { phase, closedBy, error }: ReconnectState): void {
+    if (leg === this.#next) {
+      if (phase === "closed") this.#reject(leg, closedBy ?? "failed", error);
+      else if (phase === "waiting" && (error as StreamError | undefined)?.status === 429) this.#restart(breakMs);
+      else this.#owner.show();
+    }
+    if (leg !== this.#current) return;
+    if (phase === "open" && leg.isOpening) this.#enter(leg);
+    // The next attempt of this connection asks for the new channels itself.
+    if (phase !== "open") this.#drop("next");
+    if (phase === "closed") this.#owner.end(leg.request, closedBy ?? "closed", error);
+    else if (phase !== "open" && this.#owner.router.routes.size === 0) this.#owner.shut();
+    else this.#owner.show();
+  }
+
+  /** The old connection goes on. Only the lines that were to join are rejected. */
+  #reject(leg: Leg, by: ClosedBy, error?: unknown): void {
+    this.#drop("next");
+    this.#owner.reject(leg.request, by, error);
+    this.#settle();
+  }
+
+  #onOpen(leg: Leg): void {
+    if (leg === this.#next) this.#after(takeoverMs, () => this.#takeOver());
+  }
+
+  #onEvent(leg: Leg, event: ParsedEvent): void {
+    const isNext = leg === this.#next;
+    if (event.type === "sse:later") this.#onLater(leg, readControlData(event));
+    else if (isNext && event.type === "sse:end" && readControlData(event).channel === undefined) {
+      this.#reject(leg, "ended");
+    } else {
+      if (isNext) this.#takeOver();
+      if (leg === this.#current) this.#receive(event);
+    }
+  }
+
+  #onLater(leg: Leg, { reason, retryAfter }: Record<string, unknown>): void {
+    leg.connection.later(Number(retryAfter) || 0);
+    const isNext = leg === this.#next;
+    if (isNext) this.#cancelTimer();
+    if (reason === "channels" && this.#owner.split()) {
+      if (isNext) this.#drop("next");
+      else this.#restart();
+    }
+    // The server allows no second connection: break before make.
+    else if (isNext && reason === "connectionsPerKey") this.#restart(breakMs);
+  }
+
+  #receive(event: ParsedEvent): void {
+    const { router } = this.#owner;
+    const wasJoining = router.isJoining;
+    this.#owner.receive(event);
+    if (wasJoining && !router.isJoining) this.#settle();
+  }
+
+  #onComment(leg: Leg, text: string): void {
+    this.#context.limit = readChannelLimit(text) ?? this.#context.limit;
+    if (leg === this.#current) this.#owner.comment(text);
+  }
+
+  /** The routes of a request are in force. */
+  #enter(leg: Leg): void {
+    leg.isOpening = false;
+    if (leg.request !== null) this.#owner.open(leg.request);
+    this.#settle();
+  }
+
+  /** Closes the old connection: from here on, the new one delivers. */
+  #takeOver(): void {
+    const leg = this.#next;
+    if (leg?.connection.state.phase !== "open") return;
+    this.#next = null;
+    this.#drop("current");
+    this.#current = leg;
+    this.#enter(leg);
+    this.#owner.show();
+  }
+
+  /** Waits until changes have settled: long if only something has left, short if a line waits for its channels. */
+  #settle(): void {
+    const { routes, hasSurplus, isJoining } = this.#owner.router;
+    if (this.#next !== null || !this.isOpen || (isJoining && routes.size > 0)) return;
+    this.#cancelTimer();
+    const isWaiting = [...routes].some(({ carried }) => !carried);
+    if (isWaiting || routes.size === 0 || hasSurplus) {
+      this.#after(isWaiting ? joinDelayMs : lingerMs, () => this.#change());
+    }
+  }
+
+  #change(): void {
+    const { routes, hasPosition } = this.#owner.router;
+    if (routes.size === 0) this.#owner.shut();
+    else if (hasPosition) this.handOver();
+    // A hub sends its position first of all. A server that has sent none after a while has none.
+    else this.#after(identifyMs, () => (this.#owner.router.hasPosition ? this.#change() : this.#owner.part()));
+  }
+
+  #after(milliseconds: number, callback: () => void): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#context.environment.after(milliseconds, callback);
+  }
+}
+
+/** Whether a request had the channels of a line. */
+export function isAsked(request: StreamRequest | null, { channels }: Line): boolean {
+  return [...channels].every((channel) => request?.held.has(channel) || request?.joining.has(channel));
+}
+
+/** The lane that streams are for. */
+export interface UpstreamOwner {
+  readonly router: Router<Line>;
+  /** A stream has opened for a request, and replaces the one before. */
+  open(request: StreamRequest): void;
+  receive(event: ParsedEvent): void;
+  comment(text: string): void;
+  /** Resolves when more may be read; `undefined` for at once. */
+  ready(): Promise<unknown> | undefined;
+  /** A state has changed. */
+  show(): void;
+  /** A stream that was to take over was rejected. */
+  reject(request: StreamRequest | null, by: ClosedBy, error: unknown): void;
+  /** The stream has ended for good. */
+  end(request: StreamRequest | null, by: ClosedBy, error: unknown): void;
+  /** The server has no positions, so a handover would lose events: lines with other channels get another connection. */
+  part(): void;
+  /** Moves lines to other connections, if the lines follow more channels than one may have. @returns Whether it did. */
+  split(): boolean;
+  /** No line is left. */
+  shut(): void;
+}
+
+/** The parts of a group that its connections use. */
+export interface UpstreamContext {
+  readonly options: ResolvedSubscribeOptions;
+  readonly environment: Environment;
+  /** The most channels that a connection of this server may have. */
+  limit: number;
+}
