@@ -78,6 +78,7 @@ export function completeLog(log: Log): CompleteLog {
     last,
     latestByKey,
     locate: log.locate?.bind(log) ?? ((questions) => locate(parts, questions)),
+    ...(log.appendIn && { appendIn: log.appendIn.bind(log) }),
   };
 }
 

@@ -27,6 +27,7 @@ export type {
   Retention,
   Tail,
   TailBatch,
+  TransactionLog,
   ValueLog,
   ValueOptions,
   ValuePage,

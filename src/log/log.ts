@@ -11,7 +11,7 @@ export type { Position };
  * An ordered store of events, as a hub uses it. Every method rejects with `ERR_SSE_CLOSED` after `close()`, and with a {@link LogError}
  * (`ERR_SSE_LOG`) when the store cannot be reached or fails.
  */
-export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingLog> {
+export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingLog & TransactionLog> {
   /** The abilities of this log beyond the required methods. MUST NOT change. The suite tests each one that is declared. */
   readonly capabilities: ReadonlySet<LogCapability>;
 
@@ -77,8 +77,16 @@ export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingL
  * - `witnesses`, `last`, `latestByKey`, `locate`: it has that method. The kit composes those that are missing.
  * - `atomicBatch`: the entries of one `append` are stored all or none.
  * - `conflation`: `read` leaves out superseded entries on request.
+ * - `transaction`: it has the method `appendIn`, which nothing else can stand in for.
  */
-export type LogCapability = "witnesses" | "last" | "latestByKey" | "locate" | "atomicBatch" | "conflation";
+export type LogCapability =
+  | "witnesses"
+  | "last"
+  | "latestByKey"
+  | "locate"
+  | "atomicBatch"
+  | "conflation"
+  | "transaction";
 
 /** The capability `witnesses`. */
 export interface WitnessLog {
@@ -111,6 +119,21 @@ export interface ValueLog {
 export interface LocatingLog {
   /** Answers what a (re)connecting client needs to know, for many clients, in one round trip, from the primary. */
   locate(questions: readonly LocateQuestion[]): Promise<Located>;
+}
+
+/** The capability `transaction`. */
+export interface TransactionLog {
+  /**
+   * Appends entries within a transaction of the application, in the store of the log. They get their offsets some time after
+   * its commit, next to each other, and after the entries of earlier calls in that transaction.
+   *
+   * - MUST leave no trace of the entries when the transaction is rolled back.
+   * - MUST NOT make other transactions or appends wait for this one.
+   *
+   * @param transaction The client of the store on which the transaction was begun.
+   * @param entries No entry has `after`: it is not known what will have been appended before them.
+   */
+  appendIn(transaction: unknown, entries: readonly NewEntry[]): Promise<void>;
 }
 
 /** The options of `read`. */

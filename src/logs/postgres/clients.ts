@@ -1,0 +1,158 @@
+// The clients that the log accepts: how each is recognized, and how it runs a statement.
+import { quote, SourcecastTypeError } from "../../base/errors.ts";
+import {
+  type BunSqlLike,
+  type Connection,
+  NotSentError,
+  type PGliteLike,
+  type PgPoolLike,
+  type PostgresJsLike,
+  type PostgresLike,
+  textOf,
+} from "./connection.ts";
+import { PgConnection } from "./pg.ts";
+import { limited } from "./timeout.ts";
+
+/**
+ * Recognizes a client by its methods.
+ *
+ * @param timeoutMs How long a statement may take, in milliseconds.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything else, with the client that was found.
+ */
+export function connect(pool: PostgresLike, timeoutMs: number): Connection {
+  const found = (pool ?? {}) as unknown as Partial<Record<string, unknown>>;
+  const has = (...names: readonly string[]) => names.every((name) => typeof found[name] === "function");
+  if (typeof pool === "object" && has("connect", "query", "on") && "totalCount" in found) {
+    return new PgConnection(pool as PgPoolLike, timeoutMs);
+  }
+  if (typeof pool === "object" && has("query", "exec", "transaction", "listen")) {
+    return new PGliteConnection(pool as PGliteLike, timeoutMs);
+  }
+  if (typeof pool === "function" && has("unsafe", "begin")) {
+    return new SqlConnection(pool as PostgresJsLike | BunSqlLike, timeoutMs);
+  }
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option pool is ${describe(pool, has)}; pass a Pool of pg, the sql of postgres.js or of Bun, or a PGlite database`,
+  );
+}
+
+function describe(pool: unknown, has: (...names: readonly string[]) => boolean): string {
+  if (has("savepoint")) return "the sql of a transaction, which ends before the log does";
+  if (has("connect", "query", "end")) return "a single client of pg, in whose transactions the log would take part";
+  if (has("duplicate")) return "a client of Redis";
+  if (has("prepare")) return "a database of SQLite";
+  return quote(pool);
+}
+
+/** `postgres.js` and Bun's `sql`, which differ in that Bun cannot listen. */
+class SqlConnection implements Connection {
+  readonly hasFineClock: boolean = true;
+  readonly #sql: PostgresJsLike | BunSqlLike;
+  readonly #timeoutMs: number;
+
+  constructor(sql: PostgresJsLike | BunSqlLike, timeoutMs: number) {
+    this.#sql = sql;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async query(sql: string, parameter?: string): Promise<string> {
+    const parameters = (parameter === undefined ? [] : [parameter]) as never[];
+    try {
+      return textOf((await limited(this.#sql.unsafe(sql, parameters), this.#timeoutMs)) as unknown[]);
+    } catch (error) {
+      throw isBeforeSending(error) ? new NotSentError(error) : error;
+    }
+  }
+
+  background(sql: string, parameter?: string): Promise<string> {
+    return this.query(sql, parameter);
+  }
+
+  async script(sql: string): Promise<void> {
+    const query = this.#sql.unsafe(sql) as PromiseLike<unknown> & { simple?: () => PromiseLike<unknown> };
+    await (query.simple?.() ?? query);
+  }
+
+  async listen(channel: string, onNotify: () => void): Promise<() => void> {
+    if (!("listen" in this.#sql)) throw new Error("this client cannot listen");
+    // It connects again on its own, and calls the third function then: there may have been notifications in between.
+    const { unlisten } = await this.#sql.listen(channel, onNotify, onNotify);
+    return () => void unlisten().catch(() => {});
+  }
+
+  close(): void {}
+}
+
+/** Codes of failures to connect, of Node, `postgres.js` and Bun. */
+const connectCodes =
+  /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|CONNECT_TIMEOUT|ERR_POSTGRES_CONNECTION_TIMEOUT)$/;
+
+/** Before it executes statements, a server rejects the connection: the password, the database, too many clients, a restart. */
+function isBeforeSending(error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === "string" && (connectCodes.test(code) || /^(28|3D|53300|57P03)/.test(code));
+}
+
+/** PGlite runs in this process: a statement that fails was not executed. */
+class PGliteConnection implements Connection {
+  readonly hasFineClock: boolean = false;
+  readonly #database: PGliteLike;
+  readonly #timeoutMs: number;
+
+  constructor(database: PGliteLike, timeoutMs: number) {
+    this.#database = database;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async query(sql: string, parameter?: string): Promise<string> {
+    const parameters = parameter === undefined ? [] : [parameter];
+    const { rows } = await limited(this.#database.query(sql, parameters), this.#timeoutMs);
+    return textOf(rows);
+  }
+
+  background(sql: string, parameter?: string): Promise<string> {
+    return this.query(sql, parameter);
+  }
+
+  async script(sql: string): Promise<void> {
+    await this.#database.exec(sql);
+  }
+
+  async listen(channel: string, onNotify: () => void): Promise<() => void> {
+    const unlisten = await this.#database.listen(`"${channel.replaceAll('"', '""')}"`, onNotify);
+    return () => void unlisten().catch(() => {});
+  }
+
+  close(): void {}
+}
+
+/** How a statement runs within a transaction of the application. */
+export type TransactionQuery = (sql: string, parameter: string) => Promise<unknown>;
+
+/**
+ * The transaction that an application passed: a client of `pg` on which it has begun one, the `sql` that `begin()` of
+ * `postgres.js` or Bun passes to its callback, or that of PGlite's `transaction()`.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything else, such as the pool itself.
+ */
+export function enlist(transaction: unknown): TransactionQuery {
+  const found = (transaction ?? {}) as Partial<Record<string, unknown>>;
+  const has = (name: string) => typeof found[name] === "function";
+  // On a pool, each statement might run on another connection.
+  const isPool = "totalCount" in found || (has("begin") && !has("savepoint")) || has("transaction");
+  if (!isPool && has("unsafe")) {
+    const sql = transaction as PostgresJsLike;
+    return async (text, parameter) => sql.unsafe(text, [parameter] as never[]);
+  }
+  if (!isPool && has("query")) {
+    const client = transaction as PGliteLike;
+    return (text, parameter) => client.query(text, [parameter]);
+  }
+  throw new SourcecastTypeError(
+    "ERR_SSE_OPTION",
+    `The option transaction is ${isPool ? "a pool or a database" : quote(transaction)}; pass the client on which the ` +
+      "transaction was begun: of pg, one that pool.connect() returned; of other clients, the one that the callback of begin() or " +
+      "transaction() gets",
+  );
+}

@@ -1,0 +1,95 @@
+// The one interface through which the log uses a database, and the clients that it accepts, typed by structure.
+
+/** The pool of `pg`. */
+export interface PgPoolLike {
+  connect(): Promise<PgPoolClientLike>;
+  readonly totalCount: number;
+  readonly options: object;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+  listenerCount(event: "error"): number;
+}
+
+/** A client that a pool of `pg` lends. */
+export interface PgPoolClientLike {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  release(destroy?: boolean): void;
+}
+
+/** The `sql` of `postgres.js`. */
+export interface PostgresJsLike {
+  unsafe(query: string, parameters?: never[]): PromiseLike<readonly unknown[]>;
+  listen(channel: string, onNotify: () => void, onListen: () => void): Promise<{ unlisten(): Promise<unknown> }>;
+  begin(...args: never[]): unknown;
+}
+
+/** Bun's `sql`, or an instance of its `SQL`. */
+export interface BunSqlLike {
+  unsafe(query: string, parameters?: never[]): PromiseLike<unknown>;
+  reserve(...args: never[]): unknown;
+  begin(...args: never[]): unknown;
+}
+
+/** A PGlite database. */
+export interface PGliteLike {
+  query(query: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
+  exec(query: string): Promise<unknown>;
+  transaction(...args: never[]): unknown;
+  listen(channel: string, onNotify: () => void): Promise<() => Promise<unknown>>;
+}
+
+/** The clients that {@link postgresLog} accepts. */
+export type PostgresLike = PgPoolLike | PostgresJsLike | BunSqlLike | PGliteLike;
+
+/** A database, as the log uses it. */
+export interface Connection {
+  /** True where a statement can be told to be within a transaction by its time. PGlite has a clock of milliseconds. */
+  readonly hasFineClock: boolean;
+  /**
+   * Runs one statement, as a transaction of its own. Resolves with the text in the first column of the first row.
+   *
+   * @throws {NotSentError} when the statement cannot have been executed.
+   */
+  query(sql: string, parameter?: string): Promise<string>;
+  /** The same for work in the background. It does not keep the process alive where the client allows that. */
+  background(sql: string, parameter?: string): Promise<string>;
+  /** Runs several statements without parameters. */
+  script(sql: string): Promise<void>;
+  /**
+   * Listens to a channel, until the returned function is called. `onNotify` is called with each notification, `onLost` when the
+   * connection was lost. Rejects where the client cannot listen.
+   */
+  listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void>;
+  /** Closes what was opened here. */
+  close(): void;
+}
+
+/** The statement did not reach the server: no connection could be made. */
+export class NotSentError extends Error {
+  /** @param cause The failure of the client. */
+  constructor(cause: unknown) {
+    super(
+      cause instanceof Error && cause.message !== ""
+        ? cause.message
+        : String((cause as { code?: unknown })?.code ?? cause),
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** The server did not answer in time. The statement may have been executed, or may be later. */
+export class NoAnswerError extends Error {
+  /** @param timeoutMs How long the log waited. */
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms`);
+  }
+}
+
+/** The text in the first column of the first row. Clients name columns as they like, so it is not found by its name. */
+export function textOf(rows: readonly unknown[]): string {
+  const [row] = rows;
+  const [value] = Object.values((row ?? {}) as object);
+  return typeof value === "string" ? value : "";
+}

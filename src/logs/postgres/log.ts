@@ -1,0 +1,337 @@
+// The log over one database: takes calls, and puts the parts of this folder together.
+import { runDetached } from "../../base/async-context.ts";
+import { now, WakeTimer } from "../../base/clock.ts";
+import { LogError } from "../../base/errors.ts";
+import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
+import type { CompleteLog } from "../../log/complete.ts";
+import { closedError } from "../../log/errors.ts";
+import { makeEpoch, makeWitness } from "../../log/identity.ts";
+import type {
+  Appended,
+  ChannelSelection,
+  Head,
+  Located,
+  LocateQuestion,
+  LogCapability,
+  LogEntry,
+  NewEntry,
+  Page,
+  Position,
+  ReadOptions,
+  Tail,
+  TailBatch,
+  TransactionLog,
+  ValueOptions,
+  ValuePage,
+} from "../../log/log.ts";
+import { type RetentionLimits, weightOf } from "../../log/retention.ts";
+import { TailFanout } from "../../log/tail-fanout.ts";
+import { type Answer, Batch, keyError, segmentOf, Witnesses } from "./batch.ts";
+import { enlist } from "./clients.ts";
+import type { Connection } from "./connection.ts";
+import { explain, isOtherSchema, isPassing } from "./failures.ts";
+import { prepare } from "./prepare.ts";
+import { Reader } from "./reader.ts";
+import { RetentionWorker } from "./retention.ts";
+import type { SchemaNames } from "./schema/index.ts";
+import { Sequencer } from "./sequencer.ts";
+import { Watch } from "./watch.ts";
+
+/** How often a process says that it is there, in milliseconds: a third of the time after which it counts as gone. */
+const memberIntervalMs = 10_000;
+
+/** The parts that a log is made of. */
+export interface PostgresLogParts {
+  readonly connection: Connection;
+  /** Where to listen, `null` to poll. */
+  readonly listenOn: Connection | null;
+  readonly names: SchemaNames;
+  readonly limits: RetentionLimits;
+  /** How often to ask without notifications, in milliseconds. */
+  readonly pollMs: number;
+  /** How long an append may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Offsets and witnesses live in the database alone. Processes share nothing else, and any of them may end at any time. */
+export class PostgresLog implements CompleteLog, TransactionLog {
+  readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
+    "witnesses",
+    "last",
+    "latestByKey",
+    "locate",
+    "atomicBatch",
+    "conflation",
+    "transaction",
+  ]);
+  readonly #parts: PostgresLogParts;
+  readonly #member = makeEpoch();
+  readonly #options: string;
+  readonly #witnesses = new Witnesses();
+  readonly #reader: Reader;
+  readonly #queue: AppendQueue;
+  readonly #tails: TailFanout;
+  readonly #watch: Watch;
+  readonly #retention: RetentionWorker;
+  readonly #sequencer: Sequencer;
+  readonly #presence = new WakeTimer(() => void this.#enterAgain());
+  #prepared: Promise<void> | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(parts: PostgresLogParts) {
+    this.#parts = parts;
+    const { limits, names, pollMs, timeoutMs } = parts;
+    this.#options = JSON.stringify(limits, (_, value) => (value === Number.POSITIVE_INFINITY ? "none" : value));
+    this.#reader = new Reader((name, request) => this.#ask(name, request));
+    this.#queue = new AppendQueue({
+      store: (calls) => this.#store(calls),
+      canRetry: isPassing,
+      deadline: timeoutMs,
+    });
+    this.#tails = new TailFanout({ read: (after) => this.#next(after) }, { poll: false });
+    this.#watch = new Watch(parts.listenOn, names.notifyChannel.replaceAll("''", "'"), pollMs, {
+      onChange: () => this.#tails.wake(),
+      notify: () => this.#run(`SELECT pg_notify('${names.notifyChannel}', '')::text AS reply`),
+    });
+    this.#retention = new RetentionWorker(
+      async (request) => JSON.parse(await this.#run(this.#call("trim"), JSON.stringify(request))),
+      limits,
+    );
+    this.#sequencer = new Sequencer(
+      async () => Number(await this.#run(this.#call("sequence"), JSON.stringify({ window: windowOf(limits) }))),
+      () => {
+        this.#retention.touch();
+        this.#tails.wake();
+      },
+      (error) => this.#tails.report(this.#explain(error)),
+    );
+  }
+
+  /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
+  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+    return this.#queue.append(entries);
+  }
+
+  /** Only the transaction itself waits for this: it writes one row, and takes no lock that anything else waits for. */
+  async appendIn(transaction: unknown, entries: readonly NewEntry[]): Promise<void> {
+    this.#assertOpen();
+    const query = enlist(transaction);
+    const rejected = entries.map(keyError).find((error) => error !== undefined);
+    if (rejected !== undefined) throw rejected;
+    if (entries.length === 0) return;
+    await this.#ready();
+    const request = {
+      strict: this.#parts.connection.hasFineClock,
+      weight: entries.reduce((sum, entry) => sum + weightOf(entry), 0),
+      call: segmentOf(entries, entries.map(makeWitness)),
+    };
+    try {
+      await query(this.#call("enqueue"), JSON.stringify(request));
+    } catch (error) {
+      throw this.#explain(error);
+    }
+    this.#sequencer.onPublished();
+  }
+
+  head(): Promise<Head> {
+    return this.#reader.head();
+  }
+
+  async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    return this.#reader.witnesses(offsets);
+  }
+
+  read(after: number, options: ReadOptions): Promise<Page> {
+    return this.#reader.read(after, options);
+  }
+
+  last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+    return this.#reader.last(count, selection);
+  }
+
+  latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+    return this.#reader.values(selection, options);
+  }
+
+  locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    return this.#reader.locate(questions);
+  }
+
+  /** The watch costs a connection and a timer, so it runs only while there are tails. */
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    this.#assertOpen();
+    // A tail is shared by connections, and outlives the request in which it begins.
+    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
+    this.#watch.start();
+    return {
+      close: () => {
+        tail.close();
+        if (this.#tails.size === 0) this.#watch.stop();
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** The queue comes first: calls made before `close()` are settled. The connection comes last. */
+  async #close(): Promise<void> {
+    await this.#queue.close();
+    this.#tails.close();
+    this.#watch.stop();
+    this.#retention.close();
+    this.#sequencer.close();
+    this.#presence.stop();
+    const { connection, listenOn } = this.#parts;
+    if (this.#prepared !== null) {
+      // A process that cannot say that it leaves counts as gone after a while.
+      await connection.background(this.#call("leave"), JSON.stringify({ member: this.#member })).catch(() => {});
+    }
+    connection.close();
+    if (listenOn !== connection) listenOn?.close();
+  }
+
+  async #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
+    const batch = new Batch(calls, this.#witnesses);
+    let answer: Answer = { epoch: "", calls: [], results: [] };
+    try {
+      await this.#ready();
+      if (!batch.isEmpty) {
+        const request = batch.request(this.#member, windowOf(this.#parts.limits));
+        answer = JSON.parse(await this.#parts.connection.query(this.#call("append"), request)) as Answer;
+      }
+    } catch (error) {
+      return this.#fail(calls, error);
+    }
+    const { outcomes, entries } = batch.read(answer);
+    this.#retention.touch();
+    // Before the publishers are told: they go on after the tails.
+    this.#tails.offer(answer.epoch, entries);
+    return outcomes;
+  }
+
+  /** Throws what the queue is to try again, and what may be the fault of one call, so that the queue stores them apart. */
+  #fail(calls: readonly AppendCall[], error: unknown): AppendOutcome[] {
+    if (isOtherSchema(error)) this.#prepared = null;
+    const explained = this.#explain(error);
+    const isOfOne = /^(22|54)/.test(String((error as { code?: unknown }).code));
+    if (isPassing(error) || isOfOne) throw explained;
+    return calls.map(() => explained);
+  }
+
+  async #next(after: number) {
+    const page = await this.#answer(() => this.#reader.next(after));
+    this.#watch.onRead(page.entries.length > 0);
+    if (page.outbox) this.#sequencer.onFound();
+    return page;
+  }
+
+  /** A question of the contract, on the pool; the reads of tails are work in the background. */
+  async #ask(name: string, request?: unknown): Promise<unknown> {
+    this.#assertOpen();
+    return this.#answer(async () => {
+      await this.#ready();
+      const { connection } = this.#parts;
+      const how = name === "next" ? "background" : "query";
+      const parameter = request === undefined ? undefined : JSON.stringify(request);
+      const sql = request === undefined ? `SELECT ${this.#parts.names.schema}.${name}() AS reply` : this.#call(name);
+      return JSON.parse(await connection[how](sql, parameter));
+    });
+  }
+
+  async #answer<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isOtherSchema(error)) this.#prepared = null;
+      const explained = this.#explain(error);
+      // Nothing was to be stored.
+      if (!(explained instanceof LogError) || explained.stored === false) throw explained;
+      throw new LogError(explained.message, false, { cause: explained.cause });
+    }
+  }
+
+  /** A statement in the background. */
+  async #run(sql: string, parameter?: string): Promise<string> {
+    await this.#ready();
+    return this.#parts.connection.background(sql, parameter);
+  }
+
+  /** Every function takes and returns text, so that all clients agree on types. */
+  #call(name: string): string {
+    return `SELECT ${this.#parts.names.schema}.${name}($1::text::json) AS reply`;
+  }
+
+  /** Resolves when the schema is there. After a failure, the next call tries again. */
+  #ready(): Promise<void> {
+    if (this.#prepared === null) {
+      const preparing = runDetached(() => this.#prepare());
+      this.#prepared = preparing;
+      preparing.catch(() => {
+        if (this.#prepared === preparing) this.#prepared = null;
+      });
+    }
+    return this.#prepared;
+  }
+
+  async #prepare(): Promise<void> {
+    await prepare(this.#parts.connection, this.#parts.names);
+    await this.#enter();
+    this.#presence.set(now() + memberIntervalMs);
+    this.#retention.touch();
+  }
+
+  /** @throws {LogError} while another process uses the log with other options. */
+  async #enter(): Promise<void> {
+    const { connection, names } = this.#parts;
+    const request = JSON.stringify({ member: this.#member, options: this.#options });
+    const other = await connection.background(this.#call("enter"), request);
+    if (other === "") return;
+    throw new LogError(
+      `Another process uses the log in the schema ${JSON.stringify(names.name)} with other options: it has ` +
+        `${difference(other, this.#options)}; give all processes the same options, or stop the others first (one that was killed ` +
+        "counts for 30 seconds)",
+      false,
+    );
+  }
+
+  async #enterAgain(): Promise<void> {
+    try {
+      await this.#enter();
+    } catch (error) {
+      this.#tails.report(this.#explain(error));
+    }
+    if (this.#closed === null) this.#presence.set(now() + memberIntervalMs);
+  }
+
+  #explain(error: unknown): Error {
+    return explain(error, this.#parts.names.name);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== null) throw closedError();
+  }
+}
+
+function windowOf({ window }: RetentionLimits): number {
+  return Number.isFinite(window) ? Math.ceil(window) : Number.MAX_SAFE_INTEGER;
+}
+
+/** The options that differ, as the application names them. */
+function difference(theirs: string, ours: string): string {
+  const names: Record<string, string> = {
+    events: "maxEvents",
+    bytes: "maxBytes",
+    age: "maxAge",
+    window: "idempotencyWindow",
+    witnessAge: "witnessAge",
+  };
+  const other = JSON.parse(theirs) as Record<string, unknown>;
+  const own = JSON.parse(ours) as Record<string, unknown>;
+  return Object.keys(own)
+    .filter((name) => own[name] !== other[name])
+    .map((name) => `${names[name] ?? name} ${other[name]}, and this one has ${own[name]}`)
+    .join("; ");
+}

@@ -1,0 +1,160 @@
+// The client `pg`: statements of publishers on the pool, everything else on one connection of the log's own.
+import {
+  type Connection,
+  NoAnswerError,
+  NotSentError,
+  type PgPoolClientLike,
+  type PgPoolLike,
+  textOf,
+} from "./connection.ts";
+import { limited } from "./timeout.ts";
+
+/**
+ * The log's own connection waits for notifications, and reads for the tails. It does not keep the process alive, as a
+ * connection of the pool would, and no transaction of the application can take it.
+ */
+export class PgConnection implements Connection {
+  readonly hasFineClock: boolean = true;
+  readonly #pool: PgPoolLike;
+  readonly #timeoutMs: number;
+  #session: Promise<Session | null> | null = null;
+  #listening: Listening | null = null;
+  /** A pool reports the end of an idle connection as an event, and the process ends when that has no listener. */
+  readonly #onPoolError: (() => void) | null = null;
+
+  constructor(pool: PgPoolLike, timeoutMs: number) {
+    this.#pool = pool;
+    this.#timeoutMs = timeoutMs;
+    if (pool.listenerCount("error") > 0) return;
+    this.#onPoolError = () => {};
+    pool.on("error", this.#onPoolError);
+  }
+
+  async query(sql: string, parameter?: string): Promise<string> {
+    const client = await this.#borrow();
+    let isBroken = false;
+    try {
+      return textOf((await limited(client.query(sql, valuesOf(parameter)), this.#timeoutMs)).rows);
+    } catch (error) {
+      isBroken = !isAnswer(error);
+      throw error;
+    } finally {
+      // Without a sound connection, the next one may reach the server that has taken over.
+      client.release(isBroken);
+    }
+  }
+
+  async background(sql: string, parameter?: string): Promise<string> {
+    const session = await this.#open();
+    if (session === null) return this.query(sql, parameter);
+    try {
+      return textOf((await limited(session.client.query(sql, valuesOf(parameter)), this.#timeoutMs)).rows);
+    } catch (error) {
+      if (!isAnswer(error)) session.end();
+      throw error;
+    }
+  }
+
+  async script(sql: string): Promise<void> {
+    const session = await this.#open();
+    if (session === null) await this.query(sql);
+    else await session.client.query(sql);
+  }
+
+  async listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void> {
+    const session = await this.#open();
+    if (session === null) throw new Error("this pool has no class of clients");
+    const listening = { onNotify, onLost };
+    this.#listening = listening;
+    await limited(session.client.query(`LISTEN "${channel.replaceAll('"', '""')}"`), this.#timeoutMs);
+    return () => {
+      if (this.#listening === listening) this.#listening = null;
+    };
+  }
+
+  close(): void {
+    this.#listening = null;
+    if (this.#onPoolError !== null) this.#pool.off("error", this.#onPoolError);
+    const session = this.#session;
+    this.#session = null;
+    void session?.then((opened) => opened?.end()).catch(() => {});
+  }
+
+  async #borrow(): Promise<PgPoolClientLike> {
+    const borrowing = this.#pool.connect();
+    try {
+      return await limited(borrowing, this.#timeoutMs);
+    } catch (error) {
+      borrowing.then((client) => client.release()).catch(() => {});
+      throw new NotSentError(error);
+    }
+  }
+
+  /** `null` for a pool that does not show the class of its clients. */
+  #open(): Promise<Session | null> {
+    if (this.#session === null) {
+      const opening = this.#connect(() => {
+        if (this.#session !== opening) return;
+        this.#session = null;
+        this.#listening?.onLost();
+      });
+      this.#session = opening;
+    }
+    return this.#session;
+  }
+
+  /** @param onEnd Called when the connection has ended, or could not be made. */
+  async #connect(onEnd: () => void): Promise<Session | null> {
+    const { Client } = this.#pool as { Client?: PgClientClass };
+    if (Client === undefined) return null;
+    const client = new Client(this.#pool.options);
+    const end = () => {
+      onEnd();
+      void client.end().catch(() => {});
+    };
+    client.on("error", end);
+    client.on("end", onEnd);
+    client.on("notification", () => this.#listening?.onNotify());
+    try {
+      await limited(client.connect(), this.#timeoutMs);
+    } catch (error) {
+      end();
+      throw new NotSentError(error);
+    }
+    client.unref?.();
+    return { client, end };
+  }
+}
+
+interface Session {
+  readonly client: Pick<PgPoolClientLike, "query">;
+  /** Closes the connection. */
+  end(): void;
+}
+
+interface Listening {
+  readonly onNotify: () => void;
+  readonly onLost: () => void;
+}
+
+/** The class `Client` of `pg`, which a pool has as a property. */
+type PgClientClass = new (
+  options: object,
+) => {
+  connect(): Promise<unknown>;
+  query: PgPoolClientLike["query"];
+  on(event: "error" | "end" | "notification", listener: () => void): unknown;
+  end(): Promise<void>;
+  unref?(): void;
+};
+
+function valuesOf(parameter: string | undefined): unknown[] {
+  return parameter === undefined ? [] : [parameter];
+}
+
+/** An error with which the server answered, and after which the connection can be used again. */
+function isAnswer(error: unknown): boolean {
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown };
+  // Of a server that has become a replica, nothing can be expected any more.
+  return !(error instanceof NoAnswerError) && typeof code === "string" && severity === "ERROR" && code !== "25006";
+}

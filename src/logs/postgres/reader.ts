@@ -1,0 +1,138 @@
+// Reading the log: each method is one statement, whose answer is of one state of the log.
+import { verify } from "../../log/complete.ts";
+import type { TailPage } from "../../log/follow-tail.ts";
+import type {
+  ChannelSelection,
+  Head,
+  LocateAnswer,
+  Located,
+  LocateQuestion,
+  LogEntry,
+  Page,
+  ReadOptions,
+  ValueOptions,
+  ValuePage,
+} from "../../log/log.ts";
+import { type EntryRow, entryOf, type HeadRow, headOf } from "./rows.ts";
+import { rangeOf, selectionOf } from "./selection.ts";
+
+/** Calls a function of the schema that reads, and resolves with its answer. */
+export type Ask = (name: string, request?: unknown) => Promise<unknown>;
+
+/** Answers the questions of the contract. */
+export class Reader {
+  readonly #ask: Ask;
+
+  constructor(ask: Ask) {
+    this.#ask = ask;
+  }
+
+  async head(): Promise<Head> {
+    return headOf((await this.#ask("head")) as HeadRow);
+  }
+
+  async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    const found = (await this.#ask("witnesses", offsets)) as (number | null)[];
+    return found.map((witness) => witness ?? undefined);
+  }
+
+  async read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Promise<Page> {
+    const page = (await this.#ask("read", {
+      after,
+      limit,
+      bytes: maxBytes,
+      conflate,
+      selection: selection && selectionOf(selection),
+    })) as Omit<Page, "entries"> & { head: HeadRow; entries: EntryRow[] };
+    const { epoch, floor } = headOf(page.head);
+    const { through, conflated, trimmed } = page;
+    return { epoch, entries: page.entries.map(entryOf), through, conflated, trimmed, floor };
+  }
+
+  async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+    return ((await this.#ask("last", { count, selection: selectionOf(selection) })) as EntryRow[]).map(entryOf);
+  }
+
+  async values(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
+    const request = { after, upTo, bytes: maxBytes, selection: selectionOf(selection) };
+    const { head, entries, through } = (await this.#ask("values", request)) as {
+      head: HeadRow;
+      entries: EntryRow[];
+      through: number;
+    };
+    return { epoch: headOf(head).epoch, entries: entries.map(entryOf), through };
+  }
+
+  /** The next entries for a tail, superseded ones too, and whether the outbox has something. */
+  async next(after: number): Promise<TailPage & { outbox: boolean }> {
+    const { head, entries, outbox } = (await this.#ask("next", { after })) as {
+      head: HeadRow;
+      entries: EntryRow[];
+      outbox: boolean;
+    };
+    return { head: headOf(head), entries: entries.map(entryOf), outbox };
+  }
+
+  /** In a storm, clients share channels and positions: each is asked for once. */
+  async locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    const names = new Index<string>();
+    const prefixes = new Index<string>();
+    const offsets = new Index<number>();
+    for (const { cursor, selection } of questions) {
+      for (const name of selection.channels) if (name.isWellFormed()) names.add(name);
+      for (const prefix of selection.prefixes) if (rangeOf(prefix) !== undefined) prefixes.add(prefix);
+      if (cursor !== null) offsets.add(cursor.offset);
+    }
+    const found = (await this.#ask("locate", {
+      names: names.values,
+      ranges: prefixes.values.flatMap((prefix) => rangeOf(prefix) ?? []),
+      offsets: offsets.values,
+    })) as LocateRow;
+    const head = headOf(found.head);
+    const ends = (found.channels ?? []).map(([end]) => (end === null ? null : entryOf(end)));
+    return {
+      head,
+      answers: questions.map(({ cursor, selection }): LocateAnswer => {
+        const channels = new Set(selection.channels.map((name) => names.at(name)));
+        const rows = [
+          ...Array.from(channels, (at) => found.channels?.[at]),
+          ...selection.prefixes.map((prefix) => found.prefixes?.[prefixes.at(prefix)]),
+        ].filter((row) => row !== undefined);
+        return {
+          verification: verify(cursor, head, (offset) => found.witnesses?.[offsets.at(offset)] ?? undefined),
+          ends: Array.from(channels, (at) => ends[at] ?? null)
+            .filter((end) => end !== null)
+            .sort((a, b) => a.offset - b.offset),
+          trimmed: Math.max(0, ...rows.map(([, trimmed]) => trimmed)),
+          hasValues: rows.some(([, , hasValues]) => hasValues),
+        };
+      }),
+    };
+  }
+}
+
+interface LocateRow {
+  readonly head: HeadRow;
+  readonly channels: readonly FoundRow[] | null;
+  readonly prefixes: readonly FoundRow[] | null;
+  readonly witnesses: readonly (number | null)[] | null;
+}
+
+type FoundRow = readonly [end: EntryRow | null, trimmed: number, hasValues: boolean];
+
+/** Different values, and the place of each. */
+class Index<T> {
+  readonly values: T[] = [];
+  readonly #places = new Map<T, number>();
+
+  add(value: T): void {
+    if (this.#places.has(value)) return;
+    this.#places.set(value, this.values.length);
+    this.values.push(value);
+  }
+
+  /** -1 for a value that was not added. */
+  at(value: T): number {
+    return this.#places.get(value) ?? -1;
+  }
+}

@@ -1,0 +1,52 @@
+// Entries and heads in the answers of the database.
+import type { Head, LogEntry } from "../../log/log.ts";
+import { decodeText } from "./text.ts";
+
+/** The columns of an entry, as the functions of the schema return them. */
+export type EntryRow = readonly [
+  offset: number,
+  witness: number,
+  previousWitness: number,
+  time: number,
+  channel: string,
+  type: string,
+  data: string,
+  key: string | null,
+  sender: string | null,
+];
+
+export function entryOf([
+  offset,
+  witness,
+  previousWitness,
+  time,
+  channel,
+  type,
+  data,
+  key,
+  sender,
+]: EntryRow): LogEntry {
+  return {
+    offset,
+    witness,
+    previousWitness,
+    time,
+    channel,
+    type: decodeText(type),
+    data: decodeText(data),
+    key: key === null ? undefined : decodeText(key),
+    sender: sender === null ? undefined : decodeText(sender),
+  };
+}
+
+/** The head, and whether a replica answered. */
+export interface HeadRow extends Head {
+  readonly replica: boolean;
+}
+
+/** @throws {LogError} for the answer of a replica, which may lag. */
+export function headOf({ epoch, top, witness, floor, replica }: HeadRow): Head {
+  if (!replica) return { epoch, top, witness, floor };
+  // As the server itself does for a statement that writes, so that the failure is treated in the same way.
+  throw Object.assign(new Error("the server is in recovery"), { code: "25006" });
+}

@@ -1,0 +1,121 @@
+// Retention: a function in the database that removes a slice of what is not to be kept.
+
+/** Entries that one statement removes: publishers wait for that at most. */
+const entriesPerSlice = 500;
+/** Witnesses that one row of the table `witness` collects, 4 bytes each. */
+const witnessesPerRow = 256;
+/** Witnesses in all: 64 MB. */
+const maxWitnesses = 16_000_000;
+/** Channels whose trimmed offset is remembered. Of the others, the highest one is known. */
+const maxRememberedChannels = 65_536;
+/** How long receipts are kept, in milliseconds: longer than any attempt is on its way. */
+const receiptAgeMs = 600_000;
+/** Processes that were not seen for so long are gone. */
+const memberAgeMs = 30_000;
+
+/**
+ * `trim` removes one slice, and declares it: the deletion, the marks of what channels have lost and the new floor are one
+ * transaction, so a reader that sees an entry gone also sees that it was trimmed. It returns `more`, whether there is another
+ * slice, and `next`, the milliseconds until the next entry expires.
+ *
+ * `enter` registers a process with its options, and returns those of another process that differ.
+ */
+export function retentionFunctions(schema: string, lock: number): string {
+  return `
+    CREATE FUNCTION ${schema}.enter(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    DECLARE
+      other text;
+    BEGIN
+      PERFORM ${schema}.assert_read_committed();
+      PERFORM pg_advisory_xact_lock(${lock}, 1);
+      DELETE FROM ${schema}.member WHERE seen < clock_timestamp() - interval '${memberAgeMs} milliseconds';
+      SELECT options INTO other FROM ${schema}.member
+      WHERE options <> request->>'options' AND id <> request->>'member' LIMIT 1;
+      IF FOUND THEN RETURN other; END IF;
+      INSERT INTO ${schema}.member (id, options, seen)
+      VALUES (request->>'member', request->>'options', clock_timestamp())
+      ON CONFLICT (id) DO UPDATE SET seen = excluded.seen;
+      RETURN '';
+    END $sourcecast$;
+
+    CREATE FUNCTION ${schema}.leave(request json) RETURNS text LANGUAGE sql AS $sourcecast$
+      DELETE FROM ${schema}.member WHERE id = request->>'member' RETURNING ''
+    $sourcecast$;
+
+    CREATE FUNCTION ${schema}.trim(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    DECLARE
+      state ${schema}.state%ROWTYPE;
+      stamp bigint;
+      cut record;
+      floor_raised bigint;
+    BEGIN
+      PERFORM ${schema}.assert_read_committed();
+      IF NOT pg_try_advisory_xact_lock(${lock}, 3) THEN RETURN json_build_object('more', false); END IF;
+      SELECT * INTO state FROM ${schema}.state;
+      stamp := greatest(${schema}.clock(), state.top_time);
+      -- Looks before it takes the lock. The entries over a limit are the beginning of the sequence, and never the newest entry.
+      SELECT count(*) AS count, max(log_offset) AS log_offset INTO cut FROM (
+        SELECT * FROM ${schema}.entry WHERE log_offset > state.trimmed ORDER BY log_offset LIMIT ${entriesPerSlice}
+      ) AS oldest
+      WHERE log_offset < state.top AND (
+        log_offset <= state.top - (request->>'events')::bigint
+        OR state.top_weight - total_weight + weight > (request->>'bytes')::bigint
+        OR log_time + (request->>'age')::bigint <= stamp
+      );
+      IF cut.log_offset IS NOT NULL THEN
+        PERFORM FROM ${schema}.log FOR UPDATE;
+        INSERT INTO ${schema}.trimmed AS t (channel, log_offset)
+        SELECT channel, max(log_offset) FROM ${schema}.entry
+        -- Of entries with a key, the newest is still there: readers that conflate have lost nothing.
+        WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND key IS NULL GROUP BY channel
+        ON CONFLICT (channel) DO UPDATE SET log_offset = excluded.log_offset;
+        IF (request->>'witnessAge')::bigint > 0 THEN
+          UPDATE ${schema}.witness SET last_offset = cut.log_offset, log_time = stamp, witnesses = witnesses || (
+            SELECT array_agg((e.witness - 2147483648)::integer ORDER BY e.log_offset) FROM ${schema}.entry AS e
+            WHERE e.log_offset > state.trimmed AND e.log_offset <= cut.log_offset
+          ) WHERE last_offset = state.trimmed AND cardinality(witnesses) < ${witnessesPerRow}
+            AND first_offset = (SELECT max(first_offset) FROM ${schema}.witness);
+          IF NOT FOUND THEN
+            INSERT INTO ${schema}.witness (first_offset, last_offset, log_time, witnesses)
+            SELECT state.trimmed + 1, cut.log_offset, stamp,
+              array_agg((e.witness - 2147483648)::integer ORDER BY e.log_offset)
+            FROM ${schema}.entry AS e WHERE e.log_offset > state.trimmed AND e.log_offset <= cut.log_offset;
+          END IF;
+        END IF;
+        -- A new row for each slice: the old versions of one row would slow down readers during a long transaction.
+        INSERT INTO ${schema}.floor (log_offset, witness, forgotten)
+        SELECT log_offset, witness, state.forgotten FROM ${schema}.entry WHERE log_offset = cut.log_offset;
+        DELETE FROM ${schema}.floor WHERE log_offset < cut.log_offset;
+        DELETE FROM ${schema}.entry
+        WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND (key IS NULL OR superseded);
+      END IF;
+      DELETE FROM ${schema}.idempotency AS i WHERE (i.channel, i.key) IN (
+        SELECT channel, key FROM ${schema}.idempotency
+        WHERE log_time <= stamp - (request->>'window')::bigint LIMIT ${entriesPerSlice}
+      );
+      DELETE FROM ${schema}.receipt WHERE log_time <= stamp - ${receiptAgeMs};
+      DELETE FROM ${schema}.witness WHERE first_offset IN (
+        SELECT first_offset FROM ${schema}.witness ORDER BY first_offset LIMIT ${entriesPerSlice}
+      ) AND (log_time <= stamp - (request->>'witnessAge')::bigint OR last_offset < state.trimmed - ${maxWitnesses});
+      IF (request->>'forget')::boolean THEN
+        SELECT max(log_offset) INTO floor_raised FROM (
+          SELECT log_offset FROM ${schema}.trimmed ORDER BY log_offset
+          LIMIT greatest(0, (SELECT count(*) FROM ${schema}.trimmed) - ${maxRememberedChannels})
+        ) AS excess;
+        IF floor_raised IS NOT NULL THEN
+          -- In one transaction with the deletion: a channel without a mark must answer with an offset at least as high.
+          UPDATE ${schema}.floor SET forgotten = floor_raised;
+          DELETE FROM ${schema}.trimmed WHERE log_offset <= floor_raised;
+        END IF;
+      END IF;
+      RETURN json_build_object(
+        'more', cut.count = ${entriesPerSlice},
+        'removed', cut.count,
+        'next', (
+          SELECT log_time + (request->>'age')::bigint - stamp FROM ${schema}.entry
+          WHERE log_offset > coalesce(cut.log_offset, state.trimmed) AND log_offset < state.top ORDER BY log_offset LIMIT 1
+        )
+      );
+    END $sourcecast$;
+  `;
+}

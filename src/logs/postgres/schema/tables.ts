@@ -1,0 +1,106 @@
+// The tables of the log.
+
+/**
+ * The statements that create the tables in a schema. All comparisons of channels are by code point (collation "C"), whatever
+ * the collation of the database: it decides what a prefix is.
+ *
+ * - `log`: one row. Locking it puts appends in their order; it is never updated by them, since a long transaction of the
+ *   application would keep all its versions alive.
+ * - `floor`: the newest row says up to where retention has removed entries: the witness there, and the offset up to
+ *   which channels that `trimmed` no longer lists may have lost entries.
+ * - `entry`: the retained entries, and below the floor the newest of each key. `time` is for people, `log_time` never
+ *   decreases. `total_weight` is the weight of all entries up to this one.
+ * - `trimmed`: the highest offset that each channel has lost.
+ * - `witness`: the witnesses of trimmed entries, four bytes each, some hundreds in a row.
+ * - `idempotency`: where the entries with an idempotency key were placed.
+ * - `receipt`: the answers of recent appends, for processes that try again because an answer was lost, and for attempts that
+ *   arrive late.
+ * - `member`: the processes that have the log open, with their options.
+ * - `outbox`: what transactions of the application have published, until the sequencer moves it to the log.
+ */
+export function tables(schema: string): string {
+  return `
+    CREATE TABLE ${schema}.log (
+      id integer PRIMARY KEY CHECK (id = 1),
+      epoch text NOT NULL,
+      origin_witness bigint NOT NULL
+    );
+    CREATE TABLE ${schema}.floor (
+      log_offset bigint PRIMARY KEY,
+      witness bigint NOT NULL,
+      forgotten bigint NOT NULL
+    );
+    CREATE TABLE ${schema}.entry (
+      log_offset bigint PRIMARY KEY,
+      witness bigint NOT NULL,
+      previous_witness bigint NOT NULL,
+      time bigint NOT NULL,
+      log_time bigint NOT NULL,
+      weight bigint NOT NULL,
+      total_weight bigint NOT NULL,
+      superseded boolean NOT NULL,
+      channel text COLLATE "C" NOT NULL,
+      type text NOT NULL,
+      key text COLLATE "C",
+      sender text,
+      data text NOT NULL
+    );
+    CREATE INDEX entry_channel ON ${schema}.entry (channel, log_offset) WHERE NOT superseded;
+    CREATE INDEX entry_superseded ON ${schema}.entry (channel, log_offset) WHERE superseded;
+    CREATE UNIQUE INDEX entry_key ON ${schema}.entry (channel, key) WHERE key IS NOT NULL AND NOT superseded;
+    CREATE INDEX entry_value ON ${schema}.entry (channel, log_offset) WHERE key IS NOT NULL AND NOT superseded;
+    CREATE INDEX entry_value_order ON ${schema}.entry (log_offset) WHERE key IS NOT NULL AND NOT superseded;
+    CREATE TABLE ${schema}.trimmed (
+      channel text COLLATE "C" PRIMARY KEY,
+      log_offset bigint NOT NULL
+    );
+    CREATE INDEX trimmed_offset ON ${schema}.trimmed (log_offset);
+    CREATE TABLE ${schema}.witness (
+      first_offset bigint PRIMARY KEY,
+      last_offset bigint NOT NULL,
+      log_time bigint NOT NULL,
+      witnesses integer[] NOT NULL
+    );
+    CREATE TABLE ${schema}.idempotency (
+      channel text COLLATE "C" NOT NULL,
+      key text COLLATE "C" NOT NULL,
+      log_time bigint NOT NULL,
+      log_offset bigint NOT NULL,
+      witness bigint NOT NULL,
+      PRIMARY KEY (channel, key)
+    );
+    CREATE INDEX idempotency_time ON ${schema}.idempotency (log_time);
+    CREATE TABLE ${schema}.receipt (
+      member text NOT NULL,
+      last_call bigint NOT NULL,
+      log_time bigint NOT NULL,
+      reply text NOT NULL,
+      PRIMARY KEY (member, last_call)
+    );
+    CREATE INDEX receipt_time ON ${schema}.receipt (log_time);
+    CREATE TABLE ${schema}.member (
+      id text PRIMARY KEY,
+      options text NOT NULL,
+      seen timestamptz NOT NULL
+    );
+    CREATE TABLE ${schema}.outbox (
+      id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+      weight bigint NOT NULL,
+      call json NOT NULL
+    );
+    CREATE VIEW ${schema}.state AS
+    SELECT epoch, origin_witness AS origin,
+      floor.log_offset AS trimmed, floor.witness AS trimmed_witness, floor.forgotten,
+      coalesce(newest.log_offset, 0) AS top, coalesce(newest.witness, origin_witness) AS top_witness,
+      coalesce(newest.total_weight, 0) AS top_weight, coalesce(newest.log_time, 0) AS top_time
+    FROM ${schema}.log
+      CROSS JOIN LATERAL (SELECT * FROM ${schema}.floor ORDER BY log_offset DESC LIMIT 1) AS floor
+      LEFT JOIN LATERAL (
+        SELECT log_offset, witness, total_weight, log_time FROM ${schema}.entry ORDER BY log_offset DESC LIMIT 1
+      ) AS newest ON true;
+    -- An empty log has its origin as its floor, so the position 0 can be verified from the start.
+    INSERT INTO ${schema}.log (id, epoch, origin_witness)
+    SELECT 1, left(replace(gen_random_uuid()::text, '-', ''), 12), 1 + floor(random() * 4294967295)::bigint;
+    INSERT INTO ${schema}.floor (log_offset, witness, forgotten) SELECT 0, origin_witness, 0 FROM ${schema}.log;
+  `;
+}

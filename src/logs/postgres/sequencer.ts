@@ -1,0 +1,70 @@
+// Moves what transactions have published from the outbox to the log: in one process at a time, whichever comes first.
+import { now, WakeTimer } from "../../base/clock.ts";
+
+/** How soon after a publish within a transaction to look for its commit, and how seldom at last, in milliseconds. */
+const firstLookMs = 5;
+const maxLookMs = 500;
+/** How long to wait after a failure. */
+const failureRetryMs = 1_000;
+
+/** Moves some calls, and resolves with their number. */
+export type Move = () => Promise<number>;
+
+/**
+ * Nothing announces a commit: `NOTIFY` takes a lock that all transactions with notifications share. So a process that has
+ * published within a transaction looks for it, more and more seldom. Every process with tails looks about once a second.
+ */
+export class Sequencer {
+  readonly #move: Move;
+  readonly #onMoved: () => void;
+  readonly #onError: (error: unknown) => void;
+  readonly #timer = new WakeTimer(() => void this.#run());
+  #delay = maxLookMs;
+  /** This process has published within transactions, which may still be open. */
+  #hasPublished = false;
+  #isRunning = false;
+  #closed = false;
+
+  constructor(move: Move, onMoved: () => void, onError: (error: unknown) => void) {
+    this.#move = move;
+    this.#onMoved = onMoved;
+    this.#onError = onError;
+  }
+
+  /** This process has published within a transaction. */
+  onPublished(): void {
+    this.#hasPublished = true;
+    this.#delay = firstLookMs;
+    this.#plan(firstLookMs);
+  }
+
+  /** A tail has found something in the outbox. */
+  onFound(): void {
+    this.#plan(0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer.stop();
+  }
+
+  #plan(delay: number): void {
+    if (!this.#closed) this.#timer.set(now() + delay);
+  }
+
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    try {
+      let moved = 0;
+      for (let count = 1; count > 0 && !this.#closed; moved += count) count = await this.#move();
+      if (moved > 0) this.#onMoved();
+      this.#delay = Math.min(this.#delay * 2, maxLookMs);
+    } catch (error) {
+      this.#delay = failureRetryMs;
+      this.#onError(error);
+    }
+    this.#isRunning = false;
+    if (this.#hasPublished) this.#plan(this.#delay);
+  }
+}

@@ -1,0 +1,5 @@
+import { test } from "vitest";
+import { testLog } from "../../../src/testing/index.ts";
+import { pgliteStorage } from "../../support/pglite.ts";
+
+testLog({ test, persistent: true, shared: true, lossy: true, restorable: true, storage: pgliteStorage });
