@@ -21,6 +21,8 @@ export type {
   Snapshot,
   SnapshotFunction,
   SubscribeOptions,
+  TransactionOptions,
+  WithinTransaction,
 } from "./hub/options.ts";
 export type { PublishedEvent } from "./hub/publish.ts";
 export type { HubStats } from "./hub/stats.ts";

@@ -30,7 +30,7 @@ export function measure(text) {
   let isInBlock = false;
   for (const line of lines.map((one) => one.trim())) {
     if (line === "") continue;
-    if (isInBlock || line.startsWith("//") || line.startsWith("/*")) {
+    if (isInBlock || /^(\/\/|\/\*|-- )/.test(line)) {
       comments += 1;
       if (line.startsWith("/*")) isInBlock = true;
       if (line.includes("*/")) isInBlock = false;

@@ -5,8 +5,8 @@ import type { RequestLike } from "../http/request.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
 import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/event-types.ts";
 import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
-import { eventChecks, publishChecks, subscribeChecks } from "./option-checks.ts";
-import type { PublishOptions, SubscribeOptions } from "./options.ts";
+import { eventChecks, publishChecks, subscribeChecks, transactionChecks } from "./option-checks.ts";
+import type { PublishOptions, SubscribeOptions, TransactionOptions, WithinTransaction } from "./options.ts";
 import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
 import { assertChannelName } from "./selection.ts";
@@ -15,6 +15,7 @@ import { assertChannelName } from "./selection.ts";
 export interface ChannelContext {
   response(request: RequestLike, options: SubscribeOptions): Promise<Response>;
   publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
+  publishIn(transaction: object, channel: string, events: readonly PublishedEvent[]): Promise<undefined>;
   end(channel: string): Promise<string>;
   members(channel: string): Promise<Member[]>;
   readonly subscribers: SubscriberCount;
@@ -60,10 +61,27 @@ export class Channel<E extends EventMap = false> {
    * event.
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
-  async dispatch(type: string, data?: unknown, options?: PublishOptions): Promise<string> {
+  /**
+   * Publishes an event within a transaction of the application, on a log that can do that: if it commits, and only then.
+   *
+   * @returns `undefined`, since the event has no cursor before the commit.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for `after`, a client without a transaction, or a log without transactions.
+   */
+  dispatch<T extends EventType<E>>(type: T, data: EventData<E, T>, options: TransactionOptions): Promise<undefined>;
+  async dispatch(
+    type: string,
+    data?: unknown,
+    options?: PublishOptions | TransactionOptions,
+  ): Promise<string | undefined> {
+    if (options && "transaction" in options) {
+      const { transaction, ...rest } = options;
+      checkOptions(rest, publishChecks, "dispatch()");
+      assertNoAfter([rest]);
+      return this.#publishIn({ transaction }, [{ ...rest, type, data }]);
+    }
     checkOptions(options, publishChecks, "dispatch()");
     const [cursor] = await this.#publish([{ ...options, type, data }]);
-    return cursor as string;
+    return cursor;
   }
 
   /**
@@ -72,9 +90,14 @@ export class Channel<E extends EventMap = false> {
    * @returns The cursor of each event, once the log has accepted all of them.
    * @throws {SourcecastError} As {@link Channel.dispatch} does.
    */
-  async dispatchAll(events: readonly EventOf<E>[]): Promise<string[]> {
+  dispatchAll(events: readonly EventOf<E>[]): Promise<string[]>;
+  /** Publishes several events next to each other, within a transaction of the application: see {@link Channel.dispatch}. */
+  dispatchAll(events: readonly EventOf<E>[], options: WithinTransaction): Promise<undefined>;
+  async dispatchAll(events: readonly EventOf<E>[], options?: WithinTransaction): Promise<string[] | undefined> {
     for (const event of events) checkEvent(event);
-    return this.#publish(events as readonly PublishedEvent[]);
+    if (options === undefined) return this.#publish(events as readonly PublishedEvent[]);
+    assertNoAfter(events as readonly PublishedEvent[]);
+    return this.#publishIn(options, events as readonly PublishedEvent[]);
   }
 
   /** Publishes data as an event of the type `message`. */
@@ -160,6 +183,14 @@ export class Channel<E extends EventMap = false> {
     return this.#context.members(this.name);
   }
 
+  async #publishIn(options: WithinTransaction, events: readonly PublishedEvent[]): Promise<undefined> {
+    assertChannelName(this.name);
+    checkOptions(options, transactionChecks, "dispatch()");
+    const { transaction } = options;
+    if (transaction === undefined) transactionChecks.transaction(transaction, "transaction");
+    return this.#context.publishIn(transaction, this.name, events);
+  }
+
   async #publish(events: readonly PublishedEvent[]): Promise<string[]> {
     assertChannelName(this.name);
     return this.#context.publish(this.name, events);
@@ -173,6 +204,12 @@ const channelPipeChecks: OptionChecks<ChannelPipeOptions<unknown>> = {
   endChannel: aBoolean,
   stopWithoutSubscribers: aDuration,
 };
+
+/** Within a transaction, it is not known what will have been published before the commit. */
+function assertNoAfter(events: readonly PublishOptions[]): void {
+  const found = events.find(({ after }) => after !== undefined);
+  if (found !== undefined) throw optionError("after", found.after, "no value together with the option transaction");
+}
 
 /** One event of a list. */
 function checkEvent(event: PublishedEvent): void {

@@ -112,6 +112,10 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
         this.#assertOpen();
         return publisher.publish(channel, events);
       },
+      publishIn: (transaction, channel, events) => {
+        this.#assertOpen();
+        return publisher.publishIn(transaction, channel, events);
+      },
       end: (channel) => {
         this.#assertOpen();
         return publisher.end(channel);

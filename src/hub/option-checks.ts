@@ -18,7 +18,7 @@ import {
 } from "../base/options.ts";
 import { mayHaveSent, type RequestLike } from "../http/request.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
-import type { HubOptions, Limits, PublishOptions, SubscribeOptions } from "./options.ts";
+import type { HubOptions, Limits, PublishOptions, SubscribeOptions, TransactionOptions } from "./options.ts";
 import type { HubPresence } from "./presence.ts";
 import { assertChannelList, parseChannels, parseFrom, type Subscribing } from "./selection.ts";
 
@@ -115,6 +115,14 @@ export const publishChecks: OptionChecks<PublishOptions> = {
   sender: aName,
   idempotencyKey: aName,
   after: anything,
+};
+
+/** The client is checked by the log. A transaction that is missing by mistake must not publish outside of it. */
+export const transactionChecks: OptionChecks<Pick<TransactionOptions, "transaction">> = {
+  transaction: allow(
+    "the client on which a transaction was begun",
+    (value) => (typeof value === "object" && value !== null) || typeof value === "function",
+  ),
 };
 
 /** Type, data and cursor of an event are checked when it is encoded, with codes of their own. */

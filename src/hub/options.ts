@@ -215,3 +215,15 @@ export interface PublishOptions {
   /** A cursor. The event is rejected with `ERR_SSE_CONFLICT` if the channel has a later event. @default none */
   after?: string;
 }
+
+/** The transaction of the application within which events are published. */
+export interface WithinTransaction {
+  /**
+   * The client on which the transaction was begun, of the database that the log is in. The events are published if it commits,
+   * some time after that; if it is rolled back, they never existed. The log must be able to do that, as `postgresLog()` is.
+   */
+  transaction: object;
+}
+
+/** The options of an event that is published within a transaction: it has no cursor before the commit, and no `after`. */
+export interface TransactionOptions extends Omit<PublishOptions, "after">, WithinTransaction {}

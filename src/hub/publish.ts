@@ -42,6 +42,23 @@ export class Publisher {
     return this.#append(await Promise.all(events.map(check)));
   }
 
+  /**
+   * Appends events within a transaction of the application. They are not counted as published: it may be rolled back.
+   *
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log without transactions.
+   */
+  async publishIn(transaction: object, channel: string, events: readonly PublishedEvent[]): Promise<undefined> {
+    const { feed, contract, limits } = this.#context;
+    if (feed.log.appendIn === undefined) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_OPTION",
+        "The log of this hub takes no part in transactions; use postgresLog(), or leave the option transaction out",
+      );
+    }
+    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits);
+    await feed.log.appendIn(transaction, await Promise.all(events.map(check)));
+  }
+
   /** Appends the end marker of a channel. Resolves with its cursor. */
   async end(channel: string): Promise<string> {
     await this.#context.feed.start();

@@ -127,8 +127,8 @@ class PGliteConnection implements Connection {
   close(): void {}
 }
 
-/** How a statement runs within a transaction of the application. */
-export type TransactionQuery = (sql: string, parameter: string) => Promise<unknown>;
+/** Runs a statement within a transaction of the application, and resolves with the text in its first column. */
+export type TransactionQuery = (sql: string, parameter: string) => Promise<string>;
 
 /**
  * The transaction that an application passed: a client of `pg` on which it has begun one, the `sql` that `begin()` of
@@ -143,11 +143,11 @@ export function enlist(transaction: unknown): TransactionQuery {
   const isPool = "totalCount" in found || (has("begin") && !has("savepoint")) || has("transaction");
   if (!isPool && has("unsafe")) {
     const sql = transaction as PostgresJsLike;
-    return async (text, parameter) => sql.unsafe(text, [parameter] as never[]);
+    return async (text, parameter) => textOf(await sql.unsafe(text, [parameter] as never[]));
   }
   if (!isPool && has("query")) {
     const client = transaction as PGliteLike;
-    return (text, parameter) => client.query(text, [parameter]);
+    return async (text, parameter) => textOf((await client.query(text, [parameter])).rows);
   }
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",

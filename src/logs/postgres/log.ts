@@ -1,11 +1,10 @@
 // The log over one database: takes calls, and puts the parts of this folder together.
 import { runDetached } from "../../base/async-context.ts";
-import { now, WakeTimer } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import { closedError } from "../../log/errors.ts";
-import { makeEpoch, makeWitness } from "../../log/identity.ts";
+import { makeWitness } from "../../log/identity.ts";
 import type {
   Appended,
   ChannelSelection,
@@ -27,18 +26,15 @@ import type {
 import { type RetentionLimits, weightOf } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { type Answer, Batch, keyError, segmentOf, Witnesses } from "./batch.ts";
-import { enlist } from "./clients.ts";
+import { enlist, type TransactionQuery } from "./clients.ts";
 import type { Connection } from "./connection.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
-import { prepare } from "./prepare.ts";
+import { Membership } from "./membership.ts";
 import { Reader } from "./reader.ts";
 import { RetentionWorker } from "./retention.ts";
 import type { SchemaNames } from "./schema/index.ts";
 import { Sequencer } from "./sequencer.ts";
 import { Watch } from "./watch.ts";
-
-/** How often a process says that it is there, in milliseconds: a third of the time after which it counts as gone. */
-const memberIntervalMs = 10_000;
 
 /** The parts that a log is made of. */
 export interface PostgresLogParts {
@@ -65,8 +61,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     "transaction",
   ]);
   readonly #parts: PostgresLogParts;
-  readonly #member = makeEpoch();
-  readonly #options: string;
+  readonly #membership: Membership;
   readonly #witnesses = new Witnesses();
   readonly #reader: Reader;
   readonly #queue: AppendQueue;
@@ -74,14 +69,15 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   readonly #watch: Watch;
   readonly #retention: RetentionWorker;
   readonly #sequencer: Sequencer;
-  readonly #presence = new WakeTimer(() => void this.#enterAgain());
-  #prepared: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(parts: PostgresLogParts) {
     this.#parts = parts;
     const { limits, names, pollMs, timeoutMs } = parts;
-    this.#options = JSON.stringify(limits, (_, value) => (value === Number.POSITIVE_INFINITY ? "none" : value));
+    this.#membership = new Membership(parts.connection, names, limits, {
+      onEntered: () => this.#retention.touch(),
+      onError: (error) => this.#tails.report(this.#explain(error)),
+    });
     this.#reader = new Reader((name, request) => this.#ask(name, request));
     this.#queue = new AppendQueue({
       store: (calls) => this.#store(calls),
@@ -119,7 +115,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     const rejected = entries.map(keyError).find((error) => error !== undefined);
     if (rejected !== undefined) throw rejected;
     if (entries.length === 0) return;
-    await this.#ready();
+    await this.#prepareFor(query);
     const request = {
       strict: this.#parts.connection.hasFineClock,
       weight: entries.reduce((sum, entry) => sum + weightOf(entry), 0),
@@ -133,27 +129,48 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     this.#sequencer.onPublished();
   }
 
-  head(): Promise<Head> {
+  /**
+   * The schema must be there. The first publish of a process looks for it in the transaction itself: where that holds the only
+   * connection, as with PGlite, it would wait for itself.
+   */
+  async #prepareFor(query: TransactionQuery): Promise<void> {
+    const entering = this.#membership.enter();
+    if (this.#membership.hasEntered) return;
+    const found = await query(
+      "SELECT to_regprocedure($1::text)::text AS reply",
+      `${this.#parts.names.schema}.enqueue(json)`,
+    );
+    if (found === "") await entering;
+    else entering.catch(() => {});
+  }
+
+  async head(): Promise<Head> {
+    this.#assertOpen();
     return this.#reader.head();
   }
 
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    this.#assertOpen();
     return this.#reader.witnesses(offsets);
   }
 
-  read(after: number, options: ReadOptions): Promise<Page> {
+  async read(after: number, options: ReadOptions): Promise<Page> {
+    this.#assertOpen();
     return this.#reader.read(after, options);
   }
 
-  last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+  async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+    this.#assertOpen();
     return this.#reader.last(count, selection);
   }
 
-  latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+  async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+    this.#assertOpen();
     return this.#reader.values(selection, options);
   }
 
-  locate(questions: readonly LocateQuestion[]): Promise<Located> {
+  async locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    this.#assertOpen();
     return this.#reader.locate(questions);
   }
 
@@ -183,12 +200,8 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     this.#watch.stop();
     this.#retention.close();
     this.#sequencer.close();
-    this.#presence.stop();
+    await this.#membership.leave();
     const { connection, listenOn } = this.#parts;
-    if (this.#prepared !== null) {
-      // A process that cannot say that it leaves counts as gone after a while.
-      await connection.background(this.#call("leave"), JSON.stringify({ member: this.#member })).catch(() => {});
-    }
     connection.close();
     if (listenOn !== connection) listenOn?.close();
   }
@@ -197,9 +210,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     const batch = new Batch(calls, this.#witnesses);
     let answer: Answer = { epoch: "", calls: [], results: [] };
     try {
-      await this.#ready();
+      await this.#membership.enter();
       if (!batch.isEmpty) {
-        const request = batch.request(this.#member, windowOf(this.#parts.limits));
+        const request = batch.request(this.#membership.id, windowOf(this.#parts.limits));
         answer = JSON.parse(await this.#parts.connection.query(this.#call("append"), request)) as Answer;
       }
     } catch (error) {
@@ -214,7 +227,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   /** Throws what the queue is to try again, and what may be the fault of one call, so that the queue stores them apart. */
   #fail(calls: readonly AppendCall[], error: unknown): AppendOutcome[] {
-    if (isOtherSchema(error)) this.#prepared = null;
+    if (isOtherSchema(error)) this.#membership.expire();
     const explained = this.#explain(error);
     const isOfOne = /^(22|54)/.test(String((error as { code?: unknown }).code));
     if (isPassing(error) || isOfOne) throw explained;
@@ -230,9 +243,8 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   /** A question of the contract, on the pool; the reads of tails are work in the background. */
   async #ask(name: string, request?: unknown): Promise<unknown> {
-    this.#assertOpen();
     return this.#answer(async () => {
-      await this.#ready();
+      await this.#membership.enter();
       const { connection } = this.#parts;
       const how = name === "next" ? "background" : "query";
       const parameter = request === undefined ? undefined : JSON.stringify(request);
@@ -245,7 +257,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     try {
       return await work();
     } catch (error) {
-      if (isOtherSchema(error)) this.#prepared = null;
+      if (isOtherSchema(error)) this.#membership.expire();
       const explained = this.#explain(error);
       // Nothing was to be stored.
       if (!(explained instanceof LogError) || explained.stored === false) throw explained;
@@ -255,55 +267,13 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   /** A statement in the background. */
   async #run(sql: string, parameter?: string): Promise<string> {
-    await this.#ready();
+    await this.#membership.enter();
     return this.#parts.connection.background(sql, parameter);
   }
 
   /** Every function takes and returns text, so that all clients agree on types. */
   #call(name: string): string {
     return `SELECT ${this.#parts.names.schema}.${name}($1::text::json) AS reply`;
-  }
-
-  /** Resolves when the schema is there. After a failure, the next call tries again. */
-  #ready(): Promise<void> {
-    if (this.#prepared === null) {
-      const preparing = runDetached(() => this.#prepare());
-      this.#prepared = preparing;
-      preparing.catch(() => {
-        if (this.#prepared === preparing) this.#prepared = null;
-      });
-    }
-    return this.#prepared;
-  }
-
-  async #prepare(): Promise<void> {
-    await prepare(this.#parts.connection, this.#parts.names);
-    await this.#enter();
-    this.#presence.set(now() + memberIntervalMs);
-    this.#retention.touch();
-  }
-
-  /** @throws {LogError} while another process uses the log with other options. */
-  async #enter(): Promise<void> {
-    const { connection, names } = this.#parts;
-    const request = JSON.stringify({ member: this.#member, options: this.#options });
-    const other = await connection.background(this.#call("enter"), request);
-    if (other === "") return;
-    throw new LogError(
-      `Another process uses the log in the schema ${JSON.stringify(names.name)} with other options: it has ` +
-        `${difference(other, this.#options)}; give all processes the same options, or stop the others first (one that was killed ` +
-        "counts for 30 seconds)",
-      false,
-    );
-  }
-
-  async #enterAgain(): Promise<void> {
-    try {
-      await this.#enter();
-    } catch (error) {
-      this.#tails.report(this.#explain(error));
-    }
-    if (this.#closed === null) this.#presence.set(now() + memberIntervalMs);
   }
 
   #explain(error: unknown): Error {
@@ -317,21 +287,4 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
 function windowOf({ window }: RetentionLimits): number {
   return Number.isFinite(window) ? Math.ceil(window) : Number.MAX_SAFE_INTEGER;
-}
-
-/** The options that differ, as the application names them. */
-function difference(theirs: string, ours: string): string {
-  const names: Record<string, string> = {
-    events: "maxEvents",
-    bytes: "maxBytes",
-    age: "maxAge",
-    window: "idempotencyWindow",
-    witnessAge: "witnessAge",
-  };
-  const other = JSON.parse(theirs) as Record<string, unknown>;
-  const own = JSON.parse(ours) as Record<string, unknown>;
-  return Object.keys(own)
-    .filter((name) => own[name] !== other[name])
-    .map((name) => `${names[name] ?? name} ${other[name]}, and this one has ${own[name]}`)
-    .join("; ");
 }

@@ -20,18 +20,19 @@ export class PgConnection implements Connection {
   #session: Promise<Session | null> | null = null;
   #listening: Listening | null = null;
   /** A pool reports the end of an idle connection as an event, and the process ends when that has no listener. */
-  readonly #onPoolError: (() => void) | null = null;
+  readonly #ownsErrors: boolean;
 
   constructor(pool: PgPoolLike, timeoutMs: number) {
     this.#pool = pool;
     this.#timeoutMs = timeoutMs;
-    if (pool.listenerCount("error") > 0) return;
-    this.#onPoolError = () => {};
-    pool.on("error", this.#onPoolError);
+    this.#ownsErrors = pool.listenerCount("error") === 0;
+    if (this.#ownsErrors) pool.on("error", ignore);
   }
 
   async query(sql: string, parameter?: string): Promise<string> {
     const client = await this.#borrow();
+    // The statement rejects, too. Without a listener, the end of a connection that is lent would end the process.
+    client.on("error", ignore);
     let isBroken = false;
     try {
       return textOf((await limited(client.query(sql, valuesOf(parameter)), this.#timeoutMs)).rows);
@@ -41,6 +42,7 @@ export class PgConnection implements Connection {
     } finally {
       // Without a sound connection, the next one may reach the server that has taken over.
       client.release(isBroken);
+      client.off("error", ignore);
     }
   }
 
@@ -48,7 +50,7 @@ export class PgConnection implements Connection {
     const session = await this.#open();
     if (session === null) return this.query(sql, parameter);
     try {
-      return textOf((await limited(session.client.query(sql, valuesOf(parameter)), this.#timeoutMs)).rows);
+      return textOf((await session.query(sql, valuesOf(parameter))).rows);
     } catch (error) {
       if (!isAnswer(error)) session.end();
       throw error;
@@ -58,7 +60,7 @@ export class PgConnection implements Connection {
   async script(sql: string): Promise<void> {
     const session = await this.#open();
     if (session === null) await this.query(sql);
-    else await session.client.query(sql);
+    else await session.query(sql);
   }
 
   async listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void> {
@@ -66,7 +68,7 @@ export class PgConnection implements Connection {
     if (session === null) throw new Error("this pool has no class of clients");
     const listening = { onNotify, onLost };
     this.#listening = listening;
-    await limited(session.client.query(`LISTEN "${channel.replaceAll('"', '""')}"`), this.#timeoutMs);
+    await session.query(`LISTEN "${channel.replaceAll('"', '""')}"`);
     return () => {
       if (this.#listening === listening) this.#listening = null;
     };
@@ -74,7 +76,7 @@ export class PgConnection implements Connection {
 
   close(): void {
     this.#listening = null;
-    if (this.#onPoolError !== null) this.#pool.off("error", this.#onPoolError);
+    if (this.#ownsErrors) this.#pool.off("error", ignore);
     const session = this.#session;
     this.#session = null;
     void session?.then((opened) => opened?.end()).catch(() => {});
@@ -122,14 +124,30 @@ export class PgConnection implements Connection {
       throw new NotSentError(error);
     }
     client.unref?.();
-    return { client, end };
+    return new Session(client, this.#timeoutMs, end);
   }
 }
 
-interface Session {
-  readonly client: Pick<PgPoolClientLike, "query">;
+/** A connection on which one statement follows the other. */
+class Session {
   /** Closes the connection. */
-  end(): void;
+  readonly end: () => void;
+  readonly #client: PgClient;
+  readonly #timeoutMs: number;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(client: PgClient, timeoutMs: number, end: () => void) {
+    this.#client = client;
+    this.#timeoutMs = timeoutMs;
+    this.end = end;
+  }
+
+  /** A queue of its own: that of the client is deprecated since pg 8.16. */
+  query(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const answer = this.#last.then(() => limited(this.#client.query(sql, values), this.#timeoutMs));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
 }
 
 interface Listening {
@@ -137,16 +155,18 @@ interface Listening {
   readonly onLost: () => void;
 }
 
-/** The class `Client` of `pg`, which a pool has as a property. */
-type PgClientClass = new (
-  options: object,
-) => {
+/** A client of `pg` outside of a pool. */
+interface PgClient extends Pick<PgPoolClientLike, "query"> {
   connect(): Promise<unknown>;
-  query: PgPoolClientLike["query"];
   on(event: "error" | "end" | "notification", listener: () => void): unknown;
   end(): Promise<void>;
   unref?(): void;
-};
+}
+
+/** The class `Client` of `pg`, which a pool has as a property. */
+type PgClientClass = new (options: object) => PgClient;
+
+function ignore(): void {}
 
 function valuesOf(parameter: string | undefined): unknown[] {
   return parameter === undefined ? [] : [parameter];

@@ -191,18 +191,16 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       -- Held until this statement ends, so it is safe with a pooler, and nothing keeps it when a process dies.
       IF NOT pg_try_advisory_xact_lock(${lock}, 2) OR NOT EXISTS (SELECT FROM ${schema}.outbox) THEN RETURN 0; END IF;
       PERFORM FROM ${schema}.log FOR UPDATE;
-      calls := ARRAY(
-        WITH taken AS (
-          DELETE FROM ${schema}.outbox AS o USING (
-            SELECT id, row_number() OVER oldest AS n, sum(weight) OVER oldest AS total
-            FROM (SELECT id, weight FROM ${schema}.outbox ORDER BY id LIMIT ${callsPerMove}) AS first
-            WINDOW oldest AS (ORDER BY id)
-          ) AS chosen
-          WHERE o.id = chosen.id AND (n = 1 OR total <= ${bytesPerMove})
-          RETURNING o.id, o.call
-        )
-        SELECT taken.call FROM taken ORDER BY id
-      );
+      WITH taken AS (
+        DELETE FROM ${schema}.outbox AS o USING (
+          SELECT id, row_number() OVER oldest AS n, sum(weight) OVER oldest AS total
+          FROM (SELECT id, weight FROM ${schema}.outbox ORDER BY id LIMIT ${callsPerMove}) AS first
+          WINDOW oldest AS (ORDER BY id)
+        ) AS chosen
+        WHERE o.id = chosen.id AND (n = 1 OR total <= ${bytesPerMove})
+        RETURNING o.id, o.call
+      )
+      SELECT array_agg(taken.call ORDER BY id) INTO calls FROM taken;
       SELECT greatest(${schema}.clock(), top_time) INTO stamp FROM ${schema}.state;
       IF (SELECT bool_and((c->>'plain')::boolean) FROM unnest(calls) AS c) THEN
         PERFORM ${schema}.place(

@@ -1,5 +1,6 @@
 // The schema of the log in its versions, and the migrations between them.
 import { writingFunctions } from "./append.ts";
+import { pageFunctions } from "./pages.ts";
 import { readingFunctions } from "./read.ts";
 import { retentionFunctions } from "./retention.ts";
 import { tables } from "./tables.ts";
@@ -35,6 +36,7 @@ export const migrations: readonly Migration[] = [
       [
         tables(schema),
         writingFunctions(schema, notifyChannel, lock),
+        pageFunctions(schema),
         readingFunctions(schema),
         retentionFunctions(schema, lock),
       ].join("\n"),

@@ -1,55 +1,29 @@
 // Reading: functions in the database. STABLE functions see one state of the log, however many queries they run.
+import { entryKinds, isSelected, maxMergedChannels, selectionArrays } from "./pages.ts";
 
 /** The columns of an entry in an answer, in the order in which `entryOf` takes them. */
 const columns = "log_offset, witness, previous_witness, time, channel, type, data, key, sender";
 const entriesAsJson = `coalesce(json_agg(json_build_array(${columns}) ORDER BY log_offset), '[]')`;
 
-/** Up to so many channels are read one by one, whatever else is in the log. */
-const fewChannels = 32;
-/** Of more, the log is scanned, and the selected entries are picked out: so many entries at first, so many for a page. */
-const firstScan = 1_024;
-const wholeScan = 4_096;
-/** Up to so many channels are read one by one where the first scan finds little. */
-const maxMergedChannels = 1_000;
+/** Values that one page has at most: they are bounded by bytes alone. */
+const valuesPerPage = 1_024;
 /** So many of the channels that lost something most recently are checked before all channels of a prefix are. */
 const recentChannels = 256;
 /** The largest page of a tail. */
 const tailPageEntries = 1_000;
 const tailPageBytes = 4 * 1024 ** 2;
 
-/** Which entries count: all, those that are not superseded, or those of them that have a key. */
-const kinds = {
-  all: ["NOT superseded", "superseded"],
-  newest: ["NOT superseded"],
-  values: ["key IS NOT NULL AND NOT superseded"],
-} as const;
-
-/** The parts of a selection as arrays, declared by functions that look at many entries. */
-const selectionArrays = `chosen text[] := ARRAY(SELECT json_array_elements_text(selection->'names'));
-      lows text[] := ARRAY(SELECT b->>0 FROM json_array_elements(selection->'ranges') WITH ORDINALITY AS r(b, n) ORDER BY n);
-      highs text[] := ARRAY(SELECT b->>1 FROM json_array_elements(selection->'ranges') WITH ORDINALITY AS r(b, n) ORDER BY n);`;
-const isSelected = `(
-          selection IS NULL OR channel = ANY(chosen) OR EXISTS (
-            SELECT FROM unnest(lows, highs) AS r(low, high) WHERE channel >= low AND (high IS NULL OR channel < high)
-          )
-        )`;
-
-/** The entries that a scan leaves out, and those that it looks at, for each kind. */
-const skipped = { all: "false", newest: "superseded", values: "false" } as const;
-const scanned = { all: "true", newest: "true", values: "key IS NOT NULL AND NOT superseded" } as const;
-
 /**
- * The functions that only read. A selection is `{ "names": […], "ranges": [[low, high], …] }`, with a range for each prefix,
- * whose `high` may be null; `null` selects everything.
+ * The functions that answer questions. A selection is `{ "names": […], "ranges": [[low, high], …] }`, with a range for each
+ * prefix, whose `high` may be null; NULL selects everything.
  *
- * - `names_of` lists the channels of a selection, as far as they have entries, by one search of an index for each; NULL when
- *   there are more than `most`.
- * - `merged_*` finds a page channel by channel, `scanned_*` among all entries. Neither is fast in all logs: a prefix may have a
- *   million channels, and the next entry of a channel may be a million entries away. `page_*` chooses.
+ * - `head_of` is the head of a state, with the word whether a replica answers.
+ * - `next` is what a tail takes: the entries after an offset, and the head of the same state.
+ * - `has_values` says whether a selection has entries with keys.
+ * - `locate` answers the questions of many clients: each channel, prefix and offset once.
  * - `trimmed_of` is the highest offset that a selection has lost, or a higher one where that is not known.
  */
 export function readingFunctions(schema: string): string {
-  const pages = (Object.keys(kinds) as (keyof typeof kinds)[]).map((kind) => pageFunctions(schema, kind));
   return `
     CREATE FUNCTION ${schema}.head_of(state ${schema}.state) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
       SELECT json_build_object(
@@ -86,28 +60,6 @@ export function readingFunctions(schema: string): string {
       );
     END $sourcecast$;
 
-    CREATE FUNCTION ${schema}.names_of(selection json, most integer, only_values boolean) RETURNS text[]
-    LANGUAGE plpgsql STABLE AS $sourcecast$
-    DECLARE
-      found text[] := ARRAY(SELECT DISTINCT json_array_elements_text(selection->'names'));
-      bounds json;
-      low text;
-      high text;
-    BEGIN
-      FOR bounds IN SELECT json_array_elements(selection->'ranges') LOOP
-        IF cardinality(found) > most THEN RETURN NULL; END IF;
-        low := bounds->>0;
-        high := bounds->>1;
-        IF only_values THEN
-          found := found || ARRAY(${namesIn(schema, kinds.values[0])});
-        ELSE
-          found := found || ARRAY(${namesIn(schema, kinds.newest[0])});
-        END IF;
-      END LOOP;
-      found := ARRAY(SELECT DISTINCT unnest(found));
-      RETURN CASE WHEN cardinality(found) <= most THEN found END;
-    END $sourcecast$;
-
     CREATE FUNCTION ${schema}.trimmed_of(selection json, state ${schema}.state, conflate boolean) RETURNS bigint
     LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
@@ -139,17 +91,15 @@ export function readingFunctions(schema: string): string {
     CREATE FUNCTION ${schema}.has_values(selection json) RETURNS boolean LANGUAGE sql STABLE AS $sourcecast$
       SELECT EXISTS (
         SELECT FROM json_array_elements_text(selection->'names') AS n
-        WHERE EXISTS (SELECT FROM ${schema}.entry WHERE channel = n AND ${kinds.values[0]})
+        WHERE EXISTS (SELECT FROM ${schema}.entry WHERE channel = n AND ${entryKinds.values[0]})
       ) OR EXISTS (
         SELECT FROM json_array_elements(selection->'ranges') AS bounds
         WHERE (
           SELECT bounds->>1 IS NULL OR channel < bounds->>1 FROM ${schema}.entry
-          WHERE channel >= bounds->>0 AND ${kinds.values[0]} ORDER BY channel LIMIT 1
+          WHERE channel >= bounds->>0 AND ${entryKinds.values[0]} ORDER BY channel LIMIT 1
         )
       )
     $sourcecast$;
-
-    ${pages.join("")}
 
     CREATE FUNCTION ${schema}.entries_at(offsets bigint[]) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
       SELECT ${entriesAsJson} FROM ${schema}.entry WHERE log_offset = ANY(offsets)
@@ -195,7 +145,7 @@ export function readingFunctions(schema: string): string {
     BEGIN
       SELECT * INTO state FROM ${schema}.state;
       SELECT * INTO page FROM ${schema}.page_values(
-        after, greatest(after, (request->>'upTo')::bigint), ${firstScan}, (request->>'bytes')::bigint, request->'selection');
+        after, greatest(after, (request->>'upTo')::bigint), ${valuesPerPage}, (request->>'bytes')::bigint, request->'selection');
       RETURN json_build_object(
         'head', ${schema}.head_of(state), 'entries', ${schema}.entries_at(page.offsets), 'through', page.through);
     END $sourcecast$;
@@ -243,7 +193,7 @@ export function readingFunctions(schema: string): string {
           WHEN state.trimmed = 0 THEN 0
           ELSE coalesce((SELECT log_offset FROM ${schema}.trimmed WHERE channel = name), state.forgotten)
         END,
-        EXISTS (SELECT FROM ${schema}.entry WHERE channel = name AND ${kinds.values[0]})
+        EXISTS (SELECT FROM ${schema}.entry WHERE channel = name AND ${entryKinds.values[0]})
       ) ORDER BY n) INTO channels FROM json_array_elements_text(request->'names') WITH ORDINALITY AS c(name, n);
       SELECT json_agg(json_build_array(
         NULL, ${schema}.trimmed_of(selection, state, true), ${schema}.has_values(selection)
@@ -257,95 +207,6 @@ export function readingFunctions(schema: string): string {
           FROM json_array_elements_text(request->'offsets') WITH ORDINALITY AS o(at, n)
         )
       );
-    END $sourcecast$;
-  `;
-}
-
-/** The channels from `low` on and before `high`, from name to name by the index, without a look at the entries between. */
-function namesIn(schema: string, condition: string): string {
-  const first = (bound: string) =>
-    `(SELECT channel FROM ${schema}.entry WHERE channel ${bound} AND ${condition} ORDER BY channel LIMIT 1)`;
-  return `
-            WITH RECURSIVE step (name) AS (
-              SELECT ${first(">= low")}
-              UNION ALL
-              SELECT ${first("> step.name")} FROM step WHERE step.name IS NOT NULL AND (high IS NULL OR step.name < high)
-            )
-            SELECT name FROM step WHERE name IS NOT NULL AND (high IS NULL OR name < high) LIMIT most + 1`;
-}
-
-function pageFunctions(schema: string, kind: keyof typeof kinds): string {
-  const parameters = "after bigint, up_to bigint, most integer, most_bytes bigint";
-  const ofChannel = kinds[kind].map(
-    (condition) => `(
-            SELECT log_offset, weight FROM ${schema}.entry
-            WHERE channel = n AND ${condition} AND log_offset > after AND log_offset <= up_to
-            ORDER BY log_offset LIMIT most
-          )`,
-  );
-  return `
-    CREATE FUNCTION ${schema}.merged_${kind}(${parameters}, names text[], OUT offsets bigint[], OUT through bigint)
-    LANGUAGE sql STABLE AS $sourcecast$
-      -- The page ends at its last entry when the bytes or the entries ran out, since there may be more right after it.
-      SELECT coalesce(array_agg(log_offset) FILTER (WHERE fits), '{}'),
-        CASE WHEN count(*) = most OR bool_or(NOT fits) THEN max(log_offset) FILTER (WHERE fits) ELSE up_to END
-      FROM (
-        SELECT log_offset, row_number() OVER page = 1 OR sum(weight) OVER page <= most_bytes AS fits FROM (
-          SELECT e.log_offset, e.weight FROM unnest(names) AS n CROSS JOIN LATERAL (${ofChannel.join(" UNION ALL ")}
-          ) AS e ORDER BY e.log_offset LIMIT most
-        ) AS candidate WINDOW page AS (ORDER BY log_offset)
-      ) AS filled
-    $sourcecast$;
-
-    CREATE FUNCTION ${schema}.scanned_${kind}(
-      ${parameters}, selection json, width integer, OUT offsets bigint[], OUT through bigint, OUT is_done boolean
-    ) LANGUAGE plpgsql STABLE AS $sourcecast$
-    DECLARE
-      ${selectionArrays}
-      beyond bigint;
-      looked integer;
-      furthest bigint;
-    BEGIN
-      SELECT array_agg(log_offset) FILTER (WHERE is_selected AND fits), min(log_offset) FILTER (WHERE is_selected AND NOT fits),
-        count(*), max(log_offset)
-      INTO offsets, beyond, looked, furthest FROM (
-        SELECT log_offset, is_selected, n = 1 OR (n <= most AND total <= most_bytes) AS fits FROM (
-          SELECT log_offset, is_selected, count(*) FILTER (WHERE is_selected) OVER page AS n,
-            sum(weight) FILTER (WHERE is_selected) OVER page AS total
-          FROM (
-            SELECT log_offset, weight, NOT ${skipped[kind]} AND ${isSelected} AS is_selected
-            FROM ${schema}.entry WHERE ${scanned[kind]} AND log_offset > after AND log_offset <= up_to
-            ORDER BY log_offset LIMIT width
-          ) AS looked_at WINDOW page AS (ORDER BY log_offset)
-        ) AS counted
-      ) AS filled;
-      offsets := coalesce(offsets, '{}');
-      is_done := beyond IS NOT NULL OR looked < width;
-      -- Up to the entry that has no place, everything is accounted for.
-      through := coalesce(beyond - 1, CASE WHEN looked < width THEN up_to ELSE furthest END);
-    END $sourcecast$;
-
-    CREATE FUNCTION ${schema}.page_${kind}(
-      ${parameters}, selection json, OUT offsets bigint[], OUT through bigint, OUT names text[]
-    ) LANGUAGE plpgsql STABLE AS $sourcecast$
-    DECLARE
-      found record;
-    BEGIN
-      IF selection IS NOT NULL THEN names := ${schema}.names_of(selection, ${fewChannels}, ${kind === "values"}); END IF;
-      IF names IS NULL THEN
-        SELECT * INTO found FROM ${schema}.scanned_${kind}(after, up_to, most, most_bytes, selection, ${firstScan});
-        IF selection IS NOT NULL AND NOT found.is_done AND cardinality(found.offsets) < most / 4 THEN
-          names := ${schema}.names_of(selection, ${maxMergedChannels}, ${kind === "values"});
-        END IF;
-        IF names IS NULL AND NOT found.is_done THEN
-          SELECT * INTO found FROM ${schema}.scanned_${kind}(after, up_to, most, most_bytes, selection, ${wholeScan});
-        END IF;
-      END IF;
-      IF names IS NOT NULL THEN
-        SELECT * INTO found FROM ${schema}.merged_${kind}(after, up_to, most, most_bytes, names);
-      END IF;
-      offsets := found.offsets;
-      through := found.through;
     END $sourcecast$;
   `;
 }
