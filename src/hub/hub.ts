@@ -186,7 +186,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    */
   async cursor(): Promise<string> {
     this.#assertOpen();
-    return headCursor(await this.#log.head());
+    return headCursor(await this.#context.deadline.limit(this.#log.head(), "log.head()"));
   }
 
   /**

@@ -18,13 +18,17 @@ export class LogDeadline {
    * Resolves or rejects as `answer` does, unless that takes too long.
    *
    * @param subject Names the question in the error: `log.read()`.
-   * @throws {SourcecastError} `ERR_SSE_TIMEOUT` at the deadline. A later answer is ignored.
+   * @throws {SourcecastError} `ERR_SSE_TIMEOUT` at the deadline, `ERR_SSE_CLOSED` when the hub is closed. A later answer is
+   * ignored.
    */
   limit<T>(answer: Promise<T>, subject: string): Promise<T> {
     return new Promise((resolve, reject) => {
       const pending = { due: now() + this.#timeoutMs, subject, reject };
-      this.#pending.add(pending);
-      if (!this.#isClosed) this.#timer.set(pending.due);
+      if (this.#isClosed) reject(closedError());
+      else {
+        this.#pending.add(pending);
+        this.#timer.set(pending.due);
+      }
       answer.then(
         (value) => {
           this.#pending.delete(pending);
@@ -38,10 +42,12 @@ export class LogDeadline {
     });
   }
 
-  /** The log is closed, and answers every question with that. */
+  /** Gives up all questions: the hub is closed. A log that does not answer would keep requests waiting for good. */
   close(): void {
     this.#isClosed = true;
     this.#timer.stop();
+    for (const { reject } of this.#pending) reject(closedError());
+    this.#pending.clear();
   }
 
   #expire(time: number): void {
@@ -54,6 +60,10 @@ export class LogDeadline {
       pending.reject(timeoutError(pending.subject, this.#timeoutMs));
     }
   }
+}
+
+function closedError(): SourcecastError {
+  return new SourcecastError("ERR_SSE_CLOSED", "The hub was closed while the log was asked; make a new one");
 }
 
 function timeoutError(subject: string, timeoutMs: number): SourcecastError {

@@ -15,8 +15,8 @@ import { findRewindStart } from "./rewind.ts";
  * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
  */
 export async function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
-  const { feed, deadline } = context;
-  if (!feed.isStarted) await deadline.limit(feed.start(), "log.head()");
+  const { feed } = context;
+  if (!feed.isStarted) await feed.start();
   const lastEventId = readLastEventId(request);
   const held = heldOf(asked);
   // The position of a client says nothing about channels that it has not followed.

@@ -1,5 +1,6 @@
 // The entries of the log as they arrive in this process, with every break in their sequence.
 import { runDetached } from "../../base/async-context.ts";
+import { unrefTimeout } from "../../base/clock.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { Head, LocateAnswer, LogEntry, Position } from "../../log/log.ts";
 import { headPosition } from "../../wire/cursor.ts";
@@ -7,6 +8,9 @@ import type { LogDeadline } from "../log-deadline.ts";
 import type { OnError } from "../options.ts";
 import { CheckedTail, type Hole } from "./checked-tail.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
+
+/** How long to wait before a tail that could not be started is tried again. */
+const tailRetryMs = 1_000;
 
 /** How many missing stretches are remembered. Beyond that, the two oldest become one. */
 const maxHoles = 16;
@@ -98,7 +102,8 @@ export class Feed {
   }
 
   async #open(): Promise<void> {
-    this.ring.reset(headPosition(await this.log.head()));
+    // Every start has its deadline: a question that the log never answers must not be the last one.
+    this.ring.reset(headPosition(await this.#deadline.limit(this.log.head(), "log.head()")));
     if (!this.#closed) this.#follow();
   }
 
@@ -121,12 +126,22 @@ export class Feed {
    */
   #restartAt(head: Head): void {
     this.#tail?.close();
+    this.#tail = null;
     this.#startOver(head.epoch === this.ring.epoch ? "rewind" : "epoch", headPosition(head));
+    this.#followAgain();
+  }
+
+  /**
+   * Tries until the log gives a tail. It continues after the ring's head, wherever the log stands by then. Starting over at the
+   * log's head would skip the entries in between, for subscriptions that are live by now.
+   */
+  #followAgain(): void {
+    if (this.#closed || this.#tail !== null) return;
     try {
       this.#follow();
     } catch (error) {
-      this.#started = null;
       this.#onError(error, { stage: "tail" });
+      unrefTimeout(() => this.#followAgain(), tailRetryMs);
     }
   }
 

@@ -1,8 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { HubOptions } from "../../../src/index.ts";
 import type { CompleteLog } from "../../../src/log/complete.ts";
 import type { Position, Tail, TailBatch } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 import { expectConsole } from "../../support/console.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
@@ -208,4 +209,47 @@ describe("a log that is lost while clients are connected", () => {
     }
     expect(hub.stats()).toMatchObject({ live: 4, lagging: 0, gaps: {} });
   });
+});
+
+test("a tail that cannot be started after a loss is tried again, and live clients miss nothing in between", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  try {
+    const store = new PlainStore({ maxEvents: 1_000 });
+    const plain = new PlainLog(store, { poll: false });
+    let isBroken = false;
+    const log = new Proxy(plain, {
+      get(target, name) {
+        const value = target[name as keyof PlainLog] as unknown;
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (name === "tail" && isBroken) throw new Error("No tail");
+          return value.apply(target, args);
+        };
+      },
+    });
+    const { hub, errors } = openHub({ log });
+    await hub.channel("b").dispatch("n", "lost");
+    const client = await joined(hub, "a");
+    store.lose(1);
+    isBroken = true;
+    // The question of the next client finds the loss.
+    const other = await joined(hub, "a");
+    expect(errors.splice(0)).toEqual([["tail", "No tail"]]);
+    await vi.advanceTimersByTimeAsync(1_500);
+    expect(errors.splice(0)).toEqual([["tail", "No tail"]]);
+    const present = client.ended ? await client.reconnect() : client;
+    for (const n of [1, 2, 3]) await hub.channel("a").dispatch("n", n);
+    isBroken = false;
+    const late = await joined(hub, "a");
+    await vi.advanceTimersByTimeAsync(1_500);
+    await hub.channel("a").dispatch("n", 4);
+    for (const each of [present, other, late]) await each.settle();
+    expect([present.data, other.data]).toEqual([
+      ["1", "2", "3", "4"],
+      ["1", "2", "3", "4"],
+    ]);
+    expect(late.data.at(-1)).toBe("4");
+  } finally {
+    vi.useRealTimers();
+  }
 });
