@@ -24,7 +24,7 @@ test("each example of a framework is in that table, with the versions that it us
   }
 });
 
-/** The others are applications of their own, and an index. */
+/** The others are applications of their own, pages on any server, and an index. */
 function isOfFramework(example: string): boolean {
-  return !["demo", "testing", "README.md"].includes(example);
+  return !["demo", "testing", "react", "vue", "README.md"].includes(example);
 }

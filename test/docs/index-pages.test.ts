@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { copies } from "../../scripts/lib/example-copies.mjs";
 import { agentsFile } from "../../scripts/lib/tree.mjs";
 import { manifest, root } from "../support/package.ts";
 
@@ -13,6 +14,13 @@ test("examples/README.md lists every example once, each with a sentence", () => 
   expect(rows.map(([, name]) => name).toSorted()).toEqual(folders.map(({ name }) => name).toSorted());
   expect(rows.filter(([, , text = ""]) => text.length < 10)).toEqual([]);
 });
+
+test.each(Object.entries(copies))(
+  "examples/%s is the same as examples/react/%s (npm run generate)",
+  (copy, original) => {
+    expect(read(`examples/${copy}`)).toBe(read(`examples/react/${original}`));
+  },
+);
 
 test("the tree in AGENTS.md is the one that npm run generate writes", () => {
   const { written, expected } = agentsFile();

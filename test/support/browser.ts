@@ -1,10 +1,12 @@
 import { type Browser, chromium } from "playwright-core";
 
 /** Chromium, headless and quiet on the network. Close it: `await using browser = await launchChromium()`. */
-export function launchChromium(): Promise<Browser> {
+export function launchChromium({ backForwardCache = false } = {}): Promise<Browser> {
   const executablePath = process.env.CHROMIUM_PATH;
   if (!executablePath) throw new Error("CHROMIUM_PATH is not set: run browser tests in the project `browser`");
-  return chromium.launch({ executablePath, args: flags });
+  // Playwright switches it off.
+  const ignoreDefaultArgs = backForwardCache ? ["--disable-back-forward-cache"] : [];
+  return chromium.launch({ executablePath, args: flags, ignoreDefaultArgs });
 }
 
 const flags = [

@@ -97,8 +97,8 @@ export class Example {
   }
 
   /** Starts what `npm start`, or `npm run dev`, would start. */
-  startScript(env: NodeJS.ProcessEnv = {}, name: "start" | "dev" = "start"): Promise<ServerProcess> {
-    return ServerProcess.start({ ...this.#script(name), cwd: this.folder, env });
+  startScript(env: NodeJS.ProcessEnv = {}, name: "start" | "dev" = "start", port?: number): Promise<ServerProcess> {
+    return ServerProcess.start({ ...this.#script(name), cwd: this.folder, env, ...(port !== undefined && { port }) });
   }
 
   /** Runs what `npm run build` would run. */
