@@ -78,7 +78,7 @@ export function boardSuite(
       for (const text of texts) {
         const response = await fetch(`${server.origin}/board/announce`, {
           method: "POST",
-          headers: { connection: "close" },
+          headers: { connection: "close", "content-type": "application/json" },
           body: JSON.stringify({ text }),
         });
         expect(response.status).toBe(204);

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { boardSuite } from "../contracts/board.ts";
 import { exampleSuite, showsTheTime } from "../contracts/example.ts";
 import { serveSuite } from "../contracts/serving-suite.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
+import { installExample } from "../support/example.ts";
 import { builtFixture, startExample } from "../support/fixture.ts";
 import type { ServerProcess } from "../support/server-process.ts";
 
@@ -13,6 +15,17 @@ const log = /^[▲✓ -]/;
 const start = builtFixture("next", { env });
 serveSuite("Next.js 16", start, { log, exit: [143] });
 exampleSuite("Next.js", start);
+
+boardSuite(
+  "Next.js",
+  async () => {
+    // A copy of its own, since the development server of the last test takes the place of a build.
+    const example = await installExample("next", { copy: "board" });
+    await example.build();
+    return example;
+  },
+  { path: "/board", env, isRendered: true },
+);
 
 // Before the test of the development server, which installs the example again and so removes the build.
 test("in production, a route delivers what another one publishes", async () => {

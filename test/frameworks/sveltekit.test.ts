@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { boardSuite } from "../contracts/board.ts";
 import { serveSuite } from "../contracts/serving-suite.ts";
 import { launchChromium } from "../support/browser.ts";
 import { Http1Client } from "../support/client.ts";
@@ -34,6 +35,8 @@ serveSuite(
   },
   { exit: [0] },
 );
+
+boardSuite("SvelteKit", () => build(), { path: "/board", isRendered: true });
 
 async function broadcast(server: ServerProcess, text: string): Promise<{ served: number; version?: number }> {
   const response = await fetch(`${server.origin}/broadcast`, {

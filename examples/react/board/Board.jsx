@@ -63,8 +63,9 @@ function Trains({ rows }) {
 function Announcements({ list, isLive }) {
   async function announce(formData) {
     const body = JSON.stringify({ text: formData.get("text") });
+    const headers = { "content-type": "application/json" };
     // It fails where the page is offline, which the status says.
-    await fetch("/board/announce", { method: "POST", body }).catch(() => {});
+    await fetch("/board/announce", { method: "POST", headers, body }).catch(() => {});
   }
 
   return (

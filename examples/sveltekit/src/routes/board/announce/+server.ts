@@ -1,4 +1,4 @@
-import { openBoard } from "$lib/board/hub.js";
+import { openBoard } from "../../../lib/board/hub.js";
 import type { RequestHandler } from "./$types";
 
 export const POST: RequestHandler = async ({ request }) => {
