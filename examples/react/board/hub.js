@@ -18,7 +18,8 @@ function createBoard() {
     events,
     // In a file, so that a client continues where it was although the process was killed.
     log: sqliteLog({ path: DATABASE, maxEvents: Number(KEEP) }),
-    retry: 1_000,
+    // Longer than a process that has drained keeps connections for further requests.
+    retry: 2_000,
     closeOnSignal: false,
   });
   const channel = hub.channel("board");
