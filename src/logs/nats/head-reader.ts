@@ -2,7 +2,14 @@
 
 import { LogError } from "../../base/errors.ts";
 import type { Floor, Head } from "../../log/log.ts";
-import { ApiError, errorCodes, type JetStream, type StreamInfo, type StreamState } from "./jetstream.ts";
+import {
+  ApiError,
+  errorCodes,
+  type JetStream,
+  type MessageQuestion,
+  type StreamInfo,
+  type StreamState,
+} from "./jetstream.ts";
 import { type StoredMessage, toStored } from "./message.ts";
 import { epochOf, type Incarnation, type Streams } from "./streams.ts";
 
@@ -29,8 +36,8 @@ export class HeadReader {
   readonly #jetStream: JetStream;
   readonly #streams: Streams;
   readonly #stream: string;
-  /** Witnesses by sequence and time, which no two messages share. */
-  readonly #known = new Map<string, number>();
+  /** The floor of a stream whose first message has this sequence and time, which no two messages share. */
+  #known: { readonly key: string; readonly floor: Floor } | null = null;
   #asking: Promise<Observation> | null = null;
   /** Called with every observation. */
   onObserved: (observation: Observation) => void = () => {};
@@ -58,7 +65,7 @@ export class HeadReader {
 
   /** The connection was lost, and with it perhaps a part of the log. */
   forget(): void {
-    this.#known.clear();
+    this.#known = null;
   }
 
   async #observe(): Promise<Observation> {
@@ -78,7 +85,10 @@ export class HeadReader {
     let info: StreamInfo;
     let last: StoredMessage | undefined;
     try {
-      [info, last] = await Promise.all([this.#jetStream.info(this.#stream), this.#last(incarnation)]);
+      [info, last] = await Promise.all([
+        this.#jetStream.info(this.#stream),
+        this.#get({ last_by_subj: ">" }, incarnation),
+      ]);
     } catch (error) {
       if (!(error instanceof ApiError) || error.errorCode !== errorCodes.streamNotFound) throw error;
       this.#streams.invalidate();
@@ -87,7 +97,7 @@ export class HeadReader {
     const { state } = info;
     if (epochOf(info.created) !== incarnation.epoch) {
       this.#streams.invalidate();
-      this.#known.clear();
+      this.#known = null;
       return undefined;
     }
     if (last === undefined) {
@@ -96,6 +106,8 @@ export class HeadReader {
       if (state.messages === 0) await this.#markPurged(incarnation, state.last_seq);
       return undefined;
     }
+    // Either it is a remnant, or the stream was replaced between the two answers.
+    if (!isOwn(last, incarnation) && last.offset !== state.last_seq) return undefined;
     return this.#compose(incarnation, info, last.offset, last.witness);
   }
 
@@ -120,21 +132,30 @@ export class HeadReader {
       first = Math.max(first_seq, ...deleted.map((sequence) => sequence + 1));
       time = "";
     }
-    if (first <= 1) return { offset: 0, witness: incarnation.originWitness };
-    const key = `${first} ${time}`;
-    let witness = this.#known.get(key);
-    if (witness === undefined) {
-      const message = await this.#jetStream.get(this.#stream, { seq: first });
-      if (message === undefined) return undefined;
-      witness = toStored(message, incarnation.subjects).witness;
-      this.#known.clear();
-      if (time !== "") this.#known.set(key, witness);
-    }
-    return { offset: first, witness };
+    const key = `${incarnation.epoch} ${first} ${time}`;
+    const known = this.#known?.key === key ? this.#known.floor : await this.#floorAt(first, incarnation);
+    // A time says that the message is the same one.
+    if (known !== undefined && time !== "") this.#known = { key, floor: known };
+    return known;
   }
 
-  async #last({ subjects }: Incarnation): Promise<StoredMessage | undefined> {
-    const message = await this.#jetStream.get(this.#stream, { last_by_subj: subjects.all });
+  async #floorAt(first: number, incarnation: Incarnation): Promise<Floor | undefined> {
+    const { subjects, originWitness } = incarnation;
+    if (first === 0) return { offset: 0, witness: originWitness };
+    const message = await this.#get({ seq: first }, incarnation);
+    if (message === undefined) return undefined;
+    if (isOwn(message, incarnation)) {
+      return first === 1 ? { offset: 0, witness: originWitness } : { offset: first, witness: message.witness };
+    }
+    // A stream that was just deleted may leave its messages to the next one of its name (nats-server 2.15.1).
+    const own = await this.#get({ seq: first, next_by_subj: subjects.all }, incarnation);
+    const last = own ?? (await this.#get({ last_by_subj: ">" }, incarnation));
+    const remnant = own === undefined ? last : await this.#get({ seq: own.offset - 1 }, incarnation);
+    return remnant && { offset: remnant.offset, witness: remnant.witness };
+  }
+
+  async #get(question: MessageQuestion, { subjects }: Incarnation): Promise<StoredMessage | undefined> {
+    const message = await this.#jetStream.get(this.#stream, question);
     return message && toStored(message, subjects);
   }
 
@@ -146,4 +167,8 @@ export class HeadReader {
       if (!(error instanceof ApiError)) throw error;
     });
   }
+}
+
+function isOwn({ subject }: StoredMessage, { subjects }: Incarnation): boolean {
+  return subjects.parse(subject) !== undefined;
 }

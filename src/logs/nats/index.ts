@@ -1,6 +1,7 @@
 // `sourcecast/nats`: the log on a stream of NATS JetStream, for any number of processes.
 import { LogError, quote, SourcecastTypeError } from "../../base/errors.ts";
-import { allow, anything, checkOptions, type OptionChecks } from "../../base/options.ts";
+import { aDuration, allow, anything, checkOptions, type OptionChecks } from "../../base/options.ts";
+import { type Duration, milliseconds } from "../../base/units.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { Retention } from "../../log/log.ts";
 import { retentionChecks, retentionLimits } from "../../log/retention.ts";
@@ -32,6 +33,11 @@ export interface NatsLogOptions extends Omit<Retention, "witnessAge"> {
   stream: string;
   /** The count of servers that have the stream, 1 to 5. It applies when the log creates the stream. @default 1 */
   replicas?: number;
+  /**
+   * How long a publisher waits while NATS cannot be reached. The outcome is `"unknown"` after that, unless it is certain that
+   * nothing was stored. @default "10s"
+   */
+  appendTimeout?: Duration;
   /** The domain of JetStream, where it is not that of the server that the connection is made to. @default none */
   domain?: string;
 }
@@ -40,8 +46,8 @@ export interface NatsLogOptions extends Omit<Retention, "witnessAge"> {
  * A log on a stream of NATS JetStream, which any number of processes share. It needs nats-server 2.12 or later, whose atomic
  * batches store the events of one call together.
  *
- * The streams are found or created with the first call. Whatever is wrong with them rejects that call, and `hub.ready()`,
- * before anything is written.
+ * The streams are found or created with the first call. A stream that cannot be used rejects every call, before anything is
+ * written.
  *
  * nats-server confirms an event before it has reached the disk, by default up to two minutes before: after a loss of power,
  * the newest events may be gone. Clients are told so, by `sse:reset`. With `sync_interval: always`, or three replicas, the
@@ -62,7 +68,7 @@ export interface NatsLogOptions extends Omit<Retention, "witnessAge"> {
  */
 export function natsLog(options: NatsLogOptions): CompleteLog {
   checkOptions(options ?? null, checks, "natsLog()");
-  const { connection, stream, replicas = 1, domain } = options;
+  const { connection, stream, replicas = 1, domain, appendTimeout = "10s" } = options;
   const problem = notAConnection(connection);
   if (problem !== undefined) {
     throw new SourcecastTypeError("ERR_SSE_OPTION", `The option connection is ${quote(connection)}; ${problem}`);
@@ -71,7 +77,13 @@ export function natsLog(options: NatsLogOptions): CompleteLog {
   const unsupported = connection.info === undefined ? undefined : unsupportedServer(connection.info);
   if (unsupported !== undefined) throw new LogError(unsupported, false);
   const limits = retentionLimits(options, { maxEvents: 1_000_000, maxBytes: "1gb", witnessAge: 0 });
-  return new NatsLog(connection, { stream, replicas, limits }, domain);
+  return new NatsLog(connection, {
+    stream,
+    replicas,
+    limits,
+    domain,
+    appendTimeout: milliseconds(appendTimeout, "appendTimeout"),
+  });
 }
 
 const aStreamName = allow("the name of a stream: letters, digits, - and _", (value) => {
@@ -86,5 +98,6 @@ const checks: OptionChecks<NatsLogOptions> = {
   connection: anything,
   stream: aStreamName,
   replicas: allow("1 to 5", (value) => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 5),
+  appendTimeout: aDuration,
   domain: allow("the name of a domain", (value) => typeof value === "string" && /^[\w-]+$/.test(value)),
 };

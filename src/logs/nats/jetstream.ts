@@ -29,6 +29,7 @@ interface ApiErrorBody {
 export const errorCodes = {
   streamNotFound: 10_059,
   nameInUse: 10_058,
+  storeNotCreated: 10_049,
   subjectsOverlap: 10_065,
   messageNotFound: 10_037,
   notEnabled: 10_076,
@@ -37,6 +38,9 @@ export const errorCodes = {
   wrongLastSequenceInFlight: 10_164,
   duplicateInBatch: 10_201,
   duplicateInFlight: 10_158,
+  temporarilyUnavailable: 10_008,
+  notLeader: 10_009,
+  clusterUnavailable: 10_010,
 } as const;
 
 /** A stream as the server describes it. */
@@ -74,6 +78,11 @@ export interface Acknowledgement {
   readonly seq: number;
   readonly duplicate?: boolean;
 }
+
+/** A message by its sequence, the first one from a sequence on with a subject, or the last one with a subject. */
+export type MessageQuestion =
+  | { readonly seq: number; readonly next_by_subj?: string }
+  | { readonly last_by_subj: string };
 
 /** The question of a direct get for several messages. */
 export type DirectQuestion =
@@ -126,7 +135,7 @@ export class JetStream {
   }
 
   /** One message, from the stream's leader; `undefined` when there is none. */
-  async get(stream: string, question: { seq?: number; last_by_subj?: string }): Promise<RawMessage | undefined> {
+  async get(stream: string, question: MessageQuestion): Promise<RawMessage | undefined> {
     try {
       const { message } = await this.ask<{ message: ApiMessage }>(`STREAM.MSG.GET.${stream}`, question);
       const { subject, seq, hdrs, data, time } = message;

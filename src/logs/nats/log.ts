@@ -37,6 +37,13 @@ import { Streams } from "./streams.ts";
 import { ValueStore } from "./values.ts";
 import { Writer } from "./writer.ts";
 
+/** The options of the log, checked. */
+export interface NatsLogSettings extends StreamOptions {
+  readonly domain: string | undefined;
+  /** In milliseconds. */
+  readonly appendTimeout: number;
+}
+
 /** Entries that a tail reads at a time. */
 const tailPageEntries = 512;
 
@@ -70,8 +77,8 @@ export class NatsLog implements CompleteLog {
   readonly #status: AsyncIterator<{ readonly type: string }>;
   #closed: Promise<void> | null = null;
 
-  constructor(connection: NatsConnectionLike, options: StreamOptions, domain: string | undefined) {
-    const { stream, limits } = options;
+  constructor(connection: NatsConnectionLike, options: NatsLogSettings) {
+    const { stream, limits, domain, appendTimeout } = options;
     this.#stream = stream;
     this.#connection = connection;
     const requests = new Requests(connection);
@@ -88,6 +95,7 @@ export class NatsLog implements CompleteLog {
     this.#writer = new Writer({ ...parts, reader: this.#reader, window: limits.window });
     this.#queue = new AppendQueue({
       store: (calls) => this.#store(calls),
+      deadline: appendTimeout,
       canRetry: (error) => error instanceof UnavailableError,
     });
     this.#tails = new TailFanout({ read: (after) => this.#tailPage(after) });

@@ -1,4 +1,5 @@
 // The two streams of a log: found or created, compared with what the log needs, and identified.
+import { unrefTimeout } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 import { makeEpoch } from "../../log/identity.ts";
 import { type NatsConnectionLike, unsupportedServer } from "./connection.ts";
@@ -32,7 +33,8 @@ export interface Incarnation {
 /** How long the question of a permission may take, in milliseconds. */
 const permissionTimeoutMs = 3_000;
 /** Attempts to find or create a stream, while others create and delete it. */
-const maxRounds = 5;
+const maxRounds = 6;
+const roundDelayMs = 20;
 
 /** Opens the streams once, and again when they turn out to be gone. */
 export class Streams {
@@ -111,10 +113,13 @@ export class Streams {
       const found = await this.#ask<StreamInfo>(`STREAM.INFO.${name}`, undefined, errorCodes.streamNotFound);
       if (found !== undefined) return found;
       // Two processes that start together: one creates it, and the other one finds it.
-      const created = await this.#ask<StreamInfo>(`STREAM.CREATE.${name}`, wanted, errorCodes.nameInUse);
+      const isOthers = [errorCodes.nameInUse, errorCodes.storeNotCreated];
+      const created = await this.#ask<StreamInfo>(`STREAM.CREATE.${name}`, wanted, ...isOthers);
       if (created !== undefined) return created;
+      // The files of a stream that was just deleted may still be in the way.
+      await new Promise<void>((resolve) => unrefTimeout(resolve, roundDelayMs * round));
     }
-    throw unusable(name, "another process creates and deletes it");
+    throw unusable(name, "the server cannot create it", "look into the server's log, and at the space on its disk");
   }
 
   /** The limits can change only while no other process removes entries by the old ones. */
@@ -134,12 +139,12 @@ export class Streams {
     return this.#jetStream.ask<StreamInfo>(`STREAM.UPDATE.${stream}`, config);
   }
 
-  /** `undefined` when the answer is the error that is expected. */
-  async #ask<Answer>(question: string, body: object | undefined, expected: number): Promise<Answer | undefined> {
+  /** `undefined` when the answer is one of the errors that are expected. */
+  async #ask<Answer>(question: string, body: object | undefined, ...expected: number[]): Promise<Answer | undefined> {
     try {
       return await this.#jetStream.ask<Answer>(question, body);
     } catch (error) {
-      if (error instanceof ApiError && error.errorCode === expected) return undefined;
+      if (error instanceof ApiError && expected.includes(error.errorCode)) return undefined;
       throw error;
     }
   }

@@ -193,9 +193,16 @@ export class Writer {
 const noConditions: ReadonlyMap<string, number> = new Map();
 
 /** The same may be stored in a moment: too many batches at a time, no leader, the same message just being stored. */
-function isTransient({ errorCode, status, message }: ApiError): boolean {
-  return errorCode === errorCodes.duplicateInFlight || status === 503 || /in ?flight/i.test(message);
+function isTransient({ errorCode, message }: ApiError): boolean {
+  return transientCodes.has(errorCode) || /in ?flight/i.test(message);
 }
+
+const transientCodes: ReadonlySet<number> = new Set([
+  errorCodes.duplicateInFlight,
+  errorCodes.temporarilyUnavailable,
+  errorCodes.notLeader,
+  errorCodes.clusterUnavailable,
+]);
 
 /** The server does not store it, and says why: a full disk, a limit of the account or of the stream. */
 function rejected(error: ApiError): LogError {

@@ -80,16 +80,34 @@ function recordsOf(block: Buffer): number[] {
   return found;
 }
 
-/** Copies the files of a server. The function that is returned puts the copy in their place. */
-export async function copyData(server: StoreServer): Promise<() => Promise<void>> {
-  const [data, copy] = [join(server.folder, "data"), join(server.folder, `copy-${randomUUID()}`)];
+/**
+ * Copies the files of a server. The function that is returned puts the copy in their place, or that of some streams: one of
+ * them may have been synced later than another.
+ */
+export async function copyData(server: StoreServer): Promise<(streams?: readonly string[]) => Promise<void>> {
+  const copy = join(server.folder, `copy-${randomUUID()}`);
   await server.kill();
-  cpSync(data, copy, { recursive: true });
+  cpSync(join(server.folder, "data"), copy, { recursive: true });
   await server.restart();
-  return async () => {
+  return async (streams) => {
+    const parts = streams?.map((stream) => join("jetstream", "$G", "streams", stream)) ?? [""];
     await server.kill();
-    rmSync(data, { recursive: true });
-    cpSync(copy, data, { recursive: true });
+    for (const part of parts) {
+      rmSync(join(server.folder, "data", part), { recursive: true });
+      cpSync(join(copy, part), join(server.folder, "data", part), { recursive: true });
+    }
     await server.restart();
   };
+}
+
+/** Asks JetStream a question, past the log. */
+export async function requestNats<Answer>(
+  connection: NatsConnection,
+  question: string,
+  body?: object,
+): Promise<Answer> {
+  const message = await connection.request(`$JS.API.${question}`, body === undefined ? "" : JSON.stringify(body));
+  const answer = message.json<Answer & { error?: { description: string } }>();
+  if (answer.error !== undefined) throw new Error(`${question}: ${answer.error.description}`);
+  return answer;
 }
