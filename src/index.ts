@@ -6,7 +6,8 @@ export type { CorsDetails, CorsOptions } from "./http/cors.ts";
 export type { FormRequest } from "./http/form.ts";
 export type { HeaderOverrides } from "./http/headers.ts";
 export type { RequestLike } from "./http/request.ts";
-export { Channel, type ChannelPipeOptions, type EventOf } from "./hub/channel.ts";
+export { Channel, type EventOf } from "./hub/channel.ts";
+export type { ChannelPipeOptions } from "./hub/channel-pipe.ts";
 export { type ChannelsOfOptions, channelsOf, type RequestedChannels } from "./hub/channels-of.ts";
 export { createHub, Hub } from "./hub/hub.ts";
 export type {
@@ -25,6 +26,8 @@ export type {
   WithinTransaction,
 } from "./hub/options.ts";
 export type { PublishedEvent } from "./hub/publish.ts";
+export type { ReadOptions } from "./hub/reader/channel-iterator.ts";
+export type { ReadEvent, ReadEventOf, ReadLoss } from "./hub/reader/read-event.ts";
 export type { HubStats } from "./hub/stats.ts";
 export type {
   Appended,
@@ -61,7 +64,8 @@ export type { Pipeable, PipeOptions, PipeResult } from "./source/pipe.ts";
 export { EventSourceSet } from "./source/set.ts";
 export { EventSource } from "./source/source.ts";
 export type { ClientEventsOf, EventContract, EventsOf, OutputEventsOf } from "./wire/contract.ts";
-export type { Gap, GapReason } from "./wire/control.ts";
+export type { Gap, GapReason, Reset, ResetReason } from "./wire/control.ts";
+export { type Position, parseCursor } from "./wire/cursor.ts";
 export type { EventFields, Replacer } from "./wire/encode.ts";
 export type { DispatchArguments, EventData, EventMap, EventType } from "./wire/event-types.ts";
 export type { Retry } from "./wire/retry.ts";

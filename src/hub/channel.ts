@@ -1,14 +1,25 @@
 // A channel of a hub: the handle that applications publish, read and end it with.
-import { aBoolean, aDuration, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
-import type { Duration } from "../base/units.ts";
+import { checkOptions, optionError } from "../base/options.ts";
 import type { RequestLike } from "../http/request.ts";
-import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
+import type { Position } from "../log/log.ts";
+import type { Pipeable, PipeResult } from "../source/pipe.ts";
+import { formatCursor } from "../wire/cursor.ts";
 import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/event-types.ts";
-import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
+import { type ChannelPipeOptions, channelPipeChecks, pipeToChannel } from "./channel-pipe.ts";
+import type { SubscriberCount } from "./lifetime/no-subscribers.ts";
 import { eventChecks, publishChecks, subscribeChecks, transactionChecks } from "./option-checks.ts";
-import type { PublishOptions, SubscribeOptions, TransactionOptions, WithinTransaction } from "./options.ts";
+import type { OnError, PublishOptions, SubscribeOptions, TransactionOptions, WithinTransaction } from "./options.ts";
 import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
+import {
+  ChannelIterator,
+  checkListener,
+  checkReadOptions,
+  type ReadOptions,
+  type ReadTarget,
+} from "./reader/channel-iterator.ts";
+import { listen } from "./reader/listen.ts";
+import type { ReadEvent } from "./reader/read-event.ts";
 import { assertChannelName } from "./selection.ts";
 
 /** The part of the hub that a channel uses. */
@@ -18,15 +29,12 @@ export interface ChannelContext {
   publishIn(transaction: object, channel: string, events: readonly PublishedEvent[]): Promise<undefined>;
   end(channel: string): Promise<string>;
   members(channel: string): Promise<Member[]>;
+  /** A channel or prefix to read. */
+  readTarget(name: string): ReadTarget;
+  /** The position of the end of a channel that has ended, or the state of any other one. */
+  endOf(channel: string): Promise<Position | "empty" | "open">;
   readonly subscribers: SubscriberCount;
-}
-
-/** The options of {@link Channel.pipe}. */
-export interface ChannelPipeOptions<T> extends PipeOptions<T> {
-  /** Ends the channel after the last piece. @default true */
-  endChannel?: boolean;
-  /** Stops the producer after the channel has had no subscription in this process for this long. @default never */
-  stopWithoutSubscribers?: Duration;
+  readonly onError: OnError;
 }
 
 /** One event of several that {@link Channel.dispatchAll} publishes together. */
@@ -143,21 +151,10 @@ export class Channel<E extends EventMap = false> {
   async pipe<T>(pieces: Pipeable<T>, options: ChannelPipeOptions<T> = {}): Promise<PipeResult> {
     assertChannelName(this.name);
     checkOptions(options, channelPipeChecks, "pipe()");
-    const { endChannel = true, stopWithoutSubscribers, ...pipeOptions } = options;
-    const unsubscribed = abortWhenUnsubscribed(this.#context.subscribers, this.name, stopWithoutSubscribers);
-    const target: PipeTarget = {
-      dispatch: async (type, data) => {
-        await this.#publish([{ type, data }]);
-        return true;
-      },
-      ready: () => undefined,
-      signal: unsubscribed.signal,
-      get closeReason() {
-        return unsubscribed.signal.aborted ? "unsubscribed" : null;
-      },
-    };
-    const result = await pipe(pieces, target, pipeOptions).finally(unsubscribed.release);
-    if (endChannel && result.ended === "done") await this.end();
+    const { subscribers } = this.#context;
+    const publish = (type: string, data: unknown) => this.#publish([{ type, data }]);
+    const result = await pipeToChannel(pieces, { name: this.name, subscribers, publish }, options);
+    if (options.endChannel !== false && result.ended === "done") await this.end();
     return result;
   }
 
@@ -191,6 +188,86 @@ export class Channel<E extends EventMap = false> {
     return this.#context.publishIn(transaction, this.name, events);
   }
 
+  /**
+   * Reads the channel in this process: yields each event with its cursor, waits for the next one, and ends when the channel
+   * ends. It holds a position and no queue, so a consumer may be as slow as it likes. Every reader of a process is fed by its one
+   * tail. A loss is yielded as an event of the kind `gap` or `reset`. Reading keeps the process alive while it waits. Of a prefix, the
+   * ends of its channels are yielded, and the reading goes on.
+   *
+   * Events of which retention kept nothing but the latest value are not yielded at the `"start"`.
+   *
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option. The iteration rejects with the error of a log that fails;
+   * the next call of `next()` tries again. It rejects with `ERR_SSE_CLOSED` when the hub is closed.
+   * @example
+   * ```ts
+   * import { createHub } from "sourcecast";
+   *
+   * const hub = createHub();
+   * const story = hub.channel("story:1");
+   * for (const word of ["Once", "upon"]) await story.dispatch("word", word);
+   * await story.end();
+   * for await (const event of story.read({ from: "start" })) console.log(event.data);
+   * // Once
+   * // upon
+   * await hub.close();
+   * ```
+   */
+  read(options: ReadOptions = {}): AsyncIterableIterator<ReadEvent<E>, undefined> & AsyncDisposable {
+    checkReadOptions(options, "channel.read()");
+    const iterator = new ChannelIterator(this.#context.readTarget(this.name), options, true);
+    return iterator as AsyncIterableIterator<unknown, undefined> & AsyncDisposable as never;
+  }
+
+  /**
+   * Calls a listener with the events of the channel that this process receives, and with losses, as {@link Channel.read} yields
+   * them: one after the other, each after the promise that the listener returned for the one before. Errors of the
+   * listener go to `onError`, with the stage `subscribe`. It does not keep the process alive.
+   *
+   * @returns A function that removes the listener.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option or listener.
+   * @example
+   * ```ts
+   * import { createHub } from "sourcecast";
+   *
+   * const hub = createHub();
+   * const orders = hub.channel("orders");
+   * const received = new Promise<void>((resolve) => {
+   *   orders.subscribe((event) => {
+   *     console.log(event.type, event.data); // shipped 7
+   *     resolve();
+   *   });
+   * });
+   * await orders.dispatch("shipped", "7");
+   * await received;
+   * await hub.close();
+   * ```
+   */
+  subscribe(listener: (event: ReadEvent<E>) => void | Promise<void>, options: ReadOptions = {}): () => void {
+    checkListener(listener);
+    checkReadOptions(options, "channel.subscribe()");
+    const target = this.#context.readTarget(this.name);
+    return listen(target, listener as (event: unknown) => unknown, options, this.#context.onError);
+  }
+
+  /**
+   * Resolves with `"empty"` if the log has no event of the channel, `"ended"` after {@link Channel.end}, and `"open"` otherwise.
+   * A route can answer 204 where there is nothing to follow.
+   *
+   * @throws {SourcecastError} `ERR_SSE_LOG` or `ERR_SSE_TIMEOUT` if the log does not answer.
+   */
+  async state(): Promise<"empty" | "open" | "ended"> {
+    assertChannelName(this.name);
+    const end = await this.#context.endOf(this.name);
+    return typeof end === "string" ? end : "ended";
+  }
+
+  /** Resolves with the cursor of the end if the channel has ended, otherwise with `null`. See {@link Channel.state}. */
+  async endCursor(): Promise<string | null> {
+    assertChannelName(this.name);
+    const end = await this.#context.endOf(this.name);
+    return typeof end === "string" ? null : formatCursor(end);
+  }
+
   async #publish(events: readonly PublishedEvent[]): Promise<string[]> {
     assertChannelName(this.name);
     return this.#context.publish(this.name, events);
@@ -198,12 +275,6 @@ export class Channel<E extends EventMap = false> {
 }
 
 const { channels: _, ...responseChecks } = subscribeChecks;
-
-const channelPipeChecks: OptionChecks<ChannelPipeOptions<unknown>> = {
-  ...pipeChecks,
-  endChannel: aBoolean,
-  stopWithoutSubscribers: aDuration,
-};
 
 /** Within a transaction, it is not known what will have been published before the commit. */
 function assertNoAfter(events: readonly PublishOptions[]): void {

@@ -14,6 +14,7 @@ import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
 import { Locator } from "./admission/locator.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
+import { channelContext } from "./channel-context.ts";
 import { Feed } from "./feed/feed.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
@@ -27,6 +28,8 @@ import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence } from "./presence.ts";
 import { presenceContext } from "./presence-context.ts";
 import { Publisher } from "./publish.ts";
+import type { ReaderContext } from "./reader/reader.ts";
+import { Readers } from "./reader/readers.ts";
 import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts";
 import { parseSelection, type Subscribing } from "./selection.ts";
 import { Counters, type HubStats, readStats } from "./stats.ts";
@@ -70,7 +73,9 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #sweep: Sweep;
   readonly #presence: HubPresence;
   /** The part of the hub that every subscription uses. */
-  readonly #context: SubscriptionContext & Pick<ResolvedHubOptions, "sourceOptions"> & { deadline: LogDeadline };
+  readonly #context: SubscriptionContext &
+    ReaderContext &
+    Pick<ResolvedHubOptions, "sourceOptions"> & { deadline: LogDeadline };
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
@@ -87,7 +92,8 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     const locator = new Locator(this.#feed, deadline);
     const pages = new PageCache(this.#feed, () => locator.confirm(), deadline);
     // At a break in the sequence the pages are dropped before subscriptions ask for others.
-    this.#feed.observers.add(pages).add(this.#subscribers);
+    const readers = new Readers(this.#subscribers.channels);
+    this.#feed.observers.add(pages).add(this.#subscribers).add(readers);
     // Each part declares which of these it needs.
     const context = {
       ...settings,
@@ -96,6 +102,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
       locator,
       pages,
       subscribers: this.#subscribers,
+      readers,
       checkpoints: new Checkpoints(ring),
       counters: new Counters(),
       catchUp: (subscription: Subscription) => new Pump(subscription),
@@ -105,27 +112,13 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#admission = new Admission(context);
     this.#sweep = new Sweep(context);
     this.#presence = settings.presence?.open(presenceContext(context)) ?? noPresence;
-    const publisher = new Publisher(context);
-    this.#channelContext = {
+    this.#channelContext = channelContext({
+      publisher: new Publisher(context),
+      presence: this.#presence,
+      context,
       response: (request, subscribe) => this.response(request, subscribe),
-      publish: (channel, events) => {
-        this.#assertOpen();
-        return publisher.publish(channel, events);
-      },
-      publishIn: (transaction, channel, events) => {
-        this.#assertOpen();
-        return publisher.publishIn(transaction, channel, events);
-      },
-      end: (channel) => {
-        this.#assertOpen();
-        return publisher.end(channel);
-      },
-      members: (channel) => {
-        this.#assertOpen();
-        return this.#presence.members(channel);
-      },
-      subscribers: this.#subscribers.channels,
-    };
+      assertOpen: () => this.#assertOpen(),
+    });
   }
 
   /**
@@ -238,6 +231,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#admission.close();
+    this.#context.readers.close();
     await Promise.all(Array.from(this.#subscribers.all, ({ stream }) => stream.close("closed")));
     this.#sweep.stop();
     await this.#presence.close();

@@ -20,6 +20,7 @@ export type FailureStage =
   | "authorize"
   | "gap"
   | "snapshot"
+  | "subscribe"
   | "presence";
 
 /** Called with failures that no caller waits for. They are not thrown anywhere else. */

@@ -28,7 +28,20 @@ export function headCursor(head: HeadLike): string {
   return formatCursor(headPosition(head));
 }
 
-/** The position that a client sent, or `null` when the text is not a valid cursor. */
+/**
+ * The position that a cursor names: what a client sent as `Last-Event-ID`, or what `dispatch()` returned.
+ *
+ * @returns `null` for a string that is not a cursor.
+ * @example
+ * ```ts
+ * import { createHub, parseCursor } from "sourcecast";
+ *
+ * const hub = createHub();
+ * const cursor = await hub.channel("news").dispatch("headline", "Rain");
+ * console.log(parseCursor(cursor)?.offset, parseCursor("7")); // 1 null
+ * await hub.close();
+ * ```
+ */
 export function parseCursor(text: string): Position | null {
   const match = cursorPattern.exec(text);
   if (match === null) return null;

@@ -13,7 +13,7 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   readonly all: Set<S> = new Set();
   /** The subscriptions that are behind the head. */
   readonly lagging: Set<S> = new Set();
-  readonly channels: ChannelIndex<S> = new ChannelIndex();
+  readonly channels: ChannelIndex<Receiver> = new ChannelIndex();
   readonly #ring: FrameRing;
   readonly #byKey = new Map<string, Set<S>>();
   /** Positions that the tail has not reached yet. The entry that it finds there must be the one that the client has. */
@@ -94,13 +94,17 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
   }
 }
 
+/** Receives the entries of channels. */
+export interface Receiver {
+  /** An entry of a followed channel has arrived at the head. */
+  deliver(item: RingEntry): void;
+}
+
 /** A subscription, as the feed sees it. */
-export interface Subscriber {
+export interface Subscriber extends Receiver {
   readonly stream: Stream;
   readonly selection: ChannelSelection;
   readonly key: string | undefined;
-  /** An entry of a followed channel has arrived at the head. */
-  deliver(item: RingEntry): void;
   /** Entries after its position may be missing. `anchor`, at or after that position, was in the log before. */
   verifyAgain(anchor: Position): void;
   /** The log was replaced. */

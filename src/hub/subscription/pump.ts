@@ -4,6 +4,7 @@ import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { PageItem } from "../feed/shared-page.ts";
+import { declareGap, declareReset } from "./loss.ts";
 import { Recovery } from "./recovery.ts";
 import { type Slice, scheduler, type Task } from "./scheduler.ts";
 import type { StateTransfer } from "./state-transfer.ts";
@@ -20,7 +21,7 @@ export class Pump implements CatchUp, Task {
   readonly #subscription: Subscription;
   readonly #selects: ChannelMatcher;
   readonly #pages: PageReader;
-  readonly #recovery: Recovery;
+  readonly #recovery: Recovery<StateTransfer>;
   /** A state that is sent before the position moves on. */
   #transfer: StateTransfer | null = null;
   /** It waits for an answer, of the log or of the application. */
@@ -37,8 +38,19 @@ export class Pump implements CatchUp, Task {
     const kind = conflates ? "conflated" : "all";
     this.#subscription = subscription;
     this.#selects = compileSelection(selection);
-    this.#recovery = new Recovery(subscription, () => {
+    // The limit counts from the last loss that the client was told.
+    const restartCount = (): void => {
       this.#replayed = 0;
+    };
+    this.#recovery = new Recovery(subscription, {
+      gap(gap, location) {
+        restartCount();
+        return declareGap(subscription, gap, location);
+      },
+      reset(reason, location) {
+        restartCount();
+        return declareReset(subscription, reason, location);
+      },
     });
     this.#pages = new PageReader(context.pages, {
       kind,

@@ -1,87 +1,99 @@
-// The ways past entries that a subscription does not get: each asks the log, and declares the loss.
-import type { Position } from "../../log/log.ts";
+// The ways past entries that a reader does not get: each asks the log, and declares the loss.
+import type { ChannelSelection, Position } from "../../log/log.ts";
 import type { ResetReason } from "../../wire/control.ts";
-import type { Location } from "../admission/locator.ts";
+import type { Location, Locator } from "../admission/locator.ts";
 import type { Hole } from "../feed/checked-tail.ts";
-import { declareGap, declareReset } from "./loss.ts";
+import type { Feed } from "../feed/feed.ts";
 import { presentPosition } from "./position.ts";
 import { type DeclaredGap, decideResume, lastTrimmed } from "./resume.ts";
-import type { StateTransfer } from "./state-transfer.ts";
-import type { Subscription } from "./subscription.ts";
 
 /**
- * Each method asks the log for its present state, moves the subscription past what it does not get, and resolves with the
- * state to send first, `null` if there is none. While the log was asked, the client may have left, or the log may have been
- * replaced: then nothing is declared, and the next step of the pump looks again.
+ * Each method asks the log for its present state, and resolves with the declaration of the loss, `null` if nothing is lost.
+ * While the log was asked, the client may have left, or the log may have been replaced: then nothing is declared, and the
+ * next step of the reader looks again.
  */
-export class Recovery {
-  readonly #subscription: Subscription;
-  readonly #onLoss: () => void;
+export class Recovery<Declaration> {
+  readonly #reader: RecoveringReader;
+  readonly #declare: Declare<Declaration>;
 
-  /** @param onLoss Called before a loss is declared. */
-  constructor(subscription: Subscription, onLoss: () => void) {
-    this.#subscription = subscription;
-    this.#onLoss = onLoss;
+  constructor(reader: RecoveringReader, declare: Declare<Declaration>) {
+    this.#reader = reader;
+    this.#declare = declare;
   }
 
   /** Entries up to an offset were trimmed before they could be sent. */
-  async skipTrimmed(trimmed: number): Promise<StateTransfer | null> {
+  async skipTrimmed(trimmed: number): Promise<Declaration | null> {
     const location = await this.#locate();
-    const { epoch, offset, closed, conflates } = this.#subscription;
+    const { epoch, offset, closed, conflates } = this.#reader;
     if (closed || location.head.epoch !== epoch) return null;
     const { head, answer } = location;
     const position = { epoch, ...head.floor };
     const to = lastTrimmed(head, Math.max(trimmed, answer.trimmed), conflates);
-    return this.#declareGap({ reason: "trimmed", from: offset + 1, to, position }, location);
+    return this.#gap({ reason: "trimmed", from: offset + 1, to, position }, location);
   }
 
   /** The client has been sent as many past entries as the limit allows. */
-  async skipToPresent(): Promise<StateTransfer | null> {
+  async skipToPresent(): Promise<Declaration | null> {
     const location = await this.#locate();
-    const { epoch, offset, closed, context } = this.#subscription;
+    const { epoch, offset, closed, context } = this.#reader;
     if (closed || location.head.epoch !== epoch) return null;
     const position = presentPosition(location.head, context.feed.ring.head);
-    return this.#declareGap({ reason: "limit", from: offset + 1, to: position.offset, position }, location);
+    return this.#gap({ reason: "limit", from: offset + 1, to: position.offset, position }, location);
   }
 
   /** The log has lost a stretch from the middle of its sequence. */
-  async skipHole({ from, to, witness }: Hole): Promise<StateTransfer | null> {
-    const { epoch, offset } = this.#subscription;
+  async skipHole({ from, to, witness }: Hole): Promise<Declaration | null> {
+    const { epoch, offset } = this.#reader;
     const position = { epoch, offset: to, witness };
     const gap: DeclaredGap = { reason: "missing", from: Math.max(from, offset + 1), to, position };
-    return this.#declareGap(gap, await this.#locate());
+    return this.#gap(gap, await this.#locate());
   }
 
   /** Decides again how the client continues. Another break during the question makes a new anchor, and this answer void. */
-  async verify(anchor: Position): Promise<StateTransfer | null> {
-    const subscription = this.#subscription;
+  async verify(anchor: Position): Promise<Declaration | null> {
+    const reader = this.#reader;
     const location = await this.#locate(anchor);
-    if (subscription.closed || subscription.anchor !== anchor) return null;
-    subscription.anchor = null;
-    const { conflates, offset } = subscription;
+    if (reader.closed || reader.anchor !== anchor) return null;
+    reader.anchor = null;
+    const { conflates, offset } = reader;
     const resumption = decideResume(anchor, location, { conflates, known: offset });
-    if (resumption.kind === "gap") return this.#declareGap(resumption, location);
-    if (resumption.kind === "reset") return this.#declareReset(resumption.reason, location);
+    if (resumption.kind === "gap") return this.#gap(resumption, location);
+    if (resumption.kind === "reset") return this.#reset(resumption.reason, location);
     return null;
   }
 
   /** The log was replaced. */
-  async reset(): Promise<StateTransfer | null> {
-    return this.#declareReset("epoch", await this.#locate());
+  async reset(): Promise<Declaration | null> {
+    return this.#reset("epoch", await this.#locate());
   }
 
-  async #declareGap(gap: DeclaredGap, location: Location): Promise<StateTransfer | null> {
-    this.#onLoss();
-    return this.#subscription.closed ? null : declareGap(this.#subscription, gap, location);
+  async #gap(gap: DeclaredGap, location: Location): Promise<Declaration | null> {
+    return this.#reader.closed ? null : this.#declare.gap(gap, location);
   }
 
-  async #declareReset(reason: ResetReason, location: Location): Promise<StateTransfer | null> {
-    this.#onLoss();
-    return this.#subscription.closed ? null : declareReset(this.#subscription, reason, location);
+  async #reset(reason: ResetReason, location: Location): Promise<Declaration | null> {
+    return this.#reader.closed ? null : this.#declare.reset(reason, location);
   }
 
   #locate(cursor: Position | null = null): Promise<Location> {
-    const { context, selection } = this.#subscription;
+    const { context, selection } = this.#reader;
     return context.locator.ask({ cursor, selection });
   }
+}
+
+/** Declares a loss, and moves the reader past it. `null` if nothing of it remains to be sent. */
+interface Declare<Declaration> {
+  gap(gap: DeclaredGap, location: Location): Declaration | null | Promise<Declaration | null>;
+  reset(reason: ResetReason, location: Location): Declaration | null | Promise<Declaration | null>;
+}
+
+/** A subscription, or a reader of the application. */
+export interface RecoveringReader {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly closed: boolean;
+  readonly conflates: boolean;
+  readonly selection: ChannelSelection;
+  anchor: Position | null;
+  readonly context: { readonly feed: Feed; readonly locator: Locator };
 }

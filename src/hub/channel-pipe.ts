@@ -1,0 +1,48 @@
+// A producer into a channel: one event for each piece.
+import { aBoolean, aDuration, type OptionChecks } from "../base/options.ts";
+import type { Duration } from "../base/units.ts";
+import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
+import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
+
+/** The options of `channel.pipe()`. */
+export interface ChannelPipeOptions<T> extends PipeOptions<T> {
+  /** Ends the channel after the last piece. @default true */
+  endChannel?: boolean;
+  /** Stops the producer after the channel has had no subscription in this process for this long. @default never */
+  stopWithoutSubscribers?: Duration;
+}
+
+/** The checks of the options of `channel.pipe()`. */
+export const channelPipeChecks: OptionChecks<ChannelPipeOptions<unknown>> = {
+  ...pipeChecks,
+  endChannel: aBoolean,
+  stopWithoutSubscribers: aDuration,
+};
+
+/** Publishes each piece before the next one is asked for, and stops the producer when nothing follows the channel any more. */
+export function pipeToChannel<T>(
+  pieces: Pipeable<T>,
+  { name, subscribers, publish }: PipedChannel,
+  { endChannel: _, stopWithoutSubscribers, ...options }: ChannelPipeOptions<T>,
+): Promise<PipeResult> {
+  const unsubscribed = abortWhenUnsubscribed(subscribers, name, stopWithoutSubscribers);
+  const target: PipeTarget = {
+    dispatch: async (type, data) => {
+      await publish(type, data);
+      return true;
+    },
+    ready: () => undefined,
+    signal: unsubscribed.signal,
+    get closeReason() {
+      return unsubscribed.signal.aborted ? "unsubscribed" : null;
+    },
+  };
+  return pipe(pieces, target, options).finally(unsubscribed.release);
+}
+
+/** A channel, as a producer needs it. */
+interface PipedChannel {
+  readonly name: string;
+  readonly subscribers: SubscriberCount;
+  publish(type: string, data: unknown): Promise<unknown>;
+}

@@ -1,0 +1,54 @@
+// A listener in this process that receives the events of a channel.
+
+import { runDetached } from "../../base/async-context.ts";
+import { unrefTimeout } from "../../base/clock.ts";
+import type { OnError } from "../options.ts";
+import { ChannelIterator, type ReadOptions, type ReadTarget } from "./channel-iterator.ts";
+import type { AnyReadEvent } from "./read-event.ts";
+
+/** How long a listener waits before it asks a log again that has failed, in milliseconds. */
+const retryMs = 1_000;
+
+/**
+ * Calls a listener with each event and each loss, one after the other: it may return a promise to wait for. Its failures are
+ * reported, and it receives the next event. It does not keep the process alive.
+ *
+ * @returns A function that ends the calls.
+ */
+export function listen(
+  target: ReadTarget,
+  listener: (event: AnyReadEvent) => unknown,
+  options: ReadOptions,
+  onError: OnError,
+): () => void {
+  const iterator = new ChannelIterator(target, options, false);
+  const report = (error: unknown): void => onError(error, { stage: "subscribe" });
+  const run = async (): Promise<void> => {
+    for (;;) {
+      try {
+        const { done, value } = await iterator.next();
+        if (done) return;
+        // Reported here and not below: a failing listener must not slow down the reading.
+        await call(listener, value, report);
+      } catch (error) {
+        if ((error as { code?: unknown }).code === "ERR_SSE_CLOSED") return;
+        report(error);
+        await new Promise<void>((resolve) => unrefTimeout(resolve, retryMs));
+      }
+    }
+  };
+  void runDetached(run);
+  return () => void iterator.return();
+}
+
+async function call(
+  listener: (event: AnyReadEvent) => unknown,
+  event: AnyReadEvent,
+  report: (error: unknown) => void,
+): Promise<void> {
+  try {
+    await listener(event);
+  } catch (error) {
+    report(error);
+  }
+}

@@ -1,0 +1,299 @@
+// A position in the log that the application moves: it takes one entry after another, as it asks for them.
+import { SourcecastError } from "../../base/errors.ts";
+import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
+import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
+import type { Gap, Reset, ResetReason } from "../../wire/control.ts";
+import type { Location, Locator } from "../admission/locator.ts";
+import type { Feed } from "../feed/feed.ts";
+import type { RingEntry } from "../feed/frame-ring.ts";
+import type { PageCache } from "../feed/page-cache.ts";
+import { PageReader } from "../feed/page-reader.ts";
+import type { SharedPage } from "../feed/shared-page.ts";
+import type { Receiver } from "../feed/subscribers.ts";
+import { isInternal, selectionKey } from "../selection.ts";
+import type { Counters } from "../stats.ts";
+import { presentPosition } from "../subscription/position.ts";
+import { type RecoveringReader, Recovery } from "../subscription/recovery.ts";
+import { type DeclaredGap, decideResume } from "../subscription/resume.ts";
+import type { Readers } from "./readers.ts";
+
+/**
+ * A reader has no queue: it holds a position, and finds the next entry in the ring, or in pages of the log where the ring has
+ * moved on. Entries that arrive while nothing is asked of it only move the log.
+ */
+export class Reader implements Receiver, RecoveringReader {
+  readonly selection: ChannelSelection;
+  readonly context: ReaderContext;
+  readonly conflates = true;
+  epoch = "";
+  /** Every entry up to here was taken, declared lost, or is of another channel. At the head it may be out of date. */
+  offset = -1;
+  /** Has to be found in the log again before anything is taken. */
+  anchor: Position | null = null;
+  closed = false;
+  /** The witness of the entry at the offset, where it is known. */
+  #witness: number | undefined;
+  /** It waits at the head. */
+  #isAtHead = false;
+  #isFailed = false;
+  #wake: (() => void) | null = null;
+  readonly #from: ReadOrigin;
+  /** The newest entry when it was made. */
+  #now: Position | null = null;
+  readonly #selects: ChannelMatcher;
+  readonly #recovery: Recovery<Taken>;
+  #pages: PageReader | null = null;
+
+  constructor(selection: ChannelSelection, from: ReadOrigin, context: ReaderContext) {
+    this.selection = selection;
+    this.context = context;
+    this.#from = from;
+    this.#selects = compileSelection(selection);
+    this.#recovery = new Recovery<Taken>(this, {
+      gap: (gap) => this.#declareGap(gap),
+      reset: (reason, location) => this.#declareReset(reason, location),
+    });
+    this.#noteNow();
+  }
+
+  /**
+   * Events that are published from the call on are read. The first use of a hub asks its log, and whoever publishes in the same
+   * tick waits for that, too, but later in line.
+   */
+  #noteNow(): void {
+    const { feed } = this.context;
+    const note = (): void => {
+      this.#now ??= feed.ring.head;
+    };
+    if (feed.isStarted) note();
+    // Reported to the first call of `take`, which tries again.
+    else if (this.#from === "now") feed.start().then(note, () => {});
+  }
+
+  /**
+   * Takes the next entry or loss, and waits for it if need be.
+   *
+   * @returns `null` after {@link close}, and when the channel has ended.
+   * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`. The next call tries again.
+   */
+  async take(): Promise<Taken | null> {
+    if (this.offset === -1 && !this.closed) {
+      const first = await this.#start();
+      if (first !== null) return first;
+    }
+    while (!this.closed) {
+      const taken = await this.#next();
+      if (this.closed) break;
+      if (taken === null) continue;
+      // A channel that is followed by name ends the reading; under a prefix, others may go on.
+      if ("entry" in taken && taken.entry.type === "sse:end" && this.selection.prefixes.length === 0) this.close();
+      else return taken;
+    }
+    if (this.#isFailed) throw new SourcecastError("ERR_SSE_CLOSED", "The hub was closed while a channel was read");
+    return null;
+  }
+
+  /** Nothing is taken any more. */
+  close(): void {
+    this.closed = true;
+    this.context.readers.leave(this);
+    this.#pages?.release();
+    this.wake();
+  }
+
+  /** The hub is closed: what comes later cannot be read, so the reading has not ended. */
+  fail(): void {
+    this.#isFailed = true;
+    this.close();
+  }
+
+  wake(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  // --- Receiver ---
+
+  deliver({ entry }: RingEntry): void {
+    if (this.#isAtHead) this.#moveTo({ epoch: this.epoch, offset: entry.offset - 1, witness: entry.previousWitness });
+    this.wake();
+  }
+
+  /** @param last The newest entry before a break. A reader at the head had everything up to there. */
+  verifyAgain(last: Position): void {
+    if (this.offset === -1) return;
+    if (this.#isAtHead && last.epoch === this.epoch) this.#moveTo(last);
+    const { epoch, offset } = this;
+    // Without a witness the offset alone vouches for nothing: the last position is at or after it.
+    this.anchor = this.#witness === undefined ? { ...last } : { epoch, offset, witness: this.#witness };
+    this.wake();
+  }
+
+  async #start(): Promise<Taken | null> {
+    const { feed, locator, readers } = this.context;
+    await feed.start();
+    const from = this.#from;
+    const cursor = from === "start" ? null : from === "now" ? (this.#now ?? feed.ring.head) : from;
+    const { restarts } = feed;
+    const question = { cursor: cursor === "unreadable" ? null : cursor, selection: this.selection };
+    const location = await locator.ask(question);
+    if (this.closed) return null;
+    // The log was replaced while it was asked. The next look finds what it is now.
+    if (location.asOf !== restarts) return this.#start();
+    readers.join(this);
+    const taken = this.#begin(cursor, location);
+    const { ends } = location.answer;
+    const hasEnded = this.selection.prefixes.length === 0 && ends.some(({ offset }) => offset <= this.offset);
+    if (hasEnded) this.close();
+    return taken;
+  }
+
+  #begin(cursor: Position | "unreadable" | null, location: Location): Taken | null {
+    const { head } = location;
+    if (cursor === null) {
+      this.#moveTo({ epoch: head.epoch, ...head.floor });
+      return null;
+    }
+    const resumption = decideResume(cursor, location, { conflates: true });
+    if (resumption.kind === "replay") this.#moveTo(resumption.position);
+    // Nothing is lost for a reader that had nothing.
+    else if (this.#from === "now") this.#moveTo(presentPosition(head, this.context.feed.ring.head));
+    else if (resumption.kind === "gap") return this.#declareGap(resumption);
+    else if (resumption.kind === "reset") return this.#declareReset(resumption.reason, location);
+    return null;
+  }
+
+  /** The order is that of a subscription that lags: see {@link Pump}. */
+  async #next(): Promise<Taken | null> {
+    const { feed } = this.context;
+    const { ring } = feed;
+    this.#isAtHead = false;
+    if (this.anchor !== null) return this.#recovery.verify(this.anchor);
+    if (this.epoch !== ring.epoch) return feed.isPastEpoch(this.epoch) ? this.#recovery.reset() : this.#awaitTail();
+    const hole = feed.holeAfter(this.offset);
+    if (hole !== undefined && this.offset >= hole.from - 1) return this.#recovery.skipHole(hole);
+    if (this.offset > ring.top) return this.#awaitTail();
+    if (this.offset >= ring.floor) return this.#takeFromRing();
+    return this.#takeFromPage((hole?.from ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
+  #takeFromRing(): Taken | null | Promise<null> {
+    const { ring } = this.context.feed;
+    // The tail may have come to another entry at the offset than the one that the cursor names.
+    const known = ring.witnessAt(this.offset);
+    if (this.#witness !== undefined && known !== undefined && known !== this.#witness) {
+      this.anchor = { epoch: this.epoch, offset: this.offset, witness: this.#witness };
+      return null;
+    }
+    while (this.offset < ring.top) {
+      const { entry, superseded } = ring.at(this.offset + 1) as RingEntry;
+      this.#pass(entry);
+      if (superseded || !this.#isFor(entry)) continue;
+      return { entry, epoch: this.epoch };
+    }
+    this.#isAtHead = true;
+    return this.#untilWoken();
+  }
+
+  async #takeFromPage(end: number): Promise<Taken | null> {
+    const { feed } = this.context;
+    const page = this.#pagesOfLog.at(this.offset) ?? (await this.#loadPage());
+    if (page === null || this.closed) return null;
+    if (page.trimmed > this.offset) return this.#recovery.skipTrimmed(page.trimmed);
+    const last = Math.min(page.through, feed.ring.top, end);
+    for (let index = page.indexAfter(this.offset); index < page.items.length; index++) {
+      const { entry } = page.items[index] as SharedPage["items"][number];
+      if (entry.offset > last) break;
+      this.#pass(entry);
+      if (this.#isFor(entry)) return { entry, epoch: this.epoch };
+    }
+    this.offset = last;
+    this.#witness = feed.ring.witnessAt(last);
+    return null;
+  }
+
+  async #loadPage(): Promise<SharedPage | null> {
+    const { feed } = this.context;
+    const { offset } = this;
+    const page = await this.#pagesOfLog.load(offset, this.#witness);
+    // Another break has a verification of its own.
+    if (this.closed || this.anchor !== null || this.epoch !== feed.ring.epoch) return null;
+    if (page.epoch === this.epoch && page.isVerified && page.through > offset) return page;
+    // The page may be of a log that has taken the place of the one that was read, or the log has less than it had.
+    const { epoch, head } = feed.ring;
+    this.anchor = this.#witness === undefined ? head : { epoch, offset, witness: this.#witness };
+    return null;
+  }
+
+  get #pagesOfLog(): PageReader {
+    const { selection } = this;
+    this.#pages ??= new PageReader(this.context.pages, {
+      kind: "conflated",
+      selection,
+      upTo: Number.POSITIVE_INFINITY,
+      key: `conflated ${selectionKey(selection)}`,
+    });
+    return this.#pages;
+  }
+
+  #isFor({ channel }: LogEntry): boolean {
+    return this.#selects(channel) && !isInternal(channel);
+  }
+
+  #pass({ offset, witness }: LogEntry): void {
+    this.offset = offset;
+    this.#witness = witness;
+  }
+
+  #moveTo({ epoch, offset, witness }: Position): void {
+    this.epoch = epoch;
+    this.offset = offset;
+    this.#witness = witness;
+    this.#isAtHead = false;
+  }
+
+  #declareGap({ reason, from, to, position }: DeclaredGap): Taken {
+    this.context.counters.countGap(reason);
+    this.#moveTo(position);
+    return { kind: "gap", loss: { missed: to - from + 1, from, to, reason, exact: false }, position };
+  }
+
+  #declareReset(reason: ResetReason, { head }: Location): Taken {
+    this.context.counters.resets++;
+    const position = presentPosition(head, this.context.feed.ring.head);
+    this.#moveTo(position);
+    return { kind: "reset", loss: { reason }, position };
+  }
+
+  async #awaitTail(): Promise<null> {
+    this.context.readers.awaitTail(this);
+    return this.#untilWoken();
+  }
+
+  /** Holds no page while it waits: other readers need them. */
+  async #untilWoken(): Promise<null> {
+    this.#pages?.release();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    return null;
+  }
+}
+
+/** An entry, or a loss with the position after it. */
+export type Taken =
+  | { readonly entry: LogEntry; readonly epoch: string }
+  | { readonly kind: "gap"; readonly loss: Gap; readonly position: Position }
+  | { readonly kind: "reset"; readonly loss: Reset; readonly position: Position };
+
+/** Where a reader begins. */
+export type ReadOrigin = "now" | "start" | "unreadable" | Position;
+
+/** The parts of the hub that a reader uses. */
+export interface ReaderContext {
+  readonly feed: Feed;
+  readonly locator: Locator;
+  readonly pages: PageCache;
+  readonly counters: Counters;
+  readonly readers: Readers;
+}

@@ -1,0 +1,59 @@
+// The readers of this process, and the way of each entry to those of its channel.
+import type { ChannelSelection, Position } from "../../log/log.ts";
+import type { ChannelIndex } from "../feed/channel-index.ts";
+import type { Discontinuity, FeedObserver } from "../feed/feed.ts";
+import type { RingEntry } from "../feed/frame-ring.ts";
+import type { Receiver } from "../feed/subscribers.ts";
+
+/** Readers are in the index of channels like subscriptions: a producer without subscribers goes on for a reader. */
+export class Readers implements FeedObserver {
+  readonly #index: ChannelIndex<Receiver>;
+  readonly #all = new Set<JoinedReader>();
+  /** Readers whose position the tail has not reached yet. */
+  readonly #ahead = new Set<JoinedReader>();
+
+  constructor(index: ChannelIndex<Receiver>) {
+    this.#index = index;
+  }
+
+  join(reader: JoinedReader): void {
+    this.#all.add(reader);
+    this.#index.add(reader, reader.selection);
+  }
+
+  leave(reader: JoinedReader): void {
+    if (!this.#all.delete(reader)) return;
+    this.#ahead.delete(reader);
+    this.#index.delete(reader, reader.selection);
+  }
+
+  /** Wakes the reader with the next entry, whatever its channel. */
+  awaitTail(reader: JoinedReader): void {
+    this.#ahead.add(reader);
+  }
+
+  /** The hub is closed. */
+  close(): void {
+    for (const reader of this.#all) reader.fail();
+  }
+
+  onEntry(_item: RingEntry): void {
+    for (const reader of this.#ahead) reader.wake();
+    this.#ahead.clear();
+  }
+
+  onDiscontinuity(_how: Discontinuity, last: Position): void {
+    for (const reader of this.#all) reader.verifyAgain(last);
+  }
+}
+
+/** A reader, as its hub sees it. */
+export interface JoinedReader extends Receiver {
+  readonly selection: ChannelSelection;
+  /** It looks again whether there is something to take. */
+  wake(): void;
+  /** Entries after its position may be missing. `last` is the newest entry before the break. */
+  verifyAgain(last: Position): void;
+  /** The hub is closed. */
+  fail(): void;
+}
