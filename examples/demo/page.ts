@@ -58,8 +58,8 @@ export function renderPage({ windowId, persona, cursor, fields, room, tale, cont
           ${renderStats()}
         </main>
         <footer>
-          <p>Everything here arrives over <strong>one</strong> event stream per window, read by the browser’s own
-          <code>EventSource</code>. Kill the server and start it again, with <code>kill -9 ${process.pid}</code> and
+          <p>Everything here arrives over <strong>one</strong> event stream per window, read by
+          <code>sourcecast/client</code>. Kill the server and start it again, with <code>kill -9 ${process.pid}</code> and
           <code>npm start</code> in a terminal: nothing is lost, and no window needs a reload.</p>
         </footer>
         <div id="notice" class="notice" role="status"></div>

@@ -10,6 +10,7 @@ export const parts = {
   subscribe: 'export { subscribe } from "./client/index.js";',
   eventsource: 'export { EventSource } from "./client/eventsource.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
+  redis: 'export * from "./logs/redis/index.js";',
   nats: 'export * from "./logs/nats/index.js";',
   react: 'export * from "./bindings/react.js";',
   svelte: 'export * from "./bindings/svelte.js";',

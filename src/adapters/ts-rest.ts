@@ -4,18 +4,9 @@ import { aFunction, aName, anObject, checkOptions, checkSpelling, type OptionChe
 import { isClaimed } from "../sinks/claim.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { aContract } from "../wire/contract-check.ts";
-import {
-  type EventSourceConstructor,
-  type EventSourceLike,
-  type EventStream,
-  type OpenEventsOptions,
-  openEvents,
-  type ParamsOf,
-  type WireEvent,
-} from "./ts-rest/client.ts";
+import { type OpenEventsOptions, openEvents, type ParamsOf } from "./ts-rest/client.ts";
 
-export type { EventSourceConstructor, EventSourceLike, EventStream, OpenEventsOptions, ParamsOf, WireEvent };
-export { openEvents };
+export { type OpenEventsOptions, openEvents, type ParamsOf };
 
 /** A route of a ts-rest contract that answers with events, as {@link eventRoute} takes it. */
 export interface EventRouteInit {

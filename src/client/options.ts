@@ -91,7 +91,7 @@ const isPerAttempt = (value: unknown): boolean =>
   typeof value === "function" || (typeof value === "object" && value !== null);
 
 /** The checks of the options of {@link subscribe}. */
-const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
+export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
   events: allow(
     "a contract of defineEvents() from sourcecast/contract",
     (value) => typeof (value as AnyContract | null)?.decode === "function",

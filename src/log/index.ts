@@ -35,5 +35,12 @@ export type {
 } from "./log.ts";
 export { type RetentionDefaults, type RetentionLimits, retentionLimits, weightOf } from "./retention.ts";
 export { type ChannelMatcher, compileSelection, endOfPrefix, hasPrefix, selects } from "./selection.ts";
+export {
+  type ReadUnselected,
+  type SelectedEntries,
+  SharedPages,
+  selectEntries,
+  type UnselectedPage,
+} from "./shared-pages.ts";
 export { TailFanout, type TailFanoutOptions, type TailSource } from "./tail-fanout.ts";
 export { WitnessHistory } from "./witness-history.ts";

@@ -31,6 +31,7 @@ describe("with a log that keeps everything", () => {
 
     await fixture.kill();
     await Promise.all(pages.map(disconnected));
+    await ada.getByText(/^Reconnecting in \d s$/).waitFor();
     await fixture.start();
     await Promise.all(pages.map(connected));
     // The field that has the focus asks for its lock again.
@@ -76,7 +77,7 @@ describe("with a log that keeps everything", () => {
     await heard(bob, "Welcome back");
     expect(await messages(bob)).toEqual([...said, "Welcome back"]);
     await bob.getByText(/^Back again, with the \d+ events that were waiting/).waitFor();
-    // By the browser's own reconnect, with the position in its header.
+    // By the client's own reconnect, with the position in its header.
     expect(await bob.locator(".beginning").last().innerText()).toMatch(/^GET \/events\nLast-Event-ID: \S+/);
   });
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
 import { claimResponse } from "../../src/sinks/claim.ts";
 import { defineEvents, text } from "../../src/wire/contract.ts";
@@ -45,63 +45,72 @@ describe("an event route", () => {
 });
 
 describe("a client of an event route", () => {
-  class FakeEventSource extends EventTarget {
-    readonly url: string;
-    readonly init: unknown;
-    closed = false;
-
-    constructor(url: string, init: unknown) {
-      super();
-      this.url = url;
-      this.init = init;
-    }
-
-    close(): void {
-      this.closed = true;
-    }
+  /** A server of one stream, which records its requests. */
+  function serverOf(body: string) {
+    const requests: { url: string; init: RequestInit }[] = [];
+    const fetch = async (url: string, init: RequestInit) => {
+      requests.push({ url, init });
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
+    };
+    return { requests, options: { fetch: fetch as never, retry: false as const } };
   }
 
-  const FakeClass = FakeEventSource as never;
   const events = defineEvents({
     html: text,
     count: { "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) } },
   });
 
-  test("asks for its address, with parameters and query", () => {
+  test("asks for its address, with parameters, query and the options of subscribe()", async () => {
     const route = eventRoute({ path: "/rooms/:room/events/:day", events });
-    const { source } = openEvents(route, {
+    const { requests, options } = serverOf("");
+    const stream = openEvents(route, {
       baseUrl: "https://example.org/api",
       params: { room: "a/b", day: 7 },
       query: { last: 3, name: "ö", none: undefined },
-      withCredentials: true,
-      EventSource: FakeClass,
+      credentials: "include",
+      headers: { authorization: "Bearer secret" },
+      after: "41",
+      ...options,
     });
-    expect(source).toMatchObject({
-      url: "https://example.org/api/rooms/a%2Fb/events/7?last=3&name=%C3%B6",
-      init: { withCredentials: true },
-    });
-  });
-
-  test("receives data as it was dispatched", () => {
-    const stream = openEvents(eventRoute({ path: "/", events }), { baseUrl: "", EventSource: FakeClass });
-    const heard: unknown[] = [];
-    stream.on("count", (data) => heard.push(data));
-    const source = stream.source as unknown as FakeEventSource;
-    for (const data of ['{"n":1}', '"12"', "12", ""]) source.dispatchEvent(Object.assign(new Event("count"), { data }));
-    expect(heard).toEqual([{ n: 1 }, "12", 12, undefined]);
-    stream.on("html", (data) => heard.push(data));
-    source.dispatchEvent(Object.assign(new Event("html"), { data: "12" }));
-    expect(heard.at(-1)).toBe("12");
+    await stream.opened;
     stream.close();
-    expect(source.closed).toBe(true);
+    expect(requests).toMatchObject([
+      {
+        url: "https://example.org/api/rooms/a%2Fb/events/7?last=3&name=%C3%B6",
+        init: { method: "GET", credentials: "include" },
+      },
+    ]);
+    expect(Object.fromEntries(requests[0]?.init.headers as Headers)).toMatchObject({
+      authorization: "Bearer secret",
+      "last-event-id": "41",
+    });
   });
 
-  afterEach(() => void vi.unstubAllGlobals());
+  test("receives data as it was dispatched, and losses", async () => {
+    const counts = ['{"n":1}', '"12"', "12", ""].map((data) => `event: count\ndata: ${data}\n\n`);
+    const gap = 'event: sse:gap\ndata: {"missed":2,"reason":"trimmed","exact":true}\n\n';
+    const { options } = serverOf(`${counts.join("")}${gap}event: html\ndata: 12\n\n`);
+    const stream = openEvents(eventRoute({ path: "/", events }), { baseUrl: "http://localhost", ...options });
+    const received: unknown[] = [];
+    stream.on("count", (data, event) => received.push(data, event.type));
+    stream.on("html", (data) => received.push(data));
+    stream.onLoss((loss) => received.push(loss));
+    expect(await stream.closed).toEqual({ reason: "ended", error: undefined });
+    const loss = { kind: "gap", missed: 2, reason: "trimmed", exact: true };
+    expect(received).toEqual([{ n: 1 }, "count", "12", "count", 12, "count", undefined, "count", loss, "12"]);
+  });
 
-  test("says where a runtime has none", () => {
-    vi.stubGlobal("EventSource", undefined);
-    expect(() => openEvents(eventRoute({ path: "/", events }), { baseUrl: "" })).toThrow(
-      "This runtime has no EventSource; pass a class as the option EventSource",
-    );
+  test("rejects data that does not fit the contract, without ending the stream", async () => {
+    const { options } = serverOf("event: count\ndata: {\n\nevent: other\ndata: x\n\nevent: html\ndata: x\n\n");
+    const invalid: string[] = [];
+    const stream = openEvents(eventRoute({ path: "/", events }), {
+      baseUrl: "http://localhost",
+      onInvalid: (_, event) => invalid.push(event.type),
+      ...options,
+    });
+    const received: string[] = [];
+    stream.on("*", (event) => received.push(event.type));
+    await stream.closed;
+    expect([invalid, received]).toEqual([["count", "other"], ["html"]]);
   });
 });

@@ -1,19 +1,34 @@
-// Shows whether the stream is open, and cuts its line on request. The reconnecting itself is done by the browser.
+// Shows the status of the stream, as the client reports it, and cuts its line on request.
+import { stream } from "./stream.js";
+
 const { body } = document;
 const status = document.querySelector("#connection");
 const line = document.querySelector("#line");
 const hint = document.querySelector("#line-hint");
 const people = document.querySelector("#people");
 const figures = document.querySelector("#figures");
+let wasOpen = false;
+let countdown;
 
-body.addEventListener("htmx:sseOpen", () => {
-  line.setAttribute("aria-checked", "true");
-  show("live", "Connected");
+stream.addEventListener("status", ({ detail: { state, retryAt } }) => {
+  clearInterval(countdown);
+  if (state === "open") {
+    wasOpen = true;
+    line.setAttribute("aria-checked", "true");
+    show("live", "Connected");
+  } else if (state === "stale") show("live", "Connected, but quiet");
+  else if (state === "connecting" && !wasOpen) show("connecting", "Connecting");
+  else if (state === "offline" || isCut()) show("lost", "Offline");
+  else if (retryAt === undefined) show("lost", "Reconnecting");
+  else {
+    const tick = () => show("lost", `Reconnecting in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000))} s`);
+    countdown = setInterval(tick, 1_000);
+    tick();
+  }
 });
-body.addEventListener("htmx:sseError", () => show("lost", isCut() ? "Offline" : "Reconnecting"));
 show("connecting", "Connecting");
 
-// A new connection, in case the browser does not go on with this one, begins where this one has come to.
+// A new connection, in case the server has rejected this one, begins where this one has come to.
 body.addEventListener("htmx:sseMessage", ({ detail }) => {
   if (!detail.lastEventId) return;
   const address = new URL(body.getAttribute("sse-connect"), location.href);

@@ -47,7 +47,7 @@ function resize(input) {
 
 form.addEventListener("submit", (event) => event.preventDefault());
 
-// Without a stream there is no lock. The browser reconnects by itself; then the field that has the focus asks again.
+// Without a stream there is no lock. The client reconnects; then the field that has the focus asks again.
 body.addEventListener("htmx:sseError", () => setReadOnly(true));
 body.addEventListener("htmx:sseOpen", () => {
   setReadOnly(false);

@@ -1,12 +1,13 @@
 // Says what came of a break of the connection: that the stream went on where it was, or what it had to leave out.
+import { stream } from "./stream.js";
+
 const { body } = document;
 const notice = document.querySelector("#notice");
 /** Events that follow each other so closely after a reconnect were waiting for us. */
 const quiet = 400;
 
-const known = new WeakSet();
-/** Id of the last event out of the log. Events that do not come out of it repeat the id of the one before. */
-let position = "";
+/** Id of the last event out of the log. An event that is not from the log has no id. */
+let position;
 let wasLost = false;
 let waiting = 0;
 let timer;
@@ -16,16 +17,21 @@ body.addEventListener("htmx:sseError", () => {
   notice.replaceChildren();
 });
 
-body.addEventListener("htmx:sseOpen", ({ detail: { source } }) => {
-  if (!known.has(source)) listen(source);
+body.addEventListener("htmx:sseOpen", () => {
   if (wasLost) count(0);
   wasLost = false;
 });
 
-body.addEventListener("htmx:sseMessage", ({ detail: { lastEventId } }) => {
-  if (!lastEventId || lastEventId === position) return;
-  position = lastEventId;
+body.addEventListener("htmx:sseMessage", ({ detail: { id } }) => {
+  if (id === undefined || id === position) return;
+  position = id;
   if (timer !== undefined) count(waiting + 1);
+});
+
+stream.addEventListener("loss", ({ detail: { kind, missed, exact } }) => {
+  if (kind === "reset") return tell("The server has begun a new log. This is how things stand now.");
+  const events = missed === 1 ? "event" : "events";
+  tell(`You missed ${exact ? "" : "up to "}${missed} ${events}: the log keeps no more. This is how things stand now.`);
 });
 
 // The chat says so itself, next to the text.
@@ -34,21 +40,6 @@ body.addEventListener("offline", ({ target }) => {
 });
 
 notice.addEventListener("click", ({ target }) => target.closest("button") && notice.replaceChildren());
-
-function listen(source) {
-  known.add(source);
-  source.addEventListener("sse:checkpoint", ({ lastEventId }) => {
-    position = lastEventId;
-  });
-  source.addEventListener("sse:gap", ({ data }) => {
-    const { missed, exact } = JSON.parse(data);
-    const events = missed === 1 ? "event" : "events";
-    tell(
-      `You missed ${exact ? "" : "up to "}${missed} ${events}: the log keeps no more. This is how things stand now.`,
-    );
-  });
-  source.addEventListener("sse:reset", () => tell("The server has begun a new log. This is how things stand now."));
-}
 
 function count(events) {
   waiting = events;

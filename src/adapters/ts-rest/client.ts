@@ -1,7 +1,8 @@
-// The client of an event route: a native EventSource with typed listeners.
-import { SourcecastTypeError } from "../../base/errors.ts";
-import { aBoolean, aFunction, allow, anObject, checkOptions, type OptionChecks } from "../../base/options.ts";
-import type { AnyContract, ClientEventsOf } from "../../wire/contract.ts";
+// The client of an event route: subscribe() with the address and the contract of the route.
+import { allow, anObject, checkOptions, type OptionChecks } from "../../base/options.ts";
+import { type SubscribeOptions, subscribeChecks } from "../../client/options.ts";
+import { type Subscription, subscribe } from "../../client/subscribe.ts";
+import type { AnyContract } from "../../wire/contract.ts";
 import { aContract } from "../../wire/contract-check.ts";
 
 /** The names of the parameters in a path: `"user"` for `"/events/:user"`. */
@@ -11,52 +12,22 @@ export type ParamsOf<Path extends string> = Path extends `${string}:${infer Name
     ? Name
     : never;
 
-/** The options of {@link openEvents}. */
-export type OpenEventsOptions<Path extends string = string> = {
-  /** The address of the server, without the path of the route. */
+/** The options of {@link openEvents}: those of `subscribe()`, and the parts of the address. */
+export type OpenEventsOptions<Path extends string = string, C extends AnyContract = AnyContract> = Omit<
+  SubscribeOptions<C>,
+  "events"
+> & {
+  /** The address of the server, without the path of the route. Empty for that of the page. */
   baseUrl: string;
   /** The query of the request. @default none */
   query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  /** Sends cookies to other origins. @default false */
-  withCredentials?: boolean;
-  /** The class to use instead of the runtime's own. @default globalThis.EventSource */
-  EventSource?: EventSourceConstructor;
 } & ([ParamsOf<Path>] extends [never] ? object : { params: Readonly<Record<ParamsOf<Path>, string | number>> });
 
-/** The part of an `EventSource` class that this package uses. */
-export interface EventSourceLike {
-  addEventListener(type: string, listener: (event: WireEvent) => void): void;
-  close(): void;
-}
-
-/** An event as an `EventSource` dispatches it. */
-export interface WireEvent {
-  /** The data as text. */
-  readonly data: string;
-  /** The id of the last event with an id, up to this one. */
-  readonly lastEventId: string;
-}
-
-/** The class `EventSource` of a runtime or of a package. */
-export type EventSourceConstructor = new (url: string, init?: { withCredentials?: boolean }) => EventSourceLike;
-
-/** A client's stream of the events `E`. */
-export interface EventStream<E> {
-  /** The `EventSource` that receives the stream. */
-  readonly source: EventSourceLike;
-  /**
-   * Adds a listener for events of one type. It gets their data as the contract types it after JSON: a string for a `Date`.
-   * Data that was not sent under the contract makes it throw `ERR_SSE_DATA`, which the runtime reports as uncaught.
-   */
-  on<T extends keyof E & string>(type: T, listener: (data: E[T], event: WireEvent) => void): this;
-  /** Closes the stream. */
-  close(): void;
-}
-
 /**
- * Opens an event route as its client. Listeners get the data of each event as the contract types it.
+ * Opens an event route as its client: a stream of `subscribe()` that decodes, validates and types data by the contract of the
+ * route. It connects with its first listener, reconnects, resumes, and reports losses.
  *
- * @throws {SourcecastTypeError} `ERR_SSE_OPTION` on a runtime without an `EventSource`, if the options do not name one.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an option that is unknown or has a value that is not allowed.
  * @example
  * ```ts excerpt examples/ts-rest/client.ts
  * import { openEvents } from "sourcecast/ts-rest";
@@ -67,23 +38,17 @@ export interface EventStream<E> {
  * stream.on("message", ({ id, message }, event) => {
  *   console.log(`${id.padStart(4)}: ${message} (${event.lastEventId})`);
  * });
+ * stream.onLoss(({ kind }) => console.log(`Events are missing: ${kind}`));
  * ```
  */
 export function openEvents<Path extends string, C extends AnyContract>(
   route: { readonly path: Path; readonly metadata: { readonly events: C } },
-  options: OpenEventsOptions<NoInfer<Path>>,
-): EventStream<ClientEventsOf<C>> {
+  options: OpenEventsOptions<NoInfer<Path>, NoInfer<C>>,
+): Subscription<C> {
   checkOptions(options ?? {}, clientChecks, "openEvents()");
   clientChecks.baseUrl(options?.baseUrl, "baseUrl");
   aContract(route?.metadata?.events, "metadata.events of the route");
-  const { baseUrl, query = {}, params, withCredentials = false } = options as OpenEventsOptions & { params?: Params };
-  const { EventSource = (globalThis as { EventSource?: EventSourceConstructor }).EventSource } = options;
-  if (EventSource === undefined) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_OPTION",
-      "This runtime has no EventSource; pass a class as the option EventSource",
-    );
-  }
+  const { baseUrl, query = {}, params, ...others } = options as OpenEventsOptions & { params?: Params };
   const path = route.path.replace(/:(\w+)\??/g, (text, name) => {
     const value = params?.[name];
     if (value === undefined && text.endsWith("?")) return "";
@@ -93,26 +58,19 @@ export function openEvents<Path extends string, C extends AnyContract>(
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
   const url = baseUrl + path + (search.size > 0 ? `?${search}` : "");
-  const source = new EventSource(url, { withCredentials });
-  const { events } = route.metadata;
-  return {
-    source,
-    on(type, listener) {
-      source.addEventListener(type, (event) => listener(events.decode(type, event.data) as never, event));
-      return this;
-    },
-    close: () => source.close(),
-  };
+  return subscribe(url, { ...others, events: route.metadata.events }) as Subscription<C>;
 }
 
 const aParameter = allow("a string or a number", (value) => typeof value === "string" || typeof value === "number");
 
+// The contract is that of the route.
+const { events: _, ...streamChecks } = subscribeChecks;
+
 const clientChecks: OptionChecks<OpenEventsOptions & { params: Params }> = {
+  ...streamChecks,
   baseUrl: allow("the address of a server", (value) => typeof value === "string"),
   query: anObject,
   params: anObject,
-  withCredentials: aBoolean,
-  EventSource: aFunction,
 };
 
 type Params = Readonly<Record<string, string | number>>;

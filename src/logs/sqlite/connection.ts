@@ -1,5 +1,7 @@
 // One open database, whatever opened it: what the rest of the log asks of it.
 
+import type { OpenFiles } from "./files.ts";
+
 /**
  * How much an accepted event survives: with `"process"` the end of the process, however it ends; with `"power"` a loss of
  * power too, for which each transaction waits for the disk.
@@ -12,6 +14,8 @@ export interface SqlConnection {
   readonly name: string;
   /** Path of the file, `null` where there is none or the database does not say. */
   readonly file: string | null;
+  /** Whether its files are still in their place; `null` where that cannot be seen. */
+  readonly files: OpenFiles | null;
   /** Nothing else can write to it: there are no changes to look for. */
   readonly isExclusive: boolean;
   /** Held in memory by timers: in a Durable Object, nothing is scheduled for later than the next turns. */

@@ -32,7 +32,7 @@ export class DatabaseConnection implements SqlConnection {
   readonly #rollback: SQLiteStatementLike;
   readonly #version: Statement<{ data_version: number }>;
   readonly #changes: Statement<{ changes: number }>;
-  #files: OpenFiles | null = null;
+  files: OpenFiles | null = null;
   /** How often the file had been written when SQLite last was made to forget its pages. */
   #forgotten = 0;
 
@@ -75,7 +75,7 @@ export class DatabaseConnection implements SqlConnection {
     if (this.#isOwn) this.exec("PRAGMA busy_timeout = 10");
     // The first read creates the WAL, which stays as long as this connection is open.
     this.prepare("SELECT 1 FROM sqlite_master LIMIT 1").get();
-    if (this.file !== null) this.#files = OpenFiles.of(this.file);
+    if (this.file !== null) this.files = OpenFiles.of(this.file);
   }
 
   exec(sql: string): void {
@@ -128,11 +128,11 @@ export class DatabaseConnection implements SqlConnection {
   version(): string {
     // The version tells of other connections only. An application may have given this one to several logs.
     const own = this.#isOwn ? "" : this.#changes.get()?.changes;
-    return `${this.#version.get()?.data_version} ${own} ${this.#files?.writes}`;
+    return `${this.#version.get()?.data_version} ${own} ${this.files?.writes}`;
   }
 
   assertInPlace(): void {
-    this.#files?.assertInPlace();
+    this.files?.assertInPlace();
   }
 
   /** The contract of `Log.close`: releases only what the log has opened. The application closes its own database. */
@@ -146,12 +146,12 @@ export class DatabaseConnection implements SqlConnection {
    * enough that forgetting its pages costs nothing.
    */
   get #hasStalePages(): boolean {
-    return this.#files !== null && this.#files.writes !== this.#forgotten;
+    return this.files !== null && this.files.writes !== this.#forgotten;
   }
 
   #forgetStalePages(): void {
     if (!this.#hasStalePages) return;
-    this.#forgotten = this.#files?.writes ?? 0;
+    this.#forgotten = this.files?.writes ?? 0;
     this.exec("PRAGMA shrink_memory");
   }
 

@@ -1,9 +1,21 @@
 // The files of a database, seen from outside of SQLite: whether they are still those that it has open.
+import { now } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
+
+/** A file that takes the place of a lost one is opened when it has not changed for so long: it may be copied bit by bit. */
+const settleMs = 500;
+
+/** The file of a log was removed, renamed or replaced while the log ran. */
+export class LostFileError extends LogError {
+  constructor(message: string) {
+    super(message, false);
+  }
+}
 
 /** The part of `node:fs` that the log uses. Every runtime with files has it under that name. */
 export interface FileSystemLike {
   statSync(path: string, options: { bigint: true; throwIfNoEntry: false }): FileStats | undefined;
+  unlinkSync(path: string): void;
   utimesSync(path: string, accessed: Date, modified: Date): void;
   /** On macOS it opens the file (kqueue), and closing it releases the locks that SQLite has on it: only for the WAL. */
   watch(
@@ -56,6 +68,9 @@ export class OpenFiles {
   /** `null` for a database that is not in WAL mode. */
   readonly #wal: FileStats | null;
   #lastWrite: Pick<FileStats, "size" | "mtimeNs">;
+  #areClosed = false;
+  /** The file that has taken the place of the lost one, and the time from which on it has looked like this. */
+  #replacement: { readonly found: FileStats | undefined; readonly since: number } = { found: undefined, since: 0 };
 
   /** `null` where the runtime has no files, or does not let this process look. */
   static of(path: string): OpenFiles | null {
@@ -85,13 +100,51 @@ export class OpenFiles {
     this.writes++;
   }
 
+  areInPlace(): boolean {
+    try {
+      this.assertInPlace();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Whether another file has taken the place of the lost one, and has not changed for a moment. A database without its WAL is
+   * not among them: SQLite shares the state of a WAL among the connections of a process, and would go on with that of the lost
+   * one.
+   */
+  areReplaced(): boolean {
+    const found = this.#stat(this.#path);
+    const { found: before, since } = this.#replacement;
+    const isUnchanged = found !== undefined && before !== undefined && isSameState(found, before);
+    if (!isUnchanged) this.#replacement = { found, since: now() };
+    // An inode can be given to another file as soon as this one is closed.
+    const isOther = this.#areClosed || (found !== undefined && !isSame(found, this.#database));
+    return isUnchanged && isOther && now() - since >= settleMs;
+  }
+
+  /**
+   * Removes the WAL of the lost file if it still lies next to the file that took its place: SQLite would take what is in it for
+   * the newest pages of that file. The shared memory is an index of the WAL, and goes with it. The connection must have been
+   * closed; other processes that have the lost file notice for themselves.
+   */
+  removeLeftovers(): void {
+    const wal = walOf(this.#path);
+    const left = this.#stat(wal);
+    const isOfLost = !this.#areClosed && this.#wal !== null && left !== undefined && isSame(left, this.#wal);
+    this.#areClosed = true;
+    if (left !== undefined && !isOfLost) return;
+    for (const file of [wal, `${this.#path}-shm`]) if (this.#stat(file) !== undefined) this.#fs.unlinkSync(file);
+  }
+
   /**
    * Device and inode identify a file: its inode cannot be given to another one while SQLite has it open. The name
    * alone would not notice a file that was moved away and restored from a copy.
    */
   #assertSame(path: string, known: FileStats): FileStats {
     const found = this.#stat(path);
-    return found?.ino === known.ino && found.dev === known.dev ? found : this.#lost(path, found);
+    return found !== undefined && isSame(found, known) ? found : this.#lost(path, found);
   }
 
   #stat(path: string): FileStats | undefined {
@@ -99,11 +152,20 @@ export class OpenFiles {
   }
 
   #lost(path: string, found: FileStats | undefined): never {
+    // The wait for a file that has taken its place begins here.
+    this.areReplaced();
     const what = found === undefined ? "is no longer there" : "is another file now";
-    throw new LogError(
+    throw new LostFileError(
       `The log has lost its file ${JSON.stringify(this.#path)}: ${JSON.stringify(path)} ${what}, and what is stored would ` +
-        "be lost with it; stop all processes that use the log before its files are moved or restored, then start them again",
-      false,
+        "be lost with it; put the file back, or restore a copy in its place, after all processes that use the log have stopped",
     );
   }
+}
+
+function isSame(one: FileStats, other: FileStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+function isSameState(one: FileStats, other: FileStats): boolean {
+  return isSame(one, other) && one.size === other.size && one.mtimeNs === other.mtimeNs;
 }

@@ -10,6 +10,7 @@ import { DatabaseConnection } from "./database.ts";
 import { explain, openFile } from "./driver.ts";
 import { SqliteLog } from "./log.ts";
 import { prepareDatabase } from "./prepare.ts";
+import { Session } from "./session.ts";
 import { type DurableObjectStorageLike, StorageConnection } from "./storage.ts";
 
 export type { SQLiteStatementLike, SQLiteValue } from "./connection.ts";
@@ -51,6 +52,8 @@ export interface SqliteLogOptions extends Retention {
  * The durable log of one machine: a file that several processes may use at a time. One transaction stores everything that is
  * published in one tick.
  *
+ * When the file is removed or replaced while the log runs, every call rejects until a file is there again: see the page on logs.
+ *
  * A file that was written by an older version of this package is brought up to date when it is opened. From then on, what
  * processes of that version publish is rejected: restart them.
  *
@@ -70,15 +73,18 @@ export function sqliteLog(options: SqliteLogOptions = {}): CompleteLog {
   const { durability = "process", busyTimeout = "5s" } = options;
   const limits = retentionLimits(options, { maxEvents: 1_000_000, maxBytes: "1gb", witnessAge: "1d" });
   const timeout = milliseconds(busyTimeout, "busyTimeout");
-  const database = open(options);
-  try {
-    return prepareDatabase(database.connect, { durability, timeout }, (connection) => {
-      return new SqliteLog(connection, limits, timeout);
-    });
-  } catch (error) {
-    database.close();
-    throw explain(error, database.name);
-  }
+  const start = (database: OpenDatabase, timeout: number): Session => {
+    try {
+      const settings = { durability, timeout };
+      return prepareDatabase(database.connect, settings, (connection) => new Session(connection, limits));
+    } catch (error) {
+      database.close();
+      throw explain(error, database.name);
+    }
+  };
+  // While the log runs, nothing may block the process: a lock is waited for by trying again later.
+  const reopen = options.path === undefined ? undefined : (file: string) => start(openPath(file), 0);
+  return new SqliteLog(start(open(options), timeout), { busyTimeout: timeout, reopen });
 }
 
 const sqliteChecks: OptionChecks<SqliteLogOptions> = {

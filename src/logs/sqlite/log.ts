@@ -22,16 +22,12 @@ import type {
   ValueOptions,
   ValuePage,
 } from "../../log/log.ts";
-import type { RetentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { ChangeWatch } from "./change-watch.ts";
-import { LogClock } from "./clock.ts";
-import type { SqlConnection } from "./connection.ts";
 import { CommitError, explain, isLocked } from "./driver.ts";
-import { Locating } from "./locating.ts";
-import { Reader } from "./reader.ts";
-import { RetentionWorker } from "./retention.ts";
-import { Writer, type Written } from "./writer.ts";
+import { LostFileError } from "./files.ts";
+import type { Session } from "./session.ts";
+import type { Written } from "./writer.ts";
 
 /** How long to wait for a lock before it is tried again, in milliseconds. */
 const lockRetryMs = 5;
@@ -56,38 +52,28 @@ export class SqliteLog implements CompleteLog {
     "atomicBatch",
     "conflation",
   ]);
-  readonly #connection: SqlConnection;
-  readonly #busyTimeout: number;
-  readonly #writer: Writer;
-  readonly #reader: Reader;
-  readonly #locating: Locating;
-  readonly #retention: RetentionWorker;
-  readonly #watch: ChangeWatch;
+  readonly #settings: SqliteLogSettings;
   readonly #queue: AppendQueue;
   readonly #tails: TailFanout;
+  #session: Session;
+  #watch: ChangeWatch;
+  /** The reason why no call can succeed at present: the file is lost, and no other has taken its place. */
+  #loss: SourcecastError | null = null;
+  /** The session was closed, to make room for the next. */
+  #isSessionOver = false;
   #closed: Promise<void> | null = null;
 
-  /** @param busyTimeout How long to wait for a lock, in milliseconds. */
-  constructor(connection: SqlConnection, limits: RetentionLimits, busyTimeout: number) {
-    this.#connection = connection;
-    this.#busyTimeout = busyTimeout;
-    const clock = new LogClock();
-    this.#reader = new Reader(connection);
-    this.#writer = new Writer(connection, this.#reader, clock, limits.window);
-    this.#locating = new Locating(connection, this.#reader);
-    this.#retention = new RetentionWorker(connection, clock, limits);
-    this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), deadline: busyTimeout + queueTimeoutMs });
-    // The watch wakes the tails, so they need not poll.
-    this.#tails = new TailFanout({ read: (after) => this.#attempt(() => this.#reader.next(after)) }, { poll: false });
-    this.#watch = new ChangeWatch(connection, {
-      onChange: () => this.#tails.wake(),
-      onFailure: (error) => this.#tails.report(this.#explain(error)),
-      onIdle: () => {
-        // The wall clock has jumped: that is to be stored.
-        if (clock.correction() !== undefined) this.#retention.touch();
-      },
+  constructor(session: Session, settings: SqliteLogSettings) {
+    this.#settings = settings;
+    this.#queue = new AppendQueue({
+      store: (calls) => this.#store(calls),
+      deadline: settings.busyTimeout + queueTimeoutMs,
     });
-    this.#retention.start();
+    // The watch wakes the tails, so they need not poll.
+    const read = (after: number) => this.#attempt(({ reader }) => reader.next(after));
+    this.#tails = new TailFanout({ read }, { poll: false });
+    this.#session = session;
+    this.#watch = this.#watchOver(session);
   }
 
   /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
@@ -96,27 +82,27 @@ export class SqliteLog implements CompleteLog {
   }
 
   head(): Promise<Head> {
-    return this.#ask(() => this.#reader.head());
+    return this.#ask(({ reader }) => reader.head());
   }
 
   witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
-    return this.#ask(() => this.#reader.witnesses(offsets));
+    return this.#ask(({ reader }) => reader.witnesses(offsets));
   }
 
   read(after: number, options: ReadOptions): Promise<Page> {
-    return this.#ask(() => this.#reader.read(after, options));
+    return this.#ask(({ reader }) => reader.read(after, options));
   }
 
   last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
-    return this.#ask(() => this.#reader.last(count, selection));
+    return this.#ask(({ reader }) => reader.last(count, selection));
   }
 
   latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
-    return this.#ask(() => this.#reader.values(selection, options));
+    return this.#ask(({ reader }) => reader.values(selection, options));
   }
 
   locate(questions: readonly LocateQuestion[]): Promise<Located> {
-    return this.#ask(() => this.#locating.locate(questions));
+    return this.#ask(({ locating }) => locating.locate(questions));
   }
 
   /** The watch costs a file watch and a timer, so it runs only while there are tails. */
@@ -146,21 +132,22 @@ export class SqliteLog implements CompleteLog {
     await this.#queue.close();
     this.#tails.close();
     this.#watch.stop();
-    this.#retention.close();
-    this.#connection.close();
+    if (!this.#isSessionOver) this.#session.close();
   }
 
   /** Without a promise where there is nothing to wait for, which is nearly always. */
   #store(calls: readonly AppendCall[]): readonly AppendOutcome[] | Promise<readonly AppendOutcome[]> {
+    const append = ({ writer }: Session): Written => writer.append(calls);
     try {
-      const written = this.#writer.append(calls);
-      const syncing = this.#connection.sync();
+      const session = this.#present();
+      const written = append(session);
+      const syncing = session.connection.sync();
       return syncing === undefined ? this.#finish(written) : this.#sync(written, syncing).catch(this.#failAll(calls));
     } catch (error) {
       if (!isLocked(error)) return this.#failAll(calls)(error);
       // The queue waits for this promise, so no later call can overtake these calls.
-      return this.#patiently(() => this.#writer.append(calls))
-        .then(async (written) => this.#sync(written, this.#connection.sync()))
+      return this.#patiently(append)
+        .then(async (written) => this.#sync(written, this.#session.connection.sync()))
         .catch(this.#failAll(calls));
     }
   }
@@ -178,7 +165,7 @@ export class SqliteLog implements CompleteLog {
   }
 
   #finish({ epoch, answers, entries }: Written): readonly AppendOutcome[] {
-    this.#retention.touch();
+    this.#session.retention.touch();
     // Before the publishers are told: they go on after the tails.
     this.#tails.offer(epoch, entries);
     return answers;
@@ -200,16 +187,16 @@ export class SqliteLog implements CompleteLog {
    * A question also gives retention a chance to run. In a Durable Object nothing else does so while nothing is
    * published, because no timer may wait there for the next entry to expire.
    */
-  async #ask<T>(question: () => T): Promise<T> {
+  async #ask<T>(question: (session: Session) => T): Promise<T> {
     this.#assertOpen();
-    this.#retention.touch();
+    this.#session.retention.touch();
     return this.#attempt(question);
   }
 
   /** A promise only while another process holds a lock. `work` runs again from the start, so it must not keep results. */
-  #attempt<T>(work: () => T): T | Promise<T> {
+  #attempt<T>(work: (session: Session) => T): T | Promise<T> {
     try {
-      return work();
+      return work(this.#present());
     } catch (error) {
       if (!isLocked(error)) throw this.#explain(error);
       return this.#patiently(work).catch((failure) => {
@@ -219,11 +206,11 @@ export class SqliteLog implements CompleteLog {
   }
 
   /** Tries again while another process holds the lock, without blocking this one. */
-  async #patiently<T>(work: () => T): Promise<T> {
-    const deadline = now() + this.#busyTimeout;
+  async #patiently<T>(work: (session: Session) => T): Promise<T> {
+    const deadline = now() + this.#settings.busyTimeout;
     for (;;) {
       try {
-        return work();
+        return work(this.#present());
       } catch (error) {
         if (!isLocked(error) || now() >= deadline) throw error;
       }
@@ -232,10 +219,77 @@ export class SqliteLog implements CompleteLog {
   }
 
   #explain(error: unknown): SourcecastError {
-    return explain(error, this.#connection.name);
+    if (error instanceof LostFileError) this.#loss = error;
+    return explain(error, this.#session.connection.name);
+  }
+
+  #watchOver({ connection, clock, retention }: Session): ChangeWatch {
+    return new ChangeWatch(connection, {
+      onChange: () => this.#tails.wake(),
+      onFailure: (error) => {
+        const explained = this.#explain(error);
+        // The tails notice for themselves what has become of the log.
+        if (!this.#tryRecover()) this.#tails.report(explained);
+      },
+      onIdle: () => {
+        // The wall clock has jumped: that is to be stored.
+        if (clock.correction() !== undefined) retention.touch();
+      },
+    });
+  }
+
+  /** @throws {LogError} while the file is lost. */
+  #present(): Session {
+    if (this.#loss !== null && !this.#tryRecover()) throw this.#loss;
+    return this.#session;
+  }
+
+  /**
+   * Goes on after the file was lost: with the same file if it has been put back, else with the one that is in its place. As
+   * for a copy that is restored in place, epoch and witnesses tell tails and clients what has become of their positions.
+   */
+  #tryRecover(): boolean {
+    const { files, file } = this.#session.connection;
+    const { reopen } = this.#settings;
+    if (files === null || file === null) return false;
+    if (!this.#isSessionOver && files.areInPlace()) {
+      this.#loss = null;
+      return true;
+    }
+    if (reopen === undefined || !files.areReplaced()) return false;
+    try {
+      if (!this.#isSessionOver) {
+        this.#isSessionOver = true;
+        this.#session.close();
+      }
+      files.removeLeftovers();
+      this.#resume(reopen(file));
+      return true;
+    } catch (error) {
+      // Such as for a copy that is damaged, or locked: tried again with the next call.
+      this.#loss = this.#explain(error);
+      return false;
+    }
+  }
+
+  #resume(session: Session): void {
+    this.#watch.stop();
+    this.#session = session;
+    this.#isSessionOver = false;
+    this.#loss = null;
+    this.#watch = this.#watchOver(session);
+    if (this.#tails.size > 0) this.#watch.start();
   }
 
   #assertOpen(): void {
     if (this.#closed !== null) throw closedError();
   }
+}
+
+/** The settings of a {@link SqliteLog} that are not those of its database. */
+export interface SqliteLogSettings {
+  /** How long to wait for a lock, in milliseconds. */
+  readonly busyTimeout: number;
+  /** Opens the file that has taken the place of a lost one; `undefined` for a database that the application has opened. */
+  readonly reopen: ((file: string) => Session) | undefined;
 }

@@ -15,6 +15,7 @@ export interface DurableObjectStorageLike {
 export class StorageConnection implements SqlConnection {
   readonly name = "the storage of the Durable Object";
   readonly file = null;
+  readonly files = null;
   readonly isExclusive = true;
   readonly isEvictable = true;
   readonly #storage: DurableObjectStorageLike;

@@ -1,11 +1,12 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import { backup } from "node:sqlite";
+import { backup, DatabaseSync } from "node:sqlite";
 import BetterDatabase from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
 import type { CompleteLog } from "../../../src/log/complete.ts";
 import type { LogEntry } from "../../../src/log/log.ts";
 import type { SqliteLogOptions } from "../../../src/logs/sqlite/index.ts";
+import { type HubClient, joined, openHub } from "../../support/hub.ts";
 import { entry, file, open, openLog, readAll, selecting, track } from "../../support/sqlite.ts";
 
 const openers: [string, (path: string) => SqliteLogOptions][] = [
@@ -24,7 +25,7 @@ const losses: [string, (path: string) => void][] = [
 ];
 
 describe.each(openers)("a file that is lost while the log runs (%s)", (_, options) => {
-  test.each(losses)("%s: no call succeeds any more", async (_, lose) => {
+  test.each(losses)("%s: no call succeeds", async (_, lose) => {
     const path = file();
     const log = openLog(options(path));
     await log.append([entry("a", "before")]);
@@ -41,6 +42,117 @@ describe.each(openers)("a file that is lost while the log runs (%s)", (_, option
     renameSync(`${path}.old`, path);
     await log.append([entry("a", "2")]);
     expect((await readAll(log)).map(({ data }) => data)).toEqual(["1", "2"]);
+  });
+});
+
+/** Losses after which a file is there, with the data that a log has then. */
+const replacements: [string, (path: string) => void, string[]][] = [
+  ["replaced by a copy", replaceByCopy, ["before", "kept"]],
+  ["replaced by a copy that was written elsewhere", replaceByContinuedCopy, ["before", "elsewhere"]],
+  ["replaced by another log", replaceByLog, []],
+  ["removed, and then restored from a copy", restoreLater, ["before", "kept"]],
+];
+
+describe("a file that takes the place of a lost one", () => {
+  test.each(replacements)(
+    "%s: the log goes on with it, in every process, and so do tails",
+    async (_, replace, data) => {
+      const path = file();
+      const [log, other] = [openLog({ path }), openLog({ path })];
+      await log.append([entry("a", "before")]);
+      await log.append([entry("a", "kept")]);
+      const { entries, errors } = follow(log, at(await log.head()));
+      replace(path);
+      await expect(log.append([entry("a", "rejected")])).rejects.toMatchObject({ code: "ERR_SSE_LOG", stored: false });
+      await vi.waitFor(() => log.append([entry("a", "after")]), { timeout: 5_000 });
+      await vi.waitFor(() => other.append([entry("a", "from the other")]), { timeout: 5_000 });
+      const expected = [...data, "after", "from the other"];
+      for (const each of [log, other, openLog({ path })]) {
+        const found = await readAll(each);
+        expect(found.map(({ data }) => data)).toEqual(expected);
+        expectChain(found);
+      }
+      await vi.waitFor(() => expect(entries.at(-1)?.data).toBe("from the other"), { timeout: 5_000 });
+      expect(errors.length).toBeGreaterThan(0);
+      expect(open(path).prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+    },
+  );
+
+  test("is declared to the clients of a hub, which then receive what is published", async () => {
+    const path = file();
+    const { hub, errors } = openHub({ log: openLog({ path }) });
+    const channel = hub.channel("a");
+    await channel.dispatch("n", "before");
+    const client = await joined(hub, "a");
+    for (const n of [1, 2]) await channel.dispatch("n", `kept ${n}`);
+    replaceByContinuedCopy(path);
+    await vi.waitFor(() => channel.dispatch("n", "after"), { timeout: 5_000 });
+    // In its stream, or when it reconnects after the end of it.
+    const isTold = ({ types, ended }: HubClient) => ended || types.includes("sse:reset");
+    await vi.waitFor(() => expect(isTold(client)).toBe(true), { timeout: 5_000 });
+    const present = client.ended ? await client.reconnect() : client;
+    expect(present.types).toContain("sse:reset");
+    await channel.dispatch("n", "later");
+    await vi.waitFor(() => expect(present.data.at(-1)).toBe("later"), { timeout: 5_000 });
+    for (const [stage, message] of errors.splice(0)) {
+      expect([stage, message]).toEqual(["tail", expect.stringContaining("has lost its file")]);
+    }
+  });
+
+  test("is not opened while it is still copied", async () => {
+    const path = file();
+    const log = openLog({ path });
+    await log.append([entry("a", "x".repeat(200_000))]);
+    await log.close();
+    const bytes = readFileSync(path);
+    const lost = openLog({ path });
+    remove(path);
+    await expect(lost.head()).rejects.toMatchObject({ code: "ERR_SSE_LOG" });
+    for (let end = 8_192; end < bytes.length; end += 8_192) {
+      writeFileSync(path, bytes.subarray(0, end));
+      await expect(lost.append([entry("a", "early")])).rejects.toThrow("has lost its file");
+    }
+    writeFileSync(path, bytes);
+    await vi.waitFor(() => lost.append([entry("a", "late")]), { timeout: 5_000 });
+    expect((await readAll(lost)).map(({ data }) => data.slice(-4))).toEqual(["xxxx", "late"]);
+  });
+
+  test("that is damaged fails every call with the reason, until a good one is there", async () => {
+    const path = file();
+    const log = openLog({ path });
+    await log.append([entry("a", "before")]);
+    replaceByCopy(path);
+    const copy = readFileSync(path);
+    rmSync(path);
+    writeFileSync(path, "This is not a database. ".repeat(1_000));
+    await expect(log.head()).rejects.toThrow("has lost its file");
+    await vi.waitFor(() => expect(log.head()).rejects.toThrow("damaged"), { timeout: 5_000 });
+    writeFileSync(path, copy);
+    await vi.waitFor(() => log.append([entry("a", "after")]), { timeout: 5_000 });
+    expect((await readAll(log)).map(({ data }) => data)).toEqual(["before", "after"]);
+  });
+
+  test.each<[string, (path: string) => SqliteLogOptions, (path: string) => void]>([
+    ["of a database that the application has opened", (path) => ({ database: open(path) }), replaceByCopy],
+    ["of a WAL alone", (path) => ({ path }), (path) => rmSync(`${path}-wal`)],
+  ])("is not opened in place %s", async (_, options, replace) => {
+    const path = file();
+    const log = openLog(options(path));
+    await log.append([entry("a", "before")]);
+    replace(path);
+    const begin = performance.now();
+    while (performance.now() - begin < 700) await expect(log.head()).rejects.toThrow("has lost its file");
+  });
+
+  test("a log that is closed while its file is lost stays closed", async () => {
+    const path = file();
+    const log = openLog({ path });
+    await log.append([entry("a", "before")]);
+    remove(path);
+    await expect(log.head()).rejects.toMatchObject({ code: "ERR_SSE_LOG" });
+    await log.close();
+    await expect(log.head()).rejects.toMatchObject({ code: "ERR_SSE_CLOSED" });
+    expect(existsSync(path)).toBe(false);
   });
 });
 
@@ -235,8 +347,32 @@ function at({ epoch, top, witness }: { epoch: string; top: number; witness: numb
 }
 
 function replaceByCopy(path: string): void {
+  open(path).exec("PRAGMA wal_checkpoint(PASSIVE)");
   copyFileSync(path, `${path}.copy`);
   renameSync(`${path}.copy`, path);
+}
+
+/** The newest entry of the copy is another one than that of the lost file, and an empty WAL. */
+function replaceByContinuedCopy(path: string): void {
+  const copy = file();
+  open(path).prepare("VACUUM INTO ?").run(copy);
+  const database = new DatabaseSync(copy);
+  database.exec(
+    "UPDATE sse_entry SET data = 'elsewhere', witness = 7 WHERE offset = (SELECT max(offset) FROM sse_entry)",
+  );
+  database.close();
+  copyFileSync(copy, `${path}.copy`);
+  renameSync(`${path}.copy`, path);
+}
+
+function restoreLater(path: string): void {
+  const copy = file();
+  open(path).prepare("VACUUM INTO ?").run(copy);
+  remove(path);
+  setTimeout(() => {
+    copyFileSync(copy, `${path}.copy`);
+    renameSync(`${path}.copy`, path);
+  }, 20);
 }
 
 function replaceByLog(path: string): void {

@@ -43,8 +43,8 @@ export class FaultProxy implements AsyncDisposable {
   /** Resets all connections. New ones are accepted. */
   cut(): void {
     for (const { client, server } of this.#links) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      reset(client);
+      reset(server);
     }
   }
 
@@ -86,7 +86,7 @@ export class FaultProxy implements AsyncDisposable {
 
   #accept(client: Socket): void {
     if (this.#isRefusing) {
-      client.on("error", () => {}).resetAndDestroy();
+      reset(client.on("error", () => {}));
       return;
     }
     const server = connect({ port: this.#targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
@@ -100,7 +100,7 @@ export class FaultProxy implements AsyncDisposable {
       [server, client],
     ] as const) {
       // The server is down, or one of them is gone: the other one learns of it.
-      one.on("error", () => other.resetAndDestroy());
+      one.on("error", () => reset(other));
       one.on("close", () => {
         this.#links.delete(link);
         other.destroy();
@@ -120,4 +120,10 @@ export class FaultProxy implements AsyncDisposable {
     });
     from.on("end", () => later(() => to.end()));
   }
+}
+
+/** A socket that is still connecting would be reset once it is connected, and keep its handle (Node 24). */
+function reset(socket: Socket): void {
+  if (socket.connecting) socket.destroy();
+  else if (!socket.destroyed) socket.resetAndDestroy();
 }

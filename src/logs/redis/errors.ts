@@ -1,0 +1,76 @@
+// The errors of clients and servers, as errors of a log: what failed, whether it may be stored, whether to try again.
+import { LogError, SourcecastError } from "../../base/errors.ts";
+
+/** A reply begins with such a word when it is an error. */
+const replyCode = /^-?([A-Z][A-Z]+) /;
+
+/**
+ * With these, the server refused a command before it did anything, and will not do so for long: it loads its data, it was
+ * the primary before, a failover or a resharding is under way, another script runs.
+ */
+const passing = new Set([
+  "LOADING",
+  "READONLY",
+  "MASTERDOWN",
+  "CLUSTERDOWN",
+  "TRYAGAIN",
+  "BUSY",
+  "MOVED",
+  "ASK",
+  "UNBLOCKED",
+]);
+
+/** The remedies for other refusals. */
+const remedies: Readonly<Record<string, string>> = {
+  OOM: "its memory is full: raise maxmemory, or lower maxEvents or maxBytes",
+  MISCONF: "it cannot write its data to the disk, which may be full",
+  NOREPLICAS: "too few replicas are connected for its min-replicas-to-write",
+  NOPERM:
+    "its user may not do that: allow it the keys of the log, and all commands of streams, hashes, sorted sets and scripts",
+  NOAUTH: "the client has to pass a password",
+  WRONGPASS: "the user or the password of the client is wrong",
+  WRONGTYPE: "a key of the log holds something else: use another key",
+};
+
+/** Errors after which the same call may succeed. */
+const retryable = new WeakSet<object>();
+
+/** Whether to try again after an error that {@link explain} has made. */
+export function canRetry(error: unknown): boolean {
+  return typeof error === "object" && error !== null && retryable.has(error);
+}
+
+/** The error of a log for that of a client. */
+export function explain(error: unknown): SourcecastError {
+  if (error instanceof SourcecastError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = replyCode.exec(message)?.[1];
+  // Scripts check before they write, so an error of the server means that nothing was written.
+  if (code !== undefined) return refusal(code, message, error);
+  if (isUnsent(error, message)) {
+    return new LogError(`The client of Redis is not connected: ${message}; call connect() first`, false, {
+      cause: error,
+    });
+  }
+  return mayRetry(new LogError(`Redis cannot be reached: ${message}`, "unknown", { cause: error }));
+}
+
+/** Says that another attempt may succeed. */
+export function mayRetry<Failure extends LogError>(error: Failure): Failure {
+  retryable.add(error);
+  return error;
+}
+
+function refusal(code: string, message: string, cause: unknown): LogError {
+  const remedy = remedies[code];
+  const error = new LogError(`Redis refused a command${remedy ? `, ${remedy}` : ""}: ${message}`, false, { cause });
+  return passing.has(code) ? mayRetry(error) : error;
+}
+
+/** A client of node-redis that was never connected, or that the application has closed. */
+function isUnsent(error: unknown, message: string): boolean {
+  return (
+    (error as { constructor?: { name?: string } } | null)?.constructor?.name === "ClientClosedError" ||
+    message === "The client is closed"
+  );
+}

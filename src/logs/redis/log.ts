@@ -1,0 +1,240 @@
+// The log over one client: takes calls, and puts the parts of this folder together.
+import { runDetached } from "../../base/async-context.ts";
+import { AppendQueue } from "../../log/append-queue.ts";
+import type { CompleteLog } from "../../log/complete.ts";
+import { closedError } from "../../log/errors.ts";
+import type { TailPage } from "../../log/follow-tail.ts";
+import { makeEpoch } from "../../log/identity.ts";
+import type {
+  Appended,
+  ChannelSelection,
+  Head,
+  Located,
+  LocateQuestion,
+  LogCapability,
+  LogEntry,
+  NewEntry,
+  Page,
+  Position,
+  ReadOptions,
+  Tail,
+  TailBatch,
+  ValueOptions,
+  ValuePage,
+} from "../../log/log.ts";
+import type { RetentionLimits } from "../../log/retention.ts";
+import { TailFanout } from "../../log/tail-fanout.ts";
+import type { Client, Connection } from "./client.ts";
+import { Commands } from "./commands.ts";
+import { canRetry } from "./errors.ts";
+import { entriesKey, keysOf } from "./keys.ts";
+import { Locating } from "./locating.ts";
+import { Reader } from "./reader.ts";
+import { RetentionWorker } from "./retention.ts";
+import { leaveLog, sharedOptions, startLog } from "./start.ts";
+import { StreamTail } from "./stream-tail.ts";
+import { Writer } from "./writer.ts";
+
+/** How often an idle tail asks the primary whether the log is still what it has delivered. */
+const tailPollMs = 1_000;
+
+/** The settings of a {@link RedisLog}, checked. */
+export interface RedisLogSettings {
+  readonly client: Client;
+  readonly key: string;
+  readonly limits: RetentionLimits;
+  /** How many replicas must have an entry before it counts as stored. */
+  readonly replicas: number;
+  /** Time after which an append is given up, in milliseconds. */
+  readonly appendTimeout: number;
+}
+
+/** Offsets, witnesses and times live in Redis alone. Processes share nothing else, and any of them may end at any time. */
+export class RedisLog implements CompleteLog {
+  readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
+    "witnesses",
+    "last",
+    "latestByKey",
+    "locate",
+    "atomicBatch",
+    "conflation",
+  ]);
+  readonly #settings: RedisLogSettings;
+  readonly #commands: Commands;
+  readonly #appends: Commands;
+  readonly #member = makeEpoch();
+  readonly #options: string;
+  readonly #writer: Writer;
+  readonly #reader: Reader;
+  readonly #locating: Locating;
+  readonly #retention: RetentionWorker;
+  readonly #queue: AppendQueue;
+  readonly #tails: TailFanout;
+  readonly #stream: StreamTail;
+  #epoch = "";
+  #top = 0;
+  #started: Promise<void> | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(settings: RedisLogSettings) {
+    const { client, key, limits, replicas, appendTimeout } = settings;
+    const keys = keysOf(key);
+    this.#settings = settings;
+    this.#options = sharedOptions(limits);
+    this.#commands = new Commands(client.connection, keys);
+    this.#appends = replicas === 0 ? this.#commands : new Commands(new OwnConnection(client), keys);
+    this.#writer = new Writer(this.#appends, limits.window, replicas);
+    this.#reader = new Reader(this.#commands);
+    this.#locating = new Locating(this.#commands);
+    this.#retention = new RetentionWorker(this.#commands, this.#member, this.#options, limits);
+    this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), canRetry, deadline: appendTimeout });
+    this.#tails = new TailFanout({ read: (after) => this.#nextPage(after) }, { poll: tailPollMs });
+    this.#stream = new StreamTail({
+      connect: client.connect,
+      key: entriesKey(keys),
+      onEntries: (entries) => this.#offer(entries),
+      onConnect: () => this.#tails.wake(),
+      onError: (error) => this.#tails.report(error),
+    });
+  }
+
+  /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
+  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+    return this.#queue.append(entries);
+  }
+
+  head(): Promise<Head> {
+    return this.#ask(() => this.#reader.head());
+  }
+
+  witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
+    return this.#ask(() => this.#locating.witnesses(offsets));
+  }
+
+  read(after: number, options: ReadOptions): Promise<Page> {
+    return this.#ask(() => this.#reader.read(after, options));
+  }
+
+  last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+    return this.#ask(() => this.#reader.last(count, selection));
+  }
+
+  latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
+    return this.#ask(() => this.#reader.latestByKey(selection, options));
+  }
+
+  locate(questions: readonly LocateQuestion[]): Promise<Located> {
+    return this.#ask(() => this.#locating.locate(questions));
+  }
+
+  /** The connection that waits for entries is open only while there are tails. */
+  tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    this.#assertOpen();
+    // A tail is shared by connections, and outlives the request in which it begins.
+    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
+    return {
+      close: () => {
+        tail.close();
+        if (this.#tails.size === 0) this.#stream.stop();
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** The queue comes first: calls made before `close()` are settled, while the tails can still deliver them. */
+  async #close(): Promise<void> {
+    await this.#queue.close();
+    this.#tails.close();
+    this.#stream.stop();
+    this.#retention.close();
+    if (this.#started !== null) await leaveLog(this.#commands, this.#member);
+    this.#appends.close();
+    this.#commands.close();
+  }
+
+  async #store(calls: Parameters<Writer["append"]>[0]) {
+    await this.#start();
+    const { outcomes, top } = await this.#writer.append(calls);
+    this.#reader.pages.noteTop(top);
+    this.#retention.touch();
+    return outcomes;
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    await this.#start();
+    return question();
+  }
+
+  /** After a failure, the next call tries again: a wrong key or a missing permission may be corrected while this runs. */
+  #start(): Promise<void> {
+    this.#started ??= runDetached(() => this.#open()).catch((error) => {
+      this.#started = null;
+      throw error;
+    });
+    return this.#started;
+  }
+
+  async #open(): Promise<void> {
+    await startLog(this.#commands, this.#settings.key, this.#member, this.#options);
+    this.#retention.touch();
+  }
+
+  /** The page that a tail asks for also says where the stream is to be read from. */
+  async #nextPage(after: number): Promise<TailPage> {
+    await this.#start();
+    const known = this.#stream.position;
+    const page = await this.#reader.pageAfter(after);
+    // Entries that the stream has delivered in the meantime are newer than this page.
+    if (this.#stream.position !== known) return page;
+    const { epoch, top, witness } = page.head;
+    if (epoch !== this.#epoch || top < this.#top) this.#reader.pages.clear();
+    [this.#epoch, this.#top] = [epoch, top];
+    this.#reader.pages.noteTop(top);
+    this.#stream.moveTo(top, witness);
+    if (this.#tails.size > 0) this.#stream.start();
+    return page;
+  }
+
+  #offer(entries: readonly LogEntry[]): void {
+    const { offset } = entries.at(-1) as LogEntry;
+    this.#top = Math.max(this.#top, offset);
+    this.#reader.pages.noteTop(offset);
+    // The epoch is that of the last page. In another one, the first entry would not continue what the tails have.
+    this.#tails.offer(this.#epoch, entries);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== null) throw closedError();
+  }
+}
+
+/** A connection that is opened with the first call, and again after it has failed. */
+class OwnConnection implements Connection {
+  readonly #client: Client;
+  #opening: Promise<Connection> | null = null;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  async call(key: string, args: readonly string[]): Promise<unknown> {
+    this.#opening ??= this.#client.connect();
+    const opening = this.#opening;
+    try {
+      return await (await opening).call(key, args);
+    } catch (error) {
+      if (this.#opening === opening) this.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#opening?.then((connection) => connection.close()).catch(() => {});
+    this.#opening = null;
+  }
+}

@@ -1,0 +1,131 @@
+// The script that appends: the calls of one tick, each stored as a whole or not at all.
+import { prelude } from "./prelude.ts";
+
+/**
+ * Takes an epoch and an origin witness for the case that it has to begin an epoch, the window of idempotency keys in
+ * milliseconds, the id of the queue, and the number of calls. Then for each call, its number in the queue and the number of its
+ * entries; and for each entry `witness * 16 + flags`, channel, type, data, and what the flags announce: 1 key, 2 sender, 4
+ * idempotency key, 8 `after` as `epoch offset witness`.
+ *
+ * Returns the epoch, and for each call: the offset of its first entry when all of them are new; a list when some are not, with
+ * `d<offset>-<witness>` for those; `c` or `c<last offset of the channel>` when `after` does not hold; `s` when a later call of
+ * the queue has come before it.
+ *
+ * Nothing after the first write can fail: Redis does not undo what a script has written. Memory, permissions and types are
+ * checked with the first write, and by the script that starts a log.
+ */
+export const appendScript: string = `${prelude}
+local s = open(ARGV[1], ARGV[2])
+local window, queue, calls = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local top, witness, weight = s.top, s.witness, s.weight
+local lasts, at = {}, 6
+
+local before = call('HGET', CALLS, queue)
+before = before and cmsgpack.unpack(before)
+
+local function parse()
+  local code = tonumber(ARGV[at])
+  local flags = code % 16
+  local entry = {witness = (code - flags) / 16, channel = ARGV[at + 1], type = ARGV[at + 2], data = ARGV[at + 3]}
+  at = at + 4
+  local function optional(bit)
+    if flags % (bit * 2) < bit then return nil end
+    at = at + 1
+    return ARGV[at - 1]
+  end
+  entry.key, entry.sender, entry.id, entry.after = optional(1), optional(2), optional(4), optional(8)
+  return entry
+end
+
+-- Where an entry with the same idempotency key was placed.
+local function answerTo(entry)
+  if not entry.id then return nil end
+  local found = call('HGET', IDS, memberOf(entry.channel, entry.id))
+  if not found then return nil end
+  local time, position = string.match(found, '^(%d+) (.*)$')
+  return tonumber(time) + window > s.time and position or nil
+end
+
+-- Why an entry is not accepted, nil when it is.
+local function conflictOf(entry)
+  if not entry.after or answerTo(entry) then return nil end
+  local epoch, offset, expected = string.match(entry.after, '^(%S+) (%d+) (%d+)$')
+  offset = tonumber(offset)
+  s.top, s.witness = top, witness
+  if epoch ~= s.epoch or offset > top or witnessAt(s, offset) ~= tonumber(expected) then return 'c' end
+  local last = lasts[entry.channel] or lastOf(s, entry.channel)
+  return last > offset and 'c' .. last or nil
+end
+
+local function place(entry)
+  local channel, key, sender = entry.channel, entry.key or '', entry.sender or ''
+  if entry.key then key = 'k' .. key end
+  if entry.sender then sender = 's' .. sender end
+  top = top + 1
+  call('XADD', ENTRIES, top .. '-' .. entry.witness, 'c', channel, 't', entry.type, 'k', key, 's', sender, 'p', witness,
+    'a', s.time, 'd', entry.data)
+  witness = entry.witness
+  weight = weight + #channel + #entry.type + #key + #entry.data + 32
+  lasts[channel] = top
+  if entry.key then
+    local member = memberOf(channel, entry.key)
+    local older = call('HGET', NEWEST, member)
+    if not older then call('ZADD', KEYNAMES, 0, member)
+    elseif tonumber(older) <= s.floor then call('HDEL', KEPT, member) end
+    call('HSET', NEWEST, member, top)
+  end
+  if entry.type == 'sse:end' then call('ZADD', ENDED, top, channel) end
+  if entry.id then
+    local member = memberOf(channel, entry.id)
+    call('HSET', IDS, member, s.time .. ' ' .. top .. '-' .. witness)
+    call('ZADD', IDTIMES, s.time, member)
+  end
+end
+
+local function store(entries)
+  for _, entry in ipairs(entries) do
+    local conflict = conflictOf(entry)
+    if conflict then return conflict end
+  end
+  local placed, isPlain = {}, true
+  for i, entry in ipairs(entries) do
+    local answer = answerTo(entry)
+    if answer then
+      placed[i] = 'd' .. answer
+      isPlain = false
+    else
+      place(entry)
+      placed[i] = top
+    end
+  end
+  return isPlain and placed[1] or placed
+end
+
+local answers, numbers = {}, {}
+for i = 1, calls do
+  local number, entries = tonumber(ARGV[at]), {}
+  local count = tonumber(ARGV[at + 1])
+  at = at + 2
+  for j = 1, count do entries[j] = parse() end
+  if before and number <= before.last then
+    -- Sent again, because its answer was lost.
+    answers[i] = before.answers[tostring(number)] or 's'
+  else
+    answers[i] = store(entries)
+    numbers[tostring(number)] = answers[i]
+    numbers.last = number
+  end
+end
+
+if numbers.last then
+  local last = numbers.last
+  numbers.last = nil
+  call('HSET', CALLS, queue, cmsgpack.pack({last = last, time = s.time, answers = numbers}))
+end
+-- Written also when nothing was stored: a caller that waits for replicas waits for the last write of its connection.
+call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
+for channel, offset in pairs(lasts) do
+  if call('ZADD', LAST, offset, channel) == 1 then call('ZADD', CHANNELS, 0, channel) end
+end
+return {s.epoch, answers}
+`;

@@ -1,0 +1,161 @@
+// The scripts that start and maintain a log.
+import { prelude } from "./prelude.ts";
+
+/**
+ * Takes the id of this process's log, its options as text, the time in milliseconds after which a process counts as gone, and
+ * an epoch and an origin witness. Returns `ok`; `type`, a key and its type, when a key holds something else; `version` and the
+ * version of the data; `options` and the options with which another process uses the log.
+ *
+ * Writes only when all is well. Before that it runs each command that a log needs in a form that changes nothing: an error
+ * within a later script would leave half of its work.
+ */
+export const startScript: string = `${prelude}
+local types = {'hash', 'stream', 'zset', 'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'zset', 'hash', 'hash'}
+for i, key in ipairs(KEYS) do
+  local found = call('TYPE', key).ok
+  if found ~= 'none' and found ~= types[i] then return {'type', key, found} end
+end
+local version = call('HGET', HEAD, 'version')
+if not version and call('EXISTS', HEAD) == 1 then return {'type', HEAD, 'hash of another program'} end
+if version and version ~= '1' then return {'version', version} end
+
+local absent = SENTINEL .. 'absent'
+requirePrimary()
+for _, command in ipairs({
+  {'TIME'}, {'EXISTS', HEAD}, {'HDEL', KEPT, absent}, {'HGET', KEPT, absent}, {'HKEYS', CALLS}, {'HLEN', CALLS},
+  {'HMGET', HEAD, 'top'}, {'UNLINK', HEAD .. absent}, {'XRANGE', ENTRIES, '0-1', '0-1'}, {'XREVRANGE', ENTRIES, '0-1', '0-1'},
+  {'XTRIM', ENTRIES, 'MINID', '=', '0-1'}, {'ZADD', LAST, 'XX', 0, absent}, {'ZCOUNT', LAST, 1, 0},
+  {'ZMSCORE', TRIMMED, absent}, {'ZRANGEBYLEX', CHANNELS, '[a', '[a'}, {'ZRANGEBYSCORE', IDTIMES, 1, 0},
+  {'ZREM', LAST, absent}, {'ZSCORE', LAST, absent},
+}) do call(unpack(command)) end
+-- On a stream with entries, the id is too low, and the error is not that of a missing permission.
+local added = redis.pcall('XADD', ENTRIES, 'NOMKSTREAM', '0-1', 'c', '')
+if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then error(added) end
+
+local time, stale = now(), {}
+local fields = call('HGETALL', HEAD)
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 2) == 'm:' and fields[i] ~= 'm:' .. ARGV[1] then
+    local seen, options = string.match(fields[i + 1], '^(%d+) (.*)$')
+    if tonumber(seen) + tonumber(ARGV[3]) < time then stale[#stale + 1] = fields[i]
+    elseif options ~= ARGV[2] then return {'options', options} end
+  end
+end
+open(ARGV[4], ARGV[5])
+for _, field in ipairs(stale) do call('HDEL', HEAD, field) end
+call('HSET', HEAD, 'm:' .. ARGV[1], time .. ' ' .. ARGV[2])
+return {'ok'}
+`;
+
+/** Takes the id of this process's log, which does not use it any longer. */
+export const leaveScript: string = `${prelude}
+return call('HDEL', HEAD, 'm:' .. ARGV[1])
+`;
+
+/**
+ * One slice of retention. Takes the id of this process's log and its options as text; the most entries, bytes and milliseconds,
+ * -1 for no limit of age; the window of idempotency keys, the time for which witnesses are kept, and their greatest number;
+ * how many entries it may remove; and the age in milliseconds before which it removes none for their number or size.
+ *
+ * Returns 1 when there is more to do, and in how many milliseconds the next entry expires, -1 for never.
+ */
+export const trimScript: string = `${prelude}
+local s = load()
+if not s then return {0, -1} end
+local maxEvents, maxBytes, maxAge = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local window, witnessAge, maxWitnesses, slice = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local minAge = tonumber(ARGV[10])
+call('HSET', HEAD, 'm:' .. ARGV[1], now() .. ' ' .. ARGV[2])
+
+-- Keeps what a trimmed entry leaves: the newest of a key, that its channel has lost something, its witness.
+local marks, blocks = {}, {}
+local function leave(entry, offset, witness)
+  local f = entry[2]
+  if f[6] == '' then marks[f[2]] = offset
+  else
+    local member = memberOf(f[2], string.sub(f[6], 2))
+    if tonumber(call('HGET', NEWEST, member) or 0) == offset then call('HSET', KEPT, member, cmsgpack.pack(entry)) end
+  end
+  if f[4] == 'sse:end' and tonumber(call('ZSCORE', ENDED, f[2]) or 0) == offset then call('ZREM', ENDED, f[2]) end
+  local number = math.floor((offset - 1) / BLOCK)
+  local block = blocks[number] or {}
+  block[#block + 1] = {(offset - 1) % BLOCK, witness}
+  blocks[number] = block
+end
+
+local floor, floorWitness, weight, nextExpiry, removed, isOver = s.floor, s.floorWitness, s.weight, -1, 0, true
+while isOver and removed < slice and floor + 1 < s.top do
+  local chunk = call('XRANGE', ENTRIES, (floor + 1) .. '-0', '+', 'COUNT', 32)
+  if #chunk == 0 then break end
+  for _, entry in ipairs(chunk) do
+    local offset, witness = idOf(entry)
+    local age = s.time - tonumber(entry[2][12])
+    local isExcess = s.top - floor > maxEvents or weight > maxBytes
+    -- Tails of all processes get the time to take what a burst has brought.
+    local dueAge = isExcess and minAge or maxAge
+    isOver = offset < s.top and dueAge >= 0 and age >= dueAge
+    if not isOver then
+      if offset < s.top and dueAge >= 0 then nextExpiry = dueAge - age end
+      break
+    end
+    leave(entry, offset, witness)
+    floor, floorWitness, weight, removed = offset, witness, weight - weightOf(entry[2]), removed + 1
+  end
+end
+
+if removed > 0 then
+  call('XTRIM', ENTRIES, 'MINID', '=', (floor + 1) .. '-0')
+  for channel, offset in pairs(marks) do call('ZADD', TRIMMED, offset, channel) end
+  call('HSET', HEAD, 'floor', floor, 'floorWitness', floorWitness, 'weight', weight)
+  if witnessAge > 0 then
+    for number, added in pairs(blocks) do
+      local known = call('HGET', WITNESSES, number)
+      local bytes = known and string.sub(known, 9) or ''
+      for _, item in ipairs(added) do
+        local at = item[1] * 4
+        bytes = bytes .. string.rep('\\0', at - #bytes) .. struct.pack('>I4', item[2])
+      end
+      call('HSET', WITNESSES, number, struct.pack('>d', s.time) .. bytes)
+    end
+  end
+end
+
+-- Blocks of witnesses are as old as their newest one. Only the oldest has to be checked.
+local oldest = tonumber(call('HGET', HEAD, 'oldestWitnesses') or 0)
+local newestBlock = math.floor((floor - 1) / BLOCK)
+local checked = oldest
+while checked < newestBlock and checked - oldest < 64 do
+  local block = call('HGET', WITNESSES, checked)
+  if block and #block >= 8 then
+    local isExpired = struct.unpack('>d', block) + witnessAge <= s.time
+    if not isExpired and (newestBlock - checked) * BLOCK <= maxWitnesses then break end
+    call('HDEL', WITNESSES, checked)
+  end
+  checked = checked + 1
+end
+if checked ~= oldest then call('HSET', HEAD, 'oldestWitnesses', checked) end
+
+local expired = call('ZRANGEBYSCORE', IDTIMES, '(0', s.time - window, 'LIMIT', 0, slice)
+if #expired > 0 then
+  call('HDEL', IDS, unpack(expired))
+  call('ZREM', IDTIMES, unpack(expired))
+end
+
+-- Processes that have ended leave their last call.
+if call('HLEN', CALLS) > 64 then
+  for _, queue in ipairs(call('HKEYS', CALLS)) do
+    local last = queue ~= SENTINEL and cmsgpack.unpack(call('HGET', CALLS, queue))
+    if last and last.time + 600000 < s.time then call('HDEL', CALLS, queue) end
+  end
+end
+
+-- Channels of which nothing is retained: those are forgotten first that had an entry longest ago.
+local excess = math.min(slice, call('ZCOUNT', LAST, 1, floor) - 65536)
+if excess > 0 then
+  local forgotten = call('ZRANGEBYSCORE', LAST, 1, floor, 'LIMIT', 0, excess)
+  call('HSET', HEAD, 'forgotten', call('ZSCORE', LAST, forgotten[#forgotten]))
+  for _, key in ipairs({LAST, CHANNELS, TRIMMED, ENDED}) do call('ZREM', key, unpack(forgotten)) end
+end
+local hasMore = (isOver and removed >= slice) or #expired == slice or excess == slice
+return {hasMore and 1 or 0, nextExpiry}
+`;

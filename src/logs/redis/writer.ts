@@ -1,0 +1,131 @@
+// Appends the calls of one tick with one call of a script.
+import { LogError } from "../../base/errors.ts";
+import type { AppendCall, AppendOutcome } from "../../log/append-queue.ts";
+import { conflict } from "../../log/errors.ts";
+import { makeEpoch, makeWitness } from "../../log/identity.ts";
+import type { Appended, NewEntry } from "../../log/log.ts";
+import { type Commands, Script } from "./commands.ts";
+import { mayRetry } from "./errors.ts";
+import { appendScript } from "./scripts/append.ts";
+
+const script = new Script(appendScript);
+
+/** How long `WAIT` waits for replicas before the queue tries again, in milliseconds. */
+const replicasTimeoutMs = 2_000;
+
+/** As the script returns it for each call. */
+type AnswerReply = number | string | readonly (number | string)[];
+
+/** Bits of an entry's first argument, next to its witness. */
+const flags = { key: 1, sender: 2, idempotencyKey: 4, after: 8 } as const;
+const flagsRange = 16;
+
+/** The outcomes of stored calls. */
+export interface Written {
+  readonly outcomes: readonly AppendOutcome[];
+  /** The highest offset among the answers. */
+  readonly top: number;
+}
+
+export class Writer {
+  readonly #commands: Commands;
+  readonly #windowMs: number;
+  readonly #replicas: number;
+  /** Of calls under way: an entry that is sent again has the witness with which it may be stored already. */
+  readonly #witnesses = new WeakMap<AppendCall, readonly number[]>();
+
+  /**
+   * @param windowMs How long an idempotency key is recognized.
+   * @param replicas How many replicas must have an entry before it counts as stored.
+   */
+  constructor(commands: Commands, windowMs: number, replicas: number) {
+    this.#commands = commands;
+    this.#windowMs = windowMs;
+    this.#replicas = replicas;
+  }
+
+  /** @throws {LogError} when no outcome is known. The same calls can be stored again: the script recognizes them. */
+  async append(calls: readonly AppendCall[]): Promise<Written> {
+    const [first] = calls;
+    if (first === undefined) return { outcomes: [], top: 0 };
+    const queue = first.id.slice(0, first.id.lastIndexOf("."));
+    const args = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length];
+    for (const call of calls) this.#add(call, args);
+    const stored = this.#commands.run(script, args);
+    const [reply] = await Promise.all([stored, this.#waitForReplicas(stored)]);
+    const [epoch, answers] = reply as readonly [string, readonly AnswerReply[]];
+    let top = 0;
+    const outcomes = calls.map((call, index) => {
+      const outcome = this.#outcomeOf(call, epoch, answers[index] as AnswerReply);
+      if (!(outcome instanceof Error)) for (const { offset } of outcome) top = Math.max(top, offset);
+      return outcome;
+    });
+    return { outcomes, top };
+  }
+
+  #add(call: AppendCall, args: (string | number)[]): void {
+    const { id, entries } = call;
+    const witnesses = this.#witnesses.get(call) ?? entries.map(makeWitness);
+    this.#witnesses.set(call, witnesses);
+    args.push(id.slice(id.lastIndexOf(".") + 1), entries.length);
+    for (const [index, entry] of entries.entries()) addEntry(entry, witnesses[index] as number, args);
+  }
+
+  /**
+   * `WAIT` counts the replicas that have the last write of its own connection. The script is sent first on the same one, and
+   * writes something whatever its outcome is.
+   */
+  async #waitForReplicas(stored: Promise<unknown>): Promise<void> {
+    if (this.#replicas === 0) return;
+    await stored;
+    const count = Number(await this.#commands.send(["WAIT", String(this.#replicas), String(replicasTimeoutMs)]));
+    if (count >= this.#replicas) return;
+    throw mayRetry(
+      new LogError(
+        `The primary has stored the entries, but only ${count} of ${this.#replicas} replicas have confirmed them`,
+        "unknown",
+      ),
+    );
+  }
+
+  #outcomeOf(call: AppendCall, epoch: string, answer: AnswerReply): AppendOutcome {
+    const witnesses = this.#witnesses.get(call) as readonly number[];
+    if (typeof answer === "string") return refusal(call, answer);
+    return call.entries.map((_, index): Appended => {
+      const place = Array.isArray(answer) ? answer[index] : Number(answer) + index;
+      if (typeof place === "string") return duplicate(epoch, place);
+      return { epoch, offset: Number(place), witness: witnesses[index] as number };
+    });
+  }
+}
+
+function addEntry(entry: NewEntry, witness: number, args: (string | number)[]): void {
+  const { channel, type, data, key, sender, idempotencyKey, after } = entry;
+  const position = args.push(0, channel, type, data) - 4;
+  let found = 0;
+  const add = (flag: number, value: string | undefined): void => {
+    if (value === undefined) return;
+    found += flag;
+    args.push(value);
+  };
+  // In the order in which the script reads them.
+  add(flags.key, key);
+  add(flags.sender, sender);
+  add(flags.idempotencyKey, idempotencyKey);
+  add(flags.after, after && `${after.epoch} ${after.offset} ${after.witness}`);
+  args[position] = witness * flagsRange + found;
+}
+
+/** `d<offset>-<witness>`. */
+function duplicate(epoch: string, place: string): Appended {
+  const [offset, witness] = place.slice(1).split("-");
+  return { epoch, offset: Number(offset), witness: Number(witness), duplicate: true };
+}
+
+/** `c`, `c<last offset of the channel>`, or `s` for a call that a later one of this queue has overtaken. */
+function refusal({ entries }: AppendCall, answer: string): Error {
+  if (answer === "s") return new LogError("The call reached Redis after it had been given up", "unknown");
+  const last = answer === "c" ? undefined : Number(answer.slice(1));
+  const entry = entries.find(({ after }) => after !== undefined) as NewEntry;
+  return conflict(entry, last);
+}
