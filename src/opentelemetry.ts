@@ -110,6 +110,13 @@ const metrics: { readonly [stat in Exclude<keyof HubStats, "live" | "lagging" | 
     description: "Clients whose position does not belong to this log",
     observe: ({ resets }) => [[resets]],
   },
+  outage: {
+    name: "sourcecast.log.outages",
+    create: "createObservableUpDownCounter",
+    unit: "{process}",
+    description: "Processes that cannot reach their log",
+    observe: ({ outage }) => [[outage === null ? 0 : 1]],
+  },
   conflated: {
     name: "sourcecast.conflated.messages",
     create: "createObservableCounter",

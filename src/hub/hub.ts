@@ -12,17 +12,16 @@ import type { Stream } from "../source/stream.ts";
 import { headCursor } from "../wire/cursor.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
-import { Locator } from "./admission/locator.ts";
 import { Channel, type ChannelContext } from "./channel.ts";
 import { channelContext } from "./channel-context.ts";
-import { Feed } from "./feed/feed.ts";
+import type { Feed } from "./feed/feed.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { revokeStream } from "./lifetime/revocation.ts";
 import { Sweep } from "./lifetime/sweep.ts";
-import { LogDeadline } from "./log-deadline.ts";
+import { assertReady, type LogWatch, watchLog } from "./log-watch.ts";
 import { checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence } from "./presence.ts";
@@ -73,9 +72,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #sweep: Sweep;
   readonly #presence: HubPresence;
   /** The part of the hub that every subscription uses. */
-  readonly #context: SubscriptionContext &
-    ReaderContext &
-    Pick<ResolvedHubOptions, "sourceOptions"> & { deadline: LogDeadline };
+  readonly #context: SubscriptionContext & ReaderContext & LogWatch & Pick<ResolvedHubOptions, "sourceOptions">;
   readonly #channelContext: ChannelContext;
   #isOpen = true;
   #closed: Promise<void> | undefined;
@@ -86,20 +83,18 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.name = settings.name;
     this.#log = completeLog(options.log ?? memoryLog());
     const ring = new FrameRing(settings.ring);
-    const deadline = new LogDeadline(settings.limits.logTimeout);
-    this.#feed = new Feed(this.#log, ring, deadline, settings.onError);
+    const watch = watchLog(this.#log, ring, settings);
+    const { feed, locator, deadline } = watch;
+    this.#feed = feed;
     this.#subscribers = new Subscribers(ring);
-    const locator = new Locator(this.#feed, deadline);
-    const pages = new PageCache(this.#feed, () => locator.confirm(), deadline);
+    const pages = new PageCache(feed, () => locator.confirm(), deadline);
     // At a break in the sequence the pages are dropped before subscriptions ask for others.
     const readers = new Readers(this.#subscribers.channels);
-    this.#feed.observers.add(pages).add(this.#subscribers).add(readers);
+    feed.observers.add(pages).add(this.#subscribers).add(readers);
     // Each part declares which of these it needs.
     const context = {
       ...settings,
-      feed: this.#feed,
-      deadline,
-      locator,
+      ...watch,
       pages,
       subscribers: this.#subscribers,
       readers,
@@ -197,10 +192,21 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     return subscriptions.length;
   }
 
+  /**
+   * Resolves when this process can serve, for the start of a server and for health checks. It asks the log one question.
+   *
+   * @throws {SourcecastError} `ERR_SSE_LOG` or `ERR_SSE_TIMEOUT` while the log cannot be reached, or rejects events;
+   * `ERR_SSE_CLOSED` after `drain()` or `close()`.
+   */
+  ready(): Promise<void> {
+    return assertReady(this.#context, this.#isOpen && this.#admission.isOpen);
+  }
+
   /** Returns counters and gauges of this process. */
   stats(): HubStats {
     const { connections } = this.#admission;
-    return readStats(this.#context.counters, this.#feed.ring, this.#subscribers, connections, !this.#isOpen);
+    const { counters, health } = this.#context;
+    return readStats(counters, this.#feed.ring, this.#subscribers, health.outage, connections, !this.#isOpen);
   }
 
   /**
@@ -236,8 +242,12 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#sweep.stop();
     await this.#presence.close();
     this.#feed.close();
-    this.#context.deadline.close();
+    const { deadline, appendDeadline, health } = this.#context;
+    deadline.close();
+    health.close();
     await this.#log.close();
+    // The log has settled the appends that were called before: their publishers get its outcomes.
+    appendDeadline.close();
   }
 
   async #open(exchange: Exchange, options: SubscribeOptions): Promise<Stream | null> {

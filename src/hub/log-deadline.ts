@@ -1,41 +1,66 @@
-// The deadline of the questions that connections ask the log: one timer for all of them.
+// The deadlines of the calls to the log: one timer for all questions, and one for all appends.
 import { now, WakeTimer } from "../base/clock.ts";
-import { SourcecastError } from "../base/errors.ts";
+import { LogError, SourcecastError } from "../base/errors.ts";
 
-/** Gives up questions after `limits.logTimeout`. An embedded log answers most of them before a timer is worth setting. */
+/** The timer sleeps no longer, so that none is left soon after the last call: in a Durable Object it would keep the object alive. */
+const maxSleepMs = 5_000;
+
+/** Called with the outcome of each call. */
+export interface LogObserver {
+  /** The log has answered in time. */
+  onAnswer(): void;
+  /** The log has failed, or has not answered in time. */
+  onFailure(error: unknown): void;
+}
+
+/** Gives up calls after a time. An embedded log answers most of them before a timer is worth setting. */
 export class LogDeadline {
   readonly #timeoutMs: number;
+  readonly #observer: LogObserver;
+  readonly #makeError: (subject: string, timeoutMs: number) => SourcecastError;
   readonly #timer = new WakeTimer((time) => this.#expire(time));
   /** In the order of their deadlines. */
   readonly #pending = new Set<Pending>();
   #isClosed = false;
 
-  constructor(timeoutMs: number) {
+  /**
+   * @param timeoutMs `limits.logTimeout` for questions, `limits.publishTimeout` for appends.
+   * @param observer Called before the caller learns of the outcome.
+   * @param makeError Makes the error of a call that was given up.
+   */
+  constructor(
+    timeoutMs: number,
+    observer: LogObserver,
+    makeError: (subject: string, timeoutMs: number) => SourcecastError = questionTimeout,
+  ) {
     this.#timeoutMs = timeoutMs;
+    this.#observer = observer;
+    this.#makeError = makeError;
   }
 
   /**
    * Resolves or rejects as `answer` does, unless that takes too long.
    *
    * @param subject Names the question in the error: `log.read()`.
-   * @throws {SourcecastError} `ERR_SSE_TIMEOUT` at the deadline, `ERR_SSE_CLOSED` when the hub is closed. A later answer is
-   * ignored.
+   * @throws {SourcecastError} at the deadline, `ERR_SSE_TIMEOUT` for a question and `ERR_SSE_LOG` for an append; `ERR_SSE_CLOSED`
+   * when the hub is closed. A later answer is ignored.
    */
   limit<T>(answer: Promise<T>, subject: string): Promise<T> {
     return new Promise((resolve, reject) => {
-      const pending = { due: now() + this.#timeoutMs, subject, reject };
+      const time = now();
+      const pending = { due: time + this.#timeoutMs, subject, reject };
       if (this.#isClosed) reject(closedError());
       else {
         this.#pending.add(pending);
-        this.#timer.set(pending.due);
+        this.#sleep(time, pending.due);
       }
       answer.then(
         (value) => {
-          this.#pending.delete(pending);
+          if (this.#pending.delete(pending)) this.#observer.onAnswer();
           resolve(value);
         },
         (error) => {
-          this.#pending.delete(pending);
+          if (this.#pending.delete(pending)) this.#observer.onFailure(error);
           reject(error);
         },
       );
@@ -50,14 +75,20 @@ export class LogDeadline {
     this.#pending.clear();
   }
 
+  #sleep(time: number, due: number): void {
+    this.#timer.set(Math.min(due, time + maxSleepMs));
+  }
+
   #expire(time: number): void {
     for (const pending of this.#pending) {
       if (pending.due > time) {
-        this.#timer.set(pending.due);
+        this.#sleep(time, pending.due);
         return;
       }
       this.#pending.delete(pending);
-      pending.reject(timeoutError(pending.subject, this.#timeoutMs));
+      const error = this.#makeError(pending.subject, this.#timeoutMs);
+      this.#observer.onFailure(error);
+      pending.reject(error);
     }
   }
 }
@@ -66,7 +97,16 @@ function closedError(): SourcecastError {
   return new SourcecastError("ERR_SSE_CLOSED", "The hub was closed while the log was asked; make a new one");
 }
 
-function timeoutError(subject: string, timeoutMs: number): SourcecastError {
+/** The error of an append that the log neither accepted nor rejected in time: it may still be stored. */
+export function appendTimeout(subject: string, timeoutMs: number): SourcecastError {
+  return new LogError(
+    `${subject} has not settled within ${timeoutMs} ms, and may still store the events; publish again with the same ` +
+      "idempotencyKey, or raise limits.publishTimeout",
+    "unknown",
+  );
+}
+
+function questionTimeout(subject: string, timeoutMs: number): SourcecastError {
   return new SourcecastError(
     "ERR_SSE_TIMEOUT",
     `${subject} has not settled within ${timeoutMs} ms; make the log answer sooner, or raise limits.logTimeout`,

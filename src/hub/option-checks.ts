@@ -31,6 +31,7 @@ const limitChecks: OptionChecks<Limits> = {
   maxLifetime: aDuration,
   callbackTimeout: aDuration,
   logTimeout: aDuration,
+  publishTimeout: aDuration,
   stallTimeout: aDuration,
 };
 

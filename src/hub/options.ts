@@ -78,6 +78,11 @@ export interface Limits {
    */
   logTimeout?: Duration;
   /**
+   * How long a publisher may wait for the log. After that it gets `ERR_SSE_LOG` with `stored: "unknown"`. The logs of this
+   * package settle earlier, as their own options say; this is the limit for any log. @default "75s"
+   */
+  publishTimeout?: Duration;
+  /**
    * How long a connection may take no byte while events wait for it. Then it is closed with the reason `stalled`.
    * @default "30s"
    */

@@ -1,12 +1,13 @@
 // Publishing: events are validated, encoded as text and appended to the log.
 import { isPromise, withDeadline } from "../base/deadline.ts";
-import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
+import { LogError, quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
 import type { NewEntry, Position } from "../log/log.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { formatCursor, parseCursor } from "../wire/cursor.ts";
 import { assertEvent, assertNotReserved, serialize } from "../wire/encode.ts";
 import { warnUnlessRoundTrip } from "../wire/round-trip.ts";
 import type { Feed } from "./feed/feed.ts";
+import type { LogDeadline } from "./log-deadline.ts";
 import type { PublishOptions } from "./options.ts";
 import type { ResolvedHubOptions } from "./resolve-options.ts";
 import type { Counters } from "./stats.ts";
@@ -23,6 +24,8 @@ export interface PublishedEvent extends PublishOptions {
 export interface PublishContext extends Pick<ResolvedHubOptions, "contract" | "limits"> {
   readonly feed: Feed;
   readonly counters: Counters;
+  /** How long an append may take. */
+  readonly appendDeadline: LogDeadline;
 }
 
 /** Validates events and appends them to the log. */
@@ -35,8 +38,8 @@ export class Publisher {
 
   /** Resolves with the cursors when the log has accepted the events. */
   async publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
-    const { feed, contract, limits } = this.#context;
-    await feed.start();
+    const { contract, limits } = this.#context;
+    await this.#start();
     const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits);
     // One append for all, so that an event published later does not overtake them.
     return this.#append(await Promise.all(events.map(check)));
@@ -61,14 +64,26 @@ export class Publisher {
 
   /** Appends the end marker of a channel. Resolves with its cursor. */
   async end(channel: string): Promise<string> {
-    await this.#context.feed.start();
+    await this.#start();
     const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
     return cursor as string;
   }
 
+  /** @throws {LogError} `stored: false` for a log that does not answer. */
+  async #start(): Promise<void> {
+    const { feed } = this.#context;
+    if (feed.isStarted) return;
+    try {
+      await feed.start();
+    } catch (error) {
+      const isTimeout = error instanceof SourcecastError && error.code === "ERR_SSE_TIMEOUT";
+      throw isTimeout ? new LogError(error.message, false, { cause: error }) : error;
+    }
+  }
+
   async #append(entries: readonly NewEntry[]): Promise<string[]> {
-    const { feed, counters } = this.#context;
-    const appended = await feed.log.append(entries);
+    const { feed, counters, appendDeadline } = this.#context;
+    const appended = await appendDeadline.limit(feed.log.append(entries), "log.append()");
     counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
     return appended.map(formatCursor);
   }

@@ -1,6 +1,7 @@
 // Counters of a hub, and the numbers that stats() returns.
 import type { FrameRing } from "./feed/frame-ring.ts";
 import type { Subscriber, Subscribers } from "./feed/subscribers.ts";
+import type { Outage } from "./log-health.ts";
 
 /** The numbers of a hub in this process: counters since it was created, and gauges. */
 export interface HubStats {
@@ -34,6 +35,8 @@ export interface HubStats {
   stalled: number;
   /** Bytes of encoded events that are kept for lagging readers. */
   ringBytes: number;
+  /** The time in which the log cannot be reached or fails, `null` when there is none. */
+  outage: Outage | null;
   /** True after `hub.close()`. */
   closed: boolean;
 }
@@ -63,6 +66,7 @@ export function readStats(
   counters: Counters,
   ring: FrameRing,
   { all, lagging, channels: topics }: Subscribers<Subscriber & { readonly offset: number }>,
+  outage: Outage | null,
   connections: number,
   closed: boolean,
 ): HubStats {
@@ -77,6 +81,7 @@ export function readStats(
     head: ring.top,
     oldestLag,
     ringBytes: ring.byteLength,
+    outage,
     closed,
     ...counts,
     gaps: { ...gaps },

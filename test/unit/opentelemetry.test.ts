@@ -90,6 +90,7 @@ describe("a meter", () => {
       "sourcecast.gaps {gap} counter",
       "sourcecast.lag.max {entry}",
       "sourcecast.log.head {entry}",
+      "sourcecast.log.outages {process}",
       "sourcecast.refused.requests {request} counter",
       "sourcecast.resets {reset} counter",
       "sourcecast.ring.usage By",
@@ -103,6 +104,7 @@ describe("a meter", () => {
     });
     expect(points("sourcecast.channels")).toEqual({ "": stats.channels });
     expect(points("sourcecast.log.head")).toEqual({ "": stats.head });
+    expect(points("sourcecast.log.outages")).toEqual({ "": 0 });
     expect(points("sourcecast.lag.max")).toEqual({ "": stats.oldestLag });
     expect(points("sourcecast.ring.usage")).toEqual({ "": stats.ringBytes });
     const operation = (name: string) => `messaging.operation.name=${name} messaging.system=sourcecast`;

@@ -17,6 +17,7 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
         ? Number.POSITIVE_INFINITY
         : milliseconds(limits.maxLifetime, "limits.maxLifetime"),
     logTimeout: milliseconds(limits.logTimeout ?? "5s", "limits.logTimeout"),
+    publishTimeout: milliseconds(limits.publishTimeout ?? "75s", "limits.publishTimeout"),
     callbackTimeout: milliseconds(limits.callbackTimeout ?? "10s", "limits.callbackTimeout"),
     stallTimeout: milliseconds(limits.stallTimeout ?? "30s", "limits.stallTimeout"),
   };

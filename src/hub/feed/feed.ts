@@ -5,6 +5,7 @@ import type { CompleteLog } from "../../log/complete.ts";
 import type { Head, LocateAnswer, LogEntry, Position } from "../../log/log.ts";
 import { headPosition } from "../../wire/cursor.ts";
 import type { LogDeadline } from "../log-deadline.ts";
+import type { LogHealth } from "../log-health.ts";
 import type { OnError } from "../options.ts";
 import { CheckedTail, type Hole } from "./checked-tail.ts";
 import type { FrameRing, RingEntry } from "./frame-ring.ts";
@@ -35,12 +36,14 @@ export class Feed {
   /** How often the sequence has started over. */
   #restarts = 0;
   readonly #deadline: LogDeadline;
+  readonly #health: LogHealth;
   readonly #onError: OnError;
   #tail: CheckedTail | null = null;
   #started: Promise<void> | null = null;
   #closed = false;
 
-  constructor(log: CompleteLog, ring: FrameRing, deadline: LogDeadline, onError: OnError) {
+  constructor(log: CompleteLog, ring: FrameRing, deadline: LogDeadline, health: LogHealth, onError: OnError) {
+    this.#health = health;
     this.log = log;
     this.ring = ring;
     this.#deadline = deadline;
@@ -115,7 +118,10 @@ export class Feed {
       this.#deadline,
       this.ring.head,
       (epoch, entry, hole) => this.#receive(epoch, entry, hole),
-      (error) => this.#onError(error, { stage: "tail" }),
+      (error) => {
+        // The tail tries again and again: an outage is reported once, and not with each attempt.
+        if (this.#health.onFailure(error)) this.#onError(error, { stage: "tail" });
+      },
     );
   }
 

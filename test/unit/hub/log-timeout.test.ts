@@ -94,11 +94,12 @@ describe("head() that never settles when the hub starts", () => {
   test("rejects whoever waits at the deadline, and the next one asks again", async () => {
     const { hub, errors, hanging } = hangingHub({ limits: { logTimeout: "2s" } });
     hanging.add("head");
-    const rejected = { code: "ERR_SSE_TIMEOUT" };
+    // A publisher learns that nothing is stored.
+    const unpublished = { code: "ERR_SSE_LOG", stored: false };
     const waiting = Promise.all([
-      expect(hub.channel("a").dispatch("n", 1)).rejects.toMatchObject(rejected),
-      expect(hub.channel("a").end()).rejects.toMatchObject(rejected),
-      expect(hub.cursor()).rejects.toMatchObject(rejected),
+      expect(hub.channel("a").dispatch("n", 1)).rejects.toMatchObject(unpublished),
+      expect(hub.channel("a").end()).rejects.toMatchObject(unpublished),
+      expect(hub.cursor()).rejects.toMatchObject({ code: "ERR_SSE_TIMEOUT" }),
     ]);
     const opening = follow(hub, "a");
     await vi.advanceTimersByTimeAsync(2_000);
