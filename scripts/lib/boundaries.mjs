@@ -44,8 +44,8 @@ export const platformFiles = [
 /** Layers whose modules never import each other. A module is a file, a folder, or both under one name. */
 const siblings = ["adapters", "logs", "bindings"];
 
-/** Modules that the others of their layer may import: the kit of third-party adapters, the common part of bindings. */
-const kits = ["adapters/adapter.ts", "bindings/on-demand.ts"];
+/** Modules that the others of their layer may import: the kit of third-party adapters, the common parts of bindings. */
+const kits = ["adapters/adapter.ts", "bindings/on-demand.ts", "bindings/open.ts"];
 
 /** Layers that a browser loads, and all that each of them may import. */
 const browserLayers = /** @type {Record<string, string[]>} */ ({

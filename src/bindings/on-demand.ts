@@ -1,6 +1,5 @@
 // The part that all bindings have in common: a subscription that is open while a component uses it.
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
-import type { SubscribeOptions } from "../client/options.ts";
 import type { Subscription } from "../client/subscribe.ts";
 import type { AnyContract } from "../wire/contract.ts";
 
@@ -136,17 +135,4 @@ export interface Reduction<S> {
   current(): S;
   /** Calls `onChange` after each change. @returns Ends that. */
   observe(onChange: () => void): () => void;
-}
-
-/**
- * A string that differs where a stream has to be another one: for another address, other channels, another body. Functions are
- * left out, since components make new ones at each rendering, and so is `after`, which only says where to begin.
- */
-export function keyOf(address: unknown, options: SubscribeOptions<AnyContract | undefined>): string {
-  return JSON.stringify([address, { ...options, events: undefined, after: undefined, signal: undefined }]);
-}
-
-/** Whether components are only rendered here, so that nothing may open a connection. */
-export function isServer(): boolean {
-  return !("document" in globalThis);
 }

@@ -1,13 +1,14 @@
 // sourcecast/react: hooks for React 18 and 19, over subscribe().
 "use client";
 
-import { useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
 import type { SubscribeOptions } from "../client/options.ts";
 import type { PerAttempt } from "../client/request.ts";
-import { type Subscription, subscribe } from "../client/subscribe.ts";
+import type { Subscription } from "../client/subscribe.ts";
 import type { AnyContract } from "../wire/contract.ts";
-import { idleStatus, keyOf, OnDemandSubscription } from "./on-demand.ts";
+import { idleStatus, OnDemandSubscription } from "./on-demand.ts";
+import { keyOf, open } from "./open.ts";
 
 export type { OnDemandSubscription };
 
@@ -40,22 +41,14 @@ export function useSubscription<C extends AnyContract | undefined = undefined>(
   options: SubscribeOptions<C> = {},
 ): SubscriptionState<C> {
   const latest = useLatest({ ...options, url });
-  const key = keyOf(url, options);
-  const create = () => ({ key, stream: new OnDemandSubscription((after) => open(latest, after)) });
-  const [held, hold] = useState(create);
-  let { stream } = held;
-  // State rather than a memo: React may drop a memo, and the position with it.
-  if (held.key !== key) {
-    const next = create();
-    ({ stream } = next);
-    hold(next);
-  }
-  const [onStatus, status] = useMemo(
-    () => [(listener: () => void) => stream.onStatus(listener), () => stream.status],
-    [stream],
+  const stream = useHeld(keyOf(url, options), () => new OnDemandSubscription<C>((after) => openLatest(latest, after)));
+  const observe = useCallback((listener: () => void) => stream.onStatus(listener), [stream]);
+  const status = useSyncExternalStore(
+    observe,
+    () => stream.status,
+    () => idleStatus,
   );
-  const current = useSyncExternalStore(onStatus, status, () => idleStatus);
-  return useMemo(() => ({ stream, status: current }), [stream, current]);
+  return useMemo(() => ({ stream, status }), [stream, status]);
 }
 
 /** Calls `listener` with each event of a type, for effects such as a notification: the listener of the latest rendering. */
@@ -90,23 +83,24 @@ export function useEvents<S, C extends AnyContract | undefined>(
   lossReducer?: (state: S, loss: StreamLoss) => S,
 ): S {
   const latest = useLatest({ reducer, lossReducer });
-  const create = () => ({
-    stream,
-    initial,
-    reduction: stream.reduce(
+  const { current, observe } = useHeld(stream, () =>
+    stream.reduce(
       initial,
       (state, event) => latest.current.reducer(state, event),
-      (state, loss) => latest.current.lossReducer?.(state, loss) ?? state,
+      (state, loss) => (latest.current.lossReducer ?? keep)(state, loss),
     ),
-  });
-  const [held, hold] = useState(create);
-  let { reduction } = held;
-  if (held.stream !== stream) {
-    const next = create();
-    ({ reduction } = next);
-    hold(next);
-  }
-  return useSyncExternalStore(reduction.observe, reduction.current, () => held.initial);
+  );
+  // Nothing observes it before the component is mounted, so on the server and during hydration it is the initial state.
+  return useSyncExternalStore(observe, current, current);
+}
+
+/** A value for a key, made when the key changes. State rather than a memo: React may drop a memo, and the position with it. */
+function useHeld<T>(key: unknown, create: () => T): T {
+  const [held, hold] = useState(() => ({ key, value: create() }));
+  if (Object.is(held.key, key)) return held.value;
+  const next = { key, value: create() };
+  hold(next);
+  return next.value;
 }
 
 /** The value of the latest rendering that was committed. Insertion effects run before all effects that may read it. */
@@ -118,14 +112,18 @@ function useLatest<T>(value: T): { readonly current: T } {
   return latest;
 }
 
+function keep<S>(state: S): S {
+  return state;
+}
+
 /** Opens a stream. In place of a function among the options, it calls that function as the latest rendering has it. */
-function open<C extends AnyContract | undefined>(latest: Latest<C>, after: string): Subscription<C> {
+function openLatest<C extends AnyContract | undefined>(latest: Latest<C>, after: string): Subscription<C> {
   const entries = Object.entries(latest.current).map(([name, value]) => {
     if (typeof value !== "function") return [name, value];
     return [name, (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args)];
   });
   const { url, ...options } = Object.fromEntries(entries);
-  return subscribe<C>(url, after === "" ? options : { ...options, after });
+  return open<C>(url, options, after, latest.current);
 }
 
 type Latest<C extends AnyContract | undefined> = {

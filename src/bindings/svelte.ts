@@ -3,9 +3,9 @@ import { createSubscriber } from "svelte/reactivity";
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
 import type { SubscribeOptions } from "../client/options.ts";
 import type { PerAttempt } from "../client/request.ts";
-import { subscribe } from "../client/subscribe.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { OnDemandSubscription } from "./on-demand.ts";
+import { open } from "./open.ts";
 
 export { type EventStore, type SubscriptionStores, subscriptionStores } from "./svelte/store.ts";
 
@@ -58,7 +58,7 @@ export function createSubscription<C extends AnyContract | undefined = undefined
   url: PerAttempt<string | URL>,
   options: SubscribeOptions<C> = {},
 ): ReactiveSubscription<C> {
-  const stream = new OnDemandSubscription<C>((after) => subscribe(url, after === "" ? options : { ...options, after }));
+  const stream = new OnDemandSubscription<C>((after) => open(url, options, after));
   const readStatus = createSubscriber((update) => stream.onStatus(update));
   return {
     get status() {

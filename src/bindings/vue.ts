@@ -13,9 +13,9 @@ import {
 } from "vue";
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
 import type { SubscribeOptions } from "../client/options.ts";
-import { subscribe } from "../client/subscribe.ts";
 import type { AnyContract } from "../wire/contract.ts";
-import { idleStatus, isServer, keyOf, OnDemandSubscription } from "./on-demand.ts";
+import { idleStatus, OnDemandSubscription } from "./on-demand.ts";
+import { isServer, keyOf, open } from "./open.ts";
 
 export type { OnDemandSubscription };
 
@@ -49,10 +49,7 @@ export function useSubscription<C extends AnyContract | undefined = undefined>(
   const key = computed(() => keyOf(toValue(url), toValue(options)));
   const stream = computed(() => {
     void key.value;
-    return new OnDemandSubscription<C>((after) => {
-      const given = toValue(options);
-      return subscribe(toValue(url), after === "" ? given : { ...given, after });
-    });
+    return new OnDemandSubscription<C>((after) => open(toValue(url), toValue(options), after));
   });
   const status = shallowRef(idleStatus);
   follow(stream, (current) => {

@@ -32,6 +32,8 @@ export interface BindingProps {
   count: number;
   /** One subscription for all rows, or one for each. */
   shared: boolean;
+  /** Over how many channels the rows with a subscription of their own are spread: a0, a1 and so on. */
+  spread: number;
   /** The rows are put away, and nothing else. */
   hidden: boolean;
   /** React: a value that only functions of the latest rendering have. */

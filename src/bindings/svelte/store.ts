@@ -9,9 +9,9 @@ import type {
 } from "../../client/events.ts";
 import type { SubscribeOptions } from "../../client/options.ts";
 import type { PerAttempt } from "../../client/request.ts";
-import { subscribe } from "../../client/subscribe.ts";
 import type { AnyContract } from "../../wire/contract.ts";
-import { idleStatus, isServer, OnDemandSubscription } from "../on-demand.ts";
+import { idleStatus, OnDemandSubscription } from "../on-demand.ts";
+import { isServer, open } from "../open.ts";
 
 /** As `Readable` of `svelte/store`. */
 export interface EventStore<T> {
@@ -60,7 +60,7 @@ export function subscriptionStores<C extends AnyContract | undefined = undefined
   url: PerAttempt<string | URL>,
   options: SubscribeOptions<C> = {},
 ): SubscriptionStores<C> {
-  const stream = new OnDemandSubscription<C>((after) => subscribe(url, after === "" ? options : { ...options, after }));
+  const stream = new OnDemandSubscription<C>((after) => open(url, options, after));
   return {
     status: store(
       () => stream.status,

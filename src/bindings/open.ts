@@ -1,0 +1,51 @@
+// How bindings open a stream from options that a component writes inline: new objects and functions at each rendering.
+import type { SubscribeOptions } from "../client/options.ts";
+import type { PerAttempt } from "../client/request.ts";
+import { type Subscription, subscribe } from "../client/subscribe.ts";
+import type { AnyContract } from "../wire/contract.ts";
+
+/**
+ * A string that differs where a stream has to be another one: for another address, other channels, another body. Functions are
+ * left out, since components make new ones at each rendering, and so is `after`, which only says where to begin.
+ */
+export function keyOf(address: unknown, options: SubscribeOptions<AnyContract | undefined>): string {
+  return JSON.stringify([address, { ...options, events: undefined, after: undefined, signal: undefined }]);
+}
+
+/**
+ * Opens a stream. Components write their options inline, so equal headers are other objects in each of them: they share a
+ * connection if the data is equal and the functions are the same.
+ *
+ * @param given The options as the component has them, if `options` has other functions.
+ */
+export function open<C extends AnyContract | undefined>(
+  url: PerAttempt<string | URL>,
+  options: SubscribeOptions<C>,
+  after: string,
+  { headers, body, fetch, shouldRetry, identity }: SubscribeOptions<C> = options,
+): Subscription<C> {
+  const parts = [headers, body, fetch, shouldRetry];
+  const isShared = identity === undefined && parts.some((part) => part !== undefined);
+  return subscribe(url, {
+    ...options,
+    ...(isShared && { identity: JSON.stringify(parts.map(referTo)) }),
+    ...(after !== "" && { after }),
+  });
+}
+
+const references = new WeakMap<object, number>();
+let lastReference = 0;
+
+/** Data stands for itself; a number for a function, or for an object that JSON would not tell apart. */
+function referTo(part: unknown): unknown {
+  const prototype = Object(part) === part ? Object.getPrototypeOf(part) : null;
+  if (prototype === null || prototype === Object.prototype || Array.isArray(part)) return [part];
+  const reference = references.get(part as object) ?? ++lastReference;
+  references.set(part as object, reference);
+  return reference;
+}
+
+/** Whether components are only rendered here, so that nothing may open a connection. */
+export function isServer(): boolean {
+  return !("document" in globalThis);
+}
