@@ -90,7 +90,7 @@ export class Connection {
     }
     this.#handlers.onState(this.#state);
     if (this.#state.phase === "connecting") void this.#open();
-    this.#schedule();
+    this.#schedule(this.#environment.now());
   }
 
   close(by: ClosedBy, error?: unknown): void {
@@ -104,13 +104,15 @@ export class Connection {
 
   /** Whether the stream has been idle for suspiciously long. */
   get stale(): boolean {
-    return this.#environment.now() >= staleAt(this.#state, this.#options);
+    return this.#isStaleAt(this.#environment.now());
   }
 
   #input(input: ReconnectInput): void {
     const before = this.#state;
     const environment = this.#environment;
-    this.#state = step(before, input, environment.now(), this.#options, environment.random());
+    // Each chunk comes here, so the clocks are read once.
+    const now = environment.now();
+    this.#state = step(before, input, now, this.#options, environment.random());
     const { phase, connection } = this.#state;
     const isLeft = connection !== before.connection || phase === "waiting" || phase === "closed";
     // Before the next one opens, whose controller takes the place of the one to abort.
@@ -119,7 +121,7 @@ export class Connection {
     if (phase === "closed") this.#unwatch();
     // A stream that was stale is open again with the first byte.
     const wasStale = this.#reportedStale;
-    this.#reportedStale = this.stale;
+    this.#reportedStale = this.#isStaleAt(now);
     const changed =
       wasStale !== this.#reportedStale ||
       phase !== before.phase ||
@@ -127,7 +129,11 @@ export class Connection {
       this.#state.paused !== before.paused;
     // A listener may close the stream, which comes back here. So the timer is set last, for the state after that.
     if (changed) this.#handlers.onState(this.#state);
-    this.#schedule();
+    this.#schedule(now);
+  }
+
+  #isStaleAt(now: number): boolean {
+    return now >= staleAt(this.#state, this.#options);
   }
 
   /** Ends the open connection. Its callbacks are ignored from then on. */
@@ -137,9 +143,8 @@ export class Connection {
   }
 
   /** One timer, at the next moment when time alone may change the state. Bytes do not move it: it checks again when it fires. */
-  #schedule(): void {
+  #schedule(now: number): void {
     const state = this.#state;
-    const now = this.#environment.now();
     const stale = staleAt(state, this.#options);
     const due = stale > now ? Math.min(stale, dueAt(state, this.#options)) : dueAt(state, this.#options);
     // A timer of an open stream that fires too early finds nothing due, and is set again then. So a chunk costs a comparison

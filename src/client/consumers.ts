@@ -71,8 +71,10 @@ export class Consumers implements BufferOwner {
    * moves last. A listener that stores `cursor` stores the one before its event, so a crash repeats an event and loses none.
    */
   deliver(event: TextEvent): void {
-    const waiting = { event, number: this.#delivered++, before: this.#lastEventId };
-    for (const buffer of this.#buffers) buffer.push(waiting);
+    if (this.#buffers.size > 0) {
+      const waiting = { event, number: this.#delivered++, before: this.#lastEventId };
+      for (const buffer of this.#buffers) buffer.push(waiting);
+    }
     this.#events.call(event.type, event.data, event);
     this.#lastEventId = event.lastEventId;
   }

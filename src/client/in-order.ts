@@ -2,16 +2,21 @@
 import { reportListenerError } from "./listeners.ts";
 
 /**
- * Runs tasks in the order in which they are given. As long as none of them takes time, each runs at once: only an
+ * Runs a task for each item, in the order in which they are given. As long as none of them takes time, each runs at once: only an
  * asynchronous schema makes the events after it wait. Reading stops while a task is pending, so the queue is never longer than
  * the events of one chunk.
  */
-export class InOrder {
+export class InOrder<Item> {
+  readonly #handle: (item: Item) => Promise<void> | undefined;
   readonly #onIdle: () => void;
   #last: Promise<void> | null = null;
 
-  /** @param onIdle Called when the tasks that took time are done. */
-  constructor(onIdle: () => void) {
+  /**
+   * @param handle The task for one item.
+   * @param onIdle Called when the tasks that took time are done.
+   */
+  constructor(handle: (item: Item) => Promise<void> | undefined, onIdle: () => void) {
+    this.#handle = handle;
     this.#onIdle = onIdle;
   }
 
@@ -20,8 +25,8 @@ export class InOrder {
     return this.#last;
   }
 
-  run(task: () => Promise<void> | undefined): void {
-    const running = this.#last === null ? task() : this.#last.then(task);
+  run(item: Item): void {
+    const running = this.#last === null ? this.#handle(item) : this.#last.then(() => this.#handle(item));
     if (running === undefined) return;
     const last = running.catch(reportListenerError).then(() => {
       // Another task was added in the meantime, and its own promise reports the end.

@@ -7,7 +7,7 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
  * called for this event already, unlike one of an `EventTarget`.
  */
 export class Listeners<Args extends unknown[]> {
-  readonly #byType = new Map<string, Set<(...args: Args) => void>>();
+  readonly #byType = new Map<string, Set<Entry<Args>>>();
 
   /** @returns Removes the listener. */
   add(type: string, listener: (...args: Args) => void): () => void {
@@ -15,7 +15,7 @@ export class Listeners<Args extends unknown[]> {
       throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The listener is ${quote(listener)}; pass a function`);
     }
     // The same function may listen twice, and is removed once for each.
-    const entry = (...args: Args): void => listener(...args);
+    const entry = { listener };
     const listeners = this.#byType.get(type) ?? new Set();
     this.#byType.set(type, listeners.add(entry));
     return () => {
@@ -32,8 +32,9 @@ export class Listeners<Args extends unknown[]> {
     if (type !== "*") this.#callAll(this.#byType.get("*"), args);
   }
 
-  #callAll(listeners: Set<(...args: Args) => void> | undefined, args: Args): void {
-    for (const listener of listeners ?? []) {
+  #callAll(entries: Set<Entry<Args>> | undefined, args: Args): void {
+    if (entries === undefined) return;
+    for (const { listener } of entries) {
       try {
         listener(...args);
       } catch (error) {
@@ -52,4 +53,8 @@ export function reportListenerError(error: unknown): void {
   if (document !== undefined && reportError !== undefined) reportError(error);
   // biome-ignore lint/suspicious/noConsole: there is no other place where the application would see it
   else console.error("sourcecast: a listener of a stream threw", error);
+}
+
+interface Entry<Args extends unknown[]> {
+  readonly listener: (...args: Args) => void;
 }

@@ -88,7 +88,7 @@ export class Router<R extends Route> {
 
   /** Whether the route has reached the position of the stream on all of its channels. */
   isComplete({ channels, carried }: Route): boolean {
-    return carried && ![...channels].some((channel) => this.#joining.has(channel));
+    return carried && (!this.isJoining || ![...channels].some((channel) => this.#joining.has(channel)));
   }
 
   /** The request of the next stream. */

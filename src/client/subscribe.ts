@@ -62,7 +62,10 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   #status: StreamStatus;
   #started = false;
   /** Events wait for the asynchronous validation of those before them. */
-  readonly #inOrder = new InOrder(() => this.#wakeReader());
+  readonly #inOrder = new InOrder<ParsedEvent>(
+    (event) => this.#handle(event),
+    () => this.#wakeReader(),
+  );
   #whenReady: (() => void) | null = null;
   readonly #opened = new Deferred();
   #resolveClosed: (closed: StreamClosed) => void = () => {};
@@ -77,7 +80,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     this.#line = new Line(options, environment, {
       onState: (state, isStale) => this.#onState(state, isStale, environment),
       onOpen: () => this.#opened.resolve(),
-      onEvent: (event) => this.#inOrder.run(() => this.#handle(event)),
+      onEvent: (event) => this.#inOrder.run(event),
       onComment: (text) => this.#consumers.comments.call("*", text),
       ready: (isShared) => this.#ready(isShared),
       isFull: () => this.#consumers.full,

