@@ -13,14 +13,27 @@ const code = /\.(ts|tsx|mjs|js|jsx)$/;
 
 /** @param {string} root @returns {string[]} every file with prose, relative to the root */
 export function proseFiles(root) {
-  const below = places.flatMap((place) =>
-    /** @type {string[]} */ (readdirSync(join(root, place), { recursive: true })).map((name) => join(place, name)),
-  );
+  const below = places.flatMap((place) => filesBelow(root, place));
   const configs = readdirSync(root).filter((name) => /^(tsconfig.*\.json|vitest\.config\.ts|[A-Z]+\.md)$/.test(name));
   return [...below, ...configs]
-    .map((name) => name.replaceAll("\\", "/"))
     .filter((name) => (code.test(name) || name.endsWith(".md") || name.startsWith("tsconfig")) && !skipped.test(name))
     .sort();
+}
+
+/**
+ * Leaves out folders before it enters them: node_modules of an example or of bench may link to this repository, which has no
+ * end for a reader that follows links.
+ *
+ * @param {string} root
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesBelow(root, folder) {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const name = `${folder}/${entry.name}`;
+    if (!entry.isDirectory()) return [name];
+    return skipped.test(name) ? [] : filesBelow(root, name);
+  });
 }
 
 /** @param {string} root @param {string} file @returns {Passage[]} */
