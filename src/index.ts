@@ -12,6 +12,7 @@ export { type ChannelsOfOptions, channelsOf, type RequestedChannels } from "./hu
 export { createHub, Hub } from "./hub/hub.ts";
 export type {
   Authorize,
+  ControlEvent,
   FailureStage,
   FilteredEvent,
   HubOptions,
@@ -21,6 +22,7 @@ export type {
   PublishOptions,
   Snapshot,
   SnapshotFunction,
+  StreamControl,
   SubscribeOptions,
   TransactionOptions,
   WithinTransaction,

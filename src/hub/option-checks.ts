@@ -15,12 +15,21 @@ import {
   checkOptions,
   type OptionCheck,
   type OptionChecks,
+  optionError,
 } from "../base/options.ts";
 import { mayHaveSent, type RequestLike } from "../http/request.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
-import type { HubOptions, Limits, PublishOptions, SubscribeOptions, TransactionOptions } from "./options.ts";
+import type {
+  HubOptions,
+  Limits,
+  PublishOptions,
+  StreamControl,
+  SubscribeOptions,
+  TransactionOptions,
+} from "./options.ts";
 import type { HubPresence } from "./presence.ts";
 import { assertChannelList, parseChannels, parseFrom, type Subscribing } from "./selection.ts";
+import { assertControlEvent } from "./subscription/protocol.ts";
 
 const limitChecks: OptionChecks<Limits> = {
   connections: aCount(0),
@@ -60,6 +69,13 @@ export const hubChecks: OptionChecks<HubOptions> = {
   ),
 };
 
+const controlChecks: OptionChecks<StreamControl> = {
+  end: (value, name) => {
+    if (value !== false) assertControlEvent(value, name);
+  },
+  loss: aFunction,
+};
+
 /**
  * The checks of the options of a subscription that find a mistake of the application, for an adapter that adds options of its
  * own. The values that a client may have sent, such as a name from the address, are checked here for their type alone: see
@@ -77,6 +93,7 @@ export const subscribeChecks: OptionChecks<SubscribeOptions> = {
   sender: aString,
   key: aString,
   member: aGroup({ id: anything, data: anything }),
+  control: aGroup(controlChecks),
   snapshot: aFunction,
   rejectOverload: aBoolean,
 };
@@ -90,7 +107,10 @@ export function checkSubscription(options: SubscribeOptions, request: RequestLik
   // The one option that cannot be absent.
   if (options?.channels === undefined) assertChannelList(undefined);
   checkOptions(options, subscribeChecks, "a subscription");
-  const { rewind } = options;
+  const { rewind, control, label } = options;
+  if (control !== undefined && label === true) {
+    throw optionError("label", label, "false together with the option control: another protocol has no channels");
+  }
   if (rewind !== undefined && !mayHaveSent(request, rewind)) checkOption(rewind, aCount(0), "rewind");
 }
 

@@ -149,6 +149,28 @@ export interface FilteredEvent {
   readonly time: number;
 }
 
+/** An event of another protocol that reports the state of a stream. */
+export interface ControlEvent {
+  /** The event type. @default none, which is `message` */
+  type?: string;
+  /** A string is sent as it is, anything else as JSON. */
+  data: unknown;
+}
+
+/**
+ * How a stream reports its own state to clients of another protocol. Such a stream has no event of the hub's own: no checkpoints,
+ * and comments as keep-alives.
+ */
+export interface StreamControl {
+  /** The event after the last one of all channels; `false` if the protocol has none. @default false */
+  end?: ControlEvent | false;
+  /**
+   * Makes the events that declare a loss. The stream ends with them, and a client that reconnects after it gets 204. @default
+   * `sse:gap` or `sse:reset`, which clients of other protocols may reject
+   */
+  loss?: (loss: Loss) => ControlEvent | readonly ControlEvent[];
+}
+
 /** The options of one subscription. */
 export interface SubscribeOptions {
   /** Channel names. A name that ends in `*` stands for every channel with that prefix. */
@@ -195,11 +217,16 @@ export interface SubscribeOptions {
   headers?: HeaderOverrides;
   /** Pages of other origins that may read the stream. @default none */
   cors?: CorsOptions;
+  /**
+   * For clients of another protocol, such as those of LLM APIs: how the stream reports its end and a loss in their terms. Not
+   * together with `label`. @default the hub's own events
+   */
+  control?: StreamControl;
   /** As in {@link HubOptions}, for this subscription only. @default that of the hub */
   snapshot?: SnapshotFunction;
   /**
    * Answers 503 with `retry-after` over a limit and while draining. Only for clients other than a native `EventSource`, which
-   * never reconnects after a 503. @default false
+   * never reconnects after a 503. @default false, with `control` true
    */
   rejectOverload?: boolean;
 }

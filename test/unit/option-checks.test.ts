@@ -77,6 +77,7 @@ const subscription = {
   join: [null, "news", 5, {}, true],
   label: flags,
   forbidden: [null, "news", 5, {}, true],
+  control: [null, 5, "end", { ends: false }, { end: true }, { end: {} }, { loss: {} }],
   rewind: ["5", null, {}, true],
   from: [null, 5, {}, true],
   filter: functions,

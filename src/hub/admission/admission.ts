@@ -8,6 +8,7 @@ import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import { Stream } from "../../source/stream.ts";
 import { encodeControl, encodeLater, type LaterReason } from "../../wire/control.ts";
+import { encodeRetry } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import { drawOverloadRetry } from "../../wire/retry.ts";
 import type { SubscribeOptions } from "../options.ts";
@@ -190,7 +191,8 @@ export class Admission implements Gate {
         stream.unobserve(observer);
         this.#context.subscribe({ ...candidate, ...asked, stream, origin });
       } else if (rejected !== null) {
-        stream.write(farewell(rejected));
+        const text = candidate.options.control === undefined ? farewell(rejected) : encodeRetry(drawOverloadRetry());
+        stream.write(Frame.of(text));
         void stream.close(rejected.reason);
       }
     } catch (error) {
@@ -225,7 +227,9 @@ export class Admission implements Gate {
 
   #optionsFor(options: SubscribeOptions): ResolvedOptions {
     const { sourceOptions } = this.#context;
-    const { headers, cors, rejectOverload = false, label = false } = options;
+    const { headers, cors, label = false, control } = options;
+    // To a client of another protocol, a stream that ends would be an empty answer.
+    const { rejectOverload = control !== undefined } = options;
     if (headers === undefined && cors === undefined && !rejectOverload && !label) return sourceOptions;
     // The client of a labeled stream decides how many channels it asks for together.
     const maxChannels = label ? this.#context.limits.channels : Number.POSITIVE_INFINITY;
@@ -234,9 +238,9 @@ export class Admission implements Gate {
 }
 
 /** The last event of an open stream, for a rejection that would have been another response. */
-function farewell({ status, reason }: EarlyResponse): Frame {
-  if (status === 403) return Frame.of(encodeControl("sse:end", { reason: "forbidden" }));
-  return Frame.of(encodeLater(reason as LaterReason, drawOverloadRetry()));
+function farewell({ status, reason }: EarlyResponse): string {
+  if (status === 403) return encodeControl("sse:end", { reason: "forbidden" });
+  return encodeLater(reason as LaterReason, drawOverloadRetry());
 }
 
 /** A request that has got its stream. */

@@ -1,13 +1,14 @@
 // Whether a request gets a stream: the application's permission, and then one question to the log.
 import type { CapturedContext } from "../../base/async-context.ts";
 import { type EarlyResponse, giveUp, retryLater } from "../../http/early-response.ts";
-import type { RequestLike } from "../../http/request.ts";
+import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { narrow, type Subscribing } from "../selection.ts";
 import type { Counters } from "../stats.ts";
-import { findOrigin, hasReceivedAllEnds, type Origin, type OriginContext } from "./origin.ts";
+import { isLostId } from "../subscription/protocol.ts";
+import { findOrigin, hasReceivedAllEnds, hasReceivedAllEvents, type Origin, type OriginContext } from "./origin.ts";
 import type { Permissions } from "./permissions.ts";
 
 /**
@@ -25,10 +26,17 @@ export async function decide(
   if (early !== null) return { early };
   const rejected = gate.rejectedSince(candidate);
   if (rejected !== null) return { early: rejected };
+  const { control } = asked.options;
+  // The declaration of the loss was the end of its stream.
+  if (control !== undefined && isLostId(readLastEventId(request))) {
+    return { early: giveUp(request, sourceOptions, 204, "lost") };
+  }
   try {
     const origin = await findOrigin(context, request, asked);
-    if (!hasReceivedAllEnds(origin, asked.selection)) return { origin, asked };
-    return { origin, asked, early: giveUp(request, sourceOptions, 204, "ended") };
+    const isOver =
+      hasReceivedAllEnds(origin, asked.selection) ||
+      (control !== undefined && !control.end && (await hasReceivedAllEvents(context, origin, asked.selection)));
+    return isOver ? { origin, asked, early: giveUp(request, sourceOptions, 204, "ended") } : { origin, asked };
   } catch (error) {
     // A hub that is closed during the question closes its log.
     if (gate.isOpen) context.onError(error, { stage: "replay" });

@@ -86,6 +86,25 @@ export function hasReceivedAllEnds(
   );
 }
 
+/**
+ * Whether all channels have ended, and nothing but the ends comes after the client's position: for a stream that has no event
+ * for the end, whose client can never receive it.
+ */
+export async function hasReceivedAllEvents(
+  { feed, deadline }: OriginContext,
+  { cursor, isOwn, location }: Origin,
+  selection: ChannelSelection,
+): Promise<boolean> {
+  const { channels, prefixes } = selection;
+  const { ends, verification } = location.answer;
+  const isKnown = isOwn && cursor !== null && cursor !== "unreadable" && verification === "same";
+  if (!isKnown || prefixes.length > 0 || ends.length !== channels.length) return false;
+  // One more than there are ends: if that one is before the position, nothing but the ends is after it.
+  const last = await deadline.limit(feed.log.last(ends.length + 1, selection), "log.last()");
+  const later = last.filter(({ offset }) => offset > cursor.offset);
+  return later.length <= ends.length && later.every(({ type }) => type === "sse:end");
+}
+
 /** Where a client's stream begins. */
 export interface Origin extends Start {
   /** Where its joining channels begin, if they begin on their own. */

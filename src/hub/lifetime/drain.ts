@@ -1,7 +1,6 @@
 // Drain: hands the clients of this process over to another one.
 import { now, WakeTimer } from "../../base/clock.ts";
-import { encodeLater } from "../../wire/control.ts";
-import { Frame } from "../../wire/frame.ts";
+import { laterFrame } from "../subscription/protocol.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 
 /**
@@ -22,8 +21,8 @@ export async function drainAll(
   const ends = Array.from(subscriptions, async (subscription) => {
     // A client that leaves early must not keep the drain, and with it the exit of the process, waiting for its moment.
     await closedOrAfter(subscription, Math.random() * window);
-    // An event and not `retry` alone: some clients honor a reconnection time only with an event.
-    subscription.sendControl(Frame.of(encodeLater("draining", drawRetry())));
+    // An event and not `retry` alone, if possible: some clients honor a reconnection time only with an event.
+    subscription.sendControl(laterFrame(subscription.protocol, "draining", drawRetry()));
     await subscription.stream.close("drained");
   });
   await Promise.all(ends);

@@ -1,24 +1,30 @@
 // Permissions that are taken away while a stream is open.
-import { encodeControl, encodeLater } from "../../wire/control.ts";
+import { encodeControl } from "../../wire/control.ts";
 import { Frame } from "../../wire/frame.ts";
 import { parseSelection } from "../selection.ts";
+import { laterFrame } from "../subscription/protocol.ts";
 import type { Subscription } from "../subscription/subscription.ts";
+
+/** When the client of a stream reconnects that has lost a permission and cannot be told, in milliseconds. */
+const revokedRetryMs = 5_000;
 
 /**
  * Ends a stream of a key that was revoked. Its client reconnects, and is authorized again. A stream that is closed already
  * keeps its reason.
  *
  * A labeled stream belongs to several parts of a page: they are told to retry, because an `sse:end` would end all of them,
- * whatever the application decides about each channel.
+ * whatever the application decides about each channel. Clients of other protocols would take it for an event of theirs.
  *
- * @param retryAfter Milliseconds after which the client of a labeled stream reconnects.
+ * @param retryAfter Milliseconds after which the client of such a stream reconnects.
  */
 export function revokeStream(subscription: Subscription, retryAfter: number): void {
   if (subscription.closed) return;
-  const text = subscription.isLabeled
-    ? encodeLater("revoked", retryAfter)
-    : encodeControl("sse:end", { reason: "revoked" });
-  subscription.sendControl(Frame.of(text));
+  const { isLabeled, protocol } = subscription;
+  const isRetried = isLabeled || protocol !== null;
+  const frame = isRetried
+    ? laterFrame(protocol, "revoked", retryAfter)
+    : Frame.of(encodeControl("sse:end", { reason: "revoked" }));
+  subscription.sendControl(frame);
   subscription.stream.close("revoked");
 }
 
@@ -31,7 +37,7 @@ export function revokeStream(subscription: Subscription, retryAfter: number): vo
 export function revokeChannels(subscription: Subscription, allowed: readonly string[]): void {
   if (subscription.closed) return;
   if (!subscription.isLabeled) {
-    revokeStream(subscription, 0);
+    revokeStream(subscription, revokedRetryMs);
     return;
   }
   const revoked = subscription.channels.filter((name) => !allowed.includes(name));

@@ -4,12 +4,13 @@ import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import type { ChannelSelection, Position } from "../../log/log.ts";
 import { selects } from "../../log/selection.ts";
 import { encodeControl, type Gap, type ResetReason } from "../../wire/control.ts";
-import { headCursor, parseCursor } from "../../wire/cursor.ts";
+import { formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { Location } from "../admission/locator.ts";
 import type { Loss, Snapshot, SnapshotFunction } from "../options.ts";
 import { parseSelection } from "../selection.ts";
 import { presentPosition } from "./position.ts";
+import type { Protocol } from "./protocol.ts";
 import type { DeclaredGap } from "./resume.ts";
 import { assertEvents, encodeSnapshot, type SnapshotEvent } from "./snapshot.ts";
 import { type ChannelState, type StateTransfer, transferState } from "./state-transfer.ts";
@@ -47,8 +48,8 @@ export function gapState(
   const data: Gap = { missed: to - from + 1, from, to, reason, exact: false };
   const named = subscription.isLabeled ? { ...data, channels } : data;
   context.counters.countGap(reason);
-  observe(subscription, { kind: "gap", request, channels, missed: data.missed, from, to, reason });
-  return answer(subscription, {
+  const loss: Loss = { kind: "gap", request, channels, missed: data.missed, from, to, reason };
+  return answer(subscription, loss, {
     frame: (id) => Frame.of(encodeControl("sse:gap", named, id)),
     known: from - 1,
     channels,
@@ -68,15 +69,18 @@ export function resetState(
   const { context, request } = subscription;
   const data = subscription.isLabeled ? { reason, channels } : { reason };
   context.counters.resets++;
-  observe(subscription, { kind: "reset", request, channels, reason });
-  return answer(subscription, {
-    frame: (id) => Frame.of(encodeControl("sse:reset", data, id)),
-    known: -1,
-    channels,
-    selection,
-    position: presentPosition(location.head, context.feed.ring.head),
-    location,
-  });
+  return answer(
+    subscription,
+    { kind: "reset", request, channels, reason },
+    {
+      frame: (id) => Frame.of(encodeControl("sse:reset", data, id)),
+      known: -1,
+      channels,
+      selection,
+      position: presentPosition(location.head, context.feed.ring.head),
+      location,
+    },
+  );
 }
 
 /** The channels that a loss of entries up to an offset concerns: not those that begin later. */
@@ -90,14 +94,30 @@ function concernedBy({ starts, channels, selection, joining }: Subscription, to:
 }
 
 function begin(subscription: Subscription, state: StateAnswer): Answer {
-  if (!(state instanceof Promise)) return transferState(subscription, state);
-  return state.then((settled) => settled && transferState(subscription, settled));
+  if (state instanceof Promise) return state.then((settled) => settled && transferState(subscription, settled));
+  return state && transferState(subscription, state);
 }
 
-function answer(subscription: Subscription, loss: DeclaredLoss): StateAnswer {
+function answer(subscription: Subscription, loss: Loss, declared: DeclaredLoss): StateAnswer {
+  observe(subscription, loss);
+  if (subscription.protocol !== null) return endWithLoss(subscription, subscription.protocol, loss, declared);
   const take = subscription.options.snapshot ?? subscription.context.snapshot;
-  if (take !== undefined) return answerWithSnapshot(subscription, loss, take);
-  return stateAfter(subscription, loss, loss.position);
+  if (take !== undefined) return answerWithSnapshot(subscription, declared, take);
+  return stateAfter(subscription, declared, declared.position);
+}
+
+/** A client that knows nothing of losses would take the events after it for the whole: the declaration is the last event. */
+function endWithLoss(subscription: Subscription, protocol: Protocol, loss: Loss, { position }: DeclaredLoss): null {
+  const { stream } = subscription;
+  try {
+    const call = (declare: (loss: Loss) => unknown, about: Loss) =>
+      stream.context.runInAsyncScope(declare, undefined, about);
+    subscription.sendControl(protocol.loss(loss, formatCursor(position), call));
+    stream.close("lost");
+  } catch (error) {
+    subscription.fail(error, "gap");
+  }
+  return null;
 }
 
 /**
@@ -198,8 +218,8 @@ function observe({ context, stream }: Subscription, loss: Loss): void {
 /** The part of a declared loss that remains to be sent. */
 type Answer = StateTransfer | null | Promise<StateTransfer | null>;
 
-/** A state, or `null` if the stream has ended while the application was asked for it. */
-export type StateAnswer = ChannelState | Promise<ChannelState | null>;
+/** A state, or `null` if the stream has ended: with the loss, or while the application was asked for the state. */
+export type StateAnswer = ChannelState | null | Promise<ChannelState | null>;
 
 /** The channels that have lost something. */
 type Concerned = Pick<Subscription, "channels" | "selection">;

@@ -43,11 +43,14 @@ export function openSubscription(subscription: Subscription, origin: Origin, for
 function begin(subscription: Subscription, origin: Origin): StateTransfer | null | Promise<StateTransfer | null> {
   const held = stateAt(subscription, origin);
   if (origin.joining === null) {
-    if (!(held instanceof Promise)) return transferState(subscription, held);
+    if (!(held instanceof Promise)) return held && transferState(subscription, held);
     return held.then((state) => state && transferState(subscription, state));
   }
-  const joining = stateAt(subscription, origin.joining, held instanceof Promise ? null : held.position);
-  if (!(held instanceof Promise || joining instanceof Promise)) return transferStates(subscription, held, joining);
+  const known = held === null || held instanceof Promise ? null : held.position;
+  const joining = stateAt(subscription, origin.joining, known);
+  if (!(held instanceof Promise || joining instanceof Promise)) {
+    return held && joining && transferStates(subscription, held, joining);
+  }
   return Promise.all([held, joining]).then(([one, other]) => {
     if (one !== null && other !== null) return transferStates(subscription, one, other);
     one?.snapshot?.release();

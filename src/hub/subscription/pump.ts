@@ -4,11 +4,12 @@ import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { PageItem } from "../feed/shared-page.ts";
+import type { CatchUp } from "./catch-up.ts";
 import { declareGap, declareReset } from "./loss.ts";
 import { Recovery } from "./recovery.ts";
 import { type Slice, scheduler, type Task } from "./scheduler.ts";
 import type { StateTransfer } from "./state-transfer.ts";
-import type { CatchUp, Subscription } from "./subscription.ts";
+import type { Subscription } from "./subscription.ts";
 
 /** The cost of an entry that is sent, in the units of a {@link Slice}. A skipped one costs 1. */
 const sendUnits = 8;

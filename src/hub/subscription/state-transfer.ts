@@ -7,6 +7,7 @@ import { frameOfEntry, stateFrameOfEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import { selectionKey } from "../selection.ts";
 import { passesFilter } from "./filter.ts";
+import { endInProtocol } from "./protocol.ts";
 import type { Slice } from "./scheduler.ts";
 import type { SnapshotPages } from "./snapshot.ts";
 import { Starts } from "./starts.ts";
@@ -162,7 +163,11 @@ export class StateTransfer {
 
   /** When all channels have ended, the last end has an id: a client that has received it does not reconnect for more. */
   #sendEnd(state: ChannelState, end: LogEntry, isLast: boolean): "sent" {
-    const { allEnded, epoch, isLabeled } = this.#subscription;
+    const { allEnded, epoch, isLabeled, protocol } = this.#subscription;
+    if (protocol !== null) {
+      const frame = isLast ? endInProtocol(this.#subscription, end) : null;
+      return frame === null ? "sent" : this.#send(state, frame);
+    }
     const isPosition = isLast && allEnded && this.#states.length === 1;
     return this.#send(state, isPosition ? frameOfEntry(epoch, end, isLabeled) : stateFrameOfEntry(end, isLabeled));
   }

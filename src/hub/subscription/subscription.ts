@@ -16,9 +16,12 @@ import type { FailureStage, SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { conflates, selectionKey } from "../selection.ts";
 import type { Counters } from "../stats.ts";
+import type { CatchUp } from "./catch-up.ts";
 import type { Checkpoints } from "./checkpoints.ts";
+import { EndedChannels } from "./ended-channels.ts";
 import { passesFilter } from "./filter.ts";
 import { Progress } from "./progress.ts";
+import { endInProtocol, Protocol } from "./protocol.ts";
 import type { Starts } from "./starts.ts";
 
 /**
@@ -40,6 +43,8 @@ export class Subscription implements Subscriber, StreamObserver {
   readonly joining: readonly string[];
   /** Events carry the names of their channels, and each channel can be rejected on its own. */
   readonly isLabeled: boolean;
+  /** How the stream reports its own state, if its client does not know the events of a hub. */
+  readonly protocol: Protocol | null;
   readonly permissions: Permissions;
   readonly context: SubscriptionContext;
   /** The epoch of the position. */
@@ -67,7 +72,7 @@ export class Subscription implements Subscriber, StreamObserver {
   /** Called once when it is over. */
   onLeave: () => void = () => {};
   #catchUp: CatchUp | null = null;
-  #ended: Set<string> | null = null;
+  readonly #ended = new EndedChannels();
   #selectionKey: string | null = null;
 
   constructor(admitted: Admitted, context: SubscriptionContext) {
@@ -80,6 +85,7 @@ export class Subscription implements Subscriber, StreamObserver {
     this.channels = channels;
     this.joining = joining;
     this.isLabeled = options.label === true;
+    this.protocol = options.control === undefined ? null : new Protocol(options.control);
     this.permissions = permissions;
     this.context = context;
   }
@@ -105,8 +111,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** True when all its channels have ended. Of a prefix that is never known. */
   get allEnded(): boolean {
-    const { channels, prefixes } = this.selection;
-    return this.#ended !== null && prefixes.length === 0 && channels.every((name) => this.#ended?.has(name));
+    return this.#ended.hasAll(this.selection);
   }
 
   // --- Subscriber ---
@@ -165,7 +170,7 @@ export class Subscription implements Subscriber, StreamObserver {
   /** An idle client gets the head as its position, so that it does not ask for other channels' entries when it reconnects. */
   onIdle(): Frame | null {
     const { feed, checkpoints } = this.context;
-    if (!this.live || feed.ring.top <= this.announcedOffset) return null;
+    if (!this.live || this.protocol !== null || feed.ring.top <= this.announcedOffset) return null;
     this.announcedOffset = feed.ring.top;
     return checkpoints.atHead();
   }
@@ -213,15 +218,18 @@ export class Subscription implements Subscriber, StreamObserver {
 
   sendEntry(item: SharedEntry): void {
     const { entry } = item;
-    const frame = this.isLabeled ? item.labeled : item.frame;
-    this.stream.write(frame);
-    this.announcedOffset = entry.offset;
-    this.context.counters.deliveries++;
-    this.context.counters.bytes += frame.byteLength;
-    if (entry.type === "sse:end") {
-      this.markEnded(entry.channel);
-      this.closeIfEnded();
-    } else this.#ended?.delete(entry.channel);
+    const isEnd = entry.type === "sse:end";
+    if (isEnd) this.#ended.add(entry.channel);
+    else this.#ended.delete(entry.channel);
+    const isTranslated = isEnd && this.protocol !== null;
+    const frame = isTranslated ? endInProtocol(this, entry) : this.isLabeled ? item.labeled : item.frame;
+    if (frame !== null) {
+      this.stream.write(frame);
+      this.announcedOffset = entry.offset;
+      this.context.counters.deliveries++;
+      this.context.counters.bytes += frame.byteLength;
+    }
+    if (isEnd) this.closeIfEnded();
   }
 
   /** @param announced The offset of the position that the frame carries, if it carries one. */
@@ -230,9 +238,9 @@ export class Subscription implements Subscriber, StreamObserver {
     if (announced !== undefined) this.announcedOffset = announced;
   }
 
-  /** Gives the client a position, by an event of its own. */
+  /** Gives the client a position, by an event of its own, which another protocol has no place for. */
   announce(position: Position): void {
-    this.sendControl(this.context.checkpoints.at(formatCursor(position)), position.offset);
+    if (this.protocol === null) this.sendControl(this.context.checkpoints.at(formatCursor(position)), position.offset);
   }
 
   /** Whether an entry that the client may read is for it. */
@@ -247,7 +255,6 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** The client knows, or is about to be told, that a channel has ended. */
   markEnded(channel: string): void {
-    this.#ended ??= new Set();
     this.#ended.add(channel);
   }
 
@@ -275,14 +282,6 @@ export class Subscription implements Subscriber, StreamObserver {
     this.#catchUp ??= this.context.catchUp(this);
     this.#catchUp.schedule();
   }
-}
-
-/** Brings a subscription to the head, and then is not needed any more: a {@link Pump}. */
-export interface CatchUp {
-  /** Called whenever there may be something to do. */
-  schedule(): void;
-  /** The subscription is over. */
-  stop(): void;
 }
 
 /** The parts of the hub that a subscription uses. */
