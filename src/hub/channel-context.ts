@@ -9,7 +9,14 @@ import { parseSelection } from "./selection.ts";
 import type { SubscriptionContext } from "./subscription/subscription.ts";
 
 /** Every use of a closed hub throws. */
-export function channelContext({ publisher, presence, context, response, assertOpen }: HubParts): ChannelContext {
+export function channelContext({
+  publisher,
+  presence,
+  context,
+  closing,
+  response,
+  assertOpen,
+}: HubParts): ChannelContext {
   const { locator, feed, deadline, subscribers, contract, onError } = context;
   const openThen = <T>(value: () => T): T => {
     assertOpen();
@@ -35,12 +42,13 @@ export function channelContext({ publisher, presence, context, response, assertO
       return last.length === 0 ? "empty" : "open";
     },
     subscribers: subscribers.channels,
+    closing,
     onError,
   };
 }
 
 /** The hub, as far as its channels use it. */
-interface HubParts extends Pick<ChannelContext, "response"> {
+interface HubParts extends Pick<ChannelContext, "response" | "closing"> {
   readonly publisher: Publisher;
   readonly presence: HubPresence;
   readonly context: SubscriptionContext & ReaderContext & { readonly deadline: LogDeadline };

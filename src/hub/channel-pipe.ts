@@ -2,7 +2,7 @@
 import { aBoolean, aDuration, type OptionChecks } from "../base/options.ts";
 import type { Duration } from "../base/units.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
-import { abortWhenUnsubscribed, type SubscriberCount } from "./lifetime/no-subscribers.ts";
+import { abortWhenUnwanted, type SubscriberCount } from "./lifetime/no-subscribers.ts";
 
 /** The options of `channel.pipe()`. */
 export interface ChannelPipeOptions<T> extends PipeOptions<T> {
@@ -19,30 +19,32 @@ export const channelPipeChecks: OptionChecks<ChannelPipeOptions<unknown>> = {
   stopWithoutSubscribers: aDuration,
 };
 
-/** Publishes each piece before the next one is asked for, and stops the producer when nothing follows the channel any more. */
+/** Publishes each piece before the next one is asked for, and stops the producer when nothing follows the channel, or the hub is closed. */
 export function pipeToChannel<T>(
   pieces: Pipeable<T>,
-  { name, subscribers, publish }: PipedChannel,
+  { name, subscribers, closing, publish }: PipedChannel,
   { endChannel: _, stopWithoutSubscribers, ...options }: ChannelPipeOptions<T>,
 ): Promise<PipeResult> {
-  const unsubscribed = abortWhenUnsubscribed(subscribers, name, stopWithoutSubscribers);
+  const unwanted = abortWhenUnwanted(subscribers, name, stopWithoutSubscribers, closing);
   const target: PipeTarget = {
     dispatch: async (type, data) => {
       await publish(type, data);
       return true;
     },
     ready: () => undefined,
-    signal: unsubscribed.signal,
+    signal: unwanted.signal,
     get closeReason() {
-      return unsubscribed.signal.aborted ? "unsubscribed" : null;
+      return unwanted.signal.aborted ? (unwanted.signal.reason as string) : null;
     },
   };
-  return pipe(pieces, target, options).finally(unsubscribed.release);
+  return pipe(pieces, target, options).finally(unwanted.release);
 }
 
 /** A channel, as a producer needs it. */
 interface PipedChannel {
   readonly name: string;
   readonly subscribers: SubscriberCount;
+  /** Aborted when the hub is closed. */
+  readonly closing: AbortSignal;
   publish(type: string, data: unknown): Promise<unknown>;
 }

@@ -34,6 +34,8 @@ export interface ChannelContext {
   /** The position of the end of a channel that has ended, or the state of any other one. */
   endOf(channel: string): Promise<Position | "empty" | "open">;
   readonly subscribers: SubscriberCount;
+  /** Aborted when the hub is closed. */
+  readonly closing: AbortSignal;
   readonly onError: OnError;
 }
 
@@ -133,7 +135,8 @@ export class Channel<E extends EventMap = false> {
    * Publishes one event for each piece of a producer, then ends the channel. The stream survives a reload of the page, and
    * many clients can read it; the producer continues when a reader disconnects.
    *
-   * @returns How the pipe ended. It does not reject when the producer fails.
+   * @returns How the pipe ended: `"closed"` with the reason `"unsubscribed"`, or `"closed"` when the hub is closed. It does
+   * not reject when the producer fails.
    * @throws {SourcecastTypeError} `ERR_SSE_PIPE` for a value that cannot be piped.
    * @example
    * ```ts
@@ -151,9 +154,9 @@ export class Channel<E extends EventMap = false> {
   async pipe<T>(pieces: Pipeable<T>, options: ChannelPipeOptions<T> = {}): Promise<PipeResult> {
     assertChannelName(this.name);
     checkOptions(options, channelPipeChecks, "pipe()");
-    const { subscribers } = this.#context;
+    const { subscribers, closing } = this.#context;
     const publish = (type: string, data: unknown) => this.#publish([{ type, data }]);
-    const result = await pipeToChannel(pieces, { name: this.name, subscribers, publish }, options);
+    const result = await pipeToChannel(pieces, { name: this.name, subscribers, closing, publish }, options);
     if (options.endChannel !== false && result.ended === "done") await this.end();
     return result;
   }

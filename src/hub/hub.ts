@@ -75,6 +75,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   readonly #context: SubscriptionContext & ReaderContext & LogWatch & Pick<ResolvedHubOptions, "sourceOptions">;
   readonly #channelContext: ChannelContext;
   #isOpen = true;
+  readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
 
   /** @internal Use {@link createHub}. */
@@ -111,6 +112,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
       publisher: new Publisher(context),
       presence: this.#presence,
       context,
+      closing: this.#closing.signal,
       response: (request, subscribe) => this.response(request, subscribe),
       assertOpen: () => this.#assertOpen(),
     });
@@ -237,6 +239,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#admission.close();
+    this.#closing.abort();
     this.#context.readers.close();
     await Promise.all(Array.from(this.#subscribers.all, ({ stream }) => stream.close("closed")));
     this.#sweep.stop();

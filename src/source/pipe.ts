@@ -1,4 +1,5 @@
 // Piping: the pieces of a producer become events, at the pace of the reader.
+import { now, setImmediateOrTimeout } from "../base/clock.ts";
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { aFunction, aGroup, aName, anything, aSignal, checkOptions, type OptionChecks } from "../base/options.ts";
 import { bytesOf } from "../wire/binary.ts";
@@ -67,17 +68,23 @@ export async function pipe<T>(
   options: PipeOptions<T> = {},
 ): Promise<PipeResult> {
   checkOptions(options, pipeChecks, "pipe()");
-  const producer = openProducer(pieces);
+  assertPipeable(pieces);
   const { type = "message", map, end, signal } = options;
   const toText = map ?? textOf();
   const interruption = new Interruption(target.signal, signal);
+  const pace = new Pace();
   let events = 0;
+  let producer: Producer<T> | undefined;
   try {
+    producer = openProducer(pieces);
     for (;;) {
+      if (pace.isOver()) await interruption.wait(pace.nextTurn());
       const full = target.ready();
       if (full !== undefined) await interruption.wait(full);
       const result = interruption.fired ? interrupted : await interruption.wait(producer.next());
       if (result === interrupted) return interruptedResult(target, signal, events);
+      if (typeof result !== "object" || result === null)
+        throw new TypeError(`The producer gave ${quote(result)}, which is not a result`);
       if (result.done) break;
       if (!(await send(type, toText(result.value)))) return interruptedResult(target, signal, events);
     }
@@ -91,7 +98,7 @@ export async function pipe<T>(
     return { ended: "failed", events, error };
   } finally {
     interruption.release();
-    producer.stop();
+    producer?.stop();
   }
 
   async function send(eventType: string, data: unknown): Promise<boolean> {
@@ -141,6 +148,31 @@ class Interruption {
   }
 }
 
+/** How long pieces may follow one another in one turn of the event loop, in milliseconds. */
+const maxTurnMs = 5;
+/** Pieces between two looks at the clock. */
+const piecesPerClockCheck = 64;
+
+/**
+ * Lets others have their turns. A producer that always has a piece, such as a long list, would otherwise keep the process from
+ * everything else for as long as its target has room: a channel always has.
+ */
+class Pace {
+  #pieces = 0;
+  #start = now();
+
+  isOver(): boolean {
+    if (++this.#pieces < piecesPerClockCheck) return false;
+    this.#pieces = 0;
+    return now() - this.#start >= maxTurnMs;
+  }
+
+  async nextTurn(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
+    this.#start = now();
+  }
+}
+
 interface Producer<T> {
   next(): Promise<IteratorResult<T>>;
   /** The producer has ended on its own, so `stop` has nothing to do. */
@@ -148,17 +180,25 @@ interface Producer<T> {
   stop(): void;
 }
 
+/** @throws {SourcecastTypeError} for a value that has no pieces. A string has characters, which are seldom meant. */
+function assertPipeable(pieces: unknown): void {
+  const source = pieces as Partial<AsyncIterable<unknown> & Iterable<unknown> & ReadableStream> | null | undefined;
+  const ways = [source?.getReader, source?.[Symbol.asyncIterator], source?.[Symbol.iterator]];
+  if (typeof pieces !== "string" && ways.some((way) => typeof way === "function")) return;
+  throw new SourcecastTypeError(
+    "ERR_SSE_PIPE",
+    `Piping takes an async iterable, a ReadableStream, a Readable or an iterable of pieces, but got ${quote(pieces)}`,
+  );
+}
+
 function openProducer<T>(pieces: Pipeable<T>): Producer<T> {
-  const source = pieces as
-    | Partial<AsyncIterable<T> & Iterable<T> & ReadableStream<T> & { destroy(): unknown }>
-    | null
-    | undefined;
+  const source = pieces as Partial<AsyncIterable<T> & Iterable<T> & ReadableStream<T> & { destroy(): unknown }>;
   let ended = false;
   const finished = (): void => {
     ended = true;
   };
   // A web stream first: not every runtime makes it iterable, and only a reader can cancel while a read is under way.
-  if (typeof source?.getReader === "function") {
+  if (typeof source.getReader === "function") {
     const reader = source.getReader();
     return {
       next: () => reader.read() as Promise<IteratorResult<T>>,
@@ -166,21 +206,14 @@ function openProducer<T>(pieces: Pipeable<T>): Producer<T> {
       stop: () => void (ended ? reader.releaseLock() : reader.cancel().catch(ignore)),
     };
   }
-  const iterator =
-    typeof source === "string" ? undefined : (source?.[Symbol.asyncIterator]?.() ?? source?.[Symbol.iterator]?.());
-  if (iterator === undefined) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_PIPE",
-      `Piping takes an async iterable, a ReadableStream, a Readable or an iterable of pieces, but got ${quote(pieces)}`,
-    );
-  }
+  const iterator = (source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.()) as Iterator<T> | AsyncIterator<T>;
   return {
     next: async () => iterator.next(),
     finished,
     stop() {
       if (ended) return;
       // A generator that waits for its producer returns only after that; a Node Readable can be stopped right away.
-      if (typeof source?.destroy === "function") source.destroy();
+      if (typeof source.destroy === "function") source.destroy();
       // An error that a producer throws while it is stopped has no reader.
       void (async () => iterator.return?.())().catch(ignore);
     },

@@ -3,6 +3,7 @@ import { PassThrough, Readable } from "node:stream";
 import { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { describe, expect, test, vi } from "vitest";
 import type { Pipeable } from "../../src/index.ts";
+import { openHub } from "../support/hub.ts";
 import { openSource, openWeb, tick } from "../support/web.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -375,4 +376,64 @@ test("several pipes may run into one source at once", async () => {
   const events = await reading;
   expect(events.filter((event) => event.type === "a").map((event) => event.data)).toEqual(["1", "2", "3"]);
   expect(events.filter((event) => event.type === "b").map((event) => event.data)).toEqual(["4", "5", "6"]);
+});
+
+describe("a producer that breaks the rules of iteration", () => {
+  const iterable = (iterator: () => unknown) => ({ [Symbol.asyncIterator]: iterator }) as AsyncIterable<string>;
+  const never = () => new Promise<never>(() => {});
+  const fail = (): never => {
+    throw new Error("No producer");
+  };
+  const locked = () => {
+    const stream = new ReadableStream<string>();
+    stream.getReader();
+    return stream;
+  };
+
+  const failing: [string, () => AsyncIterable<string> | ReadableStream<string>][] = [
+    ["cannot be opened", () => iterable(fail)],
+    ["is locked by another reader", locked],
+    ["throws in next()", () => iterable(() => ({ next: fail }))],
+    ["gives a number for a result", () => iterable(() => ({ next: async () => 5 }))],
+    ["gives no result", () => iterable(() => ({ next: async () => undefined }))],
+    ["has no next()", () => iterable(() => ({}))],
+  ];
+
+  test.each(failing)("and %s ends the pipe as failed, on a source and on a channel", async (_, make) => {
+    const { source } = openWeb();
+    expect(await source.pipe(make())).toMatchObject({ ended: "failed", events: 0, error: expect.any(Error) });
+    const { hub } = openHub();
+    expect(await hub.channel("a").pipe(make())).toMatchObject({ ended: "failed", events: 0 });
+  });
+
+  const hanging: [string, () => AsyncIterable<string> | ReadableStream<string>][] = [
+    ["next()", () => iterable(() => ({ next: never }))],
+    ["next() and return()", () => iterable(() => ({ next: never, return: never }))],
+    ["next(), and throws in return()", () => iterable(() => ({ next: never, return: fail }))],
+    ["pull() and cancel()", () => new ReadableStream({ pull: never, cancel: never })],
+  ];
+
+  test.each(hanging)("and hangs in %s is left alone when the client leaves, or the hub is closed", async (_, make) => {
+    const { source, client } = openWeb();
+    const piping = source.pipe(make());
+    await client.leave();
+    expect(await piping).toEqual({ ended: "closed", events: 0, reason: "disconnected" });
+    const { hub } = openHub();
+    const publishing = hub.channel("a").pipe(make());
+    await tick();
+    await hub.close();
+    expect(await publishing).toEqual({ ended: "closed", events: 0, reason: "closed" });
+  });
+});
+
+test("a producer that always has a piece leaves the event loop its turns", async () => {
+  function* endless(): Generator<string> {
+    for (;;) yield "x";
+  }
+  const { hub } = openHub();
+  const controller = new AbortController();
+  const piping = hub.channel("a").pipe(endless(), { signal: controller.signal });
+  for (let turn = 0; turn < 5; turn++) await tick();
+  controller.abort("enough");
+  expect(await piping).toMatchObject({ ended: "aborted", reason: "enough" });
 });

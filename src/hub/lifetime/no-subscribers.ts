@@ -1,4 +1,4 @@
-// Stops a producer when its channel has had no subscriptions for a while.
+// Stops a producer when its channel has had no subscriptions for a while, or when the hub is closed.
 import { now } from "../../base/clock.ts";
 import { type Duration, milliseconds } from "../../base/units.ts";
 
@@ -11,28 +11,40 @@ export interface SubscriberCount {
 const maxCheckIntervalMs = 1_000;
 
 /**
- * A signal that is aborted when a channel has had no subscriptions for a time; never, without a time.
+ * A signal that is aborted when a channel has had no subscriptions for a time, if one is given, or when the hub is closed. Its
+ * reason says which.
  *
  * The count is sampled, four times in that time and at least once a second: an exact moment has no use here, and so
  * subscriptions need not notify the channels that they cover, of which a prefix has no end. The abort may come one step
  * early, since an absence is counted from the last sample that saw a subscription.
  *
+ * @param closing Aborted when the hub is closed.
  * @returns `release` stops the counting. It must be called, because the interval keeps the process alive.
  */
-export function abortWhenUnsubscribed(
+export function abortWhenUnwanted(
   followed: SubscriberCount,
   channel: string,
   after: Duration | undefined,
+  closing: AbortSignal,
 ): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
-  if (after === undefined) return { signal: controller.signal, release() {} };
-  const patience = milliseconds(after, "stopWithoutSubscribers");
-  const step = Math.max(1, Math.min(maxCheckIntervalMs, patience / 4));
-  let lastFollowed = now();
-  const timer = setInterval(() => {
-    const time = now();
-    if (followed.count(channel) > 0) lastFollowed = time;
-    else if (time - lastFollowed >= patience) controller.abort("unsubscribed");
-  }, step);
-  return { signal: controller.signal, release: () => clearInterval(timer) };
+  const { signal } = controller;
+  const onClosing = (): void => controller.abort("closed");
+  closing.addEventListener("abort", onClosing);
+  let timer: ReturnType<typeof setInterval> | undefined;
+  if (after !== undefined) {
+    const patience = milliseconds(after, "stopWithoutSubscribers");
+    const step = Math.max(1, Math.min(maxCheckIntervalMs, patience / 4));
+    let lastFollowed = now();
+    timer = setInterval(() => {
+      const time = now();
+      if (followed.count(channel) > 0) lastFollowed = time;
+      else if (time - lastFollowed >= patience) controller.abort("unsubscribed");
+    }, step);
+  }
+  const release = (): void => {
+    clearInterval(timer);
+    closing.removeEventListener("abort", onClosing);
+  };
+  return { signal, release };
 }
