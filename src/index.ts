@@ -10,6 +10,7 @@ export { Channel, type EventOf } from "./hub/channel.ts";
 export type { ChannelPipeOptions } from "./hub/channel-pipe.ts";
 export { type ChannelsOfOptions, channelsOf, type RequestedChannels } from "./hub/channels-of.ts";
 export { createHub, Hub } from "./hub/hub.ts";
+export type { Outage } from "./hub/log-health.ts";
 export type {
   Authorize,
   ControlEvent,

@@ -47,7 +47,6 @@ function describe(pool: unknown, has: (...names: readonly string[]) => boolean):
 
 /** `postgres.js` and Bun's `sql`, which differ in that Bun cannot listen. */
 class SqlConnection implements Connection {
-  readonly hasFineClock: boolean = true;
   readonly #sql: PostgresJsLike | BunSqlLike;
   readonly #timeoutMs: number;
 
@@ -96,7 +95,6 @@ function isBeforeSending(error: unknown): boolean {
 
 /** PGlite runs in this process: a statement that fails was not executed. */
 class PGliteConnection implements Connection {
-  readonly hasFineClock: boolean = false;
   readonly #database: PGliteLike;
   readonly #timeoutMs: number;
 
@@ -134,25 +132,54 @@ export type TransactionQuery = (sql: string, parameter: string) => Promise<strin
  * The transaction that an application passed: a client of `pg` on which it has begun one, the `sql` that `begin()` of
  * `postgres.js` or Bun passes to its callback, or that of PGlite's `transaction()`.
  *
- * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything else, such as the pool itself.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything else, such as the pool itself, and for a client without a
+ * transaction: nothing could roll the event back.
  */
-export function enlist(transaction: unknown): TransactionQuery {
+export async function enlist(transaction: unknown): Promise<TransactionQuery> {
   const found = (transaction ?? {}) as Partial<Record<string, unknown>>;
   const has = (name: string) => typeof found[name] === "function";
-  // On a pool, each statement might run on another connection.
-  const isPool = "totalCount" in found || (has("begin") && !has("savepoint")) || has("transaction");
-  if (!isPool && has("unsafe")) {
+  if ("totalCount" in found || has("transaction") || (has("begin") && !has("savepoint"))) {
+    // On a pool, each statement might run on another connection.
+    throw transactionError("a pool or a database");
+  }
+  if (has("unsafe")) {
+    if (!has("savepoint")) throw transactionError("a reserved connection");
     const sql = transaction as PostgresJsLike;
     return async (text, parameter) => textOf(await sql.unsafe(text, [parameter] as never[]));
   }
-  if (!isPool && has("query")) {
-    const client = transaction as PGliteLike;
-    return async (text, parameter) => textOf((await client.query(text, [parameter])).rows);
+  if (!has("query")) throw transactionError(quote(transaction));
+  const client = transaction as PgTransactionLike;
+  // That of PGlite exists only within its callback.
+  if (!has("rollback")) await assertBegun(client);
+  return async (text, parameter) => textOf((await client.query(text, [parameter])).rows);
+}
+
+/** A client of `pg`. It knows the state of its transaction since pg 8.17. */
+interface PgTransactionLike {
+  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  getTransactionStatus?(): string | null;
+}
+
+async function assertBegun(client: PgTransactionLike): Promise<void> {
+  if (client.getTransactionStatus !== undefined) {
+    if (client.getTransactionStatus() === "I") throw transactionError("a client without an open transaction");
+    return;
   }
-  throw new SourcecastTypeError(
+  try {
+    // The server rejects a savepoint outside of a transaction.
+    await client.query("SAVEPOINT sourcecast");
+    await client.query("RELEASE SAVEPOINT sourcecast");
+  } catch (error) {
+    throw (error as { code?: unknown }).code === "25P01"
+      ? transactionError("a client without an open transaction")
+      : error;
+  }
+}
+
+function transactionError(found: string): SourcecastTypeError {
+  return new SourcecastTypeError(
     "ERR_SSE_OPTION",
-    `The option transaction is ${isPool ? "a pool or a database" : quote(transaction)}; pass the client on which the ` +
-      "transaction was begun: of pg, one that pool.connect() returned; of other clients, the one that the callback of begin() or " +
-      "transaction() gets",
+    `The option transaction is ${found}, and nothing was published; pass the client on which the transaction was begun: of pg, ` +
+      "one that pool.connect() returned; of other clients, the one that the callback of begin() or transaction() gets",
   );
 }

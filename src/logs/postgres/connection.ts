@@ -45,8 +45,6 @@ export type PostgresLike = PgPoolLike | PostgresJsLike | BunSqlLike | PGliteLike
 
 /** A database, as the log uses it. */
 export interface Connection {
-  /** True where a statement can be told to be within a transaction by its time. PGlite has a clock of milliseconds. */
-  readonly hasFineClock: boolean;
   /**
    * Runs one statement, as a transaction of its own. Resolves with the text in the first column of the first row.
    *

@@ -4,7 +4,6 @@ import { NoAnswerError, NotSentError } from "./connection.ts";
 
 /** Raised by functions of the schema. */
 const wrongIsolation = "SC001";
-const noTransaction = "SC002";
 
 /** The tables or functions are gone, or are those of another version. */
 export function isOtherSchema(error: unknown): boolean {
@@ -14,6 +13,8 @@ export function isOtherSchema(error: unknown): boolean {
 /** True when the same statement may succeed a moment later: a lost connection, a failover, a conflict between transactions. */
 export function isPassing(error: unknown): boolean {
   const cause = error instanceof LogError ? error.cause : error;
+  // The log cannot use what it has found.
+  if (cause === undefined) return false;
   if (cause instanceof NotSentError) return !/^(28|3D)/.test(codeOf(cause.cause));
   if (cause instanceof SourcecastError) return false;
   return isLost(cause) || isOtherSchema(cause) || /^(40|25006|53300|55P03|57014|57P)/.test(codeOf(cause));
@@ -48,9 +49,6 @@ function adviceFor(code: string, schema: string, isUnreachable: boolean): string
       `${log} needs transactions that are read committed, and those of this user are others by default; give the log a ` +
       'pool of its own with the option options: "-c default_transaction_isolation=read\\\\ committed"'
     );
-  }
-  if (code === noTransaction) {
-    return "The client in the option transaction has no open transaction, so nothing was published; begin one, or leave the option out";
   }
   if (code === "42501") {
     return `${log} cannot be used with the privileges of this user; grant it USAGE on the schema, and SELECT, INSERT, UPDATE and DELETE on its tables`;

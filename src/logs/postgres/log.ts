@@ -111,13 +111,12 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   /** Only the transaction itself waits for this: it writes one row, and takes no lock that anything else waits for. */
   async appendIn(transaction: unknown, entries: readonly NewEntry[]): Promise<void> {
     this.#assertOpen();
-    const query = enlist(transaction);
+    const query = await enlist(transaction);
     const rejected = entries.map(keyError).find((error) => error !== undefined);
     if (rejected !== undefined) throw rejected;
     if (entries.length === 0) return;
     await this.#prepareFor(query);
     const request = {
-      strict: this.#parts.connection.hasFineClock,
       weight: entries.reduce((sum, entry) => sum + weightOf(entry), 0),
       call: segmentOf(entries, entries.map(makeWitness)),
     };

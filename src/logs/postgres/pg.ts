@@ -14,7 +14,6 @@ import { limited } from "./timeout.ts";
  * connection of the pool would, and no transaction of the application can take it.
  */
 export class PgConnection implements Connection {
-  readonly hasFineClock: boolean = true;
   readonly #pool: PgPoolLike;
   readonly #timeoutMs: number;
   #session: Promise<Session | null> | null = null;

@@ -132,7 +132,7 @@ describe("is rejected", () => {
       await expect(news.dispatchAll([{ type: "a", after }], { transaction })).rejects.toThrow(/option after is/);
     });
     await expect(news.dispatch("a", "2", { transaction: database })).rejects.toThrow(
-      /option transaction is a pool or a database; pass the client on which the transaction was begun/,
+      /option transaction is a pool or a database, and nothing was published; pass the client on which the transaction was begun/,
     );
     await expect(news.dispatch("a", "2", { transaction: {} })).rejects.toThrow(/option transaction is/);
     for (const transaction of [undefined, null, 7]) {

@@ -16,6 +16,7 @@ export type ClientName = "pg" | "postgres.js";
 export class PostgresBench implements AsyncDisposable {
   readonly server: StoreServer;
   readonly #cleanups: (() => unknown)[] = [];
+  readonly #logs: { readonly schema: string; readonly log: CompleteLog }[] = [];
   #schemas = 0;
 
   constructor(server: StoreServer) {
@@ -50,9 +51,16 @@ export class PostgresBench implements AsyncDisposable {
 
   /** A log that is closed with the server. */
   open(options: Partial<PostgresLogOptions> & { pool: PostgresLike }): CompleteLog & ReturnType<typeof postgresLog> {
-    const log = postgresLog({ schema: this.newSchema(), ...options });
+    const { schema = this.newSchema() } = options;
+    const log = postgresLog({ ...options, schema });
+    this.#logs.push({ schema, log });
     this.#cleanups.push(() => log.close());
     return log;
+  }
+
+  /** The logs that were opened in a schema. */
+  logsOf(schema: string): CompleteLog[] {
+    return this.#logs.filter((each) => each.schema === schema).map(({ log }) => log);
   }
 
   run(sql: string): Promise<unknown[]> {

@@ -1,9 +1,10 @@
-/** PostgreSQL servers of tests: a primary, or a standby that follows one. */
+/** PostgreSQL servers of tests, and copies of their data. */
 import { execFile } from "node:child_process";
-import { chmodSync } from "node:fs";
+import { chmodSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
+import { findStore } from "../../../scripts/lib/stores.mjs";
 import { commandOf, type StoreKind, type StorePlace, StoreServer } from "./store-server.ts";
 
 const execute = promisify(execFile);
@@ -18,19 +19,6 @@ export function startPostgres(settings: PostgresSettings = {}): Promise<StoreSer
       // Sorts by language: the log must not depend on the collation of the database.
       const locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres", "--auth=trust", "--no-sync"];
       return runAsPostgres(join(dirname(program), "initdb"), ["-D", dataOf(place), ...locale]);
-    }),
-  );
-}
-
-/** Starts a standby of a running server, from a copy of it. It follows the primary until it is promoted. */
-export function startStandby(primary: StorePlace): Promise<StoreServer> {
-  return StoreServer.start(
-    kind({}, (place, program) => {
-      const from = ["-h", "127.0.0.1", "-p", String(primary.port), "-U", "postgres"];
-      return runAsPostgres(join(dirname(program), "pg_basebackup"), [
-        ...["-D", dataOf(place), "--checkpoint=fast", "--no-sync", "--write-recovery-conf"],
-        ...from,
-      ]);
     }),
   );
 }
@@ -110,4 +98,25 @@ async function runAsPostgres(program: string, args: readonly string[]): Promise<
 
 function dataOf({ folder }: StorePlace): string {
   return join(folder, "data");
+}
+
+/**
+ * Copies the data of a running server, as a backup or a standby has it. Returns a function that kills the server, replaces
+ * its data by the copy, and starts it again: what was written since the copy is lost. It comes back as a standby that is promoted,
+ * or as a backup that is restored.
+ */
+export async function copyData(server: StoreServer, as: "standby" | "backup"): Promise<() => Promise<void>> {
+  const copy = join(server.folder, "copy");
+  const program = findStore("pg_basebackup") as string;
+  const options = ["--checkpoint=fast", "--no-sync", ...(as === "standby" ? ["--write-recovery-conf"] : [])];
+  const from = ["-h", "127.0.0.1", "-p", String(server.port), "-U", "postgres"];
+  await runAsPostgres(program, ["-D", copy, ...options, ...from]);
+  chmodSync(copy, 0o700);
+  return async () => {
+    await server.kill();
+    rmSync(dataOf(server), { recursive: true });
+    renameSync(copy, dataOf(server));
+    await server.restart();
+    if (as === "standby") await runSql(server, "SELECT pg_promote()");
+  };
 }

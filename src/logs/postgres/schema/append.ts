@@ -173,10 +173,6 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
 
     CREATE FUNCTION ${schema}.enqueue(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     BEGIN
-      -- The two are the same in a statement that is a transaction of its own: no rollback could undo it.
-      IF (request->>'strict')::boolean AND transaction_timestamp() = statement_timestamp() THEN
-        RAISE EXCEPTION 'no transaction is open' USING ERRCODE = 'SC002';
-      END IF;
       INSERT INTO ${schema}.outbox (weight, call) VALUES ((request->>'weight')::bigint, request->'call');
       RETURN '';
     END $sourcecast$;
