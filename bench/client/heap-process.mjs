@@ -19,6 +19,8 @@ if (name.startsWith("sourcecast: subscribe")) {
   // Without the random delay, which is there to spread clients.
   subscribe(url, { share: false, retry: { initial: 1, max: 1 } }).on("price", onEvent);
 } else contenders[name]?.(url, onEvent);
+// Some clients let the process end while they wait for the next attempt.
+setInterval(() => {}, 1_000);
 await done;
 process.stdout.write(JSON.stringify(heaps));
 process.exit();

@@ -17,6 +17,7 @@ import {
 } from "./reconnect.ts";
 import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
 import type { Verdict } from "./response.ts";
+import { slicesOf } from "./slices.ts";
 
 /** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
 export interface ConnectionHandlers {
@@ -210,8 +211,8 @@ export class Connection {
     // The runtime's `fetch` ends the body when the signal aborts. Another one may not, and `read()` would never settle.
     signal.addEventListener("abort", () => void reader.cancel().catch(ignore), { once: true });
     while (!signal.aborted) {
-      // Bytes that are not read stay in the socket, so a slow consumer slows down the server. A chunk that was read is parsed to
-      // its end, so a buffer can exceed its size by the events of one chunk.
+      // Bytes that are not read stay in the socket, so a slow consumer slows down the server. A slice that was begun is parsed to
+      // its end, so a buffer can exceed its size by the events of one slice.
       await this.#waitUntilReady();
       if (signal.aborted) return;
       const { done, value } = await reader.read();
@@ -219,12 +220,16 @@ export class Connection {
       if (done) break;
       // Before the parsing, so that a stale stream is reported as open before its next events.
       this.#input({ type: "bytes" });
-      parser.push(value);
+      for (const slice of slicesOf(value)) {
+        if (slice !== value) await this.#waitUntilReady();
+        if (signal.aborted) return;
+        parser.push(slice);
+      }
       if (signal.aborted) return;
       // An event without data sets the id, too.
       this.lastEventId = parser.lastEventId;
     }
-    this.#input({ type: "lost" });
+    this.#input({ type: "lost", offline: !this.#environment.online() });
   }
 
   /** Reading stops while consumers are full. No bytes are expected, so the watchdog stops with it. */
@@ -259,7 +264,7 @@ export class Connection {
     const asked = this.#options.shouldRetry?.(error, this.#state.attempt);
     const isFinal = error.failure === "event-size" || asked === false;
     if (isFinal && asked !== true) this.close("failed", error);
-    else this.#input({ type: "lost", error });
+    else this.#input({ type: "lost", error, offline: !this.#environment.online() });
   }
 }
 
@@ -285,8 +290,17 @@ function toStreamError(cause: unknown): StreamError {
   if (cause instanceof SourcecastError && cause.code === "ERR_SSE_LIMIT") {
     return new StreamError("event-size", cause.message, { cause });
   }
-  const found = String((cause as { message?: unknown } | null)?.message ?? cause);
-  return new StreamError("network", `The connection failed: ${found}`, { cause });
+  return new StreamError("network", `The connection failed: ${reasonOf(cause)}`, { cause });
+}
+
+/** Node's `fetch` says "fetch failed", and has the reason in the cause. */
+function reasonOf(error: unknown): string {
+  const { message = error, cause } = (error ?? {}) as {
+    message?: unknown;
+    cause?: { message?: string; code?: string };
+  };
+  const inner = cause?.message || cause?.code;
+  return inner ? `${message}: ${inner}` : String(message);
 }
 
 function ignore(): void {}

@@ -35,7 +35,7 @@ export interface EventSourceInit {
 /** The reconnection time until the server names one: that of Chromium and WebKit. */
 const defaultRetryMs = 3_000;
 /** Larger events end the stream, so that a server cannot fill the memory. Browsers have no such limit. */
-const maxEventBytes = 512 * 1024 ** 2;
+const maxEventBytes = 64 * 1024 ** 2;
 
 /**
  * The class that browsers have, with its policy: a status other than 200, or another content type, ends it for good, and

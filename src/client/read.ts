@@ -4,6 +4,8 @@ import { anything, aString, checkOptions } from "../base/options.ts";
 import { EventStreamParser, type EventStreamParserOptions, type ParsedEvent } from "../wire/parse.ts";
 import { StreamError } from "./errors.ts";
 import { type TextEvent, toTextEvent } from "./events.ts";
+import { firstCharacters } from "./response.ts";
+import { slicesOf } from "./slices.ts";
 
 /** A body of an event stream: a `Response`, its `ReadableStream`, a Node `Readable`, or any iterable of bytes or text. */
 export type EventStreamBody =
@@ -42,10 +44,12 @@ async function* readEvents(
   let events: ParsedEvent[] = [];
   const parser = new EventStreamParser({ onEvent: (event) => events.push(event) }, options);
   for await (const chunk of chunksOf(body)) {
-    parser.push(chunk);
-    const arrived = events;
-    events = [];
-    for (const event of arrived) yield toTextEvent(event);
+    for (const slice of slicesOf(chunk)) {
+      parser.push(slice);
+      const arrived = events;
+      events = [];
+      for (const event of arrived) yield toTextEvent(event);
+    }
   }
 }
 
@@ -141,7 +145,7 @@ async function* readerChunks<T>(reader: ReadableStreamDefaultReader<T>): AsyncGe
 async function bodyOf(response: Response): Promise<ReadableStream<Uint8Array>> {
   const type = response.headers.get("content-type") ?? "";
   if (response.ok && /^text\/event-stream(\s*;|\s*$)/i.test(type) && response.body !== null) return response.body;
-  const body = (await response.text().catch(() => "")).slice(0, 200);
+  const body = await firstCharacters(response);
   throw new StreamError(
     response.ok ? "content-type" : "status",
     `The response is ${response.status} ${quote(type)} and not an event stream; it begins with ${quote(body)}`,

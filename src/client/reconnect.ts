@@ -65,7 +65,14 @@ export type ReconnectInput =
   | { readonly type: "later"; readonly time: number }
   | { readonly type: "paused"; readonly paused: boolean }
   /** The connection has ended or failed, or could not be opened. */
-  | { readonly type: "lost"; readonly error?: unknown; readonly retryAfter?: number; readonly immediately?: boolean }
+  | {
+      readonly type: "lost";
+      readonly error?: unknown;
+      readonly retryAfter?: number;
+      readonly immediately?: boolean;
+      /** The runtime says that there is no network. */
+      readonly offline?: boolean;
+    }
   /** The page became visible, the network came back, the machine woke up: timers may have slept. */
   | { readonly type: "wake"; readonly online: boolean }
   | { readonly type: "tick" }
@@ -203,7 +210,7 @@ function connect(state: ReconnectState, now: number): ReconnectState {
  */
 function lose(
   state: ReconnectState,
-  { error, retryAfter = 0, immediately = false }: Extract<ReconnectInput, { type: "lost" }>,
+  { error, retryAfter = 0, immediately = false, offline = false }: Extract<ReconnectInput, { type: "lost" }>,
   now: number,
   settings: ReconnectSettings,
   random: number,
@@ -215,11 +222,14 @@ function lose(
     return { ...rested, phase: "closed", since: now, closedBy: error === undefined ? "ended" : "failed" };
   }
   // The server's time is a floor, so that shedding and drains are not defeated; the jitter comes on top of it.
-  const floor = Math.max(rested.retryFloor, rested.laterFloor, Math.min(retryAfter, maxFloorMs));
+  const asked = Math.max(rested.laterFloor, Math.min(retryAfter, maxFloorMs));
+  const floor = Math.max(rested.retryFloor, asked);
   // The exponent is bounded because `initial` may be 0, and 0 times infinity is not a number.
   const ceiling = Math.min(settings.max, settings.initial * 2 ** Math.min(Math.max(0, rested.attempt - 1), 30));
-  const notBefore = now + floor;
-  return { ...rested, phase: "waiting", since: now, laterFloor: 0, notBefore, retryAt: notBefore + random * ceiling };
+  // The reconnection time spreads the clients that a server has lost. A client without a network was not one of them, and
+  // comes back with its network, unless the server has asked it to stay away.
+  const notBefore = now + (offline ? asked : floor);
+  return { ...rested, phase: "waiting", since: now, laterFloor: 0, notBefore, retryAt: now + floor + random * ceiling };
 }
 
 /** A quiet stream is healthy too, so this counts the time and not the events. */

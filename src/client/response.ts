@@ -80,7 +80,7 @@ function readRetryAfter(value: string | null): number {
 }
 
 /** The part of the body that arrives in time: an error page may be endless, or arrive byte by byte. Never rejects. */
-async function firstCharacters(response: Response): Promise<string> {
+export async function firstCharacters(response: Response): Promise<string> {
   const reader = response.body?.getReader();
   if (reader === undefined) return "";
   const decoder = new TextDecoder();

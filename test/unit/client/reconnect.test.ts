@@ -202,6 +202,32 @@ describe("after a sleep", () => {
     ).toBe("connecting");
   });
 
+  test("a client without a network comes back with it, unless the server has asked it to stay away", () => {
+    const retry = { type: "retry", time: 5_000 } as const;
+    const offline = { ...lost, offline: true } as const;
+    expect(
+      run([
+        [0, retry],
+        [0, offline],
+        [10, wake],
+      ]).phase,
+    ).toBe("connecting");
+    expect(
+      run([
+        [0, retry],
+        [0, offline],
+      ]).retryAt,
+    ).toBeGreaterThanOrEqual(5_000);
+    expect(
+      run([
+        [0, opened],
+        [0, { type: "later", time: 60_000 }],
+        [0, offline],
+        [59_999, wake],
+      ]).phase,
+    ).toBe("waiting");
+  });
+
   test("a page that is put away has no connection until it comes back", () => {
     const away = run([
       [0, opened],
