@@ -18,6 +18,7 @@ import type { Feed } from "./feed/feed.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
+import { registerInternals } from "./internals.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { revokeStream } from "./lifetime/revocation.ts";
 import { Sweep } from "./lifetime/sweep.ts";
@@ -74,6 +75,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   /** The part of the hub that every subscription uses. */
   readonly #context: SubscriptionContext & ReaderContext & LogWatch & Pick<ResolvedHubOptions, "sourceOptions">;
   readonly #channelContext: ChannelContext;
+  readonly #onClose = new Set<() => Promise<void>>();
   #isOpen = true;
   readonly #closing = new AbortController();
   #closed: Promise<void> | undefined;
@@ -108,13 +110,27 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#admission = new Admission(context);
     this.#sweep = new Sweep(context);
     this.#presence = settings.presence?.open(presenceContext(context)) ?? noPresence;
-    this.#channelContext = channelContext({
+    const parts = {
       publisher: new Publisher(context),
       presence: this.#presence,
       context,
       closing: this.#closing.signal,
-      response: (request, subscribe) => this.response(request, subscribe),
+      response: (request: RequestLike, subscribe: SubscribeOptions) => this.response(request, subscribe),
       assertOpen: () => this.#assertOpen(),
+    };
+    this.#channelContext = channelContext(parts);
+    const untyped = channelContext({ ...parts, context: { ...context, contract: undefined } });
+    registerInternals(this, {
+      log: this.#log,
+      maxEventSize: settings.limits.eventSize,
+      channel: (name) => new Channel(name, untyped),
+      onClose: (callback) => {
+        this.#onClose.add(callback);
+        return () => void this.#onClose.delete(callback);
+      },
+      countPublished(events) {
+        context.counters.published += events;
+      },
     });
   }
 
@@ -239,6 +255,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#admission.close();
+    await Promise.all(Array.from(this.#onClose, (callback) => callback()));
     this.#closing.abort();
     this.#context.readers.close();
     await Promise.all(Array.from(this.#subscribers.all, ({ stream }) => stream.close("closed")));

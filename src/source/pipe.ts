@@ -1,11 +1,11 @@
 // Piping: the pieces of a producer become events, at the pace of the reader.
 import { now, setImmediateOrTimeout } from "../base/clock.ts";
-import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { quote } from "../base/errors.ts";
 import { aFunction, aGroup, aName, anything, aSignal, checkOptions, type OptionChecks } from "../base/options.ts";
-import { bytesOf } from "../wire/binary.ts";
+import { type TextOf, textOf, withheld } from "./piece-text.ts";
+import { assertPipeable, openProducer, type Pipeable, type Producer } from "./producer.ts";
 
-/** A producer of pieces: an async iterable, a web `ReadableStream`, a Node `Readable`, an array. */
-export type Pipeable<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
+export type { Pipeable };
 
 /** The options of `pipe`. */
 export interface PipeOptions<T = unknown, Type extends string = string> {
@@ -172,91 +172,3 @@ class Pace {
     this.#start = now();
   }
 }
-
-interface Producer<T> {
-  next(): Promise<IteratorResult<T>>;
-  /** The producer has ended on its own, so `stop` has nothing to do. */
-  finished(): void;
-  stop(): void;
-}
-
-/** @throws {SourcecastTypeError} for a value that has no pieces. A string has characters, which are seldom meant. */
-function assertPipeable(pieces: unknown): void {
-  const source = pieces as Partial<AsyncIterable<unknown> & Iterable<unknown> & ReadableStream> | null | undefined;
-  const ways = [source?.getReader, source?.[Symbol.asyncIterator], source?.[Symbol.iterator]];
-  if (typeof pieces !== "string" && ways.some((way) => typeof way === "function")) return;
-  throw new SourcecastTypeError(
-    "ERR_SSE_PIPE",
-    `Piping takes an async iterable, a ReadableStream, a Readable or an iterable of pieces, but got ${quote(pieces)}`,
-  );
-}
-
-function openProducer<T>(pieces: Pipeable<T>): Producer<T> {
-  const source = pieces as Partial<AsyncIterable<T> & Iterable<T> & ReadableStream<T> & { destroy(): unknown }>;
-  let ended = false;
-  const finished = (): void => {
-    ended = true;
-  };
-  // A web stream first: not every runtime makes it iterable, and only a reader can cancel while a read is under way.
-  if (typeof source.getReader === "function") {
-    const reader = source.getReader();
-    return {
-      next: () => reader.read() as Promise<IteratorResult<T>>,
-      finished,
-      stop: () => void (ended ? reader.releaseLock() : reader.cancel().catch(ignore)),
-    };
-  }
-  const iterator = (source[Symbol.asyncIterator]?.() ?? source[Symbol.iterator]?.()) as Iterator<T> | AsyncIterator<T>;
-  return {
-    next: async () => iterator.next(),
-    finished,
-    stop() {
-      if (ended) return;
-      // A generator that waits for its producer returns only after that; a Node Readable can be stopped right away.
-      if (typeof source.destroy === "function") source.destroy();
-      // An error that a producer throws while it is stopped has no reader.
-      void (async () => iterator.return?.())().catch(ignore);
-    },
-  };
-}
-
-/** A piece of which nothing can be sent yet. */
-const withheld = Symbol("withheld");
-
-interface TextOf {
-  (piece: unknown): unknown;
-  /** The withheld rest, after the last piece. */
-  rest(): string;
-}
-
-/** Bytes become text across the borders of pieces, and half a surrogate pair waits for its other half. */
-function textOf(): TextOf {
-  let decoder: TextDecoder | undefined;
-  let hasBegun = false;
-  let half = "";
-  const toText = (piece: unknown): unknown => {
-    const bytes = bytesOf(piece);
-    if (bytes !== null) {
-      // A byte order mark is removed at the beginning of the text only. By default, Deno's decoder also removes one at the
-      // beginning of a later piece.
-      decoder ??= new TextDecoder("utf-8", { ignoreBOM: true });
-      const decoded = decoder.decode(bytes, { stream: true });
-      const text = hasBegun ? decoded : decoded.replace(/^\uFEFF/, "");
-      hasBegun ||= decoded !== "";
-      return text === "" && bytes.length > 0 ? withheld : text;
-    }
-    if (typeof piece !== "string") return piece;
-    let text = half + piece;
-    half = "";
-    const last = text.charCodeAt(text.length - 1);
-    if (last >= 0xd800 && last <= 0xdbff) {
-      half = text.slice(-1);
-      text = text.slice(0, -1);
-      if (text === "") return withheld;
-    }
-    return text;
-  };
-  return Object.assign(toText, { rest: () => (half === "" ? (decoder?.decode() ?? "") : half.toWellFormed()) });
-}
-
-function ignore(): void {}

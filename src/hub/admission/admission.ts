@@ -11,6 +11,7 @@ import { encodeControl, encodeLater, type LaterReason } from "../../wire/control
 import { encodeRetry } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import { drawOverloadRetry } from "../../wire/retry.ts";
+import { isPreauthorized } from "../internals.ts";
 import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Subscribing } from "../selection.ts";
@@ -137,7 +138,8 @@ export class Admission implements Gate {
     const sourceOptions = this.#optionsFor(asked.options);
     // Callbacks for this connection run in the context of its request, whoever causes them.
     const asyncContext = captureContext();
-    const permissions = new Permissions(this.#context, request, asyncContext);
+    const context = isPreauthorized(asked.options) ? { ...this.#context, authorize: undefined } : this.#context;
+    const permissions = new Permissions(context, request, asyncContext);
     const slot = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(request, sink, asked, sourceOptions);
     if (typeof slot !== "function") {
       sink.refuse(slot);

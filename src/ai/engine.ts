@@ -1,0 +1,154 @@
+// The engine of runs: who produces the run of a chat, in whatever process, and who watches it.
+import { withDeadline } from "../base/deadline.ts";
+import { SourcecastError } from "../base/errors.ts";
+import type { ReadEvent } from "../hub/reader/read-event.ts";
+import { parseCursor } from "../wire/cursor.ts";
+import { Chat, type ElectedRun, type Election } from "./chat.ts";
+import { type WrittenEvent, written } from "./gather.ts";
+import { LeaseWatch } from "./lease-watch.ts";
+import type { ResolvedRunsOptions, RunsOptions } from "./options.ts";
+import { Run, type RunProducer } from "./run.ts";
+import { textOfRun } from "./run-text.ts";
+import { RunWriter } from "./run-writer.ts";
+
+/** A request for a run. */
+export interface Starting {
+  readonly chatId: string;
+  readonly chat: Chat;
+  /** Called once if this request is elected. */
+  readonly produce: RunProducer;
+  readonly requestId: string | null;
+  /** Takes the place of a run that is under way. */
+  readonly replace: boolean;
+  readonly onFinish: RunsOptions["onFinish"];
+}
+
+/** The runs of one process, and its watch over those of others. */
+export class RunEngine {
+  readonly #options: ResolvedRunsOptions;
+  readonly #watch: LeaseWatch;
+  /** The runs of this process. */
+  readonly #own = new Map<string, Run>();
+  #isOpen = true;
+
+  constructor(options: ResolvedRunsOptions) {
+    this.#options = options;
+    this.#watch = new LeaseWatch({
+      hub: options.internals,
+      lostEvents: () => this.failed(lostError()),
+      onLost: (chatId, run) => this.#onLost(chatId, run),
+      onError: options.onError,
+    });
+    options.internals.onClose(() => this.close());
+  }
+
+  /** The channels of a chat. */
+  chat(chatId: string): Promise<Chat> {
+    if (!this.#isOpen) throw closedError();
+    return Chat.open(this.#options.internals, chatId);
+  }
+
+  /** The events that tell a reader that the output cannot be completed. */
+  failed(error: unknown): WrittenEvent[] {
+    const { protocol, errorText } = this.#options;
+    return protocol.failed(errorText(error)).map(written);
+  }
+
+  /** Elects a run, and produces it if this request is elected. */
+  async start({ chatId, chat, produce, requestId, replace, onFinish }: Starting): Promise<Election> {
+    const record = { run: crypto.randomUUID(), request: requestId, lease: this.#options.leaseMs };
+    const election = await chat.elect(record, replace);
+    if (election.won) {
+      if (election.replaced !== null) await this.#replace(chat, election.replaced);
+      this.#produce(chatId, chat, election.run, election.isStopped ? null : produce, onFinish);
+    } else this.watch(chatId, chat, election.run);
+    return election;
+  }
+
+  /** Stops a run, wherever it is produced. */
+  stop(chatId: string, chat: Chat, run: ElectedRun): void {
+    this.#own.get(run.run)?.stop();
+    this.watch(chatId, chat, run);
+  }
+
+  /** Ends a run of another process when that has died. */
+  watch(chatId: string, chat: Chat, run: ElectedRun): void {
+    if (!this.#own.has(run.run)) this.#watch.watch(chatId, chat, run);
+  }
+
+  /** Ends the runs of this process with an error. Resolves when they have ended. */
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#watch.close();
+    for (const run of this.#own.values()) run.close(closedError());
+    await Promise.all(Array.from(this.#own.values(), ({ finished }) => finished));
+  }
+
+  #produce(
+    chatId: string,
+    chat: Chat,
+    elected: ElectedRun,
+    produce: RunProducer | null,
+    onFinish: RunsOptions["onFinish"],
+  ): void {
+    const { internals, leaseMs, onError } = this.#options;
+    const start = parseCursor(elected.cursor);
+    if (start === null) throw new TypeError("A run has no position");
+    const writer = new RunWriter(internals, elected.channel, start, leaseMs);
+    const settings = { ...this.#options, onFinish, chatId, chat, elected, writer };
+    const run = new Run(settings, produce);
+    this.#own.set(elected.run, run);
+    const unfollow = this.#follow(chat, elected, run);
+    void run.finished.then((hasEnded) => {
+      unfollow();
+      this.#own.delete(elected.run);
+      if (!hasEnded && this.#isOpen) this.#watch.watch(chatId, chat, elected);
+    }, onError);
+  }
+
+  /** Acts on the index of the chat, into which other processes write: a stop, or another run. */
+  #follow(chat: Chat, elected: ElectedRun, run: Run): () => void {
+    const index = this.#options.internals.channel(chat.channels.index);
+    const onEntry = async (event: ReadEvent): Promise<void> => {
+      if (event.type === "stop" && event.json<{ run: string | null }>().run === elected.run) run.stop();
+      else if (event.type === "run" && event.json<{ run: string }>().run !== elected.run) run.giveUp(replacedError());
+      // Entries that were missed are part of the state.
+      else if (event.type.startsWith("sse:")) await this.#catchUp(chat, elected, run);
+    };
+    return index.subscribe(onEntry, { after: elected.cursor });
+  }
+
+  /** Acts on the state of the chat after entries of its index were missed. */
+  async #catchUp(chat: Chat, elected: ElectedRun, run: Run): Promise<void> {
+    const state = await chat.read();
+    if (state.run?.run !== elected.run) run.giveUp(replacedError());
+    else if (state.stop?.run === elected.run) run.stop();
+  }
+
+  /** Ends a run whose place another one has taken. An append to it by its producer conflicts after that. */
+  async #replace(chat: Chat, run: ElectedRun): Promise<void> {
+    this.#own.get(run.run)?.giveUp(replacedError());
+    await chat.end(run, this.#options.protocol.stopped().map(written));
+  }
+
+  async #onLost(chatId: string, run: ElectedRun): Promise<void> {
+    const { onFinish, finishMs, internals, protocol } = this.#options;
+    if (onFinish === undefined) return;
+    const text = await textOfRun(internals.log, run, protocol);
+    const finished = onFinish({ chatId, runId: run.run, text, outcome: "lost" });
+    await withDeadline(finished, finishMs, "onFinish()", "finishTimeout");
+  }
+}
+
+/** The error that a reader of a lost run is told about. */
+export function lostError(): SourcecastError {
+  return new SourcecastError("ERR_SSE_TIMEOUT", "The process that produced the run has shown no sign of life");
+}
+
+function replacedError(): SourcecastError {
+  return new SourcecastError("ERR_SSE_CONFLICT", "Another run has taken the place of this one");
+}
+
+function closedError(): SourcecastError {
+  return new SourcecastError("ERR_SSE_CLOSED", "The runs were used after close(); make new ones");
+}

@@ -1,0 +1,26 @@
+// The text of a run that another process produced, as far as the log has it.
+import type { CompleteLog } from "../log/complete.ts";
+import { parseCursor } from "../wire/cursor.ts";
+import type { ElectedRun } from "./chat.ts";
+import { entriesOf } from "./entries.ts";
+import type { RunProtocol } from "./protocol.ts";
+
+/** Reads the run's channel, and joins the text of its events. */
+export async function textOfRun(log: CompleteLog, run: ElectedRun, protocol: RunProtocol): Promise<string> {
+  let text = "";
+  for await (const { entry } of entriesOf(log, run.channel, parseCursor(run.cursor)?.offset ?? 0)) {
+    const { type, data } = entry;
+    // Some protocols write text, the others JSON.
+    text += protocol.textOf({ type, data }) || protocol.textOf({ type, data: parseData(data) });
+  }
+  return text;
+}
+
+/** The value of JSON; text that is not JSON as it is. */
+function parseData(data: string): unknown {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return data;
+  }
+}

@@ -1,0 +1,119 @@
+// The one writer of a run. Each append is conditional on the run's own last entry, so a run has one writer at a time, in all
+// processes: whoever takes it over appends first, and the writer before learns that from its next append.
+import { now, unrefTimeout } from "../base/clock.ts";
+import { LogError, SourcecastError } from "../base/errors.ts";
+import type { HubInternals } from "../hub/internals.ts";
+import type { NewEntry, Position } from "../log/log.ts";
+import { headPosition } from "../wire/cursor.ts";
+import { assertEvent, assertNotReserved } from "../wire/encode.ts";
+import type { WrittenEvent } from "./gather.ts";
+
+/** Another process has taken the run over, or its channel was cleared. */
+export class FencedError extends Error {}
+
+/** First pause before an append is tried again, doubled up to the second. */
+const firstRetryMs = 50;
+const maxRetryMs = 1_000;
+
+/** Appends the events of a run. One call at a time. */
+export class RunWriter {
+  readonly #hub: HubInternals;
+  readonly #channel: string;
+  readonly #retryFor: number;
+  /** Nothing but this writer's entries is on the run's channel up to here. */
+  #last: Position;
+  /** The offset of the writer's own newest entry, 0 before the first. */
+  #lastOwn = 0;
+  #appended = 0;
+
+  /**
+   * @param start A position at which the channel is empty.
+   * @param retryFor How long an append is tried again while the log fails, in milliseconds.
+   */
+  constructor(hub: HubInternals, channel: string, start: Position, retryFor: number) {
+    this.#hub = hub;
+    this.#channel = channel;
+    this.#last = start;
+    this.#retryFor = retryFor;
+  }
+
+  /** The time of the last append, in the time of `now()`. */
+  appendedAt: number = now();
+
+  /**
+   * Appends events next to each other.
+   *
+   * @throws {FencedError} when another process has appended to the run.
+   * @throws {LogError} when the log has failed for the whole time.
+   */
+  async append(events: readonly WrittenEvent[], isEnd: boolean = false): Promise<void> {
+    const entries: NewEntry[] = events.map((event) => this.#entryOf(event));
+    if (isEnd) entries.push(endMarker(this.#channel));
+    if (entries.length === 0) return;
+    const deadline = now() + this.#retryFor;
+    for (let pause = firstRetryMs; ; pause = Math.min(pause * 2, maxRetryMs)) {
+      try {
+        return this.#accepted(await this.#hub.log.append(this.#numbered(entries)), entries.length);
+      } catch (error) {
+        if (isConflict(error)) await this.#assertOwn(error);
+        else if (!(error instanceof LogError) || now() + pause > deadline) throw error;
+        else await new Promise<void>((resolve) => void unrefTimeout(resolve, pause));
+      }
+    }
+  }
+
+  #entryOf(event: WrittenEvent): NewEntry {
+    const { type, data } = event;
+    assertNotReserved(type);
+    assertEvent(type, data);
+    const { maxEventSize } = this.#hub;
+    // A UTF-16 code unit takes at most three bytes of UTF-8.
+    if (data.length * 3 > maxEventSize && new TextEncoder().encode(data).length > maxEventSize) {
+      throw new SourcecastError(
+        "ERR_SSE_LIMIT",
+        `An event of a run is larger than the limit eventSize, ${maxEventSize} bytes`,
+      );
+    }
+    return { channel: this.#channel, type, data };
+  }
+
+  /** With keys, an append whose outcome is unknown can be tried again. */
+  #numbered(entries: readonly NewEntry[]): NewEntry[] {
+    return entries.map((entry, index) => ({
+      ...entry,
+      idempotencyKey: `${this.#appended + index}`,
+      after: index === 0 ? this.#last : undefined,
+    }));
+  }
+
+  #accepted(positions: readonly Position[], count: number): void {
+    this.#last = positions.at(-1) as Position;
+    this.#lastOwn = this.#last.offset;
+    this.#appended += count;
+    this.appendedAt = now();
+    this.#hub.countPublished(count);
+  }
+
+  /** A conflict may also mean that the log no longer knows the position: after a long pause in a log that keeps little. */
+  async #assertOwn(conflict: unknown): Promise<void> {
+    const { log } = this.#hub;
+    const head = await log.head();
+    const [newest] = await log.last(1, { channels: [this.#channel], prefixes: [] });
+    const isOwn = head.epoch === this.#last.epoch && (newest === undefined || newest.offset === this.#lastOwn);
+    const position = headPosition(head);
+    if (!isOwn || position.offset <= this.#last.offset) {
+      throw new FencedError("Another process has taken the run over", { cause: conflict });
+    }
+    this.#last = position;
+  }
+}
+
+/** The entry that ends a channel. */
+export function endMarker(channel: string): NewEntry {
+  return { channel, type: "sse:end", data: JSON.stringify({ channel }) };
+}
+
+/** Whether an append was rejected because of its `after`. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof SourcecastError && error.code === "ERR_SSE_CONFLICT";
+}

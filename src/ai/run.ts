@@ -1,0 +1,294 @@
+// One run in the process that produces it: the pieces of the producer become entries of the run's channel.
+import { now, unrefTimeout, WakeTimer } from "../base/clock.ts";
+import { withDeadline } from "../base/deadline.ts";
+import { SourcecastError } from "../base/errors.ts";
+import { textOf, withheld } from "../source/piece-text.ts";
+import { openProducer, type Pipeable, type Producer } from "../source/producer.ts";
+import type { Chat, ElectedRun } from "./chat.ts";
+import { Gather, type WrittenEvent, written } from "./gather.ts";
+import type { RunProtocol } from "./protocol.ts";
+import { FencedError, type RunWriter } from "./run-writer.ts";
+
+/** The argument of a producer. */
+export interface RunContext {
+  /** Aborted when the run is stopped, replaced or taken over. Pass it on to the model's client: it stops the bill. */
+  readonly signal: AbortSignal;
+  /** The id of the run. */
+  readonly runId: string;
+}
+
+/** Starts the output of a run: an async iterable, a `ReadableStream` or an array of the protocol's events. */
+export type RunProducer = (context: RunContext) => Pipeable<unknown> | Promise<Pipeable<unknown>>;
+
+/** A run that has come to its end. */
+export interface FinishedRun {
+  /** The id of the chat. */
+  readonly chatId: string;
+  /** The id of the run. */
+  readonly runId: string;
+  /** The whole text of the run. */
+  readonly text: string;
+  /**
+   * - `"done"`: the producer came to its end.
+   * - `"stopped"`: `stop()` was called.
+   * - `"failed"`: the producer failed with `error`.
+   * - `"lost"`: the producer's process died, and another one found the run. The text is what was published until then.
+   */
+  readonly outcome: "done" | "stopped" | "failed" | "lost";
+  /** Why the producer failed. */
+  readonly error?: unknown;
+}
+
+/** The options of {@link Run}. */
+export interface RunSettings {
+  readonly chatId: string;
+  readonly chat: Chat;
+  readonly elected: ElectedRun;
+  readonly writer: RunWriter;
+  readonly protocol: RunProtocol;
+  /** Milliseconds in which deltas are collected. */
+  readonly gatherMs: number;
+  /** Milliseconds that the producer may be idle. */
+  readonly idleMs: number;
+  /** Milliseconds that `onFinish` may take. */
+  readonly finishMs: number;
+  /** The text that readers see for an error. */
+  readonly errorText: (error: unknown) => string;
+  readonly onFinish: ((run: FinishedRun) => unknown) | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Why a run ends before its producer does. */
+type Interruption =
+  | { readonly outcome: "stopped" }
+  | { readonly outcome: "failed"; readonly error: unknown; readonly isExpected?: boolean }
+  | { readonly outcome: "fenced"; readonly error: unknown };
+
+/** Most characters of one merged event, and most that wait for the log before the producer has to wait too. */
+const maxEventLength = 65_536;
+const maxWaiting = 262_144;
+
+/** Signs of life in one lease. */
+const beatsPerLease = 3;
+
+/** The error of a producer that has been idle for too long. */
+function idleError(idleMs: number): SourcecastError {
+  return new SourcecastError(
+    "ERR_SSE_TIMEOUT",
+    `The producer has been idle for ${idleMs} ms; make it yield sooner, or raise the option idleTimeout`,
+  );
+}
+
+/** A run under way, in the process that produces it. */
+export class Run {
+  /** Resolves when the run is over, with whether its channel has ended. Never rejects. */
+  readonly finished: Promise<boolean>;
+  readonly #settings: RunSettings;
+  readonly #gather: Gather;
+  readonly #abort = new AbortController();
+  #interruption: Interruption | null = null;
+  /** Ends the wait that is under way, at an interruption. */
+  #wake: (() => void) | null = null;
+  /** Since when the producer is waited for; `null` while it is not. */
+  #waitingSince: number | null = null;
+  #text = "";
+  #flushing: Promise<void> | null = null;
+  #endWindow: (() => void) | null = null;
+  #onRoom: (() => void) | null = null;
+
+  /** @param produce `null` for a run that was stopped before it started. */
+  constructor(settings: RunSettings, produce: RunProducer | null) {
+    this.#settings = settings;
+    this.#gather = new Gather(settings.gatherMs > 0 ? settings.protocol.merge : null, maxEventLength);
+    this.finished = this.#run(produce);
+  }
+
+  /** Stops the producer. Its output so far stays. */
+  stop(): void {
+    this.#interrupt({ outcome: "stopped" });
+  }
+
+  /** Ends the run with an error that the application has caused itself, by closing: it is not reported. */
+  close(error: unknown): void {
+    this.#interrupt({ outcome: "failed", error, isExpected: true });
+  }
+
+  /** Ends the run with an error. */
+  fail(error: unknown): void {
+    this.#interrupt({ outcome: "failed", error });
+  }
+
+  /** Stops the producer and publishes nothing more: another process has taken the run over. */
+  giveUp(error: unknown): void {
+    this.#interrupt({ outcome: "fenced", error });
+  }
+
+  #interrupt(interruption: Interruption): void {
+    if (this.#interruption !== null) return;
+    this.#interruption = interruption;
+    this.#abort.abort(interruption.outcome === "stopped" ? undefined : interruption.error);
+    this.#wake?.();
+  }
+
+  async #run(produce: RunProducer | null): Promise<boolean> {
+    const beats = this.#startBeats();
+    try {
+      if (produce === null) this.stop();
+      else await this.#produce(produce);
+      return await this.#end();
+    } catch (error) {
+      this.#settings.onError(error);
+      return error instanceof FencedError;
+    } finally {
+      beats.stop();
+    }
+  }
+
+  /** Shows that the run is alive while it publishes nothing, and ends the wait for a producer that has been idle for too long. */
+  #startBeats(): WakeTimer {
+    const { chat, elected, writer, idleMs } = this.#settings;
+    const interval = elected.lease / beatsPerLease;
+    const timer = new WakeTimer((time) => {
+      timer.set(time + interval);
+      if (this.#waitingSince !== null && time - this.#waitingSince > idleMs) this.fail(idleError(idleMs));
+      // A log that fails now is reported by the next append; until then, the next beat may arrive.
+      if (time - writer.appendedAt >= interval) chat.beat(elected.run).catch(() => {});
+    });
+    timer.set(now() + interval);
+    return timer;
+  }
+
+  async #produce(produce: RunProducer): Promise<void> {
+    let producer: Producer<unknown> | null = null;
+    try {
+      const context: RunContext = { signal: this.#abort.signal, runId: this.#settings.elected.run };
+      const pieces = await this.#ask(() => produce(context));
+      if (pieces === null) return;
+      producer = openProducer(pieces.value);
+      await this.#readAll(producer);
+    } catch (error) {
+      this.fail(error);
+    } finally {
+      producer?.stop();
+    }
+  }
+
+  async #readAll(producer: Producer<unknown>): Promise<void> {
+    const toText = textOf();
+    for (;;) {
+      const result = await this.#ask(() => producer.next());
+      if (result === null) return;
+      if (result.value.done) break;
+      this.#add(toText(result.value.value));
+      if (this.#gather.size > maxWaiting) await this.#room();
+    }
+    this.#add(toText.rest());
+    producer.finished();
+  }
+
+  #add(piece: unknown): void {
+    if (piece === withheld || piece === "") return;
+    const { protocol } = this.#settings;
+    const event = protocol.encode(piece);
+    if (event === null) return;
+    this.#gather.add(event);
+    this.#text += protocol.textOf(event);
+    this.#flushing ??= this.#flush();
+  }
+
+  /** Appends what waits until nothing does: the first event at once, then one window after the other. */
+  async #flush(): Promise<void> {
+    const { writer, gatherMs } = this.#settings;
+    try {
+      while (!this.#gather.isEmpty) {
+        await writer.append(this.#gather.take());
+        this.#onRoom?.();
+        if (gatherMs > 0) await this.#window(gatherMs);
+      }
+    } catch (error) {
+      this.#interrupt({ outcome: error instanceof FencedError ? "fenced" : "failed", error });
+    } finally {
+      this.#flushing = null;
+    }
+  }
+
+  /** Resolves after the time in which deltas are collected, or when nothing more will come. */
+  #window(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = unrefTimeout(resolve, ms);
+      this.#endWindow = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Resolves after the append that is under way, or at an interruption. */
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onRoom = resolve;
+      this.#wake = resolve;
+    });
+  }
+
+  /**
+   * Publishes the rest, then calls `onFinish`, then ends the channel: whoever finds the run ended finds its text stored.
+   *
+   * @returns Whether the channel has ended.
+   */
+  async #end(): Promise<boolean> {
+    const { writer, onError } = this.#settings;
+    await this.#flushRest();
+    const interruption = this.#interruption;
+    if (interruption !== null && interruption.outcome !== "stopped") {
+      const isExpected = interruption.outcome === "failed" && interruption.isExpected === true;
+      if (!isExpected) onError(interruption.error);
+      if (interruption.outcome === "fenced") return true;
+    }
+    const finishError = await this.#callOnFinish();
+    await writer.append(this.#lastEvents(finishError), true);
+    return true;
+  }
+
+  #lastEvents(finishError: { value: unknown } | null): WrittenEvent[] {
+    const { protocol, errorText } = this.#settings;
+    if (this.#interruption?.outcome === "stopped") return protocol.stopped().map(written);
+    const failure = this.#interruption === null ? finishError : { value: this.#interruption.error };
+    return failure === null ? [] : protocol.failed(errorText(failure.value)).map(written);
+  }
+
+  async #flushRest(): Promise<void> {
+    do {
+      this.#endWindow?.();
+      await (this.#flushing ?? (this.#gather.isEmpty ? undefined : this.#flush()));
+    } while (!this.#gather.isEmpty && this.#interruption?.outcome !== "fenced");
+  }
+
+  /** @returns The error of a callback that failed. */
+  async #callOnFinish(): Promise<{ value: unknown } | null> {
+    const { onFinish, chatId, elected, onError } = this.#settings;
+    const { outcome = "done" } = this.#interruption ?? {};
+    if (onFinish === undefined || outcome === "fenced") return null;
+    const failure = this.#interruption?.outcome === "failed" ? { error: this.#interruption.error } : {};
+    try {
+      const finished = onFinish({ chatId, runId: elected.run, text: this.#text, outcome, ...failure });
+      await withDeadline(finished, this.#settings.finishMs, "onFinish()", "finishTimeout");
+      return null;
+    } catch (error) {
+      onError(error);
+      return { value: error };
+    }
+  }
+
+  /** Asks the producer for something. `null` when the run is interrupted first: a late answer is ignored. */
+  #ask<T>(work: () => T | Promise<T>): Promise<{ value: T } | null> {
+    if (this.#interruption !== null) return Promise.resolve(null);
+    this.#waitingSince = now();
+    return new Promise<{ value: T } | null>((resolve, reject) => {
+      this.#wake = () => resolve(null);
+      Promise.resolve(work()).then((value) => resolve({ value }), reject);
+    }).finally(() => {
+      this.#waitingSince = null;
+    });
+  }
+}

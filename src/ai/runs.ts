@@ -1,0 +1,179 @@
+// The runs of an application: a chat has one run at a time, in whatever process, and any number of readers.
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { aBoolean, checkOptions } from "../base/options.ts";
+import { assertRequest, type RequestLike, readLastEventId } from "../http/request.ts";
+import { preauthorize } from "../hub/internals.ts";
+import type { SubscribeOptions } from "../hub/options.ts";
+import type { Chat, ElectedRun } from "./chat.ts";
+import { lostError, RunEngine } from "./engine.ts";
+import {
+  type BeginOptions,
+  beginChecks,
+  type ResolvedRunsOptions,
+  type RunsOptions,
+  resolveRunsOptions,
+  type StartOptions,
+  type StopOptions,
+  stopChecks,
+} from "./options.ts";
+import type { RunProducer } from "./run.ts";
+
+/**
+ * Creates the runs of an application. A run is the output of a model for one message of a chat, on a channel of its own: it
+ * survives the loss of its readers, and the loss of its producer is declared.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
+ * @example
+ * ```ts
+ * import { createHub } from "sourcecast";
+ * import { createRuns } from "sourcecast/ai";
+ *
+ * const hub = createHub();
+ * const runs = createRuns({ hub, protocol: "text" });
+ *
+ * async function* answer() {
+ *   yield* ["Once ", "upon ", "a ", "time"];
+ * }
+ * const response = await runs.start("chat 1", answer, { request: new Request("http://localhost/chat") });
+ * console.log((await response.text()).includes("data: Once ")); // true
+ * console.log(await runs.state("chat 1")); // ended
+ * await hub.close();
+ * ```
+ */
+export function createRuns(options: RunsOptions): Runs {
+  return new Runs(options);
+}
+
+/** The state of the newest run of a chat, in the words of `channel.state()`. */
+export type RunState = "empty" | "open" | "ended";
+
+/** The runs of an application's chats. See {@link createRuns}. */
+export class Runs implements AsyncDisposable {
+  readonly #options: ResolvedRunsOptions;
+  readonly #engine: RunEngine;
+
+  /** @internal Use {@link createRuns}. */
+  constructor(options: RunsOptions) {
+    this.#options = resolveRunsOptions(options);
+    this.#engine = new RunEngine(this.#options);
+  }
+
+  /**
+   * Starts a run, unless the chat has one under way. The run goes on without its readers, until its producer ends or it is
+   * stopped.
+   *
+   * @param chatId Any text that identifies the chat.
+   * @param produce Called once if this request starts the run.
+   * @returns The stream of the run. 409 if the chat is busy and `onBusy` says `"reject"`.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option, `ERR_SSE_ARGUMENT` for an invalid chat id.
+   * @throws {LogError} when the log cannot be reached.
+   */
+  async start(chatId: string, produce: RunProducer, options: StartOptions): Promise<Response> {
+    const { request, ...others } = options ?? {};
+    assertRequest(request);
+    const requestId = others.requestId ?? (request.headers.get("idempotency-key") || undefined);
+    const subscription = await this.begin(chatId, produce, requestId === undefined ? others : { ...others, requestId });
+    return subscription === null ? busyResponse() : this.#options.hub.response(request, subscription);
+  }
+
+  /**
+   * Starts a run as {@link Runs.start} does, for a framework without web requests.
+   *
+   * @returns The options with which a request reads the run, for `respond(hub, req, res, options)`; `null` if the chat is busy.
+   * @throws {SourcecastTypeError} As {@link Runs.start} does.
+   */
+  async begin(chatId: string, produce: RunProducer, options: BeginOptions = {}): Promise<SubscribeOptions | null> {
+    checkOptions(options, beginChecks, "runs.start()");
+    if (typeof produce !== "function") throw argumentError("producer", produce, "a function that returns the output");
+    const chat = await this.#chat(chatId);
+    const { onBusy = this.#options.onBusy, onFinish = this.#options.onFinish, requestId = null } = options;
+    const starting = { chatId, chat, produce, requestId, replace: onBusy === "replace", onFinish };
+    const { won, run } = await this.#engine.start(starting);
+    const isSame = requestId !== null && run.request === requestId;
+    return won || isSame || onBusy === "join" ? this.#subscription(run) : null;
+  }
+
+  /**
+   * Answers a request with the chat's newest run: from its beginning, or from the client's own position.
+   *
+   * @returns 204 if no run is under way, and the client has no position in one.
+   */
+  async resume(chatId: string, request: RequestLike): Promise<Response> {
+    assertRequest(request);
+    const subscription = await this.find(chatId, { ended: readLastEventId(request) !== "" });
+    return subscription === null
+      ? new Response(null, { status: 204 })
+      : this.#options.hub.response(request, subscription);
+  }
+
+  /**
+   * The options with which a request reads the chat's newest run, for `respond(hub, req, res, options)` in a framework without
+   * web requests.
+   *
+   * @param options `ended`: whether a run that has ended counts, for a client with a position; by default not.
+   * @returns `null` without a run: answer 204.
+   */
+  async find(chatId: string, options: { ended?: boolean } = {}): Promise<SubscribeOptions | null> {
+    checkOptions(options, { ended: aBoolean }, "runs.find()");
+    const chat = await this.#chat(chatId);
+    const { run, isOver } = await chat.read();
+    if (run === null || (isOver && options.ended !== true)) return null;
+    if (!isOver) this.#engine.watch(chatId, chat, run);
+    return this.#subscription(run);
+  }
+
+  /**
+   * Stops the run that is under way, in whatever process. The run that is stopped is recorded, so a late stop never hits the
+   * next one.
+   *
+   * @returns Whether a run was under way.
+   */
+  async stop(chatId: string, options: StopOptions = {}): Promise<boolean> {
+    checkOptions(options, stopChecks, "runs.stop()");
+    const chat = await this.#chat(chatId);
+    const run = await chat.stop(options.requestId ?? null);
+    if (run === null) return false;
+    this.#engine.stop(chatId, chat, run);
+    return true;
+  }
+
+  /** The state of the chat's newest run: `"empty"` without one, `"open"` while it is under way, `"ended"`. */
+  async state(chatId: string): Promise<RunState> {
+    const chat = await this.#chat(chatId);
+    const { run, isOver } = await chat.read();
+    if (run === null) return "empty";
+    if (!isOver) this.#engine.watch(chatId, chat, run);
+    return isOver ? "ended" : "open";
+  }
+
+  /** Ends the runs of this process with an error. `hub.close()` does so, too. Resolves when they have ended. */
+  close(): Promise<void> {
+    return this.#engine.close();
+  }
+
+  /** Calls {@link Runs.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #chat(chatId: string): Promise<Chat> {
+    if (typeof chatId === "string" && chatId !== "") return this.#engine.chat(chatId);
+    throw argumentError("chat id", chatId, "text that is not empty");
+  }
+
+  #subscription(run: ElectedRun): SubscribeOptions {
+    const { protocol, errorText } = this.#options;
+    const { headers, end } = protocol;
+    const reading = { channels: [run.channel], from: run.cursor, headers: { ...headers } };
+    const loss = () => protocol.failed(errorText(lostError()));
+    return preauthorize(end === undefined ? reading : { ...reading, control: { end, loss } });
+  }
+}
+
+function busyResponse(): Response {
+  return Response.json({ error: "busy", message: "The chat has an answer under way" }, { status: 409 });
+}
+
+function argumentError(name: string, value: unknown, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_ARGUMENT", `The ${name} is ${quote(value)}; pass ${allowed}`);
+}

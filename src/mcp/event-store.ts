@@ -1,0 +1,140 @@
+// The event store of servers for MCP up to 2025-11-25: a session's messages can be read again after a lost connection, in
+// another process and after a restart.
+import { quote, SourcecastError } from "../base/errors.ts";
+import { aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
+import { type HubInternals, internalsOf } from "../hub/internals.ts";
+import type { LogEntry, Position } from "../log/log.ts";
+import { formatCursor, parseCursor } from "../wire/cursor.ts";
+
+/** The options of {@link eventStore}. */
+export interface EventStoreOptions {
+  /** The id of the session. A store returns the messages of its own session alone, whatever id a client sends. */
+  session: string;
+}
+
+/** The `EventStore` of `@modelcontextprotocol/sdk`, typed by structure. */
+export interface McpEventStore {
+  /** Stores a message, and resolves with the id of its event. */
+  storeEvent(streamId: string, message: object): Promise<string>;
+  /** The stream of an event; `undefined` for an id that is not of this session. */
+  getStreamIdForEventId(eventId: string): Promise<string | undefined>;
+  /**
+   * Sends the messages of the event's stream that came after it, and resolves with the id of that stream.
+   *
+   * @throws {SourcecastError} `ERR_SSE_CURSOR` for an id that is not of this session, or if the log no longer has all messages.
+   */
+  replayEventsAfter(
+    lastEventId: string,
+    target: { send: (eventId: string, message: never) => Promise<void> },
+  ): Promise<string>;
+}
+
+/** A message, as the log has it. */
+interface Stored {
+  readonly stream: string;
+  readonly message: object;
+}
+
+/** One page of the log. */
+const pageEntries = 256;
+const pageBytes = 1024 ** 2;
+
+const checks: OptionChecks<EventStoreOptions> = { session: aName };
+
+/**
+ * Creates the event store of one session, for the option `eventStore` of a `StreamableHTTPServerTransport`. Pass the same id to
+ * `sessionIdGenerator`.
+ *
+ * @param hub A hub whose log all processes share.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
+ * @example
+ * ```ts
+ * import { createHub } from "sourcecast";
+ * import { eventStore } from "sourcecast/mcp";
+ *
+ * const hub = createHub();
+ * const store = eventStore(hub, { session: crypto.randomUUID() });
+ *
+ * const first = await store.storeEvent("stream 1", { jsonrpc: "2.0", method: "notifications/progress" });
+ * await store.storeEvent("stream 1", { jsonrpc: "2.0", id: 1, result: {} });
+ * const stream = await store.replayEventsAfter(first, { send: async (_, message) => console.log(message) });
+ * console.log(stream); // stream 1
+ * await hub.close();
+ * ```
+ */
+export function eventStore(hub: object, options: EventStoreOptions): McpEventStore {
+  checkOptions(options ?? {}, checks, "eventStore()");
+  if (options?.session === undefined) throw optionError("session", undefined, "the id of the session");
+  const internals = internalsOf(hub);
+  if (internals === undefined) throw optionError("hub", hub, "a hub of createHub()");
+  return new LogEventStore(internals, `mcp/${encodeURIComponent(options.session).replaceAll("*", "%2A")}`);
+}
+
+/** The messages of all streams of a session are on one channel. */
+class LogEventStore implements McpEventStore {
+  readonly #hub: HubInternals;
+  readonly #channel: string;
+
+  constructor(hub: HubInternals, channel: string) {
+    this.#hub = hub;
+    this.#channel = channel;
+  }
+
+  async storeEvent(streamId: string, message: object): Promise<string> {
+    const data = JSON.stringify({ stream: streamId, message } satisfies Stored);
+    const [position] = await this.#hub.log.append([{ channel: this.#channel, type: "message", data }]);
+    this.#hub.countPublished(1);
+    return formatCursor(position as Position);
+  }
+
+  async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
+    const entry = await this.#find(eventId);
+    return entry === null ? undefined : parse(entry).stream;
+  }
+
+  async replayEventsAfter(
+    lastEventId: string,
+    { send }: { send: (eventId: string, message: never) => Promise<void> },
+  ): Promise<string> {
+    const from = await this.#find(lastEventId);
+    if (from === null) throw cursorError(lastEventId, "is not of this session; let the client initialize again");
+    const { stream } = parse(from);
+    const { top } = await this.#hub.log.head();
+    for (let after = from.offset; after < top; ) {
+      const page = await this.#hub.log.read(after, {
+        limit: pageEntries,
+        maxBytes: pageBytes,
+        selection: { channels: [this.#channel], prefixes: [] },
+        conflate: false,
+      });
+      if (page.trimmed > after)
+        throw cursorError(lastEventId, "is too old: the log no longer has all messages after it");
+      for (const entry of page.entries) {
+        const stored = parse(entry);
+        const cursor = formatCursor({ epoch: page.epoch, offset: entry.offset, witness: entry.witness });
+        if (stored.stream === stream) await send(cursor, stored.message as never);
+      }
+      after = page.through;
+    }
+    return stream;
+  }
+
+  /** The entry of an id, if it is one of this session: an id that a client sends may name any entry of the log. */
+  async #find(eventId: string): Promise<LogEntry | null> {
+    const position = parseCursor(eventId);
+    if (position === null || position.offset === 0) return null;
+    const selection = { channels: [this.#channel], prefixes: [] };
+    const page = await this.#hub.log.read(position.offset - 1, { limit: 1, maxBytes: 1, selection, conflate: false });
+    const [entry] = page.entries;
+    const isSame = entry?.offset === position.offset && entry.witness === position.witness;
+    return isSame && page.epoch === position.epoch ? entry : null;
+  }
+}
+
+function parse(entry: LogEntry): Stored {
+  return JSON.parse(entry.data) as Stored;
+}
+
+function cursorError(eventId: string, found: string): SourcecastError {
+  return new SourcecastError("ERR_SSE_CURSOR", `The event id ${quote(eventId)} ${found}`);
+}

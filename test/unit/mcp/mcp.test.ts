@@ -1,0 +1,97 @@
+/** The bus and the store for MCP servers, on a hub. */
+import { describe, expect, test } from "vitest";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { eventBus, eventStore } from "../../../src/mcp/index.ts";
+import { openHub } from "../../support/hub.ts";
+
+describe("eventBus()", () => {
+  test("delivers to the listeners of all processes, until they are removed", async () => {
+    const log = memoryLog();
+    const [one, two] = [eventBus(openHub({ log }).hub), eventBus(openHub({ log }).hub)];
+    const heard: string[] = [];
+    const remove = one.subscribe(({ kind }) => heard.push(`one ${kind}`));
+    two.subscribe(({ kind }) => heard.push(`two ${kind}`));
+    await expect
+      .poll(() => {
+        one.publish({ kind: "tools_list_changed" });
+        return heard;
+      })
+      .toEqual(expect.arrayContaining(["one tools_list_changed", "two tools_list_changed"]));
+    remove();
+    remove();
+    const count = heard.filter((event) => event.startsWith("one")).length;
+    one.publish({ kind: "prompts_list_changed" });
+    await expect.poll(() => heard).toContain("two prompts_list_changed");
+    expect(heard.filter((event) => event.startsWith("one"))).toHaveLength(count);
+  });
+
+  test("tells a listener that may have missed events that all lists have changed", async () => {
+    // Of a burst, neither the log nor the process keeps more than two events.
+    const { hub } = openHub({ log: memoryLog({ maxEvents: 2 }), ring: { maxEvents: 2 } });
+    const bus = eventBus(hub);
+    const heard = new Set<string>();
+    bus.subscribe(({ kind }) => heard.add(kind));
+    await expect
+      .poll(() => {
+        for (let i = 0; i < 50; i++) bus.publish({ kind: "resource_updated" });
+        return [...heard].sort();
+      })
+      .toEqual(["prompts_list_changed", "resource_updated", "resources_list_changed", "tools_list_changed"]);
+  });
+
+  test("reports an event that the log cannot store", async () => {
+    const errors: unknown[] = [];
+    const { hub } = openHub();
+    const bus = eventBus(hub, { onError: (error) => errors.push(error) });
+    await hub.close();
+    bus.publish({ kind: "tools_list_changed" });
+    await expect.poll(() => errors).toEqual([expect.objectContaining({ code: "ERR_SSE_CLOSED" })]);
+  });
+});
+
+describe("eventStore()", () => {
+  const message = (id: number) => ({ jsonrpc: "2.0", id, result: {} });
+
+  async function replayed(store: ReturnType<typeof eventStore>, after: string) {
+    const sent: [id: string, message: unknown][] = [];
+    const stream = await store.replayEventsAfter(after, { send: async (id, one) => void sent.push([id, one]) });
+    return { stream, sent };
+  }
+
+  test("replays the messages of one stream after an event, in another process", async () => {
+    const log = memoryLog();
+    const [one, two] = [openHub({ log }).hub, openHub({ log }).hub];
+    const store = eventStore(one, { session: "s" });
+    const first = await store.storeEvent("a", message(1));
+    const other = await store.storeEvent("b", message(2));
+    const last = await store.storeEvent("a", message(3));
+    const again = eventStore(two, { session: "s" });
+    expect(await again.getStreamIdForEventId(other)).toBe("b");
+    expect(await replayed(again, first)).toEqual({ stream: "a", sent: [[last, message(3)]] });
+    expect(await replayed(again, last)).toEqual({ stream: "a", sent: [] });
+  });
+
+  test("gives no session the messages of another one", async () => {
+    const { hub } = openHub();
+    const mine = eventStore(hub, { session: "mine" });
+    const theirs = await eventStore(hub, { session: "theirs" }).storeEvent("a", message(1));
+    await hub.channel("news").dispatch("message", "text");
+    expect(await mine.getStreamIdForEventId(theirs)).toBe(undefined);
+    await expect(replayed(mine, theirs)).rejects.toThrow("not of this session");
+    for (const id of ["", "x", "x.1.1", await hub.cursor()]) {
+      expect(await mine.getStreamIdForEventId(id)).toBe(undefined);
+    }
+  });
+
+  test("rejects rather than leave messages out", async () => {
+    const { hub } = openHub({ log: memoryLog({ maxEvents: 2 }) });
+    const store = eventStore(hub, { session: "s" });
+    const first = await store.storeEvent("a", message(1));
+    for (const id of [2, 3, 4, 5]) await store.storeEvent("a", message(id));
+    await expect(replayed(store, first)).rejects.toThrow(/not of this session|too old/);
+  });
+
+  test.each([undefined, { session: "" }, { sesion: "s" }])("rejects the options %j", (options) => {
+    expect(() => eventStore(openHub().hub, options as never)).toThrow(/session/);
+  });
+});
