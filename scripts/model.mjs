@@ -1,14 +1,31 @@
-// npm run test:model -- --histories 100000 --seed 7: runs the model of faults for longer than the tests do.
+// npm run test:model -- --histories 100000 --seed 7: runs the model of faults for longer than the tests do. With --on nats (or
+// redis, postgres), its histories happen on a real server, and on a real network between it and each process.
 import "./lib/bootstrap.mjs";
 import { parseArgs } from "node:util";
+import { ensureStores } from "./lib/stores.mjs";
 import { vitest } from "./lib/vitest.mjs";
 
+const servers = ["redis", "nats", "postgres"];
 const { values } = parseArgs({
-  options: { histories: { type: "string", default: "10000" }, seed: { type: "string", default: "1" } },
+  options: {
+    histories: { type: "string", default: "10000" },
+    seed: { type: "string", default: "1" },
+    on: { type: "string" },
+  },
 });
-for (const [name, value] of Object.entries(values)) {
-  if (!/^[1-9]\d*$/.test(value)) throw new Error(`--${name} takes a number, such as --${name} 100; it got "${value}"`);
+for (const name of /** @type {const} */ (["histories", "seed"])) {
+  if (/^[1-9]\d*$/.test(values[name])) continue;
+  throw new Error(`--${name} takes a number, such as --${name} 100; it got "${values[name]}"`);
+}
+const { on } = values;
+if (on !== undefined && !servers.includes(on)) {
+  throw new Error(`--on takes one of ${servers.join(", ")}; it got "${on}"`);
 }
 process.env.MODEL_HISTORIES = values.histories;
 process.env.MODEL_SEED = values.seed;
-process.exitCode = await vitest(["--project", "faults", "test/faults/model.test.ts"]);
+if (on === undefined) process.exitCode = await vitest(["--project", "faults", "test/faults/model.test.ts"]);
+else {
+  process.env.MODEL_STORE = on;
+  if (!(await ensureStores())) process.exit(1);
+  process.exitCode = await vitest(["--project", "stores", "test/stores/model.test.ts"]);
+}

@@ -125,6 +125,7 @@ class FannedTail implements Tail {
   /** False once a read had to be waited for. */
   #canReadAtOnce = true;
   #retryAt = 0;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   constructor(source: TailSource, after: Position, handlers: TailHandlers) {
@@ -154,6 +155,7 @@ class FannedTail implements Tail {
     if (this.#closed) return;
     this.#closed = true;
     this.#offered = [];
+    clearTimeout(this.#retryTimer);
     this.#handlers.onClose();
   }
 
@@ -207,8 +209,9 @@ class FannedTail implements Tail {
   }
 
   #retryLater(): void {
+    if (this.#closed) return;
     this.#retryAt = now() + failureRetryMs;
-    unrefTimeout(() => {
+    this.#retryTimer = unrefTimeout(() => {
       this.#retryAt = 0;
       this.pull();
     }, failureRetryMs);

@@ -42,6 +42,7 @@ export class Feed {
   #isRunning = false;
   #isStarting = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #retryTimer: ReturnType<typeof setTimeout> | null = null;
   /** The last message that was received. */
   #last: StoredMessage | null = null;
 
@@ -64,8 +65,9 @@ export class Feed {
     this.#isRunning = false;
     this.#last = null;
     this.#drop();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const timer of [this.#timer, this.#retryTimer]) if (timer !== null) clearTimeout(timer);
     this.#timer = null;
+    this.#retryTimer = null;
   }
 
   /** The log has another top than what was received: the consumer may wait for messages that will never come. */
@@ -88,8 +90,10 @@ export class Feed {
     try {
       await this.#start();
     } catch (error) {
-      this.#context.onError(error);
-      this.#retry();
+      if (this.#isRunning) {
+        this.#context.onError(error);
+        this.#retry();
+      }
     } finally {
       this.#isStarting = false;
     }
@@ -193,7 +197,9 @@ export class Feed {
   }
 
   #retry(): void {
-    unrefTimeout(() => {
+    if (this.#retryTimer !== null) return;
+    this.#retryTimer = unrefTimeout(() => {
+      this.#retryTimer = null;
       if (this.#isRunning && this.#consumer === null) void this.#restart();
     }, retryMs);
   }

@@ -39,6 +39,8 @@ export class HeadReader {
   /** The floor of a stream whose first message has this sequence and time, which no two messages share. */
   #known: { readonly key: string; readonly floor: Floor } | null = null;
   #asking: Promise<Observation> | null = null;
+  /** The head that was observed last. */
+  latest: Head | null = null;
   /** Called with every observation. */
   onObserved: (observation: Observation) => void = () => {};
 
@@ -74,6 +76,7 @@ export class HeadReader {
       const incarnation = await this.#streams.current();
       const observation = await this.#tryToObserve(incarnation);
       if (observation === undefined) continue;
+      this.latest = observation.head;
       this.onObserved(observation);
       return observation;
     }

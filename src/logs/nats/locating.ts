@@ -22,11 +22,12 @@ export interface LocatingContext {
 
 /**
  * Whatever the number of clients, the questions are few: one for the head, one for each thousand channels, and one for each
- * page in which a cursor lies; the clients will read that page next. For most clients, whose cursors are the head or the
- * floor, none waits for another.
+ * page in which a cursor lies; the clients will read that page next. While nothing is published, none waits for another.
  */
 export class Locating {
   readonly #context: LocatingContext;
+  /** The floor at which no value was found. */
+  #checkedFloor = 0;
 
   constructor(context: LocatingContext) {
     this.#context = context;
@@ -36,14 +37,15 @@ export class Locating {
     const { heads, streams } = this.#context;
     const incarnation = await streams.current();
     const names = new Set(questions.flatMap(({ selection }) => selection.channels));
-    const [state, candidates, hasValues] = await Promise.all([
-      heads.observe(),
-      this.#endMarkers([...names], incarnation),
-      this.#hasValues(incarnation),
-    ]);
-    const [witnesses, ends] = await Promise.all([
+    const before = heads.latest;
+    const [state, early] = await Promise.all([heads.observe(), this.#describe([...names], incarnation)]);
+    // Answers that may be older than the head do not count: an end in between would be in neither.
+    const isSame = before?.epoch === state.head.epoch && before.top === state.head.top;
+    const { candidates, hasValues } = isSame ? early : await this.#describe([...names], state.incarnation);
+    const [witnesses, ends, hasNewValues] = await Promise.all([
       this.#witnesses(questions, state),
-      this.#ends(state.incarnation === incarnation ? candidates : [], state),
+      this.#ends(candidates, state),
+      hasValues || this.#hasValuesSince(state),
     ]);
     const { head } = state;
     const answers = questions.map(({ cursor, selection }): LocateAnswer => {
@@ -52,10 +54,18 @@ export class Locating {
         ends: endsOf(selection.channels, ends),
         // The stream does not say which channels had entries that are gone.
         trimmed: head.floor.offset,
-        hasValues,
+        hasValues: hasNewValues,
       };
     });
     return { head, answers };
+  }
+
+  async #describe(names: readonly string[], incarnation: Incarnation) {
+    const [candidates, hasValues] = await Promise.all([
+      this.#endMarkers(names, incarnation),
+      this.#hasValues(incarnation),
+    ]);
+    return { candidates, hasValues };
   }
 
   async #witnesses(questions: readonly LocateQuestion[], state: Observation): Promise<Map<number, number>> {
@@ -122,6 +132,15 @@ export class Locating {
       values.hasKept(incarnation),
     ]);
     return retained !== undefined || hasKept;
+  }
+
+  /** A value that was kept between the two answers is in none of them. It was kept because the floor has moved. */
+  async #hasValuesSince({ head, incarnation }: Observation): Promise<boolean> {
+    const { offset } = head.floor;
+    if (offset === this.#checkedFloor) return false;
+    const hasValues = await this.#context.values.hasKept(incarnation);
+    this.#checkedFloor = offset;
+    return hasValues;
   }
 }
 

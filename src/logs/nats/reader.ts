@@ -99,12 +99,13 @@ export class Reader {
       const page = new PageBuilder(after, { limit: Number.POSITIVE_INFINITY, maxBytes, selection });
       const isAsked = ({ offset }: { offset: number }) => offset > after && offset <= upTo;
       const done = (through: number): ValuePage => ({ epoch: head.epoch, entries: page.result.entries, through });
-      if (after < head.floor.offset) {
-        for (const entry of (await this.#context.values.kept(selection, state)).filter(isAsked)) {
-          if (!page.add(entry)) return done(page.last);
-        }
-      }
-      for (const message of (await this.#context.values.retained(selection, state)).filter(isAsked)) {
+      // First the entries, then the values that were kept of removed ones: a value is written before its entry is removed.
+      const retained = (await this.#context.values.retained(selection, state)).filter(isAsked);
+      const kept = after < head.floor.offset ? await this.#context.values.kept(selection, state) : [];
+      const { floor } = (await this.#context.heads.observe()).head;
+      if (floor.offset !== head.floor.offset) return overtaken;
+      for (const entry of kept.filter(isAsked)) if (!page.add(entry)) return done(page.last);
+      for (const message of retained) {
         if (page.isFullFor(message)) return done(page.last);
         const previousWitness = await this.#context.pages.witnessAt(message.offset - 1, state);
         if (previousWitness === undefined) return overtaken;

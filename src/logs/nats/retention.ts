@@ -1,5 +1,5 @@
 // Removing what exceeds the limits, in the background, from the beginning of the stream.
-import { now, unrefTimeout, WakeTimer } from "../../base/clock.ts";
+import { now, WakeTimer } from "../../base/clock.ts";
 import type { LogEntry } from "../../log/log.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import type { HeadReader, Observation } from "./head-reader.ts";
@@ -36,6 +36,8 @@ export class RetentionWorker {
   readonly #context: RetentionContext;
   readonly #wake: WakeTimer = new WakeTimer(() => void this.#run());
   #isRunning = false;
+  /** Entries exceed the limits, and a tail has not come to them. */
+  #isWaiting = false;
   #waitingSince = 0;
   #closed = false;
 
@@ -74,6 +76,9 @@ export class RetentionWorker {
     } finally {
       this.#isRunning = false;
     }
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.touch();
   }
 
   /** True when there may be more to remove. */
@@ -86,6 +91,8 @@ export class RetentionWorker {
     // The first message of a log stands for itself until the second one takes its part.
     if (cut <= Math.max(floor, 1)) return false;
     const keyed = await this.#keyedEntries(cut, observation);
+    // Another process was faster, so that some of these entries may be missing: their values are not lost ones.
+    if ((await this.#context.heads.observe()).head.floor.offset !== floor) return true;
     const witnesses = new Map(keyed.map(({ offset, witness }) => [offset, witness]));
     await values.removeLost({ after: floor, upTo: cut }, witnesses, incarnation);
     await values.keep(keyed, cut, incarnation);
@@ -104,12 +111,8 @@ export class RetentionWorker {
     const time = now();
     if (this.#waitingSince === 0) this.#waitingSince = time;
     if (time - this.#waitingSince > patienceMs) return cut;
-    this.#retrySoon();
+    this.#isWaiting = true;
     return Math.max(floor, delivered);
-  }
-
-  #retrySoon(): void {
-    unrefTimeout(() => this.touch(), delayMs);
   }
 
   /** Everything up to here exceeds a limit. */

@@ -94,7 +94,7 @@ export class Writer {
   /** The identifiers of a call are the same in all its attempts. The witnesses of another incarnation mean nothing. */
   #jobOf(call: AppendCall, incarnation: Incarnation): Job | Error {
     const known = this.#jobs.get(call);
-    if (known?.incarnation === incarnation) return known;
+    if (known?.incarnation.epoch === incarnation.epoch) return known;
     const job = createJob(call, incarnation, this.#context.connection.info?.max_payload);
     if (!(job instanceof Error)) this.#jobs.set(call, job);
     return job;

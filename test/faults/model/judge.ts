@@ -174,7 +174,9 @@ export class Judge {
   }
 
   #assertTrimmed(from: number, to: number): void {
-    const { all, epoch, floor } = this.#record;
+    const { all, epoch, floor, highestFloor } = this.#record;
+    if (this.#tolerance.trimsAll === true && (to <= highestFloor || this.#record.version !== this.#opened.version))
+      return;
     const isGone = (entry: Accepted): boolean => entry.epoch !== epoch || entry.offset <= floor;
     const isLoss = (entry: Accepted): boolean =>
       entry.offset >= from && entry.offset <= to && this.#dues.isLossWhenTrimmed(entry);
@@ -254,6 +256,8 @@ export interface Tolerance {
   readonly fails: boolean;
   /** The log forgets the witness of an entry with the entry. */
   readonly forgetsWitnesses: boolean;
+  /** The log does not know which channels the entries had that it has removed. @default false */
+  readonly trimsAll?: boolean;
 }
 
 function nothingSince(valuesDue: number): Since {

@@ -87,6 +87,18 @@ export class Record {
     this.version++;
   }
 
+  /** The entries after an offset are lost. */
+  cut(top: number): void {
+    while (this.top > top) this.tip = (this.tip as Accepted).before;
+    this.version++;
+  }
+
+  /** Everything up to an offset was trimmed, by a log that decides itself when. */
+  trimTo(offset: number): void {
+    this.#floor = Math.max(this.#floor, offset);
+    this.#highestFloor = Math.max(this.#highestFloor, this.#floor);
+  }
+
   /** A copy for {@link restore}. */
   copy(): RecordCopy {
     return { epoch: this.epoch, tip: this.tip, floor: this.#floor };

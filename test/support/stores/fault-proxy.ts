@@ -11,7 +11,7 @@ interface Link {
 }
 
 export class FaultProxy implements AsyncDisposable {
-  #targetPort: number;
+  readonly #targetPort: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #isRefusing = false;
@@ -51,12 +51,6 @@ export class FaultProxy implements AsyncDisposable {
   /** Resets all connections, and every new one until `heal()`. */
   refuse(): void {
     this.#isRefusing = true;
-    this.cut();
-  }
-
-  /** Connects clients to another server from now on, and resets those of the one before: an address that fails over. */
-  retarget(port: number): void {
-    this.#targetPort = port;
     this.cut();
   }
 
@@ -115,10 +109,15 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   #forward(from: Socket, to: Socket, direction: Direction): void {
+    // In order, also while the delay changes: bytes that come when it has just ended wait for those before them.
+    const waiting: (() => void)[] = [];
     const later = (act: () => void): void => {
-      // In order, also while the delay changes: timers of one length fire in the order in which they were made.
-      if (this.#delayMs === 0) act();
-      else setTimeout(act, this.#delayMs);
+      if (waiting.length === 0 && this.#delayMs === 0) {
+        act();
+        return;
+      }
+      waiting.push(act);
+      setTimeout(() => waiting.shift()?.(), this.#delayMs);
     };
     from.on("data", (bytes) => {
       if (this.#swallowed === direction || this.#swallowed === "both") return;
@@ -128,8 +127,8 @@ export class FaultProxy implements AsyncDisposable {
   }
 }
 
-/** Neither a socket that is connecting nor one that is being shut down can be reset: it would keep its handle (Node 24). */
+/** A socket that is still connecting would be reset once it is connected, and keep its handle (Node 24). */
 function reset(socket: Socket): void {
-  if (socket.connecting || socket.writableEnded) socket.destroy();
+  if (socket.connecting) socket.destroy();
   else if (!socket.destroyed) socket.resetAndDestroy();
 }
