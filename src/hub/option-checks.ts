@@ -18,6 +18,7 @@ import {
   optionError,
 } from "../base/options.ts";
 import { mayHaveSent, type RequestLike } from "../http/request.ts";
+import { aLog } from "../log/complete.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
 import type {
   HubOptions,
@@ -47,9 +48,6 @@ const limitChecks: OptionChecks<Limits> = {
 const ringChecks: OptionChecks<NonNullable<HubOptions["ring"]>> = { maxEvents: aCount(1), maxBytes: aSize };
 
 const aList: OptionCheck = allow("a list of channel names", Array.isArray);
-
-/** By its methods: an application's log need not extend a class. */
-const aLog: OptionCheck = anObjectWith("a log such as memoryLog()", "append", "head", "read", "tail", "close");
 
 /** The checks of the options of `createHub()`. */
 export const hubChecks: OptionChecks<HubOptions> = {

@@ -96,7 +96,8 @@ export class AppendQueue {
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for values that are not allowed.
    */
   constructor(options: AppendQueueOptions) {
-    checkOptions(options, checks, "new AppendQueue()");
+    checkOptions(options ?? {}, checks, "new AppendQueue()");
+    checks.store(options?.store, "store");
     this.#options = options;
     this.#deadlineMs = milliseconds(options.deadline ?? "10s", "deadline");
     this.#maxCalls = options.maxCalls ?? 1_024;

@@ -1,4 +1,5 @@
 // A log with all optional methods: those that it lacks are composed of the required ones.
+import { anObjectWith, type OptionCheck, optionError } from "../base/options.ts";
 import type {
   ChannelSelection,
   Head,
@@ -16,6 +17,7 @@ import type {
   ValuePage,
   WitnessLog,
 } from "./log.ts";
+import { internalPage } from "./page-size.ts";
 import { weightOf } from "./retention.ts";
 
 /** A log that has every optional method. */
@@ -26,17 +28,25 @@ export interface CompleteLog extends Log, WitnessLog, LastLog, ValueLog, Locatin
   locate: LocatingLog["locate"];
 }
 
-const composable = ["witnesses", "last", "latestByKey", "locate"] as const satisfies readonly LogCapability[];
+const aMethodful: OptionCheck = anObjectWith("a log such as memoryLog()", "append", "head", "read", "tail", "close");
 
-/** One page of a composed answer. */
-const pageEntries = 1_000;
-const pageBytes = 1024 ** 2;
+/** By its methods: an application's log need not extend a class. */
+export const aLog: OptionCheck = (value, name) => {
+  aMethodful(value, name);
+  const { capabilities } = value as { capabilities?: { has?: unknown } };
+  if (typeof capabilities?.has !== "function") {
+    throw optionError(`${name}.capabilities`, capabilities, "a set of the optional methods that the log has");
+  }
+};
+
+const composable = ["witnesses", "last", "latestByKey", "locate"] as const satisfies readonly LogCapability[];
 
 /**
  * Adds the optional methods that a log lacks, composed of those that it has. They are correct and not fast: the composed
  * `latestByKey` reads the selected channels to the head, and `locate` asks several questions.
  *
  * @returns The log itself when it lacks nothing.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a log.
  * @example
  * ```ts
  * import { completeLog } from "sourcecast/log";
@@ -49,6 +59,7 @@ const pageBytes = 1024 ** 2;
  * ```
  */
 export function completeLog(log: Log): CompleteLog {
+  aLog(log, "log");
   const lacking = composable.filter((name) => log[name] === undefined);
   if (lacking.length === 0) return log as CompleteLog;
   const witnesses: WitnessLog["witnesses"] = log.witnesses?.bind(log) ?? ((offsets) => findWitnesses(log, offsets));
@@ -146,7 +157,7 @@ async function eachPage(
   visit: (page: Page) => void,
 ): Promise<void> {
   for (let position = after; position < upTo; ) {
-    const page = await log.read(position, { limit: pageEntries, maxBytes: pageBytes, selection, conflate: true });
+    const page = await log.read(position, { ...internalPage, selection, conflate: true });
     visit(page);
     // A log that was cut off in between has nothing more to give.
     if (page.through <= position) return;

@@ -3,13 +3,12 @@ import { now, unrefTimeout } from "../base/clock.ts";
 import { SourcecastError } from "../base/errors.ts";
 import type { PresenceContext, TailObserver } from "../hub/presence.ts";
 import type { LogEntry, NewEntry, Position } from "../log/log.ts";
+import { internalPage } from "../log/page-size.ts";
 import { type PresenceRecord, PresenceState, presenceChannel } from "./state.ts";
 import type { PresenceUpdate } from "./update.ts";
 
 /** How long to wait for the records of other processes after a conflict. */
 const maxTailWaitMs = 1_000;
-/** How much of the log is read at a time. */
-const pageBytes = 1024 ** 2;
 
 /** Reads and writes the records of a log. Every question to the log has a deadline: see {@link PresenceContext.limit}. */
 export class PresenceLog implements TailObserver {
@@ -129,7 +128,7 @@ export class PresenceLog implements TailObserver {
     const selection = { channels: [presenceChannel], prefixes: [] };
     const { top } = await limit(log.head(), "log.head()");
     for (let position = 0; position < top; ) {
-      const options = { after: position, upTo: top, maxBytes: pageBytes };
+      const options = { after: position, upTo: top, maxBytes: internalPage.maxBytes };
       const page = await limit(log.latestByKey(selection, options), "log.latestByKey()");
       for (const entry of page.entries) state.apply(entry, now());
       position = page.through;

@@ -1,5 +1,6 @@
 // The serving suite: what every adapter of event streams does, as tests over real connections.
 import assert from "node:assert/strict";
+import { aCount, aFunction, checkOptions, type OptionChecks } from "../base/options.ts";
 import type { EventSource } from "../source/source.ts";
 import { AdapterContext, type AdapterRoute } from "./adapter-context.ts";
 
@@ -31,6 +32,7 @@ export interface AdapterServer {
  * The behavior of an adapter as tests: status and header, order and arrival of events, positions, backpressure, every way in
  * which a stream ends. It does not depend on a test framework.
  *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example
  * ```ts
  * import { createServer } from "node:http";
@@ -60,7 +62,10 @@ export interface AdapterServer {
  * });
  * ```
  */
-export function testAdapter({ test, start, deadline = 10_000 }: AdapterSuiteOptions): void {
+export function testAdapter(options: AdapterSuiteOptions): void {
+  checkOptions(options ?? {}, suiteChecks, "testAdapter()");
+  for (const name of ["test", "start"] as const) suiteChecks[name](options?.[name], name);
+  const { test, start, deadline = 10_000 } = options;
   for (const [name, scenario] of Object.entries(scenarios)) {
     test(`adapter: ${name}`, async () => {
       const context = new AdapterContext(AbortSignal.timeout(deadline));
@@ -75,6 +80,8 @@ export function testAdapter({ test, start, deadline = 10_000 }: AdapterSuiteOpti
     });
   }
 }
+
+const suiteChecks: OptionChecks<AdapterSuiteOptions> = { test: aFunction, start: aFunction, deadline: aCount(1) };
 
 /**
  * Each scenario has a server of its own, so a stream that one leaves open cannot change the result of another. The

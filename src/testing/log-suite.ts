@@ -1,4 +1,5 @@
 // The contract of a log as tests, for any test framework.
+import { aBoolean, aCount, aFunction, checkOptions, type OptionChecks } from "../base/options.ts";
 import { testAppend } from "./log/append.ts";
 import { testConditions } from "./log/conditions.ts";
 import { testFailure } from "./log/failure.ts";
@@ -19,6 +20,7 @@ import { testTail } from "./log/tail.ts";
  * Defines the tests of the contract: a log that passes them can carry a hub. Capabilities are tested as the log declares
  * them; methods that it lacks are tested as the hub composes them of the others.
  *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example
  * ```ts
  * import { test } from "node:test";
@@ -29,6 +31,8 @@ import { testTail } from "./log/tail.ts";
  * ```
  */
 export function testLog(options: LogSuiteOptions): void {
+  checkOptions(options ?? {}, suiteChecks, "testLog()");
+  for (const name of ["test", "storage"] as const) suiteChecks[name](options?.[name], name);
   const scenario: TestScenario = createScenario(options);
   const { trimmedBySelection = true, persistent = false, shared = false } = options;
   // The simplest promises come first: when one of those fails, later failures mostly follow from it.
@@ -46,3 +50,15 @@ export function testLog(options: LogSuiteOptions): void {
   if (options.restorable === true) testRestore(scenario);
   if (options.failing === true) testFailure(scenario);
 }
+
+const suiteChecks: OptionChecks<LogSuiteOptions> = {
+  test: aFunction,
+  storage: aFunction,
+  deadline: aCount(1),
+  persistent: aBoolean,
+  shared: aBoolean,
+  trimmedBySelection: aBoolean,
+  lossy: aBoolean,
+  restorable: aBoolean,
+  failing: aBoolean,
+};

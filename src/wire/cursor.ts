@@ -25,6 +25,11 @@ export function headPosition({ epoch, top, witness }: HeadLike): Position {
   return { epoch, offset: top, witness };
 }
 
+/** The position before the oldest retained entry, which vouches for it: a client can be verified there. */
+export function floorPosition({ epoch, floor }: FloorLike): Position {
+  return { epoch, offset: floor.offset, witness: floor.witness };
+}
+
 /** The cursor of the newest entry. */
 export function headCursor(head: HeadLike): string {
   return formatCursor(headPosition(head));
@@ -83,6 +88,9 @@ function readNumber(text: string, start: number, end: number, base: 10 | 16): nu
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
+
+/** The position before the oldest entry, as logs describe it. */
+type FloorLike = Readonly<{ epoch: string; floor: Readonly<{ offset: number; witness: number }> }>;
 
 /** The newest entry, as logs and rings describe it. */
 type HeadLike = Readonly<{ epoch: string; top: number; witness: number }>;

@@ -6,12 +6,14 @@ import { sendEvents, withSendEvents } from "../../src/adapters/oak.ts";
 import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
 import { hubChecks, publishChecks, subscribeChecks } from "../../src/hub/option-checks.ts";
 import { createHub, EventSource, EventSourceSet, type Hub, ServerSentEvent } from "../../src/index.ts";
+import { AppendQueue, completeLog } from "../../src/log/index.ts";
 import { retentionChecks } from "../../src/log/retention.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { sqliteLog } from "../../src/logs/sqlite/index.ts";
 import { presence } from "../../src/presence/index.ts";
 import { sourceChecks } from "../../src/source/options.ts";
 import { pipeChecks } from "../../src/source/pipe.ts";
+import { testAdapter, testLog } from "../../src/testing/index.ts";
 import { defineEvents } from "../../src/wire/contract.ts";
 import { request } from "../support/web.ts";
 
@@ -471,3 +473,27 @@ async function errorOf(call: () => unknown): Promise<Error> {
   }
   throw new Error("Nothing was thrown");
 }
+
+describe("arguments of the kit for logs, and of the suites", () => {
+  const rejected = expect.objectContaining({ code: "ERR_SSE_OPTION" });
+  const { capabilities: _, ...withoutCapabilities } = Object.fromEntries(
+    ["append", "head", "read", "tail", "close", "capabilities"].map((name) => [name, () => {}]),
+  );
+
+  test.each([undefined, null, 5, {}, memoryLog, withoutCapabilities])("is not a log: %j", (log) => {
+    expect(() => completeLog(log as never)).toThrow(rejected);
+    if (log !== undefined) expect(() => createHub({ log: log as never })).toThrow(rejected);
+  });
+
+  test.each([undefined, {}, { store: 5 }, { store: null }])("does not store calls: %j", (options) => {
+    expect(() => new AppendQueue(options as never)).toThrow(rejected);
+  });
+
+  test.each([undefined, {}, { test: 5 }, { test: () => {}, storage: 5, start: 5 }, { test: () => {}, nonsense: 1 }])(
+    "does not fit a suite: %j",
+    (options) => {
+      expect(() => testLog(options as never)).toThrow(rejected);
+      expect(() => testAdapter(options as never)).toThrow(rejected);
+    },
+  );
+});

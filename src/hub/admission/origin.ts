@@ -1,7 +1,7 @@
 // Where a client's stream begins, as far as it has to be known before the response starts.
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { ChannelSelection, Position } from "../../log/log.ts";
-import { parseCursor } from "../../wire/cursor.ts";
+import { floorPosition, parseCursor } from "../../wire/cursor.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 import { conflates, heldOf, parseSelection, type Subscribing } from "../selection.ts";
@@ -51,7 +51,7 @@ async function findStart(
   const start = isRewound ? await findRewindStart({ feed, deadline }, rewind, selection, conflates(options)) : null;
   const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
   // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
-  const begin = from === "start" ? floorOf(location) : beginAt(start, location);
+  const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
   // The log may have lost what this process had delivered, and the answer itself may have shown it.
   const present = restarts === location.asOf ? delivered : null;
   return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location };
@@ -65,12 +65,8 @@ function beginAt(start: Position | null, location: Location): Position | null {
   const { head, answer } = location;
   if (start?.epoch !== head.epoch) return null;
   // Below the floor there are only the newest entries of their keys, which are sent as values.
-  if (start.offset < head.floor.offset) return floorOf(location);
+  if (start.offset < head.floor.offset) return floorPosition(location.head);
   return answer.verification === "same" ? start : null;
-}
-
-function floorOf({ head }: Location): Position {
-  return { epoch: head.epoch, ...head.floor };
 }
 
 /** Whether the client has received the end of each of its channels. Of a prefix that is never known. */

@@ -1,5 +1,6 @@
 // Where the last events of a subscription begin, for a client without a position (`rewind`).
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
+import { clientPage } from "../../log/page-size.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 
@@ -7,9 +8,6 @@ import type { LogDeadline } from "../log-deadline.ts";
 const firstSpanPerEvent = 16;
 /** Each further look goes back so many times as far, so that all of them cost little more than the last. */
 const spanFactor = 8;
-/** Bounds of a page, as the log counts them. */
-const pageEntries = 512;
-const pageBytes = 256 * 1024;
 
 /**
  * The position before the last `count` selected entries; `null` if there are none.
@@ -54,7 +52,7 @@ async function lastOfAll(
     const begin = Math.max(floor.offset, top - span);
     let last: LogEntry[] = [];
     for (let after = begin; after < top; ) {
-      const options = { limit: pageEntries, maxBytes: pageBytes, selection, conflate: false };
+      const options = { ...clientPage, selection, conflate: false };
       const { entries, through } = await deadline.limit(feed.log.read(after, options), "log.read()");
       last = [...last, ...entries].slice(-count);
       // A log that was replaced by a shorter one gets nowhere.

@@ -1,11 +1,8 @@
 // A tail that reads holes again before it reports them: only the tail may have skipped the entries.
 import { unrefTimeout } from "../../base/clock.ts";
 import type { Log, LogEntry, Position, Tail, TailBatch } from "../../log/log.ts";
+import { internalPage } from "../../log/page-size.ts";
 import type { LogDeadline } from "../log-deadline.ts";
-
-/** How much of a hole is read at a time. */
-const pageEntries = 512;
-const pageBytes = 1024 ** 2;
 
 const maxReadAttempts = 3;
 const retryDelayMs = 1_000;
@@ -115,8 +112,8 @@ export class CheckedTail implements Tail {
     for (;;) {
       const { epoch, offset } = this.#last;
       // The ring has no holes, so superseded entries are needed, too.
-      const options = { limit: pageEntries, maxBytes: pageBytes, conflate: false };
-      const page = await this.#deadline.limit(this.#log.read(offset, options), "log.read()");
+      const reading = this.#log.read(offset, { ...internalPage, conflate: false });
+      const page = await this.#deadline.limit(reading, "log.read()");
       if (this.#closed || page.epoch !== epoch) return end;
       for (const entry of page.entries) {
         if (entry.offset === this.#last.offset + 1 && entry.offset <= end) this.#handOver({ epoch, entry }, null);

@@ -1,12 +1,9 @@
 // Pages of the log between the ring and the readers that lag: each is read once for all readers that need it.
 import type { ChannelSelection, Page } from "../../log/log.ts";
+import { clientPage } from "../../log/page-size.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 import type { Feed, FeedObserver } from "./feed.ts";
 import { SharedPage } from "./shared-page.ts";
-
-/** The size of a page: a socket takes a fraction of it at once. */
-const pageBytes = 256 * 1024;
-const pageEntries = 512;
 
 /** Memory for the pages that are kept for other readers. */
 const maxCachedBytes = 16 * 1024 ** 2;
@@ -124,7 +121,7 @@ export class PageCache implements FeedObserver {
   #findLoading(key: string, after: number): Promise<SharedPage> | undefined {
     const loading = this.#loading.get(key);
     if (loading === undefined) return undefined;
-    for (const [begin, page] of loading) if (after >= begin && after < begin + pageEntries) return page;
+    for (const [begin, page] of loading) if (after >= begin && after < begin + clientPage.limit) return page;
     return undefined;
   }
 
@@ -152,10 +149,10 @@ export class PageCache implements FeedObserver {
   async #read({ kind, selection, upTo }: PageQuery, after: number, witness?: number): Promise<SharedPage> {
     const { log } = this.#feed;
     if (kind === "values") {
-      const values = log.latestByKey(selection, { after, upTo, maxBytes: pageBytes });
+      const values = log.latestByKey(selection, { after, upTo, maxBytes: clientPage.maxBytes });
       return new SharedPage(after, await this.#deadline.limit(values, "log.latestByKey()"), true);
     }
-    const options = { limit: pageEntries, maxBytes: pageBytes, selection, conflate: kind === "conflated" };
+    const options = { ...clientPage, selection, conflate: kind === "conflated" };
     const page = await this.#deadline.limit(log.read(after, options), "log.read()");
     const isVerified = page.entries.length === 0 || (this.#continues(page, after, witness) ?? (await this.#confirm()));
     return new SharedPage(after, page, isVerified);

@@ -140,7 +140,7 @@ async function answerWithSnapshot(
     // An event between two snapshots is in one of them and comes after both.
     const position = parts.map((part) => part.position).reduce((a, b) => (a.offset <= b.offset ? a : b));
     const events = parts.length === 1 ? parts[0]?.events : parts.flatMap((part) => part.events);
-    const snapshot = await encodeSnapshot(events ?? [], subscription.context);
+    const snapshot = await encodeSnapshot(events ?? [], subscription.context, subscription.stream.context);
     if (!subscription.closed) return { ...stateAfter(subscription, loss, position), snapshot, values: null };
     snapshot.release();
     return null;

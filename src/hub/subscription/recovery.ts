@@ -1,6 +1,7 @@
 // The ways past entries that a reader does not get: each asks the log, and declares the loss.
 import type { ChannelSelection, Position } from "../../log/log.ts";
 import type { ResetReason } from "../../wire/control.ts";
+import { floorPosition } from "../../wire/cursor.ts";
 import type { Location, Locator } from "../admission/locator.ts";
 import type { Hole } from "../feed/checked-tail.ts";
 import type { Feed } from "../feed/feed.ts";
@@ -27,7 +28,7 @@ export class Recovery<Declaration> {
     const { epoch, offset, closed, conflates } = this.#reader;
     if (closed || location.head.epoch !== epoch) return null;
     const { head, answer } = location;
-    const position = { epoch, ...head.floor };
+    const position = floorPosition(head);
     const to = lastTrimmed(head, Math.max(trimmed, answer.trimmed), conflates);
     return this.#gap({ reason: "trimmed", from: offset + 1, to, position }, location);
   }

@@ -1,7 +1,7 @@
 // The resume decision: how a stream continues from the position that its client has. Pure, and property-tested.
 import type { Head, LocateAnswer, Position } from "../../log/log.ts";
 import type { GapReason, ResetReason } from "../../wire/control.ts";
-import { headPosition } from "../../wire/cursor.ts";
+import { floorPosition, headPosition } from "../../wire/cursor.ts";
 
 /**
  * Decides how a stream continues. The cases are asked in this order because each makes sense of the next: offsets compare
@@ -23,7 +23,7 @@ export function decideResume(
   if (cursor.offset > head.top) return { kind: "reset", reason: "ahead" };
   if (answer.verification === "other") return { kind: "reset", reason: "diverged" };
   // The first retained entry vouches for the position before it: the client can return from there, and be verified.
-  const oldest = { epoch, ...floor };
+  const oldest = floorPosition(head);
   if (answer.verification === "unknown") {
     // The log may have been rewritten from its very beginning: then the client has nothing that is in it.
     const position = cursor.offset < floor.offset ? oldest : headPosition(head);

@@ -1,4 +1,5 @@
 // A snapshot of the application on its way to a client: encoded in turns, in pages that clients with the same state share.
+import type { CapturedContext } from "../../base/async-context.ts";
 import { isPromise, withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 import type { AnyContract } from "../../wire/contract.ts";
@@ -7,7 +8,7 @@ import { Frame } from "../../wire/frame.ts";
 import type { Snapshot } from "../options.ts";
 import { encodeChecked } from "../publish.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
-import { scheduler } from "./scheduler.ts";
+import { type Slice, scheduler } from "./scheduler.ts";
 
 /** A page ends with the event that reaches this length: as much as a socket takes at a time, in characters. */
 const pageLength = 64 * 1024;
@@ -59,11 +60,13 @@ export class SnapshotPages {
  * Encodes a whole snapshot before anything of it is sent: an event that cannot be encoded must not cut it in half. Its share
  * of the event loop is that of a replay. Pages end by their content alone, so that equal snapshots have equal pages.
  *
+ * @param asyncContext Where the contract validates: that of the client.
  * @throws what the contract throws, and {@link SourcecastError} `ERR_SSE_TIMEOUT` when an asynchronous schema does not settle.
  */
 export async function encodeSnapshot(
   events: readonly SnapshotEvent[],
   { contract, limits }: EncodingContext,
+  asyncContext: CapturedContext,
 ): Promise<SnapshotPages> {
   const pages = new SnapshotPages();
   let open = "";
@@ -75,12 +78,14 @@ export async function encodeSnapshot(
   };
   try {
     for (let index = 0; index < events.length; ) {
-      const texts = await scheduler.share((slice) => {
+      const encodeBatch = (slice: Slice) => {
         const batch: (string | Promise<string>)[] = [];
         do batch.push(encode(events[index++] as SnapshotEvent, contract));
         while (index < events.length && !slice.isOver(unitsOf(batch.at(-1))));
         return batch;
-      });
+      };
+      // A turn of the scheduler may begin in the request of another client, and schemas are the application's own.
+      const texts = await scheduler.share((slice) => asyncContext.runInAsyncScope(encodeBatch, undefined, slice));
       const isReady = !texts.some(isPromise);
       const settled = isReady
         ? texts

@@ -4,6 +4,9 @@ import { dataOf, entry, offsetsOf, range, read, witnessAt } from "./ask.ts";
 import type { TestScenario } from "./scenario.ts";
 
 export function testAppend(scenario: TestScenario): void {
+  // `append` MUST start a new epoch, and `head` MUST name a position before the first entry: clients of an empty log
+  // stand there. A log that draws its origin with the first append has nothing to verify them by, and one that stores
+  // an empty call wastes an offset.
   scenario("append: an empty log has an epoch, an origin, and nothing else", {}, async ({ log }) => {
     const { epoch, top, witness, floor } = await log.head();
     assert.match(epoch, /^[\w-]{1,12}$/);
@@ -14,6 +17,9 @@ export function testAppend(scenario: TestScenario): void {
     assert.equal((await log.head()).top, 0);
   });
 
+  // `append` MUST give offsets without holes, in the order in which it accepted the calls. A log that takes them from a
+  // sequence of its store leaves a hole for every transaction that fails, and one that stores calls in parallel swaps
+  // them.
   scenario("append: offsets are 1, 2, 3 … in the order of the calls", {}, async ({ log }) => {
     const first = await log.append([entry("a"), entry("b")]);
     const calls = await Promise.all(range(1, 50).map((i) => log.append([entry("a", `${i} a`), entry("b", `${i} b`)])));
@@ -34,6 +40,9 @@ export function testAppend(scenario: TestScenario): void {
     }
   });
 
+  // `append` MUST store a random witness with each entry and return it unchanged: it alone tells a rewritten tail from
+  // the real one. A hash of the data, or a counter, is the same again after a loss, and a signed column returns half of
+  // them negative.
   scenario("append: each entry has a random witness, and returns with it", {}, async ({ log }) => {
     const placed = await log.append(range(1, 64).map(() => entry("a")));
     const witnesses = placed.map(({ witness }) => witness);
@@ -50,6 +59,9 @@ export function testAppend(scenario: TestScenario): void {
     assert.deepEqual(await log.witnesses([]), []);
   });
 
+  // `append` MUST store the predecessor's witness: the first retained entry vouches for the position before it. A log
+  // that computes it when it reads has nothing to compute it from once the predecessor is trimmed, or links entries of
+  // one channel.
   scenario(
     "append: each entry has the witness of the one before it, the first that of the origin",
     {},
@@ -67,6 +79,8 @@ export function testAppend(scenario: TestScenario): void {
     },
   );
 
+  // `append` MUST return entries unchanged. Stores change text in more ways than one expects: an empty one becomes
+  // NULL, a NUL ends it, a BOM is stripped, a long one does not fit a row.
   scenario("append: an entry comes back as it was", {}, async ({ log }) => {
     // Some store loses each of these: an empty one as NULL, text after a NUL, a BOM, or a value too large for a
     // row.
@@ -84,6 +98,8 @@ export function testAppend(scenario: TestScenario): void {
     assert.deepEqual([plain?.key, plain?.sender, keyed?.key], [undefined, undefined, "k"]);
   });
 
+  // With `atomicBatch`, `append` MUST store the entries of one call next to each other. A log that writes a call entry
+  // by entry lets another publisher in between.
   scenario("append: an atomic batch is stored next to each other", {}, async ({ log, declares }) => {
     if (!declares("atomicBatch")) return;
     const calls = range(1, 20).map((i) => log.append(range(1, 5).map(() => entry("a", `${i}`))));

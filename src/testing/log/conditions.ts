@@ -11,6 +11,8 @@ export function testConditions(scenario: TestScenario): void {
 }
 
 function testAfter(scenario: TestScenario): void {
+  // `append` MUST reject an `after` that does not hold with `ERR_SSE_CONFLICT`. The condition is about one channel: a
+  // log that compares the position with its head refuses publishers of quiet channels.
   scenario("after: accepts when the channel has nothing after it, rejects otherwise", {}, async ({ log }) => {
     const [first] = await log.append([entry("a", "first", { after: await at(log, 0) }), entry("b")]);
     await log.append([entry("a", "second", { after: first })]);
@@ -20,6 +22,8 @@ function testAfter(scenario: TestScenario): void {
     assert.deepEqual(dataOf((await read(log, 0, 10, select("a"))).entries), ["first", "second", "third"]);
   });
 
+  // A position is epoch, offset and witness together. A log that compares offsets alone accepts a publisher whose
+  // knowledge is of another incarnation of the log, and overwrites what it has not seen.
   scenario("after: a position that is not one of this log is a conflict", {}, async ({ log }) => {
     await log.append([entry("a"), entry("b")]);
     const [origin, first, head] = [await at(log, 0), await at(log, 1), await at(log, 2)];
@@ -38,6 +42,8 @@ function testAfter(scenario: TestScenario): void {
     for (const after of [origin, first, head]) await log.append([entry(`quiet ${after.offset}`, "", { after })]);
   });
 
+  // Where the witness is gone with its entry, the position can be neither confirmed nor refuted: `append` MUST then
+  // reject. A log that takes "not found" for "nothing newer" accepts publishers that were away for long.
   scenario(
     "after: a position whose entry is gone holds only where its witness is known",
     { maxEvents: 2 },
@@ -61,6 +67,8 @@ function testAfter(scenario: TestScenario): void {
     },
   );
 
+  // `append` MUST store nothing of a call that it rejects, and MUST NOT let one call's failure affect another. A log
+  // that stores several calls in one transaction has to check all conditions of a call before its first insert.
   scenario("after: nothing of a call is stored, and its failure is its own", {}, async ({ log }) => {
     const origin = await at(log, 0);
     await log.append([entry("taken")]);
@@ -83,6 +91,8 @@ function testAfter(scenario: TestScenario): void {
     );
   });
 
+  // Check and insert MUST be one step. A log that reads the channel's last entry first, and inserts then, lets all of
+  // them in.
   scenario("after: of several publishers that expect the same position, one succeeds", {}, async ({ log }) => {
     const after = await at(log, 0);
     const results = await Promise.allSettled(range(1, 8).map(() => log.append([entry("a", "", { after })])));
@@ -90,6 +100,8 @@ function testAfter(scenario: TestScenario): void {
     assert.equal((await log.head()).top, 1);
   });
 
+  // `after` is compared with the channel before the call. A log that checks entry by entry finds the first one of the
+  // same call, and rejects the second.
   scenario("after: the entries of one call are not in each other's way", {}, async ({ log, declares }) => {
     if (!declares("atomicBatch")) return;
     const after = await at(log, 0);
@@ -99,6 +111,8 @@ function testAfter(scenario: TestScenario): void {
 }
 
 function testIdempotency(scenario: TestScenario): void {
+  // A repeated key MUST return the position of the first entry, with `duplicate`. A log that keeps keys apart from
+  // entries can lose one without the other; one that keeps them for the whole log mixes up the channels.
   scenario("idempotencyKey: a repeated entry is returned and not stored again", {}, async ({ log }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     const [first] = await log.append([once]);
@@ -115,11 +129,14 @@ function testIdempotency(scenario: TestScenario): void {
     assert.equal(new Set(offsetsOf(both.flat())).size, 1);
   });
 
+  // A log that looks all keys of a call up before it stores the first entry does not find the key of the same call.
   scenario("idempotencyKey: twice in one call is stored once", {}, async ({ log }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     assert.deepEqual(offsetsOf(await log.append([once, once, entry("a")])), [1, 1, 2]);
   });
 
+  // The key is asked before the condition: the entry that makes `after` fail is the publisher's own. A log that asks in
+  // the other order turns every retry into a conflict.
   scenario("idempotencyKey: a publisher that tries again is not rejected for its own entry", {}, async ({ log }) => {
     const once = entry("a", "once", { idempotencyKey: "k", after: await at(log, 0) });
     await log.append([once]);
@@ -127,6 +144,8 @@ function testIdempotency(scenario: TestScenario): void {
     assert.deepEqual([again?.offset, again?.duplicate], [1, true]);
   });
 
+  // Keys that are kept forever fill the store. A log whose sweep runs only on restart, or that measures the window by a
+  // clock that jumps, never gets here.
   scenario("idempotencyKey: is forgotten after its window", { idempotencyWindow: 30 }, async ({ log, eventually }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     await log.append([once]);

@@ -7,6 +7,8 @@ import { pause, type TestContext, type TestScenario } from "./scenario.ts";
 const retryingMs = 500;
 
 export function testFailure(scenario: TestScenario): void {
+  // `append` MUST resolve only when the entries are as durable as the log promises. A log that answers before the store
+  // does tells publishers of events that no client will receive.
   scenario("failure: entries that were not stored are not reported as stored", {}, async (context) => {
     const { log } = context;
     await log.append([entry("a", "before")]);
@@ -19,6 +21,9 @@ export function testFailure(scenario: TestScenario): void {
     assert.deepEqual([data[0], data.at(-1)], ["before", "after"]);
   });
 
+  // An error MUST say `stored: false` only if nothing was stored. After a lost answer, a log that tries again without
+  // an id of its own for the call stores the entries twice, and one that gives up with `false` invites the publisher to
+  // do so.
   scenario(
     "failure: entries whose answer was lost are stored once, and not reported as not stored",
     {},

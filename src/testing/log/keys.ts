@@ -11,6 +11,8 @@ export function testKeys(scenario: TestScenario): void {
 }
 
 function testConflation(scenario: TestScenario): void {
+  // With `conflate`, `read` MUST leave out superseded entries alone, and count them in `conflated`. A log that
+  // conflates always takes from a reader with a filter the only entry that the reader would have received.
   scenario("key: superseded entries are left out of pages and counted, on request", {}, async ({ log, declares }) => {
     const entries = [keyed("a", "x1"), keyed("a", "y1"), entry("a", "plain"), keyed("a", "x2"), keyed("a", "x3")];
     await log.append(entries);
@@ -26,6 +28,8 @@ function testConflation(scenario: TestScenario): void {
     assert.equal(typeof (await at(log, 1)).witness, "number");
   });
 
+  // `conflated` MUST account for each entry of (after, through] that is not on the page. A log that counts up to its
+  // head counts the same ones on every page.
   scenario("key: each superseded entry is counted on one page", {}, async ({ log, declares }) => {
     await log.append(range(1, 60).map((i) => (i % 4 === 0 ? entry("a", `${i}`) : keyed("a", `k${i % 5} ${i}`))));
     const all = await readOn(log, 0, 7, select("a"), { conflate: false });
@@ -44,6 +48,7 @@ function testConflation(scenario: TestScenario): void {
     }
   });
 
+  // A key is one of its channel: a log with an index on the key alone lets channels supersede each other.
   scenario("key: is one of its channel", {}, async ({ log, declares }) => {
     await log.append([keyed("a", "k1"), keyed("b", "k1"), keyed("a", "k2")]);
     assert.deepEqual(dataOf([...(await values(log, select("b")))]), ["k1"]);
@@ -52,11 +57,15 @@ function testConflation(scenario: TestScenario): void {
     assert.deepEqual(dataOf((await read(log, 0, 10, select("b"))).entries), ["k1"]);
   });
 
+  // `last` MUST NOT count superseded entries: clients would be sent older states of the same thing in place of other
+  // events.
   scenario("key: last does not count superseded entries", {}, async ({ log }) => {
     await log.append([entry("a", "plain"), keyed("a", "x1"), keyed("a", "x2"), keyed("a", "x3")]);
     assert.deepEqual(dataOf(await log.last(2, select("a"))), ["plain", "x3"]);
   });
 
+  // `tail` MUST deliver superseded entries: the ring of a hub has no holes. A log that reads its tail through the view
+  // that conflates leaves some out for tails that lag, and for those alone.
   scenario("key: a tail delivers superseded entries too", {}, async ({ log, follow }) => {
     const tail = follow(await at(log, 0));
     await log.append([keyed("a", "x1"), keyed("a", "x2")]);
@@ -70,6 +79,8 @@ function testConflation(scenario: TestScenario): void {
 }
 
 function testValues(scenario: TestScenario): void {
+  // `latestByKey` MUST return the newest entry of each key once, in the order of the offsets, however often a selection
+  // names its channel. A log that asks channel by channel returns them in the order of the channels.
   scenario("key: latestByKey returns the newest of each, in order", {}, async ({ log }) => {
     await log.append([keyed("a/1", "x1"), keyed("a/1", "y1"), keyed("a/2", "x1"), entry("a/1"), keyed("a/1", "x2")]);
     assert.deepEqual(offsetsOf(await values(log, select("a/1"))), [2, 5]);
@@ -78,6 +89,8 @@ function testValues(scenario: TestScenario): void {
     assert.deepEqual(await values(log, select("unknown")), []);
   });
 
+  // A page of values MUST NOT exceed `maxBytes` by more than one entry, nor pass `upTo`: later values reach the client
+  // as events. A log that bounds by count alone holds gigabytes for a new client.
   scenario("key: pages of latestByKey are bounded by bytes, and by both offsets", {}, async ({ log }) => {
     const sizes = [10, 3_000, 50, 20_000, 50, 50, 900];
     await log.append([keyed("a", "first"), ...sizes.map((size, i) => entry("a", "x".repeat(size), { key: `k${i}` }))]);
@@ -106,6 +119,9 @@ function testValues(scenario: TestScenario): void {
     }
   });
 
+  // The newest entry of each key MUST outlive retention, so that a new client gets the present state of a quiet
+  // channel. A log that trims by offset removes it with its neighbors; one that never removes it keeps what was
+  // superseded.
   scenario("key: the newest outlives retention, until it is superseded", { maxEvents: 4 }, async (context) => {
     const { log, eventually, declares } = context;
     await log.append([keyed("a", "x1"), keyed("a", "x2"), entry("a", "plain"), keyed("a", "y1")]);
@@ -129,6 +145,8 @@ function testValues(scenario: TestScenario): void {
     assert.deepEqual([dataOf(page.entries), page.conflated], [["y1", "x3"], 0]);
   });
 
+  // For a reader without `conflate`, a superseded entry that is gone is a loss, which `trimmed` MUST account for. A log
+  // with one number for both kinds of readers hides it, or declares a gap to those that lack nothing.
   scenario("key: a superseded entry that is gone is missing without conflation", { maxEvents: 2 }, async (context) => {
     const { log, eventually } = context;
     await log.append(range(1, 6).map((i) => keyed("state", `k${i}`)));

@@ -8,6 +8,8 @@ export function testLife(
   scenario: TestScenario,
   { persistent, shared }: { persistent: boolean; shared: boolean },
 ): void {
+  // `capabilities` MUST NOT change, and MUST say what the log has: the kit composes a method that is not declared. A
+  // log that inherits a method which it cannot carry out gets called.
   scenario("capabilities: a log has the methods that it declares, and no others", {}, async ({ storage }) => {
     const log = await storage.open();
     const before = [...log.capabilities].sort();
@@ -18,6 +20,8 @@ export function testLife(
     assert.deepEqual([...log.capabilities].sort(), before);
   });
 
+  // `close` MUST settle the appends that were called before, and every later call MUST reject. A log that closes its
+  // connection first leaves promises that never settle, and a hub that never closes.
   scenario("close: ends tails, settles appends, and rejects every later call", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);
     const tail = follow(origin);
@@ -45,12 +49,16 @@ export function testLife(
   });
 
   if (!persistent && !shared) {
+    // An epoch MUST be an identifier that was never used before. A constant, or the time in seconds, makes the cursors
+    // of a log that was lost valid in the next one.
     scenario("epoch: is another one for another log", {}, async ({ log, open }) => {
       assert.notEqual((await log.head()).epoch, (await (await open()).head()).epoch);
     });
   }
 
   if (persistent) {
+    // Opened again, a persistent log MUST continue everything: offsets, witnesses, keys, what it has trimmed. A log
+    // that keeps one of these in memory passes every test until its first restart.
     scenario("opened again: continues where it was", { maxEvents: 8 }, async ({ log, open, eventually }) => {
       const once = entry("a", "once", { idempotencyKey: "k" });
       const keyed = entry("state", "kept", { key: "k" });

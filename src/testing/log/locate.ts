@@ -6,6 +6,8 @@ import { at, entry, offsetsOf, range, select, trimmed } from "./ask.ts";
 import type { TestScenario } from "./scenario.ts";
 
 export function testLocate(scenario: TestScenario): void {
+  // `locate` MUST confirm a position only by its witness. The head and the origin are the ones that logs get wrong: the
+  // witness of neither is found by a look at the entry at that offset.
   scenario("locate: tells positions of this log from others", {}, async ({ log }) => {
     const [origin] = [await at(log, 0)];
     assert.equal(await verification(log, origin), "same");
@@ -22,6 +24,8 @@ export function testLocate(scenario: TestScenario): void {
     assert.equal(await verification(log, null), "same");
   });
 
+  // Where the log cannot say, `locate` MUST answer `unknown`, which becomes a declared gap. A log that answers `same`
+  // hides a loss, and one that answers `other` resets a client that has missed nothing.
   scenario(
     "locate: a position whose entry is gone is never taken for another, or another for it",
     { maxEvents: 3 },
@@ -42,6 +46,8 @@ export function testLocate(scenario: TestScenario): void {
     },
   );
 
+  // `ends` MUST have the end of each named channel whose newest entry is one. A channel can go on after its end: a log
+  // that looks for any end, and not for the newest entry, closes streams that have more to come.
   scenario("locate: ends are those of channels whose newest entry is one", {}, async ({ log }) => {
     const end = (channel: string) => entry(channel, "", { type: "sse:end" });
     await log.append([entry("open"), entry("ended"), entry("reopened"), end("ended"), end("reopened")]);
@@ -61,6 +67,8 @@ export function testLocate(scenario: TestScenario): void {
     assert.deepEqual(await endsOf("early", "ended"), [early]);
   });
 
+  // `locate` and `read` MUST agree about `trimmed`: a client that is told to replay, and then told of a gap, is
+  // declared the loss twice. `hasValues` may be true where there are none, but never false where there are some.
   scenario("locate: trimmed is that of a page, and values are found", { maxEvents: 4 }, async ({ log, eventually }) => {
     await log.append([entry("state", "", { key: "k" }), entry("a"), ...range(1, 10).map(() => entry("noise"))]);
     await eventually(async () => assert.equal((await log.head()).floor.offset, 8));
@@ -73,6 +81,8 @@ export function testLocate(scenario: TestScenario): void {
     }
   });
 
+  // The answers MUST be in the order of the questions, and of one state with the head. After a restart of a hub, all of
+  // its clients ask in one call: a log that asks its store for one after the other multiplies the round trips.
   scenario("locate: answers several questions at once, each with its own answer", {}, async ({ log }) => {
     assert.deepEqual((await log.locate([])).answers, []);
     await log.append([entry("a"), entry("b", "", { type: "sse:end" }), entry("c", "", { key: "k" })]);

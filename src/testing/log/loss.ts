@@ -5,6 +5,8 @@ import { verification } from "./locate.ts";
 import type { TailRecorder, TestContext, TestScenario } from "./scenario.ts";
 
 export function testLoss(scenario: TestScenario): void {
+  // After the loss of its newest entries the log MUST continue with the rest: the offsets are given again, with other
+  // witnesses. A log that keeps its head in memory goes on after entries which no longer exist.
   scenario("loss: the rest is the log", {}, async ({ log, storage, eventually }) => {
     const { epoch } = await log.head();
     const [first, , third] = await log.append([
@@ -24,6 +26,8 @@ export function testLoss(scenario: TestScenario): void {
     assert.deepEqual(await Promise.all(cursors.map((cursor) => verification(log, cursor))), ["same", "other"]);
   });
 
+  // Keys and positions of lost entries MUST be lost with them. A log that caches idempotency keys returns the position
+  // of an entry that no reader will find.
   scenario("loss: promises about lost entries do not hold any longer", {}, async ({ log, storage, eventually }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     await log.append([entry("a"), once]);
@@ -39,6 +43,8 @@ export function testLoss(scenario: TestScenario): void {
     await log.append([entry("a", "", { after: await at(log, 2) })]);
   });
 
+  // `tail` MUST notice a change within a second, even while nothing is appended. A tail that waits to be woken serves
+  // its clients from a history that is gone, for as long as the log is quiet.
   scenario("loss: a tail notices it, though nothing is appended", {}, async ({ log, storage, follow, eventually }) => {
     const tail = follow(await at(log, 0));
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
@@ -48,6 +54,8 @@ export function testLoss(scenario: TestScenario): void {
     await eventually(async () => assert.deepEqual(tail.offsets, [1, 2, 3, 4, 5, 2]));
   });
 
+  // Where the log no longer holds what the tail delivered last, `tail` MUST continue at that offset or before, never
+  // after it. A tail that waits for the next offset never delivers the entries that took the place of the lost ones.
   scenario("loss: a tail continues with the entries written in place of lost ones", {}, async (context) => {
     const { log, follow, storage, eventually } = context;
     const tail = follow(await at(log, 0));
@@ -61,6 +69,8 @@ export function testLoss(scenario: TestScenario): void {
     await assertEndsAt(context, tail, 5, 8);
   });
 
+  // `tail` MUST check each batch against the witness of the entry before it. If the log has grown past the old head by
+  // the time the tail looks, its offset alone says that nothing happened.
   scenario("loss: a tail does not take entries written at once for a continuation", {}, async (context) => {
     const { log, follow, storage } = context;
     const tail = follow(await at(log, 0));
@@ -71,6 +81,8 @@ export function testLoss(scenario: TestScenario): void {
     await assertEndsAt(context, tail, 5, 9);
   });
 
+  // The position with which a tail begins is verified like any other: a hub starts its tail at a head that it has read
+  // a moment ago, and the log may have failed over in between.
   scenario(
     "loss: a tail that begins at a lost position delivers the entries written in its place",
     {},

@@ -5,6 +5,8 @@ import { dataOf, entry, offsetsOf, range, read, readOn, select, values } from ".
 import type { TestScenario } from "./scenario.ts";
 
 export function testPrefixes(scenario: TestScenario): void {
+  // A selection MUST return each entry once, in order, however many of its names and prefixes cover a channel. A log
+  // that reads them one after the other, and joins the results, repeats entries.
   scenario("selection: channels by name, prefixes, and both without repetition", {}, async ({ log }) => {
     const names = ["orders", "orders/1", "orders/2", "orders/10", "order", "Orders/1", "users/1"];
     await log.append(names.map((name) => entry(name, name)));
@@ -20,6 +22,8 @@ export function testPrefixes(scenario: TestScenario): void {
     assert.deepEqual((await read(log, 0, 10, { channels: [], prefixes: [] })).entries, []);
   });
 
+  // Names are data. A log that builds a pattern of its store out of them, as for LIKE or a subject with wildcards,
+  // selects other channels for names that have its special characters.
   scenario("selection: a name is not a pattern", {}, async ({ log }) => {
     // Characters with a meaning in LIKE, GLOB, regular expressions, quoted strings or subjects of a broker.
     const names = ["a%b", "a_b", "a*b", "a?b", "a[b", "a'b", 'a"b', "a\\b", "a.b", "axb", "ä", "🎉", "🎉/1"];
@@ -36,6 +40,8 @@ export function testPrefixes(scenario: TestScenario): void {
     assert.deepEqual(dataOf((await read(log, 0, 100, select("🎉*"))).entries), ["🎉", "🎉/1"]);
   });
 
+  // Most stores bound the number of parameters of a query, or are slow with many. A log that splits such a selection
+  // has to merge the parts before it cuts the page.
   scenario("selection: of many channels is read in the order of the log", {}, async ({ log }) => {
     const names = range(0, 39).map((i) => `c${i}`);
     await log.append(range(1, 400).map((i) => entry(`c${(i * 7) % 40}`, `${i}`)));
@@ -43,6 +49,8 @@ export function testPrefixes(scenario: TestScenario): void {
     assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select("c*"))), range(1, 400));
   });
 
+  // All methods MUST have one definition of "begins with": the characters as they are. An upper bound for a range of
+  // names is wrong for some last character, and collations fold case, accents, or ignore characters.
   scenario(
     "prefix: whatever the names are, every question selects those that begin with it",
     {},

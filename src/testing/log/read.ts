@@ -5,6 +5,9 @@ import { dataOf, entry, offsetsOf, range, read, readOn, select } from "./ask.ts"
 import type { TestScenario } from "./scenario.ts";
 
 export function testRead(scenario: TestScenario): void {
+  // `read` MUST NOT leave out a selected entry in (after, through]. The bugs are at the borders: a page that ends with
+  // the last entry that it looked at and not with the last one that it returned, and one that ends exactly with the
+  // log.
   scenario("read: pages follow each other without hole or repetition", {}, async ({ log }) => {
     await log.append(range(1, 25).map((i) => entry(i % 3 === 0 ? "a" : "b", `${i}`)));
     // Pages of one entry, pages that divide the log or do not, and a page larger than the log.
@@ -15,6 +18,8 @@ export function testRead(scenario: TestScenario): void {
     }
   });
 
+  // `read` MUST make progress even where nothing is selected. A log that returns `through: after` with an empty page
+  // keeps its reader in a loop.
   scenario("read: through is where to read on", {}, async ({ log }) => {
     await log.append([entry("a"), entry("b"), entry("a"), entry("b")]);
     const { epoch, floor } = await log.head();
@@ -31,6 +36,8 @@ export function testRead(scenario: TestScenario): void {
     assert.deepEqual([beyond.entries, beyond.through], [[], 9]);
   });
 
+  // A `read` after `append` has resolved MUST return the entries: the publisher may tell others of them. A log that
+  // reads from a replica does not have them yet.
   scenario("read: an entry is read as soon as it was appended", {}, async ({ log }) => {
     for (const i of range(1, 20)) {
       await log.append([entry("a", `${i}`)]);
@@ -38,6 +45,8 @@ export function testRead(scenario: TestScenario): void {
     }
   });
 
+  // A page MUST NOT exceed `maxBytes` by more than one entry, and MUST have one however large it is. A page that is
+  // bounded by count reads gigabytes for one slow client; one that refuses a large entry never gets past it.
   scenario("read: a page has no more than maxBytes and one entry, and always one", {}, async ({ log }) => {
     const sizes = [10, 3_000, 50, 50, 20_000, 50, 900, 900, 900, 5];
     for (const size of sizes) await log.append([entry("a", "x".repeat(size)), entry("b", "")]);
@@ -62,6 +71,8 @@ export function testRead(scenario: TestScenario): void {
     assert.deepEqual(offsetsOf((await read(log, 8, 100, select("a"), { maxBytes: 1 })).entries), [9]);
   });
 
+  // `last` MUST return the newest entries of a selection, oldest first. A log that takes the last of each channel
+  // returns too many, and one that stops at a scan limit returns too few.
   scenario("last: the newest of a selection, oldest first", {}, async ({ log }) => {
     await log.append(range(1, 12).map((i) => entry(i % 2 === 0 ? "even" : "odd", `${i}`)));
     assert.deepEqual(offsetsOf(await log.last(2, select("even"))), [10, 12]);

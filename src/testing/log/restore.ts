@@ -7,6 +7,8 @@ import { assertEndsAt } from "./loss.ts";
 import type { TestContext, TestScenario } from "./scenario.ts";
 
 export function testRestore(scenario: TestScenario): void {
+  // A copy that is restored and continued is a rewritten tail. Every cache of the log, of prepared statements or pages
+  // too, has to notice that its file or its keyspace is another one.
   scenario("restore: positions that the copy has hold, and those of the lost history do not", {}, async (context) => {
     const { log } = context;
     const { placed, lost } = await loseAfterCopy(context);
@@ -20,6 +22,8 @@ export function testRestore(scenario: TestScenario): void {
     }
   });
 
+  // A position of the lost history MUST NOT become valid once its offset is trimmed. A log that checks witnesses of
+  // retained entries alone answers `same` for everything below its floor.
   scenario(
     "restore: a lost position stays one, even when its offset was trimmed since",
     { maxEvents: 4 },
@@ -37,6 +41,7 @@ export function testRestore(scenario: TestScenario): void {
     },
   );
 
+  // The same promise as after a loss, for a log whose entries are replaced as a whole, with its indexes and its head.
   scenario("restore: a tail continues in place of the lost entries", {}, async (context) => {
     const { log, follow, eventually } = context;
     const tail = follow(await at(log, 0));

@@ -7,6 +7,8 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
   testLimits(scenario);
   if (bySelection) testSelectionLoss(scenario);
 
+  // `witnesses` MAY forget, and MUST NOT err. A log that answers for a trimmed offset with the witness of the nearest
+  // entry confirms positions that it knows nothing about.
   scenario("retention: witnesses of trimmed entries are right or unknown", { maxEvents: 3 }, async (context) => {
     const { log, eventually } = context;
     const { witness: origin } = await log.head();
@@ -21,6 +23,8 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
     }
   });
 
+  // `trimmed` and `floor` of a page MUST be of the same state as its entries. A log that reads them in two steps lets
+  // retention run in between: the reader passes over the entries that it removed, and no loss is declared.
   scenario(
     "retention: a reader that is overtaken is told of every entry that it misses",
     { maxEvents: 40 },
@@ -63,6 +67,7 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
 }
 
 function testLimits(scenario: TestScenario): void {
+  // Retention removes the oldest entries, and never the newest one: it is the head, by which every client is verified.
   scenario("retention: maxEvents trims from the beginning", { maxEvents: 5 }, async ({ log, eventually }) => {
     await log.append([entry("a"), entry("a")]);
     assert.equal((await log.head()).floor.offset, 0);
@@ -77,6 +82,8 @@ function testLimits(scenario: TestScenario): void {
     assert.equal((await log.append([entry("a")]))[0]?.offset, 21);
   });
 
+  // An entry that is larger than the limit on its own MUST stay until there is another. A log that trims down to the
+  // limit empties itself, and loses its head with it.
   scenario("retention: maxBytes keeps the newest, however large", { maxBytes: "4kb" }, async ({ log, eventually }) => {
     for (const i of range(1, 40)) await log.append([entry("a", `${i}`.padEnd(500))]);
     await eventually(async () => {
@@ -89,6 +96,8 @@ function testLimits(scenario: TestScenario): void {
     assert.deepEqual(offsetsOf((await read(log, 0, 10)).entries), [41]);
   });
 
+  // Ages are those of this test's clock. A log that removes expired entries only when something is appended keeps them
+  // in a quiet log for as long as it is quiet.
   scenario("retention: maxAge removes older entries, and keeps the newest", { maxAge: 40 }, async (context) => {
     const { log, eventually } = context;
     await log.append([entry("a"), entry("a"), entry("a")]);
@@ -96,6 +105,8 @@ function testLimits(scenario: TestScenario): void {
     assert.deepEqual(offsetsOf((await read(log, 0, 10)).entries), [3]);
   });
 
+  // Retention in large steps is allowed, in the direction of keeping more. A log that divides its entries into groups
+  // has to wait until the newest one of a group has expired.
   scenario("retention: no entry is removed before its time", { maxAge: "1h", maxEvents: 1_000 }, async ({ log }) => {
     for (const _ of range(1, 20)) await log.append(range(1, 10).map(() => entry("a")));
     const page = await read(log, 0, 1_000);
@@ -105,6 +116,8 @@ function testLimits(scenario: TestScenario): void {
 }
 
 function testSelectionLoss(scenario: TestScenario): void {
+  // `trimmed` is that of the selection. A log that answers with its floor declares a gap to every client of a quiet
+  // channel that reconnects, whatever happened on the others.
   scenario("retention: a channel is told only of its own losses", { maxEvents: 5 }, async (context) => {
     const { log, eventually } = context;
     await log.append(range(1, 20).map(() => entry("noise/1")));
@@ -129,6 +142,8 @@ function testSelectionLoss(scenario: TestScenario): void {
     assert.equal(await trimmed(log, select("quiet")), 21);
   });
 
+  // With `conflate`, an entry whose key has a newer one is not missed. A log that counts it declares a gap to clients
+  // that are about to receive the newer one.
   scenario(
     "retention: an entry that a newer one of its key supersedes is not a loss",
     { maxEvents: 2 },

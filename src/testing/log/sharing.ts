@@ -5,6 +5,8 @@ import { at, dataOf, entry, hasCode, offsetsOf, range, read, select } from "./as
 import type { TestScenario } from "./scenario.ts";
 
 export function testSharing(scenario: TestScenario): void {
+  // `head` and `read` MUST be answered by the primary. A log that counts offsets, or remembers its head, in its own
+  // process works until there are two.
   scenario("several: append to one sequence, and each reads at once what another has stored", {}, async (context) => {
     const logs = [context.log, await context.open(), await context.open()];
     for (const round of range(1, 30)) {
@@ -20,6 +22,8 @@ export function testSharing(scenario: TestScenario): void {
     await assert.rejects(pick(logs, 1).append([entry("a", "", { after })]), hasCode("ERR_SSE_CONFLICT"));
   });
 
+  // The order of the offsets MUST be the order in which entries become visible. With a sequence and transactions it is
+  // not: the tail of another process passes a number whose transaction commits later.
   scenario("several: appends at the same time leave no hole, and all tails agree", {}, async (context) => {
     const logs = [context.log, await context.open(), await context.open()];
     const origin = await at(context.log, 0);
@@ -35,6 +39,7 @@ export function testSharing(scenario: TestScenario): void {
     assert.deepEqual(tails[2]?.entries, tails[0]?.entries);
   });
 
+  // `tail` MUST deliver the entries of other processes within a second, while its own process appends nothing.
   scenario("several: the tail of one delivers the entries of another", {}, async ({ log, open, follow }) => {
     const other = await open();
     const tail = follow(await at(log, 0), other);
@@ -45,6 +50,8 @@ export function testSharing(scenario: TestScenario): void {
     assert.deepEqual(dataOf(tail.entries), ["1", "2", "3", "4", "5"]);
   });
 
+  // A publisher may repeat itself at another process, after a failover of a load balancer. Keys in the memory of one
+  // process do not help there.
   scenario("several: a repeated key is recognized by the others", {}, async ({ log, open }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     const placed = [...(await log.append([once])), ...(await (await open()).append([once]))];

@@ -10,6 +10,8 @@ export function testTail(scenario: TestScenario): void {
 }
 
 function testDelivery(scenario: TestScenario): void {
+  // `tail` MUST deliver each entry once and in order. The moment of the change is where logs fail: between the last
+  // page of the past and the first notification, an entry is missed or delivered twice.
   scenario("tail: delivers the entries after a position, then those that come", {}, async ({ log, follow }) => {
     await log.append(range(1, 30).map(() => entry("a")));
     const [all, some, none] = [follow(await at(log, 0)), follow(await at(log, 20)), follow(await at(log, 30))];
@@ -20,6 +22,8 @@ function testDelivery(scenario: TestScenario): void {
     assert.deepEqual(none.offsets, range(31, 50));
   });
 
+  // A notification seldom carries all fields. A tail that makes entries of it, and not of the log, lacks some of them,
+  // such as the sender, without which a client receives its own events.
   scenario("tail: has the entries that a reader has, and the epoch", {}, async ({ log, follow }) => {
     const tail = follow(await at(log, 0));
     await log.append([entry("a", "plain"), entry("a", "keyed", { key: "k", sender: "me", type: "t" })]);
@@ -29,6 +33,8 @@ function testDelivery(scenario: TestScenario): void {
     assert.ok(tail.batches.every((batch) => batch.epoch === epoch));
   });
 
+  // No batch may be delivered before the handler of the previous one has returned. A tail that reads a page while a
+  // notification delivers another one mixes up the two.
   scenario("tail: catches up while others append, each entry once and in order", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);
     await log.append(range(1, 2_000).map((i) => entry("a", `${i}`)));
@@ -51,6 +57,8 @@ function testDelivery(scenario: TestScenario): void {
     }
   });
 
+  // Entries that a tail is offered can be trimmed before it reads them. A log whose own appends go past its tails,
+  // through the store, loses the beginning of a burst that is longer than its retention.
   scenario("tail: a burst longer than the log reaches it whole", { maxEvents: 5 }, async ({ log, follow }) => {
     const tail = follow(await at(log, 0));
     await log.append(range(1, 20).map(() => entry("a")));
@@ -61,6 +69,8 @@ function testDelivery(scenario: TestScenario): void {
 }
 
 function testPositions(scenario: TestScenario): void {
+  // Entries that were trimmed before they could be delivered are left out, and the next offset shows it. A tail that
+  // asks for exactly the next offset waits for it forever.
   scenario("tail: begins with the oldest entry when its position was trimmed", { maxEvents: 5 }, async (context) => {
     const { log, follow, eventually } = context;
     const origin = await at(log, 0);
@@ -76,6 +86,8 @@ function testPositions(scenario: TestScenario): void {
     assert.deepEqual(tail.offsets, range(first, 21));
   });
 
+  // In another epoch, `tail` MUST continue with the oldest retained entry, and it MUST report the epoch with each
+  // batch: the hub resets its clients by that alone.
   scenario("tail: a position that the log does not hold is not passed off as one that it does", {}, async (context) => {
     const { log, follow, eventually } = context;
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
@@ -101,6 +113,8 @@ function testPositions(scenario: TestScenario): void {
 }
 
 function testHandlers(scenario: TestScenario): void {
+  // An observer may publish. A log that delivers within `append` calls the handler while it is still at the previous
+  // entry, and a hub then sends the two in the wrong order.
   scenario("tail: a handler that appends is not called within itself", {}, async ({ log, follow }) => {
     const tail = follow(await at(log, 0));
     const appended: Promise<unknown>[] = [];
@@ -118,6 +132,8 @@ function testHandlers(scenario: TestScenario): void {
     assert.deepEqual(dataOf(tail.entries), ["x", "xx", "xxx", "xxxx", "xxxxx"]);
   });
 
+  // `tail` MUST report what a handler throws to `onError`, and go on. A log that delivers to all tails in one loop
+  // stops the others, or rejects the append of a publisher that has nothing to do with it.
   scenario("tail: an error that a handler throws is reported, to its own tail alone", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);
     const [failing, fine] = [follow(origin), follow(origin)];
@@ -133,6 +149,8 @@ function testHandlers(scenario: TestScenario): void {
     failing.errors.length = 0;
   });
 
+  // A closed tail MUST be silent, also for a page that is on its way. A hub that has started over at another position
+  // would take such a batch for news.
   scenario("tail: delivers nothing once it is closed", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);
     const [closed, closing, open] = [follow(origin), follow(origin), follow(origin)];
