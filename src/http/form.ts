@@ -40,6 +40,7 @@ export async function readForm(request: FormRequest): Promise<URLSearchParams> {
   return fields;
 }
 
+/** By the method as well: some clients send the header of a form with a `GET`, which has no body to wait for. */
 function hasForm({ method = "GET", headers }: FormRequest): boolean {
   if (method === "GET" || method === "HEAD") return false;
   const { get } = headers as { get?: unknown };
@@ -50,6 +51,7 @@ function hasForm({ method = "GET", headers }: FormRequest): boolean {
   return /^application\/x-www-form-urlencoded\s*(;|$)/i.test(type ?? "");
 }
 
+/** Where the body is depends on the framework: it may have read the form already, as text or as an object. */
 async function formOf(request: FormRequest): Promise<Iterable<[string, string]>> {
   const { body } = request;
   if (typeof body === "string") return new URLSearchParams(body);

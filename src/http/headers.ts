@@ -30,7 +30,10 @@ export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]
 
 const defaultHeaders: HeaderFields = new Map(Object.entries(defaults));
 
-/** Headers on top of each other, later ones winning. A stream has no length, whoever says so. */
+/**
+ * Headers on top of each other, later ones winning. A stream has no length, whoever says so: middleware that has set one for
+ * its own body would make clients stop reading there.
+ */
 export function mergeHeaders(...layers: (HeaderOverrides | HeaderFields | undefined)[]): HeaderFields {
   const headers = new Map<string, string | readonly string[]>();
   for (const layer of layers) {
@@ -53,7 +56,10 @@ export function assertHeaders(headers: unknown): void {
   mergeHeaders(headers as HeaderOverrides);
 }
 
-/** The header as a list of names and values, a name for each value. */
+/**
+ * The header as a list of names and values, a name for each value: cookies cannot be joined by commas, which their dates have
+ * (RFC 6265, section 3).
+ */
 export function* headerLines(headers: HeaderFields): Generator<[name: string, value: string]> {
   for (const [name, value] of headers) {
     if (typeof value === "string") yield [name, value];
@@ -90,6 +96,7 @@ function headerEntries(headers: HeaderOverrides | HeaderFields): Iterable<readon
   return entries;
 }
 
+/** A name that Node would reject later, when it throws in the middle of a response (RFC 9110, section 5.6.2, `token`). */
 function checkedName(name: string): string {
   if (/^[\w!#$%&'*+\-.^`|~]+$/.test(name)) return name.toLowerCase();
   throw headerError(`for the name ${quote(name)}`, "a name is made of letters, digits and !#$%&'*+-.^_`|~");

@@ -1,26 +1,16 @@
 // The sink for a response of `node:http` or `node:http2`.
 import { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { unrefTimeout } from "../base/clock.ts";
 import type { EarlyResponse } from "../http/early-response.ts";
 import type { Frame } from "../wire/frame.ts";
 import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.ts";
 import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
 import { flushNodeAtEndOfTick, type PrefetchableSink } from "./node-flush.ts";
+import { Linger } from "./node-linger.ts";
 import { enqueue, isQueued, type QueuedSink } from "./node-pipeline.ts";
-import {
-  connectionProgress,
-  type NodeResponse,
-  presetHeaders,
-  unsentBytes,
-  write,
-  writeHead,
-} from "./node-response.ts";
+import { type NodeResponse, presetHeaders, unsentBytes, write, writeHead } from "./node-response.ts";
 import { connectionOf, endWithServer, noteServer } from "./node-server.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
-
-/** How long a client that does not read may delay the end of its stream. Then its connection is destroyed. */
-const closeLingerMs = 10_000;
 
 /**
  * A chunk on HTTP/2: Node does not tell how much of one a client has taken, so this is the grain in which a slow reader is
@@ -262,40 +252,6 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#leaveQueue?.();
     this.#leaveQueue = null;
     this.#bufferingCheck?.stop();
-  }
-}
-
-/**
- * Destroys the connection of a client that has stopped reading, once a stream has ended; one that reads on may take its time.
- * Without it, one such client would keep a server from closing, and `end()` from resolving, until the system gives up.
- */
-class Linger {
-  readonly #sink: Sink;
-  readonly #response: NodeResponse;
-  #mark = -1;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(sink: Sink, response: NodeResponse) {
-    this.#sink = sink;
-    this.#response = response;
-    this.#wait();
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
-
-  /** The rest of the stream is one chunk by now. On HTTP/2 only the connection shows that the client still reads. */
-  get #progress(): number {
-    return this.#sink.progressMark + connectionProgress(this.#response);
-  }
-
-  #wait(): void {
-    this.#mark = this.#progress;
-    this.#timer = unrefTimeout(() => {
-      if (this.#progress === this.#mark) this.#response.destroy();
-      else this.#wait();
-    }, closeLingerMs);
   }
 }
 

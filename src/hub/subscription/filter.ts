@@ -4,7 +4,11 @@ import type { LogEntry } from "../../log/log.ts";
 import type { Stream } from "../../source/stream.ts";
 import type { SubscribeOptions } from "../options.ts";
 
-/** Whether an entry passes the options `sender` and `filter`. A filter that throws ends the stream. */
+/**
+ * Whether an entry passes the options `sender` and `filter`. A filter that throws ends the stream: an entry that is left out
+ * because of an error would be lost without a word, and the client comes back for it. The end of a channel is never filtered,
+ * since its client would wait forever. The filter runs in the context of its own client, whoever has published the entry.
+ */
 export function passesFilter(subscription: FilterContext, entry: LogEntry): boolean {
   const { filter, sender } = subscription.options;
   if (sender !== undefined && entry.sender === sender) return false;

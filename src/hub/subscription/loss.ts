@@ -59,7 +59,7 @@ export function gapState(
   });
 }
 
-/** The state of channels after a reset. */
+/** The state of channels after a reset: all of it, since the client may have anything or nothing of this log. */
 export function resetState(
   subscription: Subscription,
   reason: ResetReason,
@@ -93,11 +93,13 @@ function concernedBy({ starts, channels, selection, joining }: Subscription, to:
   return { channels: concerned, selection: parseSelection(concerned) };
 }
 
+/** Without a wait where the application need not be asked, so that the declaration leaves in the first write. */
 function begin(subscription: Subscription, state: StateAnswer): Answer {
   if (state instanceof Promise) return state.then((settled) => settled && transferState(subscription, settled));
   return state && transferState(subscription, state);
 }
 
+/** `onLoss` is called first: it counts what happened, whether or not a snapshot can be made of it. */
 function answer(subscription: Subscription, loss: Loss, declared: DeclaredLoss): StateAnswer {
   observe(subscription, loss);
   if (subscription.protocol !== null) return endWithLoss(subscription, subscription.protocol, loss, declared);

@@ -2,7 +2,10 @@
 import { now } from "../../base/clock.ts";
 import type { Sink } from "../../sinks/sink.ts";
 
-/** A slow reader takes bytes from time to time. One that takes none for long has stalled. */
+/**
+ * A slow reader takes bytes from time to time. One that takes none for long has stalled. The bytes are asked for by the sweep,
+ * once in a while, and not noted with each write: that would cost every delivery.
+ */
 export class Progress {
   readonly #sink: Pick<Sink, "progressMark">;
   /** When the client last took bytes, as far as that was noticed. */

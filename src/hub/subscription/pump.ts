@@ -66,7 +66,11 @@ export class Pump implements CatchUp, Task {
     this.#maxReplay = isCatchingUp ? context.limits.maxReplay : Number.POSITIVE_INFINITY;
   }
 
-  /** @param first What is sent before anything else. */
+  /**
+   * Begins in this tick where the opening has decided it all, so that the first events leave with the opening in one write.
+   *
+   * @param first What is sent before anything else.
+   */
   start(first: StateTransfer | null | Promise<StateTransfer | null>): void {
     if (first instanceof Promise) this.#recover(first);
     else {
@@ -79,11 +83,13 @@ export class Pump implements CatchUp, Task {
     if (!this.#isWaiting && !this.#isStopped) scheduler.schedule(this);
   }
 
+  /** Lets go of everything at once: a page that is held here is one that another reader waits for. */
   stop(): void {
     this.#isStopped = true;
     this.#rest();
   }
 
+  /** The scheduler has no error handling: a failure of this replay must not stop those of others. */
   step(slice: Slice): boolean {
     try {
       const isUnfinished = this.#step(slice);
@@ -121,6 +127,7 @@ export class Pump implements CatchUp, Task {
     return this.#readPage(slice, (hole?.from ?? Number.POSITIVE_INFINITY) - 1);
   }
 
+  /** Until the state is complete the position stays where it is, so a client that is cut off starts over with it. */
   #continueTransfer(transfer: StateTransfer, slice: Slice): boolean {
     const outcome = transfer.step(slice);
     if (outcome === "full") return false;
@@ -149,7 +156,12 @@ export class Pump implements CatchUp, Task {
     return false;
   }
 
-  /** @param end Where a hole begins. */
+  /**
+   * Sends the entries of a page of the log, as far as the ring has come: past its top, the tail is in charge. A page that was
+   * read in part, by this reader or for another one, counts its superseded entries for no reader: the number is a statistic.
+   *
+   * @param end Where a hole begins.
+   */
   #readPage(slice: Slice, end: number): boolean {
     const subscription = this.#subscription;
     const { feed, counters } = subscription.context;
@@ -172,6 +184,10 @@ export class Pump implements CatchUp, Task {
     return true;
   }
 
+  /**
+   * Reads the next page, and judges it: the log may have been replaced, or cut, since the position was verified. A page that
+   * does not continue the position is never sent from; the position is verified again first.
+   */
   async #loadPage(): Promise<void> {
     const subscription = this.#subscription;
     const { feed } = subscription.context;
@@ -207,11 +223,13 @@ export class Pump implements CatchUp, Task {
     return null;
   }
 
+  /** Waits for what the entry needs. For room it need not wait: the sink says when it drains. */
   #overcome(blocker: Blocker, entry: LogEntry): boolean {
     if (blocker === "unchecked") return this.#wait(this.#subscription.checkPermission(entry.channel));
     return blocker === "limit" && this.#recover(this.#recovery.skipToPresent());
   }
 
+  /** The entry was sent, or is not for this client. Its witness proves the position when the next page is read. */
   #pass({ offset, witness }: LogEntry): void {
     this.#subscription.offset = offset;
     this.#passed.offset = offset;

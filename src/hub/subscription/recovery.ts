@@ -17,6 +17,10 @@ export class Recovery<Declaration> {
   readonly #reader: RecoveringReader;
   readonly #declare: Declare<Declaration>;
 
+  /**
+   * @param reader Has the position, which only it moves.
+   * @param declare Tells its client, in the terms of the protocol that the client speaks.
+   */
   constructor(reader: RecoveringReader, declare: Declare<Declaration>) {
     this.#reader = reader;
     this.#declare = declare;
@@ -63,11 +67,12 @@ export class Recovery<Declaration> {
     return null;
   }
 
-  /** The log was replaced. */
+  /** The log was replaced: the offsets of the position mean nothing in the next epoch. */
   async reset(): Promise<Declaration | null> {
     return this.#reset("epoch", await this.#locate());
   }
 
+  /** The client may have left while the log was asked: a declaration would call the application for nothing. */
   async #gap(gap: DeclaredGap, location: Location): Promise<Declaration | null> {
     return this.#reader.closed ? null : this.#declare.gap(gap, location);
   }

@@ -24,11 +24,15 @@ const charactersPerUnit = 1_024;
  */
 export const sharedPages: Map<string, Page> = new Map();
 
-/** The pages of a snapshot that one client has not got yet. */
+/**
+ * The pages of a snapshot that one client has not got yet. A page is let go as it is taken: the sink holds what the socket has
+ * not taken, as for every other frame. Pages that are not sent have to be released.
+ */
 export class SnapshotPages {
   readonly #pages: Page[] = [];
   #next = 0;
 
+  /** Joins the page of another client where the text is the same. */
   add(text: string): void {
     const page = sharedPages.get(text) ?? { text, frame: null, clients: 0 };
     sharedPages.set(text, page);
@@ -122,6 +126,7 @@ function encode({ type, data, channel }: SnapshotEvent, contract: AnyContract | 
   return encoded;
 }
 
+/** A large event is worth many small steps: the slice ends after it. */
 function unitsOf(text: string | Promise<string> | undefined): number {
   return 1 + (typeof text === "string" ? text.length / charactersPerUnit : 0);
 }

@@ -98,7 +98,7 @@ export class StateTransfer {
     this.#pages?.release();
   }
 
-  /** The client has left. */
+  /** The client has left. The rest of the snapshot is let go, too: it may be the last that other clients do not share. */
   stop(): void {
     this.release();
     for (const { snapshot } of this.#states) snapshot?.release();
