@@ -12,7 +12,7 @@ import { parseSelection } from "../selection.ts";
 import { presentPosition } from "./position.ts";
 import type { Protocol } from "./protocol.ts";
 import type { DeclaredGap } from "./resume.ts";
-import { assertEvents, encodeSnapshot, type SnapshotEvent } from "./snapshot.ts";
+import { assertEvents, encodeSnapshot, type SnapshotEvent, snapshotTurn } from "./snapshot.ts";
 import { type ChannelState, type StateTransfer, transferState } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
@@ -135,7 +135,9 @@ async function answerWithSnapshot(
 ): Promise<ChannelState | null> {
   // It may be read for a client that has not been moved anywhere yet.
   subscription.moveTo(loss.position);
+  const endTurn = await snapshotTurn();
   try {
+    if (subscription.closed) return null;
     // A labeled event needs its channel, and the application answers for all that it is asked for together.
     const asked = subscription.isLabeled ? loss.channels.map((channel) => [channel]) : [loss.channels];
     const parts = await Promise.all(asked.map((channels) => takeSnapshot(subscription, loss, take, channels)));
@@ -149,6 +151,8 @@ async function answerWithSnapshot(
   } catch (error) {
     subscription.fail(error, "snapshot");
     return null;
+  } finally {
+    endTurn();
   }
 }
 

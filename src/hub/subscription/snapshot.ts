@@ -61,6 +61,27 @@ export class SnapshotPages {
 }
 
 /**
+ * Answers that are in memory as a whole at a time, from the call of the application until they are encoded. Beyond that, clients
+ * wait: after a loss that concerns all of them, a thousand answers of 20 MB would take 20 GB.
+ */
+const maxAnswers = 32;
+
+let answers = 0;
+const waiting: (() => void)[] = [];
+
+/** Resolves when a client may ask for its snapshot, with the function that ends its turn. */
+export async function snapshotTurn(): Promise<() => void> {
+  if (answers < maxAnswers) answers++;
+  else await new Promise<void>((resolve) => waiting.push(resolve));
+  return () => {
+    // The place goes to the next one that waits.
+    const next = waiting.shift();
+    if (next === undefined) answers--;
+    else next();
+  };
+}
+
+/**
  * Encodes a whole snapshot before anything of it is sent: an event that cannot be encoded must not cut it in half. Its share
  * of the event loop is that of a replay. Pages end by their content alone, so that equal snapshots have equal pages.
  *

@@ -198,6 +198,31 @@ describe("the pages of a snapshot", () => {
     expect(sharedPages.size).toBe(0);
   });
 
+  test("are asked for by 32 clients at a time, and by none that has left while it waited", async () => {
+    let [asked, most, total] = [0, 0, 0];
+    const answers: (() => void)[] = [];
+    const { hub } = openHub({
+      snapshot: async () => {
+        total++;
+        most = Math.max(most, ++asked);
+        await new Promise<void>((resolve) => answers.push(resolve));
+        asked--;
+        return { events: [{ type: "sum", data: 1 }] };
+      },
+    });
+    const clients = await Promise.all(Array.from({ length: 80 }, () => follow(hub, "a", { lastEventId: "gone.1.1" })));
+    await vi.waitFor(() => expect(asked).toBe(32));
+    await Promise.all(clients.slice(70).map((client) => client.leave()));
+    while (total < 70 || asked > 0) {
+      for (const answer of answers.splice(0)) answer();
+      await tick();
+    }
+    expect([most, total]).toEqual([32, 70]);
+    await vi.waitFor(() => {
+      for (const client of clients.slice(0, 70)) expect(client.types).toEqual(["sse:reset", "sum", "sse:checkpoint"]);
+    });
+  });
+
   test.each<[string, unknown]>([
     ["no list", { events: {} }],
     ["a list with a hole", { events: [null] }],
