@@ -127,8 +127,11 @@ export class FaultProxy implements AsyncDisposable {
   }
 }
 
-/** A socket that is still connecting would be reset once it is connected, and keep its handle (Node 24). */
+/**
+ * A socket that is still connecting would be reset once it is connected, and one that is being shut down is not reset at all;
+ * both would keep their handles (Node 24).
+ */
 function reset(socket: Socket): void {
-  if (socket.connecting) socket.destroy();
+  if (socket.connecting || socket.writableEnded) socket.destroy();
   else if (!socket.destroyed) socket.resetAndDestroy();
 }
