@@ -1,6 +1,7 @@
 import { type ClientRequest, get, type IncomingMessage } from "node:http";
 import { EventSource } from "eventsource";
 import type { Browser, Page } from "playwright-core";
+import { subscribe } from "../../../src/client/index.ts";
 import { eventually } from "../../support/deadline.ts";
 import { StreamRecorder } from "../../support/recorder.ts";
 
@@ -51,6 +52,19 @@ export function packageClient(origin: string): NewsClient {
     name: "eventsource",
     until: (data) => untilHeard("eventsource", heard, data),
     close: async () => source.close(),
+  };
+}
+
+/** The client of this package. */
+export function ownClient(origin: string): NewsClient {
+  const heard: Heard[] = [];
+  const subscription = subscribe(`${origin}/events`, { retry: { initial: 20, max: 100 } });
+  subscription.on("*", ({ type, data, lastEventId }) => heard.push({ type, data: String(data), lastEventId }));
+  subscription.onLoss((loss) => heard.push({ type: `loss: ${JSON.stringify(loss)}`, data: "", lastEventId: "" }));
+  return {
+    name: "sourcecast/client",
+    until: (data) => untilHeard("sourcecast/client", heard, data),
+    close: async () => subscription.close(),
   };
 }
 

@@ -10,6 +10,7 @@ export class Publisher implements AsyncDisposable {
   /** Clients that were at the head when the server last answered. */
   live = 0;
   readonly #port: number;
+  readonly #name: string;
   readonly #agent = new Agent({ keepAlive: true });
   readonly #workers: Promise<void>[];
   /** Resolves when there is a server to post to. */
@@ -17,8 +18,10 @@ export class Publisher implements AsyncDisposable {
   #resting = false;
   #onAnswer: () => void = () => {};
 
-  constructor(port: number, workers: number) {
+  /** @param name Tells its events from those of another publisher. */
+  constructor(port: number, workers: number, name = "") {
     this.#port = port;
+    this.#name = name;
     this.#workers = Array.from({ length: workers }, (_, index) => this.#work(index));
   }
 
@@ -67,14 +70,18 @@ export class Publisher implements AsyncDisposable {
     for (let n = 1; ; n++) {
       await this.#up.promise;
       if (this.#resting) return;
-      await this.post(`${index}-${n}`);
+      await this.post(`${this.#name}${index}-${n}`);
     }
   }
 
   #send(data: string): Promise<string> {
     return new Promise((resolve, reject) => {
       const options = { port: this.#port, host: "127.0.0.1", path: "/publish", method: "POST", agent: this.#agent };
-      const posting = request(options, (response) => text(response).then(resolve, reject));
+      const posting = request(options, (response) => {
+        // The server could not store it, or does not know: not acknowledged.
+        if (response.statusCode !== 200) reject(new Error(`${response.resume().statusCode}`));
+        else text(response).then(resolve, reject);
+      });
       posting.on("error", reject);
       posting.end(data);
     });

@@ -12,7 +12,7 @@ export async function natsModelStore(): Promise<ModelStore> {
     async machine() {
       const proxy = await FaultProxy.start(server.port);
       // A connection that is cut while the client reconnects is noticed only by this timeout.
-      const options = { reconnectTimeWait: 10, reconnectJitter: 5, timeout: 250 };
+      const options = { reconnectTimeWait: 10, reconnectJitter: 5, timeout: 500, waitOnFirstConnect: true };
       const connection = await connectNats(proxy, options);
       return {
         proxy,
