@@ -14,6 +14,30 @@ export interface Environment {
   online(): boolean;
   /** @returns Removes the listener. */
   watch(listener: WakeListener): () => void;
+  /** How the tabs of a browser find each other. @default the BroadcastChannel and the Web Locks of the runtime */
+  readonly tabs?: TabRuntime;
+}
+
+/** The parts of a browser that its tabs share. */
+export interface TabRuntime {
+  openChannel(name: string): TabChannel;
+  readonly locks: TabLocks;
+}
+
+/** A `BroadcastChannel`. */
+export interface TabChannel {
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+  close(): void;
+}
+
+/** A `LockManager`. */
+export interface TabLocks {
+  request(
+    name: string,
+    options: { signal?: AbortSignal; steal?: boolean },
+    hold: () => Promise<void>,
+  ): Promise<unknown>;
 }
 
 /** Told when timers may have slept, or the page is put away. */

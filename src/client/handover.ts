@@ -162,7 +162,7 @@ export class Handover implements Upstream {
     // The next attempt of this connection asks for the new channels itself.
     if (phase !== "open") this.#drop("next");
     if (phase === "closed") this.#owner.end(leg.request, closedBy ?? "closed", error);
-    else if (phase !== "open" && this.#owner.router.routes.size === 0) this.#owner.shut();
+    else if (phase !== "open" && this.#owner.isIdle) this.#owner.shut();
     else this.#owner.show();
   }
 
@@ -236,15 +236,14 @@ export class Handover implements Upstream {
     if (this.#next !== null || !this.isOpen || (isJoining && routes.size > 0)) return;
     this.#cancelTimer();
     const isWaiting = [...routes].some(({ carried }) => !carried);
-    if (isWaiting || routes.size === 0 || hasSurplus) {
+    if (isWaiting || this.#owner.isIdle || hasSurplus) {
       this.#after(isWaiting ? joinDelayMs : lingerMs, () => this.#change());
     }
   }
 
   #change(): void {
-    const { routes, hasPosition } = this.#owner.router;
-    if (routes.size === 0) this.#owner.shut();
-    else if (hasPosition) this.handOver();
+    if (this.#owner.isIdle) this.#owner.shut();
+    else if (this.#owner.router.hasPosition) this.handOver();
     // A hub sends its position first of all. A server that has sent none after a while has none.
     else this.#after(identifyMs, () => (this.#owner.router.hasPosition ? this.#change() : this.#owner.part()));
   }
@@ -263,6 +262,8 @@ export function isAsked(request: StreamRequest | null, { channels }: Line): bool
 /** The lane that streams are for. */
 export interface UpstreamOwner {
   readonly router: Router<Line>;
+  /** Whether no line needs this connection. */
+  readonly isIdle: boolean;
   /** A stream has opened for a request, and replaces the one before. */
   open(request: StreamRequest): void;
   receive(event: ParsedEvent): void;

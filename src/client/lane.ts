@@ -10,6 +10,8 @@ export class Lane implements UpstreamOwner {
   readonly router: Router<Line>;
   /** Whether other lines may join. A connection that is not shared is paused by a full loop. */
   readonly isShared: boolean;
+  /** Lines that catch up on connections of their own, and come back. */
+  readonly returning: Set<Line> = new Set();
   readonly #context: LaneContext;
   readonly #upstream: Upstream;
   /** The server sends no cursors, so channels cannot change. */
@@ -25,6 +27,10 @@ export class Lane implements UpstreamOwner {
 
   get isOpen(): boolean {
     return this.#upstream.isOpen;
+  }
+
+  get isIdle(): boolean {
+    return this.router.routes.size + this.returning.size === 0;
   }
 
   /** Whether a line can be served here, now or after a handover. */
@@ -45,7 +51,17 @@ export class Lane implements UpstreamOwner {
   remove(line: Line): void {
     this.router.routes.delete(line);
     this.#context.forget(line);
-    if (this.router.routes.size === 0 && !(this.isShared && this.isOpen)) this.shut();
+    this.#update();
+  }
+
+  /** A line that waited for this lane is closed or served elsewhere. */
+  forget(line: Line): void {
+    this.router.guests.delete(line);
+    if (this.returning.delete(line)) this.#update();
+  }
+
+  #update(): void {
+    if (this.isIdle && !(this.isShared && this.isOpen)) this.shut();
     else this.#upstream.update();
   }
 
@@ -60,15 +76,25 @@ export class Lane implements UpstreamOwner {
     }
   }
 
+  /** A line continues alone, after a cursor: until it has caught up, or for good. */
+  detach(line: Line, cursor: string, returns: boolean): void {
+    line.isDetached = !returns;
+    this.router.routes.delete(line);
+    if (returns) this.returning.add(line);
+    new Lane(this.#context, false, cursor, line.channels).add(line);
+    this.#update();
+  }
+
   #attach(line: Line): void {
     this.router.attach(line);
     if (line.carried) line.handlers.onOpen();
   }
 
   #takeIn(line: Line): void {
-    line.lane?.remove(line);
+    const before = line.lane;
     this.router.routes.add(line);
     line.lane = this;
+    before?.remove(line);
     this.#attach(line);
     this.#show(line);
   }
@@ -90,10 +116,7 @@ export class Lane implements UpstreamOwner {
       line.handlers.overflow();
       return;
     }
-    // It continues alone, where it is.
-    line.isDetached = true;
-    this.remove(line);
-    new Lane(this.#context, false, event.lastEventId, line.channels).add(line);
+    this.detach(line, event.lastEventId, false);
   };
 
   // --- UpstreamOwner ---
@@ -154,6 +177,7 @@ export class Lane implements UpstreamOwner {
       this.router.routes.delete(line);
       this.#context.place(line);
     }
+    if (this.isIdle) this.#update();
   }
 
   split(): boolean {
@@ -185,7 +209,7 @@ export class Lane implements UpstreamOwner {
 /** The group that a lane belongs to. */
 export interface LaneContext extends UpstreamContext {
   /** The source of a lane's streams. */
-  connect(lane: UpstreamOwner & { readonly isShared: boolean }): Upstream;
+  connect(lane: Lane): Upstream;
   add(lane: Lane): void;
   delete(lane: Lane): void;
   /** Finds another connection for a line. */

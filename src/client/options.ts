@@ -42,10 +42,11 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
   /**
    * `"page"`: subscriptions to the same address with the same `method` and `credentials` use one connection for all of their
    * channels, if their `headers`, `body` and `fetch` are the same functions or values, or if they have the same `identity`.
+   * `"browser"`: the tabs of a browser do so, too. One of them has the connection. It requires an `identity`.
    * `false`: a connection of its own.
    * @default "page" in a document or a worker of a browser; false elsewhere, where one process serves many users
    */
-  share?: "page" | false;
+  share?: "page" | "browser" | false;
   /** The user that the connection belongs to: only subscriptions with the same identity share it. @default none */
   identity?: string;
   /**
@@ -79,7 +80,7 @@ export interface ResolvedSubscribeOptions extends ConnectionOptions {
   readonly after: string;
   readonly signal: AbortSignal | undefined;
   readonly channels: readonly string[];
-  readonly share: "page" | false;
+  readonly share: "page" | "browser" | false;
   /** Subscriptions whose keys have the same parts may share a connection. */
   readonly key: readonly unknown[];
   readonly validate: boolean;
@@ -110,7 +111,7 @@ export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
   credentials: oneOf("omit", "same-origin", "include"),
   fetch: aFunction,
   signal: aSignal,
-  share: allow('"page" or false', (value) => value === "page" || value === false),
+  share: allow('"page", "browser" or false', (value) => ["page", "browser", false].includes(value as string)),
   identity: aName,
   retry: (value, name) => {
     if (value !== false) aGroup({ initial: positiveDuration, max: positiveDuration })(value, name);
@@ -136,6 +137,8 @@ export function resolveSubscribeOptions(
   const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST" } = options;
   if (body !== undefined && /^(GET|HEAD)$/i.test(method))
     throw optionError("method", method, "a method that has a body");
+  if (options.share === "browser" && options.identity === undefined)
+    throw optionError("identity", undefined, 'the user that all tabs belong to, with share: "browser"');
   const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
   const resolved: ResolvedSubscribeOptions = {
     url,

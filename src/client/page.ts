@@ -1,9 +1,10 @@
 // The connections of a page: which subscriptions share one.
 import type { Environment } from "./environment.ts";
-import { Handover, type Upstream, type UpstreamOwner } from "./handover.ts";
+import { Handover, type Upstream } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
+import type { openTabs } from "./tabs.ts";
 
 /** The groups of each environment. A page has one; tests have many. */
 const pages = new WeakMap<Environment, Set<Group>>();
@@ -16,7 +17,8 @@ export function placeLine(line: Line): void {
   pages.set(environment, groups);
   const shared = share === false ? undefined : [...groups].find((one) => isSameKey(one.key, key));
   const group = shared ?? new Group(options, environment, groups);
-  group.place(line);
+  if (share === "browser") void group.placeAfterLoading(line);
+  else group.place(line);
 }
 
 /** Subscriptions that may share: of the same address, for the same user. */
@@ -27,6 +29,9 @@ class Group implements LaneContext {
   /** The most channels that a connection of this server may have. */
   limit = Number.POSITIVE_INFINITY;
   readonly #groups: Set<Group>;
+  /** Loads the code that shares with other tabs. Without it, for whatever reason, the page has its own connection. */
+  #loading: Promise<void> | null = null;
+  #openTabs: typeof openTabs | null = null;
 
   constructor(options: ResolvedSubscribeOptions, environment: Environment, groups: Set<Group>) {
     this.options = options;
@@ -38,8 +43,22 @@ class Group implements LaneContext {
     return this.options.key;
   }
 
-  connect(lane: UpstreamOwner): Upstream {
-    return new Handover(lane, this);
+  /** A browser has one connection for all tabs. Lines that it cannot serve have others, in their page. */
+  connect(lane: Lane): Upstream {
+    const isFirst = lane.isShared && ![...this.lanes].some((one) => one.isShared);
+    return (isFirst && this.#openTabs?.(lane, this)) || new Handover(lane, this);
+  }
+
+  async placeAfterLoading(line: Line): Promise<void> {
+    this.#groups.add(this);
+    this.#loading ??= import("./tabs.ts").then(
+      (module) => {
+        this.#openTabs = module.openTabs;
+      },
+      () => {},
+    );
+    await this.#loading;
+    if (!line.isClosed) this.place(line);
   }
 
   add(lane: Lane): void {
@@ -75,7 +94,7 @@ class Group implements LaneContext {
   }
 
   forget(line: Line): void {
-    for (const lane of this.lanes) lane.router.guests.delete(line);
+    for (const lane of this.lanes) lane.forget(line);
   }
 }
 

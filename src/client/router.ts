@@ -32,6 +32,15 @@ export interface StreamRequest {
   readonly guests: readonly Route[];
 }
 
+/** The stream of a router, for one in another tab that follows the same stream. */
+export interface StreamSnapshot {
+  readonly cursor: string;
+  readonly held: readonly string[];
+  readonly joining: readonly string[];
+  readonly label: boolean;
+  readonly origin: Position | null;
+}
+
 /** Routes the events of one stream after another. */
 export class Router<R extends Route> {
   readonly routes: Set<R> = new Set();
@@ -132,6 +141,20 @@ export class Router<R extends Route> {
       this.#position = null;
     }
     for (const route of this.routes) if (!route.carried) this.attach(route);
+  }
+
+  /** The stream as it is now. */
+  snapshot(): StreamSnapshot {
+    const [held, joining] = [[...this.#held], [...this.#joining]];
+    return { cursor: this.cursor, held, joining, label: this.#isLabeled, origin: this.#origin };
+  }
+
+  /** Continues with the stream of another router. */
+  restore({ cursor, held, joining, label, origin }: StreamSnapshot): void {
+    this.cursor = cursor;
+    this.#position = parseCursor(cursor);
+    this.opened({ held: new Set(held), joining: new Set(joining), label, cursor, guests: [] });
+    this.#origin = origin;
   }
 
   /**

@@ -7,6 +7,7 @@ export { type AppendState, closedError, conflict, conflictOf } from "./errors.ts
 export { followTail, type TailPage, type TailPosition, type TailStep } from "./follow-tail.ts";
 export { IdempotencyWindow } from "./idempotency-window.ts";
 export { makeEpoch, makeWitness } from "./identity.ts";
+export { type AskLocate, LocateQueue } from "./locate-queue.ts";
 export type {
   Appended,
   ChannelSelection,

@@ -1,5 +1,5 @@
 // Pages of all channels, read once for all readers that need them, and filtered here: for logs on a remote store.
-import { now } from "../base/clock.ts";
+import { now, unrefTimeout } from "../base/clock.ts";
 import type { Head, LogEntry, ReadOptions } from "./log.ts";
 import { weightOf } from "./retention.ts";
 import { compileSelection } from "./selection.ts";
@@ -24,11 +24,18 @@ export interface SelectedEntries {
   readonly conflated: number;
 }
 
+interface LoadingPage {
+  readonly after: number;
+  /** The newest offset that was known when the read began. */
+  readonly top: number;
+  readonly page: Promise<KeptPage>;
+}
+
 /** Reads a page of all channels after an offset. */
 export type ReadUnselected = (after: number) => Promise<UnselectedPage>;
 
 /** How long a page is used for other readers: a storm of reconnecting clients has thousands in that time. */
-const pageAgeMs = 250;
+const pageAgeMs = 1_000;
 const maxPages = 16;
 
 interface KeptPage {
@@ -42,14 +49,15 @@ interface KeptPage {
  * Reads pages without a selection, so that one serves readers of any channels: 10,000 clients that reconnect, each with a
  * channel of its own, cost as many round trips as there are pages between the oldest of them and the head.
  *
- * A page is kept for a quarter of a second. It never conceals what this process knows: a page that ended at the head is read
- * again once {@link SharedPages.noteTop} has told of a newer entry.
+ * A page is kept for a second. It never conceals what this process knows: a page that ended at the head is read again once
+ * {@link SharedPages.noteTop} has told of a newer entry.
  */
 export class SharedPages {
   readonly #read: ReadUnselected;
   #kept: KeptPage[] = [];
-  /** Reads under way, by offset, with the newest offset that was known when they began. */
-  readonly #loading = new Map<number, { readonly top: number; readonly page: Promise<KeptPage> }>();
+  /** Reads under way, by the offset after which they read. */
+  readonly #loading = new Map<number, LoadingPage>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
   #top = 0;
 
   /** @param read Reads a page of all channels from the primary: bounded, in whatever size the store reads well. */
@@ -67,21 +75,31 @@ export class SharedPages {
     this.#kept = [];
     this.#loading.clear();
     this.#top = 0;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   /** A page that has the entries after an offset, and perhaps some before. */
   async at(after: number): Promise<UnselectedPage> {
-    const time = now();
-    this.#kept = this.#kept.filter(({ readAt }) => readAt + pageAgeMs > time);
-    const known = this.#kept.find((each) => this.#covers(each, after));
-    if (known !== undefined) return known.page;
-    // A read that began before the newest entry was known may not have it.
-    for (const { top, page } of [...this.#loading.values()]) {
-      if (top < this.#top) continue;
+    const tried = new Set<LoadingPage>();
+    for (;;) {
+      this.#forgetOld();
+      const known = this.#kept.find((each) => this.#covers(each, after));
+      if (known !== undefined) return known.page;
+      const loading = this.#findLoading(after, tried);
+      if (loading === undefined) return (await this.#load(after)).page;
+      tried.add(loading);
+      const { page } = loading;
       const loaded = await page;
-      if (loaded.after <= after && loaded.through > after) return loaded.page;
+      // The page that this reader would read itself, however short it is.
+      if (loaded.after === after) return loaded.page;
     }
-    return (await this.#load(after)).page;
+  }
+
+  /** A read under way that may have the entries. One that began before the newest entry was known may lack that. */
+  #findLoading(after: number, tried: ReadonlySet<LoadingPage>): LoadingPage | undefined {
+    const all = [...this.#loading.values()].filter((each) => each.top >= this.#top && !tried.has(each));
+    return all.find((each) => each.after === after) ?? all.find((each) => each.after < after);
   }
 
   async #load(after: number): Promise<KeptPage> {
@@ -90,18 +108,32 @@ export class SharedPages {
       const through = read.entries.at(-1)?.offset ?? Math.max(after, read.head.floor.offset);
       return { page: read, after, through, readAt };
     });
-    const loading = { top: this.#top, page };
+    const loading = { after, top: this.#top, page };
     this.#loading.set(after, loading);
     try {
       const kept = await page;
       const isCurrent = this.#loading.get(after) === loading;
       const [newest] = this.#kept;
       if (newest !== undefined && isOlder(newest.page.head, kept.page.head)) this.#kept = [];
-      if (isCurrent) this.#kept = [kept, ...this.#kept].slice(0, maxPages);
+      if (isCurrent) this.#keep(kept);
       return kept;
     } finally {
       if (this.#loading.get(after) === loading) this.#loading.delete(after);
     }
+  }
+
+  #keep(page: KeptPage): void {
+    this.#kept = [page, ...this.#kept].slice(0, maxPages);
+    // After a storm, the memory is free again.
+    this.#timer ??= unrefTimeout(() => {
+      this.#timer = null;
+      this.#forgetOld();
+    }, pageAgeMs * 2);
+  }
+
+  #forgetOld(): void {
+    const oldest = now() - pageAgeMs;
+    this.#kept = this.#kept.filter(({ readAt }) => readAt > oldest);
   }
 
   #covers({ page, after, through }: KeptPage, offset: number): boolean {

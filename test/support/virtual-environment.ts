@@ -4,7 +4,7 @@ import type { Environment, WakeListener } from "../../src/client/environment.ts"
 export class VirtualEnvironment implements Environment {
   time = 1_000_000;
   isOnline = true;
-  listener: WakeListener | null = null;
+  readonly #listeners = new Set<WakeListener>();
   readonly #random: () => number;
   #timers: { at: number; callback: () => void }[] = [];
 
@@ -37,10 +37,17 @@ export class VirtualEnvironment implements Environment {
   }
 
   watch(listener: WakeListener): () => void {
-    this.listener = listener;
-    return () => {
-      this.listener = null;
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** All listeners as one, or null if there is none. */
+  get listener(): WakeListener | null {
+    if (this.#listeners.size === 0) return null;
+    const tell = (name: keyof WakeListener) => () => {
+      for (const listener of [...this.#listeners]) listener[name]();
     };
+    return { onWake: tell("onWake"), onSuspend: tell("onSuspend"), onOffline: tell("onOffline") };
   }
 
   /** When the next timer fires, if there is one. */

@@ -3,32 +3,32 @@ import { quote, SourcecastTypeError } from "../../base/errors.ts";
 
 /**
  * A client of Redis or Valkey, or of a cluster: `createClient()` or `createCluster()` of node-redis 5, `new Redis()` or `new
- * Cluster()` of ioredis 5, `new RedisClient()` of Bun. The application connects it, configures it and closes it.
+ * Cluster()` of ioredis 5, `new RedisClient()` of Bun. It has the address, the password and the other settings of the
+ * connections that the log opens. The client itself stays as it is.
  */
 export interface RedisLike {
-  /** Makes another client with the same configuration, for the connection that waits for new entries. */
+  /** Makes another client with the same configuration. */
   duplicate(...args: never[]): unknown;
 }
 
-/** The part of a client that the log uses. */
+/** An open connection of the log, whatever client it was made with. */
 export interface Connection {
   /** Sends a command that concerns one key, and resolves with the reply. */
   call(key: string, args: readonly string[]): Promise<unknown>;
-  /** Ends a connection that the log has opened. Calls that wait for a reply are rejected. */
+  /** Ends it. Calls that wait for a reply are rejected. */
   close(): void;
 }
 
-/** Opens a connection of its own, with the configuration of the application's client. */
+/** Opens a connection. */
 export type Connect = () => Promise<Connection>;
 
-/** The application's client. */
-export interface Client {
-  readonly connection: Connection;
-  readonly connect: Connect;
-}
-
-/** Recognizes a client by the methods and properties that only clients of its kind have. */
-export function clientOf(client: unknown): Client {
+/**
+ * Recognizes a client by the methods and properties that only clients of its kind have.
+ *
+ * The log never uses the application's own connection: clients keep calls while they reconnect, send some of them a second
+ * time, and wait for a reply for as long as it takes. A connection of the log fails once and is replaced.
+ */
+export function connectorOf(client: unknown): Connect {
   const known: unknown = client;
   if (typeof client === "object" && client !== null && isFunction(client, "duplicate")) {
     if (isFunction(client, "sendCommand") && "isOpen" in client) {
@@ -45,6 +45,7 @@ export function clientOf(client: unknown): Client {
 
 // --- node-redis ---
 
+/** `createClient()`, and a client of a pool. */
 interface NodeRedis {
   readonly options?: { readonly socket?: object };
   sendCommand(args: readonly string[]): Promise<unknown>;
@@ -55,23 +56,21 @@ interface NodeRedis {
   on(event: "error", listener: () => void): unknown;
 }
 
-function nodeRedis(client: NodeRedis): Client {
-  return {
-    connection: { call: (_, args) => client.sendCommand(args), close: () => {} },
-    async connect() {
-      // The reply of XREAD has another form in RESP 3, and a timeout for commands would end every wait. A connection that is
-      // lost is not opened again: the log makes another client.
-      const socket = { ...client.options?.socket, reconnectStrategy: false };
-      const own = client.duplicate({ RESP: 2, commandOptions: {}, disableOfflineQueue: true, socket });
-      // The call that fails reports it. An event without a listener would end the process.
-      own.on("error", () => {});
-      await opened(own.connect(), () => own.destroy());
-      own.unref?.();
-      return { call: (_, args) => own.sendCommand(args), close: () => quietly(() => own.destroy()) };
-    },
+function nodeRedis(client: NodeRedis): Connect {
+  return async () => {
+    // A timeout for commands would end every wait for entries. The client is not to reconnect: after that, version 5.12 has
+    // resolved calls with the replies to others.
+    const socket = { ...client.options?.socket, reconnectStrategy: false };
+    const own = client.duplicate({ RESP: 2, commandOptions: {}, disableOfflineQueue: true, socket });
+    // The call that fails reports it. An event without a listener would end the process.
+    own.on("error", () => {});
+    await opened(own.connect(), () => own.destroy());
+    own.unref?.();
+    return { call: (_, args) => own.sendCommand(args), close: () => quietly(() => own.destroy()) };
   };
 }
 
+/** `createCluster()`: a command needs a key, by which the node is found. */
 interface NodeCluster {
   sendCommand(firstKey: string, isReadonly: boolean, args: readonly string[]): Promise<unknown>;
   duplicate(overrides?: object): NodeCluster;
@@ -80,54 +79,52 @@ interface NodeCluster {
   on(event: "error", listener: () => void): unknown;
 }
 
-function nodeCluster(client: NodeCluster): Client {
-  return {
-    connection: { call: (key, args) => client.sendCommand(key, false, args), close: () => {} },
-    async connect() {
-      const own = client.duplicate({ RESP: 2 });
-      own.on("error", () => {});
-      await opened(own.connect(), () => own.destroy());
-      return { call: (key, args) => own.sendCommand(key, false, args), close: () => quietly(() => own.destroy()) };
-    },
+/**
+ * A cluster opens connections to its nodes as they are needed, and follows them when slots move: it reconnects on its own. Its
+ * connections keep the process alive until the log is closed, since neither library has a way to say that they need not.
+ */
+function nodeCluster(client: NodeCluster): Connect {
+  return async () => {
+    const own = client.duplicate({ RESP: 2 });
+    own.on("error", () => {});
+    await opened(own.connect(), () => own.destroy());
+    return { call: (key, args) => own.sendCommand(key, false, args), close: () => quietly(() => own.destroy()) };
   };
 }
 
 // --- ioredis ---
 
+/** `new Redis()` and `new Cluster()`, which finds the node by the keys of a command that it knows. */
 interface IoRedis {
   readonly isCluster?: boolean;
   readonly stream?: { unref?(): void; destroy?(): void };
-  readonly status: string;
   call(command: string, args: readonly string[]): Promise<unknown>;
   duplicate(...overrides: unknown[]): IoRedis;
   connect(): Promise<unknown>;
   disconnect(): void;
-  on(event: string, listener: () => void): unknown;
+  on(event: "error", listener: () => void): unknown;
 }
 
-function ioredis(client: IoRedis): Client {
-  const send = (target: IoRedis, args: readonly string[]) => target.call(args[0] as string, args.slice(1));
-  return {
-    connection: { call: (_, args) => send(client, args), close: () => {} },
-    async connect() {
-      // The log opens another connection when this one is lost, and nothing is to be sent a second time on it.
-      const overrides = { lazyConnect: true, commandTimeout: undefined, retryStrategy: () => null };
-      const own = client.isCluster ? client.duplicate(undefined, { lazyConnect: true }) : client.duplicate(overrides);
-      own.on("error", () => {});
-      await opened(own.connect(), () => own.disconnect());
-      own.stream?.unref?.();
-      const close = () => {
-        own.disconnect();
-        // It ends the socket in order, and waits for a server that may not answer any longer.
-        own.stream?.destroy?.();
-      };
-      return { call: (_, args) => send(own, args), close: () => quietly(close) };
-    },
+function ioredis(client: IoRedis): Connect {
+  return async () => {
+    const overrides = { lazyConnect: true, commandTimeout: undefined, retryStrategy: () => null };
+    // A cluster finds its nodes again on its own.
+    const own = client.isCluster ? client.duplicate(undefined, { lazyConnect: true }) : client.duplicate(overrides);
+    own.on("error", () => {});
+    const close = (): void => {
+      own.disconnect();
+      // It ends the socket in order, and waits for a server that may not answer any longer.
+      own.stream?.destroy?.();
+    };
+    await opened(own.connect(), close);
+    own.stream?.unref?.();
+    return { call: (_, args) => own.call(args[0] as string, args.slice(1)), close: () => quietly(close) };
   };
 }
 
 // --- Bun ---
 
+/** `new RedisClient()` of Bun. */
 interface BunRedis {
   send(command: string, args: readonly string[]): Promise<unknown>;
   duplicate(): Promise<BunRedis> | BunRedis;
@@ -135,15 +132,12 @@ interface BunRedis {
   close(): void;
 }
 
-function bun(client: BunRedis): Client {
-  const send = (target: BunRedis, args: readonly string[]) => target.send(args[0] as string, args.slice(1));
-  return {
-    connection: { call: (_, args) => send(client, args), close: () => {} },
-    async connect() {
-      const own = await client.duplicate();
-      await opened(own.connect(), () => own.close());
-      return { call: (_, args) => send(own, args), close: () => quietly(() => own.close()) };
-    },
+/** Bun's client does not keep the process alive while it waits. */
+function bun(client: BunRedis): Connect {
+  return async () => {
+    const own = await client.duplicate();
+    await opened(own.connect(), () => own.close());
+    return { call: (_, args) => own.send(args[0] as string, args.slice(1)), close: () => quietly(() => own.close()) };
   };
 }
 
@@ -168,10 +162,12 @@ function quietly(close: () => unknown): void {
   }
 }
 
+/** `in` would find a property that is not a function. */
 function isFunction(client: object, name: string): boolean {
   return typeof (client as Record<string, unknown>)[name] === "function";
 }
 
+/** A class says more about the library than its fields do. */
 function nameOf(client: unknown): string {
   if (typeof client !== "object" || client === null) return quote(client);
   const { name } = client.constructor ?? {};

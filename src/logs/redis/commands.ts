@@ -1,72 +1,133 @@
 // Runs the scripts of the log: by their hash, with a deadline, and with errors that say what is known of the outcome.
+import { runDetached } from "../../base/async-context.ts";
 import { now, WakeTimer } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
-import type { Connection } from "./client.ts";
-import { explain } from "./errors.ts";
+import type { Connect, Connection } from "./client.ts";
+import { explain, isRefusal, mayRetry } from "./errors.ts";
 
 /** How long a reply may take. Only a server that is paused or cut off takes longer. */
 const replyTimeoutMs = 3_000;
 
-/** A script, which Redis keeps under the hash of its text. */
+/**
+ * A script, which Redis keeps under the hash of its text.
+ *
+ * It returns its last argument, a number of the call, in front of its result. So a client that confuses replies, as node-redis
+ * 5.12 does after some reconnects, is found out: the reply to another call would pass for this one's.
+ */
 export class Script {
   readonly text: string;
   #hash: Promise<string> | null = null;
 
-  constructor(text: string) {
-    this.text = text;
+  /** @param body The text, whose `return` gives the result. */
+  constructor(body: string) {
+    this.text = `local CALL = table.remove(ARGV)\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
   }
 
+  /** Computed here, as Redis computes it: no call is needed to learn it. */
   get hash(): Promise<string> {
     this.#hash ??= sha1(this.text);
     return this.#hash;
   }
 }
 
-/** The commands of one connection, on the keys of one log. */
+/**
+ * The commands of one connection, on the keys of one log. The connection is opened with the first of them, and again after it
+ * has failed: after an error that is not the server's own, nothing is known about the replies that are still to come.
+ */
 export class Commands {
-  readonly #connection: Connection;
+  readonly #connect: Connect;
+  /** Every script gets all of them: in a cluster, a script may use only keys that are passed to it. */
   readonly #keys: readonly string[];
+  /** One of them, by which a cluster finds the node. */
   readonly #key: string;
+  #connection: Promise<Connection> | null = null;
+  #openings = 0;
+  /** The number of the last call. */
+  #count = 0;
   /** In the order of their deadlines. */
   readonly #pending = new Set<Pending>();
-  readonly #timer = new WakeTimer((time) => this.#expire(time));
+  /** Keeps the process alive: the sockets do not, and a caller waits for the reply. */
+  readonly #timer = new WakeTimer((time) => this.#expire(time), true);
 
-  constructor(connection: Connection, keys: readonly string[]) {
-    this.#connection = connection;
+  constructor(connect: Connect, keys: readonly string[]) {
+    this.#connect = connect;
     this.#keys = keys;
     this.#key = keys[0] as string;
   }
 
-  /** @throws {LogError} with `stored: "unknown"` unless the server itself refused the call. */
+  /** How often a connection was opened: two calls with the same number of them in between were made on the same one. */
+  get openings(): number {
+    return this.#openings;
+  }
+
+  /**
+   * Runs a script, and resolves with its result.
+   *
+   * @throws {LogError} with `stored: "unknown"` unless the server itself refused the call, or was not reached.
+   */
   async run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    const rest = [String(this.#keys.length), ...this.#keys, ...args.map(String)];
-    const hash = await script.hash;
-    try {
-      return await this.send(["EVALSHA", hash, ...rest]);
-    } catch (error) {
-      // The server was restarted, replaced, or told to forget all scripts.
-      if (!(error instanceof LogError) || !isNoScript(error.cause)) throw error;
-      return this.send(["EVAL", script.text, ...rest]);
+    const number = String(++this.#count);
+    const rest = [String(this.#keys.length), ...this.#keys, ...args.map(String), number];
+    const reply = await this.#evaluate(script, rest);
+    if (!Array.isArray(reply) || String(reply[0]) !== number) {
+      this.#drop(this.#connection);
+      throw mayRetry(new LogError("The client of Redis returned the reply to another command", "unknown"));
     }
+    return reply[1];
   }
 
-  /** Sends one command. */
+  /**
+   * Sends one command, and resolves with its reply.
+   *
+   * Opening the connection has a deadline of its own. An error until then is certain: nothing was sent.
+   */
   async send(args: readonly string[]): Promise<unknown> {
+    const connecting = this.#connection ?? this.#open();
+    let isSent = false;
     try {
-      return await this.#limit(this.#connection.call(this.#key, args));
+      const connection = await this.#limit(connecting);
+      isSent = true;
+      return await this.#limit(connection.call(this.#key, args));
     } catch (error) {
-      throw explain(error);
+      const explained = explain(error, isSent);
+      if (!isRefusal(explained)) this.#drop(connecting);
+      throw explained;
     }
   }
 
+  /** Rejects the calls that wait for a reply. */
   close(): void {
     this.#timer.stop();
     for (const { reject } of this.#pending) reject(new Error("The log was closed"));
     this.#pending.clear();
-    this.#connection.close();
+    this.#drop(this.#connection);
   }
 
-  /** Clients wait for a connection to come back, or for a reply, for as long as it takes. */
+  async #evaluate(script: Script, args: readonly string[]): Promise<unknown> {
+    const hash = await script.hash;
+    try {
+      return await this.send(["EVALSHA", hash, ...args]);
+    } catch (error) {
+      // The server was restarted, replaced, or told to forget all scripts.
+      if (!(error instanceof LogError) || !isNoScript(error.cause)) throw error;
+      return this.send(["EVAL", script.text, ...args]);
+    }
+  }
+
+  /** The connection outlives the request that happens to need it first, and must not keep that request's async context. */
+  #open(): Promise<Connection> {
+    this.#openings++;
+    this.#connection = runDetached(() => this.#connect());
+    return this.#connection;
+  }
+
+  /** Calls that wait for a reply are rejected with it. */
+  #drop(connecting: Promise<Connection> | null): void {
+    if (this.#connection === connecting) this.#connection = null;
+    connecting?.then((connection) => connection.close()).catch(() => {});
+  }
+
+  /** Clients wait for as long as it takes, which is forever where packets disappear without a trace. */
   #limit<T>(reply: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const pending = { due: now() + replyTimeoutMs, reject };
@@ -81,6 +142,7 @@ export class Commands {
     });
   }
 
+  /** One timer serves all calls, since each has the same time: they expire in the order in which they were made. */
   #expire(time: number): void {
     for (const pending of this.#pending) {
       if (pending.due > time) {
@@ -98,10 +160,12 @@ interface Pending {
   reject(error: unknown): void;
 }
 
+/** Scripts within scripts do not occur here, so the word is that of the server. */
 function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.includes("NOSCRIPT");
 }
 
+/** In hexadecimal. The Web Crypto API is there on every runtime, `node:crypto` is not. */
 async function sha1(text: string): Promise<string> {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text)));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -11,8 +11,10 @@ export type HeadReply = readonly [epoch: string, top: number, witness: number, f
 /** The names of the fields are the same in every entry, and in this order: `scripts/prelude.ts`. */
 const firstFields = ["c", "t", "k", "s", "p", "a", "d"];
 
+/** @throws {LogError} for an entry that no script of the log has written. */
 export function entryOf(entry: StreamEntry): LogEntry {
   const [id, fields] = entry;
+  // By position and not by name: a page has a thousand entries.
   const dash = id.indexOf("-");
   if (fields.length !== firstFields.length * 2 || fields[0] !== "c") throw foreignEntry(id, fields);
   const key = fields[5] as string;
@@ -31,6 +33,7 @@ export function entryOf(entry: StreamEntry): LogEntry {
   };
 }
 
+/** Some clients return integers as text. */
 export function headOf([epoch, top, witness, floor, floorWitness]: HeadReply): Head {
   return {
     epoch,
@@ -40,6 +43,7 @@ export function headOf([epoch, top, witness, floor, floorWitness]: HeadReply): H
   };
 }
 
+/** Names the fields, by which an operator recognizes the program that wrote them; never their values. */
 function foreignEntry(id: string, fields: readonly string[]): LogError {
   return new LogError(
     `The entry ${id} of the stream has the fields ${JSON.stringify(fields.filter((_, i) => i % 2 === 0))}, so another program ` +

@@ -25,6 +25,7 @@ const remedies: Readonly<Record<string, string>> = {
   OOM: "its memory is full: raise maxmemory, or lower maxEvents or maxBytes",
   MISCONF: "it cannot write its data to the disk, which may be full",
   NOREPLICAS: "too few replicas are connected for its min-replicas-to-write",
+  FOREIGN: "another program writes to its stream: use another key for the log",
   NOPERM:
     "its user may not do that: allow it the keys of the log, and all commands of streams, hashes, sorted sets and scripts",
   NOAUTH: "the client has to pass a password",
@@ -34,25 +35,30 @@ const remedies: Readonly<Record<string, string>> = {
 
 /** Errors after which the same call may succeed. */
 const retryable = new WeakSet<object>();
+/** Errors with which the server answered. */
+const refusals = new WeakSet<object>();
 
 /** Whether to try again after an error that {@link explain} has made. */
 export function canRetry(error: unknown): boolean {
   return typeof error === "object" && error !== null && retryable.has(error);
 }
 
-/** The error of a log for that of a client. */
-export function explain(error: unknown): SourcecastError {
+/** Whether the server itself refused the call, so that the connection is in order. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof LogError && refusals.has(error);
+}
+
+/**
+ * The error of a log for that of a client.
+ *
+ * @param isSent Whether the server may have received the call.
+ */
+export function explain(error: unknown, isSent: boolean): SourcecastError {
   if (error instanceof SourcecastError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const code = replyCode.exec(message)?.[1];
-  // Scripts check before they write, so an error of the server means that nothing was written.
-  if (code !== undefined) return refusal(code, message, error);
-  if (isUnsent(error, message)) {
-    return new LogError(`The client of Redis is not connected: ${message}; call connect() first`, false, {
-      cause: error,
-    });
-  }
-  return mayRetry(new LogError(`Redis cannot be reached: ${message}`, "unknown", { cause: error }));
+  if (code !== undefined && isAboutScript(code, message)) return refusal(code, message, error);
+  return mayRetry(new LogError(`Redis cannot be reached: ${message}`, isSent ? "unknown" : false, { cause: error }));
 }
 
 /** Says that another attempt may succeed. */
@@ -61,16 +67,18 @@ export function mayRetry<Failure extends LogError>(error: Failure): Failure {
   return error;
 }
 
+/**
+ * Scripts check before they write, so such an error means that nothing was written. Any other one may be the reply to another
+ * command, as node-redis 5.12 gives it after a reconnect: `ERR unknown subcommand 'SETINFO'`, of its own greeting.
+ */
+function isAboutScript(code: string, message: string): boolean {
+  return code !== "ERR" || /script|unknown command/i.test(message);
+}
+
+/** The message of the server comes last: it may be long, and names the script. */
 function refusal(code: string, message: string, cause: unknown): LogError {
   const remedy = remedies[code];
   const error = new LogError(`Redis refused a command${remedy ? `, ${remedy}` : ""}: ${message}`, false, { cause });
+  refusals.add(error);
   return passing.has(code) ? mayRetry(error) : error;
-}
-
-/** A client of node-redis that was never connected, or that the application has closed. */
-function isUnsent(error: unknown, message: string): boolean {
-  return (
-    (error as { constructor?: { name?: string } } | null)?.constructor?.name === "ClientClosedError" ||
-    message === "The client is closed"
-  );
 }

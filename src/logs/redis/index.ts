@@ -4,7 +4,7 @@ import { type Duration, milliseconds } from "../../base/units.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { Retention } from "../../log/log.ts";
 import { retentionChecks, retentionLimits } from "../../log/retention.ts";
-import { clientOf, type RedisLike } from "./client.ts";
+import { connectorOf, type RedisLike } from "./client.ts";
 import { checkKey } from "./keys.ts";
 import { RedisLog } from "./log.ts";
 
@@ -13,9 +13,9 @@ export type { RedisLike };
 /** The options of {@link redisLog}. By default it keeps 100,000 entries of 256 MB in total. */
 export interface RedisLogOptions extends Retention {
   /**
-   * A connected client: `createClient()` or `createCluster()` of `redis` (node-redis) 5, `new Redis()` or `new Cluster()` of
-   * `ioredis` 5, or Bun's `RedisClient`. It stays open when the log is closed. The log opens one more connection with its
-   * configuration, which waits for new entries.
+   * A client: `createClient()` or `createCluster()` of `redis` (node-redis) 5, `new Redis()` or `new Cluster()` of `ioredis` 5,
+   * or Bun's `RedisClient`. The log opens two connections of its own with the configuration of the client, and closes them:
+   * one for its calls, and one that waits for new entries. The client itself may be in use, or not even connected.
    */
   client: RedisLike;
   /**
@@ -65,7 +65,7 @@ export function redisLog(options: RedisLogOptions): CompleteLog {
   const { key = "sourcecast", durability = "primary", appendTimeout = "10s" } = options ?? {};
   checkKey(key);
   return new RedisLog({
-    client: clientOf(options?.client),
+    connect: connectorOf(options?.client),
     key,
     limits: retentionLimits(options, { maxEvents: 100_000, maxBytes: "256mb", witnessAge: "1d" }),
     replicas: durability === "replicas" ? 1 : 0,

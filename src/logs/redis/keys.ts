@@ -36,7 +36,7 @@ const entriesIndex = names.indexOf("entries");
 /** A hash tag, as Redis finds it: the text between the first `{` and the next `}`. */
 const hashTag = /\{[^{}]+\}/;
 
-/** The keys of a log, in the order of the scripts. */
+/** The keys of a log, all in one slot of a cluster, in the order of the scripts. */
 export function keysOf(key: string): string[] {
   // A tag of the application's own keeps the log in one slot with its other keys.
   const base = hashTag.test(key) ? key : `{${key}}`;

@@ -9,6 +9,7 @@ import { wholeCharacters } from "./selection.ts";
 
 const script = new Script(locateScript);
 
+/** In the order in which offsets, names and prefixes were passed. */
 type LocateReply = readonly [head: HeadReply, witnesses: readonly number[], found: readonly FoundReply[]];
 type FoundReply = readonly [trimmed: number, hasValues: number, end?: StreamEntry | null];
 
@@ -20,18 +21,22 @@ export class Locating {
     this.#commands = commands;
   }
 
+  /** The witness at each offset, `undefined` where it is not known. */
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     const { witnesses } = await this.#ask(offsets, [], []);
     return offsets.map((offset) => witnesses.get(offset));
   }
 
+  /** All answers are of one state, which is that of the primary. */
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
     const offsets = questions.flatMap(({ cursor }) => cursor?.offset ?? []);
     const names = questions.flatMap(({ selection }) => selection.channels);
     const prefixes = questions.flatMap(({ selection }) => selection.prefixes);
     const { head, witnesses, channels, byPrefix } = await this.#ask(offsets, names, prefixes);
+    // Offsets of another epoch are among those that were asked for. `verify` looks at the epoch first.
     const answers = questions.map(({ cursor, selection }): LocateAnswer => {
       const found = [
+        // A channel that is named twice must not end twice.
         ...[...new Set(selection.channels)].map((name) => channels.get(name) as Found),
         ...selection.prefixes.map((prefix) => byPrefix.get(wholeCharacters(prefix)) as Found),
       ];
@@ -45,6 +50,7 @@ export class Locating {
     return { head, answers };
   }
 
+  /** Clients of a storm share channels and positions: a question that many of them have is sent once. */
   async #ask(someOffsets: readonly number[], someNames: readonly string[], somePrefixes: readonly string[]) {
     const offsets = [...new Set(someOffsets)];
     const names = [...new Set(someNames)];
@@ -62,13 +68,16 @@ export class Locating {
   }
 }
 
+/** A marker is there only for a channel that has ended. */
 function foundOf([trimmed, hasValues, end]: FoundReply): Found {
   return { trimmed: Number(trimmed), hasValues: Number(hasValues) === 1, end: end ? entryOf(end) : undefined };
 }
 
 /** A channel, or all channels with a prefix, as far as a client needs to know. */
 interface Found {
+  /** The highest offset that it has lost. */
   readonly trimmed: number;
   readonly hasValues: boolean;
+  /** Never of a prefix: it is not known which channels it will have. */
   readonly end: LogEntry | undefined;
 }

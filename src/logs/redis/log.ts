@@ -5,6 +5,7 @@ import type { CompleteLog } from "../../log/complete.ts";
 import { closedError } from "../../log/errors.ts";
 import type { TailPage } from "../../log/follow-tail.ts";
 import { makeEpoch } from "../../log/identity.ts";
+import { LocateQueue } from "../../log/locate-queue.ts";
 import type {
   Appended,
   ChannelSelection,
@@ -24,7 +25,7 @@ import type {
 } from "../../log/log.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
-import type { Client, Connection } from "./client.ts";
+import type { Connect } from "./client.ts";
 import { Commands } from "./commands.ts";
 import { canRetry } from "./errors.ts";
 import { entriesKey, keysOf } from "./keys.ts";
@@ -40,8 +41,11 @@ const tailPollMs = 1_000;
 
 /** The settings of a {@link RedisLog}, checked. */
 export interface RedisLogSettings {
-  readonly client: Client;
+  /** Opens a connection with the configuration of the application's client. */
+  readonly connect: Connect;
+  /** The option `key`, for errors. */
   readonly key: string;
+  /** The retention, as numbers. */
   readonly limits: RetentionLimits;
   /** How many replicas must have an entry before it counts as stored. */
   readonly replicas: number;
@@ -49,7 +53,12 @@ export interface RedisLogSettings {
   readonly appendTimeout: number;
 }
 
-/** Offsets, witnesses and times live in Redis alone. Processes share nothing else, and any of them may end at any time. */
+/**
+ * Offsets, witnesses and times live in Redis alone. Processes share nothing else, and any of them may end at any time.
+ *
+ * An append goes through the queue of the kit, which sends again what has no answer, and through one script. Its entries come
+ * back to the tails of this process as to those of all others: through the stream.
+ */
 export class RedisLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
     "witnesses",
@@ -61,36 +70,42 @@ export class RedisLog implements CompleteLog {
   ]);
   readonly #settings: RedisLogSettings;
   readonly #commands: Commands;
+  /** With `durability: "replicas"`, appends have a connection of their own: `WAIT` would keep readers waiting. */
   readonly #appends: Commands;
+  /** The name under which this log is registered as a user of the keys. */
   readonly #member = makeEpoch();
   readonly #options: string;
   readonly #writer: Writer;
   readonly #reader: Reader;
   readonly #locating: Locating;
+  readonly #questions: LocateQueue;
   readonly #retention: RetentionWorker;
   readonly #queue: AppendQueue;
   readonly #tails: TailFanout;
+  /** Wakes the tails, and saves them a question for each new entry. */
   readonly #stream: StreamTail;
+  /** As the newest page had them: the stream itself does not know its epoch. */
   #epoch = "";
   #top = 0;
   #started: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(settings: RedisLogSettings) {
-    const { client, key, limits, replicas, appendTimeout } = settings;
+    const { connect, key, limits, replicas, appendTimeout } = settings;
     const keys = keysOf(key);
     this.#settings = settings;
     this.#options = sharedOptions(limits);
-    this.#commands = new Commands(client.connection, keys);
-    this.#appends = replicas === 0 ? this.#commands : new Commands(new OwnConnection(client), keys);
+    this.#commands = new Commands(connect, keys);
+    this.#appends = replicas === 0 ? this.#commands : new Commands(connect, keys);
     this.#writer = new Writer(this.#appends, limits.window, replicas);
     this.#reader = new Reader(this.#commands);
     this.#locating = new Locating(this.#commands);
+    this.#questions = new LocateQueue((questions) => this.#locating.locate(questions));
     this.#retention = new RetentionWorker(this.#commands, this.#member, this.#options, limits);
     this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), canRetry, deadline: appendTimeout });
     this.#tails = new TailFanout({ read: (after) => this.#nextPage(after) }, { poll: tailPollMs });
     this.#stream = new StreamTail({
-      connect: client.connect,
+      connect,
       key: entriesKey(keys),
       onEntries: (entries) => this.#offer(entries),
       onConnect: () => this.#tails.wake(),
@@ -124,7 +139,7 @@ export class RedisLog implements CompleteLog {
   }
 
   locate(questions: readonly LocateQuestion[]): Promise<Located> {
-    return this.#ask(() => this.#locating.locate(questions));
+    return this.#ask(() => this.#questions.locate(questions));
   }
 
   /** The connection that waits for entries is open only while there are tails. */
@@ -152,10 +167,12 @@ export class RedisLog implements CompleteLog {
     this.#stream.stop();
     this.#retention.close();
     if (this.#started !== null) await leaveLog(this.#commands, this.#member);
+    this.#reader.pages.clear();
     this.#appends.close();
     this.#commands.close();
   }
 
+  /** Appends are stored also while nothing has started yet: the first one starts the log. */
   async #store(calls: Parameters<Writer["append"]>[0]) {
     await this.#start();
     const { outcomes, top } = await this.#writer.append(calls);
@@ -164,6 +181,7 @@ export class RedisLog implements CompleteLog {
     return outcomes;
   }
 
+  /** Every question waits for the start, which is over after the first one. */
   async #ask<T>(question: () => Promise<T>): Promise<T> {
     this.#assertOpen();
     await this.#start();
@@ -179,6 +197,7 @@ export class RedisLog implements CompleteLog {
     return this.#started;
   }
 
+  /** The first trim also tells other processes that this one uses the log. */
   async #open(): Promise<void> {
     await startLog(this.#commands, this.#settings.key, this.#member, this.#options);
     this.#retention.touch();
@@ -192,6 +211,7 @@ export class RedisLog implements CompleteLog {
     // Entries that the stream has delivered in the meantime are newer than this page.
     if (this.#stream.position !== known) return page;
     const { epoch, top, witness } = page.head;
+    // The log was cut or replaced: pages of the former one must not reach readers.
     if (epoch !== this.#epoch || top < this.#top) this.#reader.pages.clear();
     [this.#epoch, this.#top] = [epoch, top];
     this.#reader.pages.noteTop(top);
@@ -200,6 +220,7 @@ export class RedisLog implements CompleteLog {
     return page;
   }
 
+  /** Entries that the stream has brought. A tail that they do not continue asks for a page. */
   #offer(entries: readonly LogEntry[]): void {
     const { offset } = entries.at(-1) as LogEntry;
     this.#top = Math.max(this.#top, offset);
@@ -210,31 +231,5 @@ export class RedisLog implements CompleteLog {
 
   #assertOpen(): void {
     if (this.#closed !== null) throw closedError();
-  }
-}
-
-/** A connection that is opened with the first call, and again after it has failed. */
-class OwnConnection implements Connection {
-  readonly #client: Client;
-  #opening: Promise<Connection> | null = null;
-
-  constructor(client: Client) {
-    this.#client = client;
-  }
-
-  async call(key: string, args: readonly string[]): Promise<unknown> {
-    this.#opening ??= this.#client.connect();
-    const opening = this.#opening;
-    try {
-      return await (await opening).call(key, args);
-    } catch (error) {
-      if (this.#opening === opening) this.close();
-      throw error;
-    }
-  }
-
-  close(): void {
-    this.#opening?.then((connection) => connection.close()).catch(() => {});
-    this.#opening = null;
   }
 }

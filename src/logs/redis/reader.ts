@@ -19,7 +19,9 @@ const maxReplacements = 3;
 
 const scripts = { page: new Script(pageScript), back: new Script(backScript), values: new Script(valuesScript) };
 
+/** The places of superseded entries are counted from 1. */
 type PageReply = readonly [head: HeadReply, entries: readonly StreamEntry[], superseded: readonly number[]];
+/** `trimmed` is that of readers that conflate, and then that of the others. */
 type ValuesReply = readonly [
   head: HeadReply,
   entries: readonly StreamEntry[],
@@ -28,7 +30,10 @@ type ValuesReply = readonly [
   trimmedWithSuperseded: number,
 ];
 
-/** With the first arguments of each script: an epoch and an origin witness, in case that the log is gone. */
+/**
+ * Each script gets an epoch and an origin witness first, in case that the log is gone: then the same call begins a new one, and
+ * answers with that.
+ */
 export class Reader {
   readonly #commands: Commands;
   /** Pages between the floor and the head. */
@@ -44,6 +49,7 @@ export class Reader {
     return pageOf((await this.#commands.run(scripts.page, args)) as PageReply);
   }
 
+  /** A page of nothing: there is no entry after the highest offset that can be. */
   async head(): Promise<Head> {
     return (await this.pageAfter(Number.MAX_SAFE_INTEGER, 1)).head;
   }
@@ -54,6 +60,7 @@ export class Reader {
    */
   async read(after: number, options: ReadOptions): Promise<Page> {
     for (let attempt = 1; ; attempt++) {
+      // The page may be one that another reader has read, up to a second ago.
       const shared = await this.pages.at(after);
       const { head } = shared;
       if (after >= head.floor.offset && after < head.top) {
@@ -77,6 +84,7 @@ export class Reader {
       this.pages.clear();
       return undefined;
     }
+    // A reader without conflation misses superseded entries that are gone, too.
     const trimmed = conflate ? below.trimmed : below.trimmedWithSuperseded;
     const page = { epoch, trimmed, floor, entries: below.entries, conflated: 0 };
     if (below.through < floor.offset || below.entries.length === limit) {
@@ -97,6 +105,7 @@ export class Reader {
 
   /** Reads back from the newest entry of the selection, page by page, and then the values that retention has left. */
   async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
+    // Names and no prefixes: the script knows where the newest entry of each is, and begins there.
     const { names, prefixes } = selectionArgs(selection);
     const matches = compileSelection(selection);
     const found: LogEntry[] = [];
@@ -115,6 +124,7 @@ export class Reader {
     }
   }
 
+  /** Values are found by the sorted set of keys. Their entries are in the stream, or kept apart once that was trimmed. */
   async latestByKey(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
     const bounds = { after, upTo: Math.max(after, upTo), limit: maxValuesPerPage, maxBytes };
     const { head, entries, through } = await this.#values(bounds, selection);
@@ -133,6 +143,7 @@ export class Reader {
     }
   }
 
+  /** The channels are filtered again: a prefix that ends within a character has found too many. */
   async #values(bounds: ValueBounds, selection: ChannelSelection | undefined): Promise<Values> {
     const { after, upTo, limit, maxBytes } = bounds;
     const { names, prefixes, matches }: SelectionArgs = selectionArgs(selection);
@@ -150,6 +161,7 @@ export class Reader {
   }
 }
 
+/** Lua counts from 1. */
 function pageOf([head, entries, superseded]: PageReply): UnselectedPage {
   const page = entries.map(entryOf);
   const offsets = superseded.map((place) => (page[Number(place) - 1] as LogEntry).offset);
@@ -157,6 +169,7 @@ function pageOf([head, entries, superseded]: PageReply): UnselectedPage {
 }
 
 interface ValueBounds {
+  /** Only values after this offset. */
   readonly after: number;
   /** -1 for the floor. */
   readonly upTo: number;

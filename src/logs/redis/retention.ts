@@ -17,12 +17,16 @@ const maxWitnesses = 4 * 1024 ** 2;
 /** How often a process says that it uses the log, in milliseconds. */
 export const memberBeatMs = 5_000;
 
-/** A pass that fails is repeated with the next one. */
+/**
+ * Every process trims, and the script decides: it sees what others have trimmed before. The same script says that this process
+ * is there. A pass that fails is repeated with the next one.
+ */
 export class RetentionWorker {
   readonly #commands: Commands;
   readonly #args: readonly (string | number)[];
   readonly #timer = new WakeTimer(() => void this.#run());
   #isRunning = false;
+  /** Something was appended during the pass. */
   #isTouched = false;
   #closed = false;
 
@@ -43,15 +47,18 @@ export class RetentionWorker {
     this.#plan(passDelayMs);
   }
 
+  /** A slice that is under way in Redis ends there. */
   close(): void {
     this.#closed = true;
     this.#timer.stop();
   }
 
+  /** One pass at a time. */
   #plan(delay: number): void {
     if (!this.#closed && !this.#isRunning) this.#timer.set(now() + delay);
   }
 
+  /** Slices follow each other without a pause: appends of all processes come in between. */
   async #run(): Promise<void> {
     this.#isRunning = true;
     this.#isTouched = false;

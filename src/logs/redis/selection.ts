@@ -11,6 +11,7 @@ export interface SelectionArgs {
 
 /** The arguments for a selection, for all channels without one. A channel or prefix that was named twice counts once. */
 export function selectionArgs(selection: ChannelSelection | undefined): SelectionArgs {
+  // Without a selection, no names are passed: the script is told that all channels are meant.
   const { channels = [], prefixes = [] } = selection ?? {};
   return {
     names: [...new Set(channels)],

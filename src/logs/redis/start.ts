@@ -30,6 +30,7 @@ export async function startLog(commands: Commands, key: string, member: string, 
   checkServer(await serverInfo(commands), key);
   const args = [member, options, memberTimeoutMs, makeEpoch(), makeWitness()];
   const [status, ...found] = (await commands.run(scripts.start, args)) as readonly string[];
+  // Found by the script, which has written nothing unless all is well.
   switch (status) {
     case "type":
       throw refusal(`The key ${quote(found[0])} holds a ${found[1]}; use another key for the log, or delete that one`);
@@ -41,6 +42,11 @@ export async function startLog(commands: Commands, key: string, member: string, 
       throw refusal(
         `Another process uses the log at ${quote(key)} with ${found[0]}, and this one has ${options}; use the same options ` +
           `in all processes. After the last one has ended, others are accepted, within ${memberTimeoutMs / 1_000} s`,
+      );
+    case "refused":
+      throw refusal(
+        `Redis refused the command ${found[0]} of a log: ${found[1]}; allow the user of the client its keys, and all commands ` +
+          "of streams, hashes, sorted sets and scripts",
       );
     default:
   }
@@ -62,6 +68,7 @@ async function serverInfo(commands: Commands): Promise<ReadonlyMap<string, strin
   }
 }
 
+/** A policy that evicts only keys with an expiry does not concern the log, whose keys have none. */
 function checkServer(info: ReadonlyMap<string, string>, key: string): void {
   // Valkey states the version of Redis that it is compatible with.
   const version = info.get("redis_version");
@@ -78,11 +85,13 @@ function checkServer(info: ReadonlyMap<string, string>, key: string): void {
   }
 }
 
+/** `6.0.16` is older than `6.2`. */
 function isOlder(version: string): boolean {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major < oldestVersion[0] || (major === oldestVersion[0] && minor < oldestVersion[1]);
 }
 
+/** Nothing was stored, whatever it is. */
 function refusal(message: string): SourcecastError {
   return new LogError(message, false);
 }

@@ -9,9 +9,11 @@ import { explain } from "./errors.ts";
 const blockMs = 1_000;
 /** A reply that is so much later than that does not come any longer: the connection is given up. */
 const replyGraceMs = 2_000;
+/** How long opening the connection may take. */
 const connectTimeoutMs = 3_000;
-/** Entries of one reply. */
+/** Entries of one reply. A burst is read in several. */
 const readEntries = 256;
+/** How long to wait after a failure. */
 const retryMs = 250;
 
 /** The part of a log that a {@link StreamTail} uses. */
@@ -24,6 +26,7 @@ export interface StreamTailContext {
   onEntries(entries: readonly LogEntry[]): void;
   /** A connection was opened: something may have been missed before. */
   onConnect(): void;
+  /** Called once for each outage. */
   onError(error: unknown): void;
 }
 
@@ -36,6 +39,7 @@ export interface StreamTailContext {
 export class StreamTail {
   readonly #context: StreamTailContext;
   #connection: Connection | null = null;
+  /** Set before the first `XREAD`, by the page that the first tail reads. */
   #position = "0-0";
   /** Counts starts and stops: a loop of an earlier start ends. */
   #run = 0;
@@ -70,6 +74,7 @@ export class StreamTail {
     this.#position = `${offset}-${witness}`;
   }
 
+  /** Until it is stopped: opens a connection, reads on it, and opens another one when it fails. */
   async #loop(run: number): Promise<void> {
     let isFailing = false;
     while (run === this.#run) {
@@ -83,13 +88,14 @@ export class StreamTail {
         this.#connection?.close();
         this.#connection = null;
         // Once for each outage.
-        if (!isFailing) this.#context.onError(explain(error));
+        if (!isFailing) this.#context.onError(explain(error, false));
         isFailing = true;
         await new Promise<void>((resolve) => unrefTimeout(resolve, retryMs));
       }
     }
   }
 
+  /** `null` when it was stopped while the connection was being opened. */
   async #open(run: number): Promise<Connection | null> {
     const opening = this.#context.connect();
     const connection = await within(opening, connectTimeoutMs, () => {
@@ -105,6 +111,7 @@ export class StreamTail {
     return connection;
   }
 
+  /** One `XREAD`. It returns as soon as there is an entry, or with nothing at the end of its time. */
   async #read(connection: Connection, run: number): Promise<void> {
     const { key } = this.#context;
     const position = this.#position;
@@ -127,6 +134,7 @@ function entriesOf(reply: unknown): readonly StreamEntry[] {
   return (entries as StreamEntry[] | undefined) ?? [];
 }
 
+/** A client that lost its server may neither resolve nor reject. */
 async function within<T>(work: Promise<T>, milliseconds: number, giveUp: () => void): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

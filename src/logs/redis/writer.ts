@@ -27,6 +27,10 @@ export interface Written {
   readonly top: number;
 }
 
+/**
+ * Turns calls into the arguments of the script, and its answer into outcomes. The script decides everything: which offset an
+ * entry gets, whether its key is known, whether its condition holds.
+ */
 export class Writer {
   readonly #commands: Commands;
   readonly #windowMs: number;
@@ -46,13 +50,14 @@ export class Writer {
 
   /** @throws {LogError} when no outcome is known. The same calls can be stored again: the script recognizes them. */
   async append(calls: readonly AppendCall[]): Promise<Written> {
+    // Ids are `<queue>.<number>`, with ascending numbers: the script remembers the last calls of each queue.
     const [first] = calls;
     if (first === undefined) return { outcomes: [], top: 0 };
     const queue = first.id.slice(0, first.id.lastIndexOf("."));
     const args = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length];
     for (const call of calls) this.#add(call, args);
-    const stored = this.#commands.run(script, args);
-    const [reply] = await Promise.all([stored, this.#waitForReplicas(stored)]);
+    const reply = await this.#commands.run(script, args);
+    if (this.#replicas > 0) await this.#waitForReplicas();
     const [epoch, answers] = reply as readonly [string, readonly AnswerReply[]];
     let top = 0;
     const outcomes = calls.map((call, index) => {
@@ -63,6 +68,7 @@ export class Writer {
     return { outcomes, top };
   }
 
+  /** Witnesses are made here and not by the script, which returns less then. */
   #add(call: AppendCall, args: (string | number)[]): void {
     const { id, entries } = call;
     const witnesses = this.#witnesses.get(call) ?? entries.map(makeWitness);
@@ -72,14 +78,16 @@ export class Writer {
   }
 
   /**
-   * `WAIT` counts the replicas that have the last write of its own connection. The script is sent first on the same one, and
-   * writes something whatever its outcome is.
+   * `WAIT` counts the replicas that have the last write of its own connection. The script, which writes something whatever its
+   * outcome is, was sent on the same one: on a new connection, there is nothing to wait for, and every replica counts.
    */
-  async #waitForReplicas(stored: Promise<unknown>): Promise<void> {
-    if (this.#replicas === 0) return;
-    await stored;
+  async #waitForReplicas(): Promise<void> {
+    const { openings } = this.#commands;
     const count = Number(await this.#commands.send(["WAIT", String(this.#replicas), String(replicasTimeoutMs)]));
-    if (count >= this.#replicas) return;
+    const isSame = openings === this.#commands.openings;
+    if (isSame && count >= this.#replicas) return;
+    if (!isSame)
+      throw mayRetry(new LogError("The connection to Redis was lost before replicas had confirmed", "unknown"));
     throw mayRetry(
       new LogError(
         `The primary has stored the entries, but only ${count} of ${this.#replicas} replicas have confirmed them`,
@@ -88,6 +96,7 @@ export class Writer {
     );
   }
 
+  /** Entries that are all new are next to each other, so the offset of the first one is the whole answer. */
   #outcomeOf(call: AppendCall, epoch: string, answer: AnswerReply): AppendOutcome {
     const witnesses = this.#witnesses.get(call) as readonly number[];
     if (typeof answer === "string") return refusal(call, answer);
@@ -99,6 +108,7 @@ export class Writer {
   }
 }
 
+/** Most entries have none of the optional fields, so these are announced by bits and take no argument otherwise. */
 function addEntry(entry: NewEntry, witness: number, args: (string | number)[]): void {
   const { channel, type, data, key, sender, idempotencyKey, after } = entry;
   const position = args.push(0, channel, type, data) - 4;
@@ -116,7 +126,7 @@ function addEntry(entry: NewEntry, witness: number, args: (string | number)[]): 
   args[position] = witness * flagsRange + found;
 }
 
-/** `d<offset>-<witness>`. */
+/** `d<offset>-<witness>`, of the entry that was stored before. */
 function duplicate(epoch: string, place: string): Appended {
   const [offset, witness] = place.slice(1).split("-");
   return { epoch, offset: Number(offset), witness: Number(witness), duplicate: true };
@@ -126,6 +136,7 @@ function duplicate(epoch: string, place: string): Appended {
 function refusal({ entries }: AppendCall, answer: string): Error {
   if (answer === "s") return new LogError("The call reached Redis after it had been given up", "unknown");
   const last = answer === "c" ? undefined : Number(answer.slice(1));
+  // The script does not say which of several conditions failed. Most calls have one.
   const entry = entries.find(({ after }) => after !== undefined) as NewEntry;
   return conflict(entry, last);
 }

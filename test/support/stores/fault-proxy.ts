@@ -11,7 +11,7 @@ interface Link {
 }
 
 export class FaultProxy implements AsyncDisposable {
-  readonly #targetPort: number;
+  #targetPort: number;
   readonly #server: Server;
   readonly #links = new Set<Link>();
   #isRefusing = false;
@@ -51,6 +51,12 @@ export class FaultProxy implements AsyncDisposable {
   /** Resets all connections, and every new one until `heal()`. */
   refuse(): void {
     this.#isRefusing = true;
+    this.cut();
+  }
+
+  /** Connects clients to another server from now on, and resets those of the one before: an address that fails over. */
+  retarget(port: number): void {
+    this.#targetPort = port;
     this.cut();
   }
 
@@ -127,10 +133,7 @@ export class FaultProxy implements AsyncDisposable {
   }
 }
 
-/**
- * A socket that is still connecting would be reset once it is connected, and one that is being shut down is not reset at all;
- * both would keep their handles (Node 24).
- */
+/** Neither a socket that is connecting nor one that is being shut down can be reset: it would keep its handle (Node 24). */
 function reset(socket: Socket): void {
   if (socket.connecting || socket.writableEnded) socket.destroy();
   else if (!socket.destroyed) socket.resetAndDestroy();

@@ -27,11 +27,11 @@ function redis(options: RedisOptions): StoreKind {
       };
       return Object.entries(directives).flatMap(([name, value]) => [`--${name}`, ...String(value).split(" ")]);
     },
-    isReady: async (place) => (await redisCommand(place, "PING")) === "+PONG",
+    isReady: async (place) => /^(\+PONG|-NOAUTH)/.test(await redisCommand(place, "PING")),
   };
 }
 
-/** Sends one command, in the inline form, and resolves with the first line of the answer. */
+/** Sends one command, in the inline form, and resolves with the first line of the answer, or with all of a longer one. */
 export async function redisCommand({ port }: Pick<StorePlace, "port">, command: string): Promise<string> {
   const socket = connect(port, "127.0.0.1");
   try {
@@ -40,7 +40,10 @@ export async function redisCommand({ port }: Pick<StorePlace, "port">, command: 
       const [text] = (await once(socket, "data")) as [string];
       answer += text;
       const end = answer.indexOf("\r\n");
-      if (end !== -1) return answer.slice(0, end);
+      if (end !== -1 && answer.startsWith("$")) {
+        const length = Number(answer.slice(1, end));
+        if (answer.length >= end + length) return answer.slice(end + 2);
+      } else if (end !== -1) return answer.slice(0, end);
     }
   } finally {
     socket.destroy();

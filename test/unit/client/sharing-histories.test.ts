@@ -4,16 +4,19 @@ import { expect, test } from "vitest";
 import type { StreamLoss, TextEvent } from "../../../src/client/events.ts";
 import { resolveSubscribeOptions } from "../../../src/client/options.ts";
 import { Subscription } from "../../../src/client/subscribe.ts";
+// It is loaded on demand. Here it is there from the start, since the clock is virtual.
+import "../../../src/client/tabs.ts";
+import { FakeBrowser, type FakeTab } from "../../support/fake-tabs.ts";
 import { LabeledHub, type Refusal } from "../../support/labeled-hub.ts";
 import { VirtualEnvironment } from "../../support/virtual-environment.ts";
 import { tick } from "../../support/web.ts";
 
 /** How many histories: more with HISTORIES=10000. */
-const histories = Number(globalThis.process?.env.HISTORIES ?? 200);
+const histories = Number(globalThis.process?.env.HISTORIES ?? 60);
 
 type Step =
   | { kind: "publish"; channel: string; count: number }
-  | { kind: "follow"; channels: string[]; how: "listen" | "loop" | "after"; back: number }
+  | { kind: "follow"; channels: string[]; how: "listen" | "loop" | "after"; back: number; tab: number }
   | { kind: "leave"; index: number }
   | { kind: "cut"; index: number; how: "error" | "end" }
   | { kind: "refuse"; refusal: Refusal }
@@ -21,6 +24,7 @@ type Step =
   | { kind: "trim"; count: number }
   | { kind: "limit"; perKey: number }
   | { kind: "value"; channel: string }
+  | { kind: "tab"; index: number; how: "freeze" | "thaw" | "crash" | "suspend" | "wake" | "deafen" | "listen" }
   | { kind: "replace" };
 
 const channels = ["a", "b", "c/1", "c/2"];
@@ -42,6 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       channels: fc.uniqueArray(fc.constantFrom(...followed), { minLength: 1, maxLength: 3 }),
       how: fc.constantFrom("listen" as const, "listen" as const, "loop" as const, "after" as const),
       back: fc.nat(6),
+      tab: fc.nat(2),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("leave" as const), index: fc.nat(8) }) },
@@ -77,6 +82,29 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: "replace" as const }) },
 );
 
+/** Long enough for a frozen leader to lose its lock. */
+const longWait: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant("wait" as const),
+  milliseconds: fc.integer({ min: 20_000, max: 60_000 }),
+});
+
+const tabStep: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constant("tab" as const),
+  index: fc.nat(2),
+  how: fc.constantFrom(
+    "freeze" as const,
+    "thaw" as const,
+    "thaw" as const,
+    "crash" as const,
+    "suspend" as const,
+    "wake" as const,
+    "wake" as const,
+    "deafen" as const,
+    "listen" as const,
+    "listen" as const,
+  ),
+});
+
 interface Published {
   readonly place: number;
   readonly channel: string;
@@ -92,11 +120,19 @@ class Follower {
   joinedAt: number | null = null;
   #loop: Promise<void> | null = null;
 
-  constructor(world: World, channels: readonly string[], after: string, hasLoop: boolean) {
+  readonly tab: FakeTab | null;
+
+  constructor(world: World, tab: FakeTab | null, channels: readonly string[], after: string, hasLoop: boolean) {
+    this.tab = tab;
     this.channels = channels;
     this.hasLoop = hasLoop;
-    const options = { share: "page" as const, fetch: world.hub.fetch, channels, after };
-    this.stream = new Subscription(resolveSubscribeOptions("http://localhost/events", options), world.environment);
+    const fetch = tab === null ? world.hub.fetch : tab.fetch(world.hub.fetch);
+    const share = tab === null ? "page" : "browser";
+    const options = { share, identity: "ann", fetch, channels, after } as const;
+    this.stream = new Subscription(
+      resolveSubscribeOptions("http://localhost/events", options),
+      tab ?? world.environment,
+    );
     this.stream.onLoss((loss) => this.received.push({ loss }));
     if (hasLoop) this.#loop = this.#read(world);
     else this.stream.on("*", (event) => this.received.push({ event }));
@@ -121,18 +157,24 @@ class World {
   readonly random: () => number;
   readonly hub: LabeledHub;
   readonly followers: Follower[] = [];
+  readonly browser: FakeBrowser;
+  readonly #isBrowser: boolean;
   /** By data: the model numbers the events through all logs. */
   readonly published: Published[] = [];
   isOver = false;
   /** Where each log begins. */
   readonly #cursors = new Map<string, number>();
 
-  constructor(random: () => number, from: "now" | "start", limit: number | null) {
+  constructor(random: () => number, from: "now" | "start", limit: number | null, isBrowser: boolean) {
     this.random = random;
+    this.#isBrowser = isBrowser;
     this.environment = new VirtualEnvironment(random);
     this.hub = new LabeledHub(this.environment, random);
     this.hub.from = from;
     this.hub.limit = limit;
+    this.browser = new FakeBrowser(this.environment, random);
+    this.browser.lossRate = 0.02;
+    for (let n = 0; n < 3; n++) this.browser.open();
     this.#note();
   }
 
@@ -145,7 +187,9 @@ class World {
       case "follow": {
         const offset = Math.max(hub.trimmed, hub.top - step.back);
         const after = step.how === "after" ? hub.cursor(offset) : "";
-        const follower = new Follower(this, step.channels, after, step.how === "loop");
+        const tab = this.#isBrowser ? (this.browser.tabs[step.tab] as FakeTab) : null;
+        if (tab?.isGone) break;
+        const follower = new Follower(this, tab, step.channels, after, step.how === "loop");
         if (after !== "") follower.joinedAt = this.#cursors.get(after) as number;
         this.followers.push(follower);
         break;
@@ -168,6 +212,11 @@ class World {
       case "value":
         hub.valued.add(step.channel);
         break;
+      case "tab": {
+        const tab = this.browser.tabs[step.index] as FakeTab;
+        if (!tab.isGone) tab[step.how]();
+        break;
+      }
       case "replace":
         hub.replace();
         this.#note();
@@ -195,6 +244,13 @@ class World {
     this.hub.refusals.length = 0;
     this.hub.connectionsPerKey = Number.POSITIVE_INFINITY;
     this.isOver = true;
+    this.browser.lossRate = 0;
+    for (const tab of this.browser.tabs) {
+      if (tab.isGone) continue;
+      tab.thaw();
+      tab.wake();
+      tab.listen();
+    }
     await this.pass(200_000);
     // The last events show that all before them have arrived.
     for (const channel of channels) this.publish(channel);
@@ -261,7 +317,7 @@ function judge({ published }: World, follower: Follower): void {
     // A loop lags: a loss is reported before the loop has taken the events that came before it.
     if (!follower.hasLoop) isDeclared.delete(channel);
   }
-  if (stream.status.state === "closed") return;
+  if (stream.status.state === "closed" || follower.tab?.isGone) return;
   expect(joinedAt, "an open stream has no position").not.toBeNull();
   for (const channel of channels) {
     if (follows(follower.channels, channel))
@@ -269,26 +325,40 @@ function judge({ published }: World, follower: Follower): void {
   }
 }
 
-test(`${histories} histories: each subscription receives its own events, all of them, once`, async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(step, { minLength: 10, maxLength: 60 }),
-      fc.constantFrom("now" as const, "now" as const, "start" as const),
-      fc.constantFrom(null, null, 3),
-      fc.nat(),
-      async (steps, from, limit, seed) => {
-        const world = new World(randomNumbers(seed), from, limit);
-        for (const one of steps) {
-          world.happen(one);
-          await world.pass(one.kind === "wait" ? one.milliseconds : 0);
-        }
-        await world.finish();
-        for (const follower of world.followers) judge(world, follower);
-        await world.close();
-        expect(world.environment.timers, "timers are left").toBe(0);
-        expect(world.hub.open, "connections are left").toEqual([]);
-      },
-    ),
-    { numRuns: histories },
+function property(steps: fc.Arbitrary<Step>, isBrowser: boolean): fc.IAsyncProperty<unknown> {
+  return fc.asyncProperty(
+    fc.array(steps, { minLength: 10, maxLength: 60, size: "max" }),
+    fc.constantFrom("now" as const, "now" as const, "start" as const),
+    fc.constantFrom(null, null, 3),
+    fc.nat(),
+    async (steps, from, limit, seed) => {
+      const world = new World(randomNumbers(seed), from, limit, isBrowser);
+      for (let tab = 0; tab < 3; tab++) {
+        const channels = followed.slice(tab, tab + 2);
+        world.happen({ kind: "follow", channels, how: "listen", back: 0, tab });
+      }
+      for (const one of steps) {
+        world.happen(one);
+        await world.pass(one.kind === "wait" ? one.milliseconds : 0);
+      }
+      await world.finish();
+      for (const follower of world.followers) judge(world, follower);
+      await world.close();
+      expect(world.environment.timers, "timers are left").toBe(0);
+      expect(world.hub.open.length, "connections are left").toBe(0);
+    },
   );
+}
+
+test(`${histories} histories of a page: each subscription receives its own events, all of them, once`, async () => {
+  await fc.assert(property(step, false), { numRuns: histories });
+}, 600_000);
+
+test(`${histories} histories of a browser: so does each in tabs that freeze, crash and come back`, async () => {
+  const steps = fc.oneof(
+    { weight: 12, arbitrary: step },
+    { weight: 4, arbitrary: tabStep },
+    { weight: 1, arbitrary: longWait },
+  );
+  await fc.assert(property(steps, true), { numRuns: histories });
 }, 600_000);

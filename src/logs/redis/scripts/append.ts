@@ -15,14 +15,19 @@ import { prelude } from "./prelude.ts";
  * checked with the first write, and by the script that starts a log.
  */
 export const appendScript: string = `${prelude}
+-- Changes nothing. Redis checks its memory, its disk and its role before the first write of a script, and not later.
+call('HSETNX', HEAD, 'version', 1)
 local s = open(ARGV[1], ARGV[2])
 local window, queue, calls = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 local top, witness, weight = s.top, s.witness, s.weight
+-- The newest entry of each channel of this batch, and the next argument.
 local lasts, at = {}, 6
 
+-- The last calls of this queue, which has one batch under way at a time.
 local before = call('HGET', CALLS, queue)
 before = before and cmsgpack.unpack(before)
 
+-- The next entry of the arguments.
 local function parse()
   local code = tonumber(ARGV[at])
   local flags = code % 16
@@ -38,6 +43,7 @@ local function parse()
 end
 
 -- Where an entry with the same idempotency key was placed.
+-- A key whose window is over may still be there: retention removes it later.
 local function answerTo(entry)
   if not entry.id then return nil end
   local found = call('HGET', IDS, memberOf(entry.channel, entry.id))
@@ -57,6 +63,7 @@ local function conflictOf(entry)
   return last > offset and 'c' .. last or nil
 end
 
+-- Gives an entry the next offset.
 local function place(entry)
   local channel, key, sender = entry.channel, entry.key or '', entry.sender or ''
   if entry.key then key = 'k' .. key end
@@ -67,6 +74,7 @@ local function place(entry)
   witness = entry.witness
   weight = weight + #channel + #entry.type + #key + #entry.data + 32
   lasts[channel] = top
+  -- What was kept of a key is superseded now. In the stream, superseded entries stay.
   if entry.key then
     local member = memberOf(channel, entry.key)
     local older = call('HGET', NEWEST, member)
@@ -82,6 +90,7 @@ local function place(entry)
   end
 end
 
+-- The whole call is checked before its first entry is placed: \`after\` means the channel as it was before the call.
 local function store(entries)
   for _, entry in ipairs(entries) do
     local conflict = conflictOf(entry)
@@ -90,6 +99,7 @@ local function store(entries)
   local placed, isPlain = {}, true
   for i, entry in ipairs(entries) do
     local answer = answerTo(entry)
+    -- An entry of this very call may have the same key.
     if answer then
       placed[i] = 'd' .. answer
       isPlain = false
@@ -101,6 +111,7 @@ local function store(entries)
   return isPlain and placed[1] or placed
 end
 
+-- For the caller, and to be remembered.
 local answers, numbers = {}, {}
 for i = 1, calls do
   local number, entries = tonumber(ARGV[at]), {}
@@ -108,7 +119,7 @@ for i = 1, calls do
   at = at + 2
   for j = 1, count do entries[j] = parse() end
   if before and number <= before.last then
-    -- Sent again, because its answer was lost.
+    -- Sent again, because its answer was lost. A call that is not among the last ones was given up long ago.
     answers[i] = before.answers[tostring(number)] or 's'
   else
     answers[i] = store(entries)
@@ -124,6 +135,7 @@ if numbers.last then
 end
 -- Written also when nothing was stored: a caller that waits for replicas waits for the last write of its connection.
 call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
+-- Once for each channel, however many entries it has in this batch.
 for channel, offset in pairs(lasts) do
   if call('ZADD', LAST, offset, channel) == 1 then call('ZADD', CHANNELS, 0, channel) end
 end

@@ -4,7 +4,7 @@ import { prelude } from "./prelude.ts";
 /**
  * Takes the id of this process's log, its options as text, the time in milliseconds after which a process counts as gone, and
  * an epoch and an origin witness. Returns `ok`; `type`, a key and its type, when a key holds something else; `version` and the
- * version of the data; `options` and the options with which another process uses the log.
+ * version of the data; `options` and the options with which another process uses the log; `refused`, a command and its error.
  *
  * Writes only when all is well. Before that it runs each command that a log needs in a form that changes nothing: an error
  * within a later script would leave half of its work.
@@ -15,10 +15,12 @@ for i, key in ipairs(KEYS) do
   local found = call('TYPE', key).ok
   if found ~= 'none' and found ~= types[i] then return {'type', key, found} end
 end
+-- A hash of this name without a version is not a log.
 local version = call('HGET', HEAD, 'version')
 if not version and call('EXISTS', HEAD) == 1 then return {'type', HEAD, 'hash of another program'} end
 if version and version ~= '1' then return {'version', version} end
 
+-- No member has this name.
 local absent = SENTINEL .. 'absent'
 requirePrimary()
 for _, command in ipairs({
@@ -27,11 +29,17 @@ for _, command in ipairs({
   {'XTRIM', ENTRIES, 'MINID', '=', '0-1'}, {'ZADD', LAST, 'XX', 0, absent}, {'ZCOUNT', LAST, 1, 0},
   {'ZMSCORE', TRIMMED, absent}, {'ZRANGEBYLEX', CHANNELS, '[a', '[a'}, {'ZRANGEBYSCORE', IDTIMES, 1, 0},
   {'ZREM', LAST, absent}, {'ZSCORE', LAST, absent},
-}) do call(unpack(command)) end
+}) do
+  local reply = redis.pcall(unpack(command))
+  if type(reply) == 'table' and reply.err then return {'refused', command[1], reply.err} end
+end
 -- On a stream with entries, the id is too low, and the error is not that of a missing permission.
 local added = redis.pcall('XADD', ENTRIES, 'NOMKSTREAM', '0-1', 'c', '')
-if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then error(added) end
+if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then
+  return {'refused', 'XADD', added.err}
+end
 
+-- Other processes, with the time at which each was seen, and its options.
 local time, stale = now(), {}
 local fields = call('HGETALL', HEAD)
 for i = 1, #fields, 2 do
@@ -65,6 +73,7 @@ if not s then return {0, -1} end
 local maxEvents, maxBytes, maxAge = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local window, witnessAge, maxWitnesses, slice = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local minAge = tonumber(ARGV[10])
+-- This process is still there.
 call('HSET', HEAD, 'm:' .. ARGV[1], now() .. ' ' .. ARGV[2])
 
 -- Keeps what a trimmed entry leaves: the newest of a key, that its channel has lost something, its witness.
@@ -91,7 +100,7 @@ while isOver and removed < slice and floor + 1 < s.top do
     local offset, witness = idOf(entry)
     local age = s.time - tonumber(entry[2][12])
     local isExcess = s.top - floor > maxEvents or weight > maxBytes
-    -- Tails of all processes get the time to take what a burst has brought.
+    -- A limit of number or size may wait a moment. Tails of all processes get the time to take what a burst has brought.
     local dueAge = isExcess and minAge or maxAge
     isOver = offset < s.top and dueAge >= 0 and age >= dueAge
     if not isOver then
@@ -103,6 +112,7 @@ while isOver and removed < slice and floor + 1 < s.top do
   end
 end
 
+-- Entries, marks and floor change together: a reader that misses an entry also sees that it was trimmed.
 if removed > 0 then
   call('XTRIM', ENTRIES, 'MINID', '=', (floor + 1) .. '-0')
   for channel, offset in pairs(marks) do call('ZADD', TRIMMED, offset, channel) end
@@ -121,6 +131,7 @@ if removed > 0 then
 end
 
 -- Blocks of witnesses are as old as their newest one. Only the oldest has to be checked.
+-- A few in each pass, since there may be many after a change of the options.
 local oldest = tonumber(call('HGET', HEAD, 'oldestWitnesses') or 0)
 local newestBlock = math.floor((floor - 1) / BLOCK)
 local checked = oldest
@@ -135,6 +146,7 @@ while checked < newestBlock and checked - oldest < 64 do
 end
 if checked ~= oldest then call('HSET', HEAD, 'oldestWitnesses', checked) end
 
+-- Positions of idempotency keys whose window is over.
 local expired = call('ZRANGEBYSCORE', IDTIMES, '(0', s.time - window, 'LIMIT', 0, slice)
 if #expired > 0 then
   call('HDEL', IDS, unpack(expired))

@@ -9,7 +9,9 @@
 export const prelude = `
 local HEAD, ENTRIES, CHANNELS, LAST, ENDED, TRIMMED, KEYNAMES, NEWEST, KEPT, IDS, IDTIMES, CALLS, WITNESSES = unpack(KEYS)
 local call = redis.call
+-- In every key but the stream.
 local SENTINEL = '\\255'
+-- Witnesses of one field: a kilobyte.
 local BLOCK = 256
 
 -- A replica that was the primary before would answer with what it has. It refuses a write, even one that changes nothing;
@@ -19,6 +21,7 @@ local function requirePrimary()
   if type(refused) == 'table' and refused.err and string.find(refused.err, 'READONLY', 1, true) then error(refused) end
 end
 
+-- In milliseconds, by the clock of the server: those of the processes differ.
 local function now()
   local time = call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
@@ -41,6 +44,7 @@ local function open(epoch, origin)
   requirePrimary()
   local state = load()
   if state then return state end
+  -- The processes that use the log still do.
   local members = {}
   local fields = call('HGETALL', HEAD)
   for i = 1, #fields, 2 do
@@ -54,6 +58,7 @@ local function open(epoch, origin)
   return load() or error('the log could not be created')
 end
 
+-- As \`entries.ts\` reads it.
 local function headOf(s)
   return {s.epoch, s.top, s.witness, s.floor, s.floorWitness}
 end
@@ -66,7 +71,9 @@ end
 
 -- The fields of an entry are c(hannel), t(ype), k(ey), s(ender), p(revious witness), a(t), d(ata), always in this order: Redis
 -- then stores their names once for many entries. A key begins with "k" and a sender with "s", to tell none from an empty one.
+-- In bytes of UTF-8. The contract counts UTF-16 code units, which are never more, so a page of this size fits.
 local function weightOf(f)
+  if not f[14] then error({err = 'FOREIGN an entry has the fields ' .. table.concat(f, ' ')}) end
   return #f[2] + #f[4] + #f[6] + #f[14] + 32
 end
 
@@ -76,6 +83,7 @@ local function escaped(channel)
   return (string.gsub(channel, '[%z\\1]', function(c) return c == '\\1' and '\\1\\2' or '\\1\\1' end))
 end
 
+-- The zero byte sorts before all others, and an escaped channel has none.
 local function memberOf(channel, key)
   return escaped(channel) .. '\\0' .. key
 end
@@ -86,6 +94,7 @@ local function witnessAt(s, offset)
   if offset == s.floor then return s.floorWitness end
   if offset == 0 then return s.origin end
   if offset > s.top then return nil end
+  -- The id has the witness: the offset alone is the range to look in.
   if offset > s.floor then
     local found = call('XRANGE', ENTRIES, offset .. '-0', offset .. '-4294967295', 'COUNT', 1)[1]
     if not found then return nil end
@@ -94,6 +103,7 @@ local function witnessAt(s, offset)
   end
   local block = call('HGET', WITNESSES, math.floor((offset - 1) / BLOCK))
   if not block then return nil end
+  -- After the time of the block, eight bytes.
   local at = 9 + ((offset - 1) % BLOCK) * 4
   if #block < at + 3 then return nil end
   local witness = struct.unpack('>I4', block, at)
@@ -105,6 +115,7 @@ local function lastOf(s, channel)
   return tonumber(call('ZSCORE', LAST, channel) or s.forgotten)
 end
 
+-- A channel that is known and has no mark has lost nothing.
 local function trimmedOf(s, channel)
   if s.floor == 0 then return 0 end
   local trimmed = call('ZSCORE', TRIMMED, channel)
@@ -128,18 +139,21 @@ local function trimmedOfPrefix(s, prefix)
   return trimmed
 end
 
+-- The range of the keys of a channel, or of all channels with a prefix, in the sorted set of keys.
 local function keyRange(name, isPrefix)
   local from = escaped(name)
   if isPrefix then return '[' .. from, '(' .. from .. SENTINEL end
   return '[' .. from .. '\\0', '(' .. from .. '\\1'
 end
 
+-- Whether a channel, or one with a prefix, has an entry with a key. A key is never forgotten.
 local function hasKeys(name, isPrefix)
   local from, to = keyRange(name, isPrefix)
   return #call('ZRANGEBYLEX', KEYNAMES, from, to, 'LIMIT', 0, 1) > 0
 end
 
 -- Appends entries to a page until it is full. False when it is.
+-- The first one is taken however large it is.
 local function take(page, entry, limit, maxBytes)
   local weight = weightOf(entry[2])
   if #page.entries >= limit or (#page.entries > 0 and page.bytes + weight > maxBytes) then return false end
@@ -157,6 +171,7 @@ end
 
 -- For each entry of a page, whether a newer one of its key supersedes it: the places of those, from 1.
 local function supersededIn(entries)
+  -- Asked for together: most entries have no key.
   local members, places, found = {}, {}, {}
   for place, entry in ipairs(entries) do
     local key = entry[2][6]
@@ -165,6 +180,7 @@ local function supersededIn(entries)
       places[#places + 1] = place
     end
   end
+  -- In groups: Lua passes a few thousand arguments at most.
   for from = 1, #members, MANY do
     local offsets = call('HMGET', NEWEST, unpack(members, from, math.min(from + MANY - 1, #members)))
     for i, newest in ipairs(offsets) do

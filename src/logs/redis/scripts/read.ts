@@ -14,6 +14,7 @@ local s = open(ARGV[1], ARGV[2])
 export const pageScript: string = `${opening}
 local limit, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local page = {entries = {}, bytes = 0}
+-- In chunks: the number of entries that fit is known only once they are read.
 local from = math.max(tonumber(ARGV[3]), s.floor)
 while from < s.top do
   local chunk = call('XRANGE', ENTRIES, (from + 1) .. '-0', '+', 'COUNT', chunkOf(page, limit, maxBytes))
@@ -33,6 +34,7 @@ return {headOf(s), page.entries, supersededIn(page.entries)}
 export const backScript: string = `${opening}
 local upTo, limit, maxBytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local page = {entries = {}, bytes = 0}
+-- Nothing of these channels is newer.
 if upTo == -1 then
   for i = 6, #ARGV do upTo = math.max(upTo, lastOf(s, ARGV[i])) end
 end
@@ -58,8 +60,10 @@ local after, upTo = tonumber(ARGV[3]), tonumber(ARGV[4])
 local limit, maxBytes, isAll, names = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7] == '1', tonumber(ARGV[8])
 if upTo == -1 then upTo = s.floor end
 
+-- Members by their offset. Selections overlap: a value is found once.
 local found, trimmed, hasAny = {}, isAll and s.floor or 0, false
 local function collect(from, to)
+  -- All of them, on each page: their offsets are in no order.
   local members = call('ZRANGEBYLEX', KEYNAMES, from, to)
   hasAny = hasAny or #members > 0
   if after >= upTo then return end
@@ -78,11 +82,13 @@ for i = 9, #ARGV do
   trimmed = math.max(trimmed, isPrefix and trimmedOfPrefix(s, ARGV[i]) or trimmedOf(s, ARGV[i]))
 end
 
+-- In the order of the log, which is not that of the keys.
 local offsets = {}
 for offset in pairs(found) do offsets[#offsets + 1] = offset end
 table.sort(offsets)
 local page, through = {entries = {}, bytes = 0}, upTo
 for _, offset in ipairs(offsets) do
+  -- In the stream until it is trimmed, and kept apart after that.
   local entry
   if offset > s.floor then entry = call('XRANGE', ENTRIES, offset .. '-0', '+', 'COUNT', 1)[1]
   else
@@ -108,8 +114,10 @@ local witnesses, found = {}, {}
 for i = 5, 4 + offsets do witnesses[#witnesses + 1] = witnessAt(s, tonumber(ARGV[i])) or 0 end
 for i = 5 + offsets, #ARGV do
   local name = ARGV[i]
+  -- Names come first, and prefixes after them.
   if i < 5 + offsets + names then
     local ended = call('ZSCORE', ENDED, name)
+    -- An older marker does not count, nor one that was trimmed.
     local marker
     if ended and tonumber(ended) > s.floor and tonumber(ended) == lastOf(s, name) then
       marker = call('XRANGE', ENTRIES, ended .. '-0', '+', 'COUNT', 1)[1]

@@ -1,0 +1,134 @@
+// The messages between the tabs of a browser that share a connection: plain data, as a BroadcastChannel carries it.
+import type { ParsedEvent } from "../wire/parse.ts";
+import { errorOf } from "./connection.ts";
+import type { Environment } from "./environment.ts";
+import { StreamError, type StreamFailure } from "./errors.ts";
+import { type ClosedBy, initialState, type Phase, type ReconnectState } from "./reconnect.ts";
+import type { StreamRequest, StreamSnapshot } from "./router.ts";
+
+/** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
+export type Fence = readonly [term: number, id: string];
+
+export function isNewer(one: Fence, other: Fence): boolean {
+  return one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
+}
+
+export type TabMessage =
+  /** A tab has been elected, and asks the others for their channels. */
+  | { readonly kind: "who"; readonly from: string }
+  /** The stream of another tab, for the elected one. */
+  | { readonly kind: "stream"; readonly from: string; readonly stream: StreamSnapshot }
+  /** The channels that a tab follows; null if it follows nothing. `isNew`: it does not know where the stream is. */
+  | {
+      readonly kind: "want";
+      readonly from: string;
+      readonly channels: readonly string[] | null;
+      readonly isNew: boolean;
+      readonly fence: Fence;
+    }
+  | { readonly kind: "leave"; readonly from: string }
+  /** The last message of the leader is long ago. */
+  | { readonly kind: "ping"; readonly from: string }
+  /** A tab has missed messages. */
+  | { readonly kind: "again"; readonly from: string; readonly after: number }
+  | FromLeader
+  | (FromLeader & { readonly to: string });
+
+export interface FromLeader {
+  readonly kind: "news";
+  readonly fence: Fence;
+  /** Counts the messages to all tabs. */
+  readonly number: number;
+  readonly news: LeaderNews;
+}
+
+export type LeaderNews =
+  /** A tab leads from now on. Its stream begins after the cursor. */
+  | { readonly kind: "lead"; readonly cursor: string }
+  | {
+      readonly kind: "welcome";
+      readonly snapshot: StreamSnapshot;
+      readonly state: PackedState | null;
+      readonly isStale: boolean;
+      readonly isOpen: boolean;
+    }
+  | { readonly kind: "here" }
+  | { readonly kind: "repeat"; readonly messages: readonly FromLeader[] }
+  | { readonly kind: "state"; readonly state: PackedState; readonly isStale: boolean }
+  | { readonly kind: "open"; readonly request: PackedRequest }
+  | { readonly kind: "event"; readonly event: ParsedEvent }
+  | { readonly kind: "comment"; readonly text: string }
+  | {
+      readonly kind: "reject";
+      readonly request: PackedRequest;
+      readonly by: ClosedBy;
+      readonly error: PackedError | null;
+    }
+  | {
+      readonly kind: "end";
+      readonly request: PackedRequest | null;
+      readonly by: ClosedBy;
+      readonly error: PackedError | null;
+    }
+  /** The connection cannot have the channels of this tab. */
+  | { readonly kind: "part" };
+
+interface PackedError {
+  readonly failure: StreamFailure;
+  readonly message: string;
+  readonly status: number | undefined;
+  readonly contentType: string | undefined;
+  readonly body: string | undefined;
+}
+
+interface PackedState {
+  readonly phase: Phase;
+  readonly attempt: number;
+  /** In Unix time: the monotonic clocks of tabs differ. */
+  readonly retryAt: number;
+  readonly paused: boolean;
+  readonly error: PackedError | null;
+}
+
+interface PackedRequest {
+  readonly held: readonly string[];
+  readonly joining: readonly string[];
+  readonly label: boolean;
+  readonly cursor: string;
+}
+
+export function packState(state: ReconnectState, environment: Environment): PackedState {
+  const { phase, attempt, retryAt, paused } = state;
+  return { phase, attempt, retryAt: environment.toUnixTime(retryAt), paused, error: packError(errorOf(state)) };
+}
+
+export function unpackState({ retryAt, error, ...rest }: PackedState, environment: Environment): ReconnectState {
+  const now = environment.now();
+  const due = now + retryAt - environment.toUnixTime(now);
+  return { ...initialState(now, 0), ...rest, retryAt: due, error: unpackError(error) };
+}
+
+export function packError(error: unknown): PackedError | null {
+  if (!(error instanceof StreamError)) return null;
+  const { failure, message, status, contentType, body } = error;
+  return { failure, message, status, contentType, body };
+}
+
+export function unpackError(error: PackedError | null): StreamError | undefined {
+  if (error === null) return undefined;
+  const { failure, message, status, contentType, body } = error;
+  const details = { ...(status !== undefined && { status }), ...(contentType !== undefined && { contentType }) };
+  return new StreamError(failure, message, { ...details, ...(body !== undefined && { body }) });
+}
+
+export function packRequest({ held, joining, label, cursor }: StreamRequest): PackedRequest {
+  return { held: [...held], joining: [...joining], label, cursor };
+}
+
+export function unpackRequest(request: PackedRequest): StreamRequest;
+export function unpackRequest(request: PackedRequest | null): StreamRequest | null;
+export function unpackRequest(request: PackedRequest | null): StreamRequest | null {
+  if (request === null) return null;
+  const { held, joining, label, cursor } = request;
+  return { held: new Set(held), joining: new Set(joining), label, cursor, guests: [] };
+}
