@@ -9,11 +9,12 @@ const node = ["board/routes.js", "server.js"];
 
 /** The originals, below examples/react, by their copies, below examples. @type {Record<string, string>} */
 export const copies = Object.fromEntries([
-  ...["vue/board", "next/board", "sveltekit/src/lib/board"].flatMap((folder) =>
+  ...["vue/board", "tanstack-query/board", "next/board", "sveltekit/src/lib/board"].flatMap((folder) =>
     board.map((file) => [`${folder}/${file}`, `board/${file}`]),
   ),
-  ...node.map((file) => [`vue/${file}`, file]),
+  ...["vue", "tanstack-query"].flatMap((example) => node.map((file) => [`${example}/${file}`, file])),
   ["next/board/Board.jsx", "board/Board.jsx"],
+  ["tanstack-query/board/Board.jsx", "board/Board.jsx"],
 ]);
 
 export function writeCopies() {

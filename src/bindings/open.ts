@@ -22,13 +22,14 @@ export function open<C extends AnyContract | undefined>(
   url: PerAttempt<string | URL>,
   options: SubscribeOptions<C>,
   after: string,
-  { headers, body, fetch, shouldRetry, identity }: SubscribeOptions<C> = options,
+  { headers, body, fetch, shouldRetry, share, identity }: SubscribeOptions<C> = options,
 ): Subscription<C> {
   const parts = [headers, body, fetch, shouldRetry];
-  const isShared = identity === undefined && parts.some((part) => part !== undefined);
+  const mayShare = share === undefined || share === "page";
+  const hasParts = mayShare && identity === undefined && parts.some((part) => part !== undefined);
   return subscribe(url, {
     ...options,
-    ...(isShared && { identity: JSON.stringify(parts.map(referTo)) }),
+    ...(hasParts && { identity: JSON.stringify(parts.map(referTo)) }),
     ...(after !== "" && { after }),
   });
 }

@@ -51,14 +51,27 @@ export function useSubscription<C extends AnyContract | undefined = undefined>(
   return useMemo(() => ({ stream, status }), [stream, status]);
 }
 
-/** Calls `listener` with each event of a type, for effects such as a notification: the listener of the latest rendering. */
+/**
+ * Calls `listener` with the data of each event of a type, and the event; with `"*"`, with every event. It is for effects such as a
+ * notification. The listener of the latest rendering is called.
+ */
 export function useEvent<C extends AnyContract | undefined, T extends EventTypeOf<C>>(
-  { stream }: Pick<SubscriptionState<C>, "stream">,
+  subscription: Pick<SubscriptionState<C>, "stream">,
   type: T,
   listener: (data: EventDataOf<C, T>, event: EventOfType<C, T>) => void,
+): void;
+export function useEvent<C extends AnyContract | undefined>(
+  subscription: Pick<SubscriptionState<C>, "stream">,
+  type: "*",
+  listener: (event: StreamEvent<C>) => void,
+): void;
+export function useEvent(
+  { stream }: Pick<SubscriptionState, "stream">,
+  type: string,
+  listener: (...args: never[]) => void,
 ): void {
-  const latest = useLatest(listener);
-  useEffect(() => stream.on(type, (data, event) => latest.current(data, event)), [stream, type, latest]);
+  const latest = useLatest(listener as (...args: unknown[]) => void);
+  useEffect(() => stream.on(type, (...args) => latest.current(...args)), [stream, type, latest]);
 }
 
 /** Calls `listener` with each loss: the listener of the latest rendering. */

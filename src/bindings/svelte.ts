@@ -26,6 +26,8 @@ export interface ReactiveSubscription<C extends AnyContract | undefined = undefi
     type: T,
     listener: (data: EventDataOf<C, T>, event: EventOfType<C, T>) => void,
   ): () => void;
+  /** Calls `listener` with every event. */
+  on(type: "*", listener: (event: StreamEvent<C>) => void): () => void;
   /** Calls `listener` with each loss, in order with the events. @returns Removes the listener. */
   onLoss(listener: (loss: StreamLoss) => void): () => void;
   /**
@@ -68,7 +70,7 @@ export function createSubscription<C extends AnyContract | undefined = undefined
     get cursor() {
       return stream.cursor;
     },
-    on: (type, listener) => stream.on(type, listener),
+    on: stream.on.bind(stream),
     onLoss: (listener) => stream.onLoss(listener),
     reduce(reducer, initial, lossReducer) {
       const { current, observe } = stream.reduce(initial, reducer, lossReducer);

@@ -62,13 +62,26 @@ export function useSubscription<C extends AnyContract | undefined = undefined>(
   return { stream, status };
 }
 
-/** Calls `listener` with each event of a type, for effects such as a notification. */
+/**
+ * Calls `listener` with the data of each event of a type, and the event; with `"*"`, with every event. It is for effects such as a
+ * notification.
+ */
 export function useEvent<C extends AnyContract | undefined, T extends EventTypeOf<C>>(
-  { stream }: Pick<SubscriptionRefs<C>, "stream">,
+  subscription: Pick<SubscriptionRefs<C>, "stream">,
   type: T,
   listener: (data: EventDataOf<C, T>, event: EventOfType<C, T>) => void,
+): void;
+export function useEvent<C extends AnyContract | undefined>(
+  subscription: Pick<SubscriptionRefs<C>, "stream">,
+  type: "*",
+  listener: (event: StreamEvent<C>) => void,
+): void;
+export function useEvent(
+  { stream }: Pick<SubscriptionRefs, "stream">,
+  type: string,
+  listener: (...args: never[]) => void,
 ): void {
-  follow(stream, (current) => current.on(type, listener));
+  follow(stream, (current) => current.on(type, listener as () => void));
 }
 
 /** Calls `listener` with each loss. */

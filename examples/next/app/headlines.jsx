@@ -1,18 +1,10 @@
 "use client";
 
-import { useEffect, useState } from "react";
+import { useEvents, useSubscription } from "sourcecast/react";
 
 export default function Headlines() {
-  const [headlines, setHeadlines] = useState([]);
-
-  useEffect(() => {
-    const news = new EventSource("/news");
-    news.addEventListener("headline", (event) => {
-      const { title } = JSON.parse(event.data);
-      setHeadlines((headlines) => [...headlines, title]);
-    });
-    return () => news.close();
-  }, []);
+  const news = useSubscription("/news");
+  const headlines = useEvents(news, (titles, event) => [...titles, event.json().title], []);
 
   return (
     <ul>

@@ -16,6 +16,9 @@ export default function Page() {
         It is <b id="time">{time}</b>
       </p>
       <Headlines />
+      <p>
+        <a href="/board">A live board</a>
+      </p>
     </>
   );
 }

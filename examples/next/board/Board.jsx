@@ -33,7 +33,7 @@ export default function Board({ initial = emptyBoard, after = "" }) {
   );
 }
 
-function Trains({ rows }) {
+export function Trains({ rows }) {
   return (
     <table className="trains">
       <thead>
@@ -60,7 +60,7 @@ function Trains({ rows }) {
   );
 }
 
-function Announcements({ list, isLive }) {
+export function Announcements({ list, isLive }) {
   async function announce(formData) {
     const body = JSON.stringify({ text: formData.get("text") });
     const headers = { "content-type": "application/json" };

@@ -12,6 +12,8 @@ export const events = defineEvents({
     platform: z.number(),
     delay: z.number(),
     state: z.enum(["on time", "delayed", "boarding", "cancelled"]),
+    /** When it changed. */
+    at: z.number(),
   }),
   announcement: z.object({ text: z.string().min(1).max(200), at: z.number() }),
 });

@@ -8,6 +8,8 @@ export async function boardRoutes(req, res, next) {
   const { pathname } = new URL(req.url, "http://localhost");
   if (pathname === "/board/events") {
     await respond(openBoard().hub, req, res, { channels: ["board"] });
+  } else if (pathname === "/board/state") {
+    res.setHeader("content-type", "application/json").end(JSON.stringify(await openBoard().snapshot()));
   } else if (pathname === "/board/announce" && req.method === "POST") {
     await announce(await text(req), res);
   } else {

@@ -28,6 +28,8 @@ export interface SubscriptionStores<C extends AnyContract | undefined = undefine
     type: T,
     listener: (data: EventDataOf<C, T>, event: EventOfType<C, T>) => void,
   ): () => void;
+  /** Calls `listener` with every event. */
+  on(type: "*", listener: (event: StreamEvent<C>) => void): () => void;
   /** Calls `listener` with each loss, in order with the events. @returns Removes the listener. */
   onLoss(listener: (loss: StreamLoss) => void): () => void;
   /**
@@ -67,7 +69,7 @@ export function subscriptionStores<C extends AnyContract | undefined = undefined
       (onChange) => stream.onStatus(onChange),
       idleStatus,
     ),
-    on: (type, listener) => stream.on(type, listener),
+    on: stream.on.bind(stream),
     onLoss: (listener) => stream.onLoss(listener),
     reduce(reducer, initial, lossReducer) {
       const { current, observe } = stream.reduce(initial, reducer, lossReducer);

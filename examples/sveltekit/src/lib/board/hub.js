@@ -26,7 +26,8 @@ function createBoard() {
   const trains = Array.from({ length: lines }, (_, line) => nextTrain(line));
 
   /** The log keeps the newest event of each key, so a new page receives the whole board. */
-  const publish = (train) => {
+  const publish = (change) => {
+    const train = { ...change, at: Date.now() };
     trains[train.line] = train;
     return channel.dispatch("train", train, { key: `line ${train.line}` });
   };
