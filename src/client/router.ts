@@ -190,9 +190,11 @@ export class Router<R extends Route> {
     if (position !== null && origin > 0) this.#origin = { ...position, offset: origin };
     for (const route of this.routes) {
       if (!route.carried || position === null) continue;
-      const offset = (this.isComplete(route) ? held : joined) ?? position.offset;
+      const isComplete = this.isComplete(route);
+      const offset = (isComplete ? held : joined) ?? position.offset;
       route.position = advance(route.position, { ...position, offset });
-      if (!isNew(route.position, position)) deliver(route, event);
+      // A route that resumes here later repeats events, and loses none. One that has a later position keeps that.
+      if (!isComplete || !isNew(route.position, position)) deliver(route, event);
     }
     for (const channel of this.#joining) this.#held.add(channel);
     this.#joining.clear();

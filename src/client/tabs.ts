@@ -145,6 +145,8 @@ class Session implements UpstreamOwner {
   readonly #id: string;
   readonly #channel: TabChannel;
   readonly #abort = new AbortController();
+  /** This tab holds its lock. A leader that serves it earlier would take it for gone. */
+  #isPresent = false;
   /** The leader as far as this tab knows: messages of an earlier one are ignored, however late it thaws. */
   #fence: Fence = [0, ""];
   /** The number of the leader's last message, or null as long as this tab does not follow it. */
@@ -172,6 +174,7 @@ class Session implements UpstreamOwner {
     this.#channel.onmessage = ({ data }) => this.#onMessage(data as TabMessage);
     // It is released when this tab is gone, for whatever reason: that is how the leader notices.
     const begin = (): void => {
+      this.#isPresent = true;
       this.want();
       this.#elect(false);
       this.#watch();
@@ -181,7 +184,7 @@ class Session implements UpstreamOwner {
 
   /** Tells the leader which channels this tab follows, if it does not know. */
   want(): void {
-    if (this.handover !== null) return;
+    if (this.handover !== null || !this.#isPresent) return;
     const { router, returning, isIdle } = this.#lane;
     const { wanted } = router;
     for (const line of [...router.guests, ...returning]) for (const channel of line.channels) wanted.add(channel);

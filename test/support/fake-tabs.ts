@@ -170,8 +170,9 @@ export class FakeTab implements Environment {
     return new Promise((resolve, reject) => {
       const request: LockRequest = {
         tab: this,
+        // Locks are in another process of the browser.
         grant: () => {
-          void Promise.resolve().then(async () => {
+          browser.environment.after(browser.random() * 10, async () => {
             if (!this.isGone) {
               await this.#thawed();
               await hold();
