@@ -7,13 +7,16 @@ import { type StoreKind, type StorePlace, StoreServer } from "./store-server.ts"
 export type RedisOptions = Readonly<Record<string, string | number>>;
 
 /** Starts a server. It writes nothing to disk unless `options` say so, such as `{ appendonly: "yes" }`. */
-export function startRedis(options: RedisOptions = {}): Promise<StoreServer> {
-  return StoreServer.start(redis(options));
+export function startRedis(options: RedisOptions = {}, program: RedisProgram = "redis-server"): Promise<StoreServer> {
+  return StoreServer.start(redis(options, program));
 }
 
-function redis(options: RedisOptions): StoreKind {
+/** The server of Debian, the oldest version that a log works with, and Valkey. */
+export type RedisProgram = "redis-server" | "redis-server-6.2" | "valkey-server";
+
+function redis(options: RedisOptions, name: RedisProgram): StoreKind {
   return {
-    name: "redis-server",
+    name,
     args: ({ port, folder }) => {
       const directives = {
         bind: "127.0.0.1",

@@ -5,14 +5,14 @@ import { redisLog } from "../../../src/logs/redis/index.ts";
 import type { LogSuiteOptions } from "../../../src/testing/log/options.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import type { OpenClient, OpenRedisClient } from "./redis-clients.ts";
-import { startRedis } from "./redis-server.ts";
+import { type RedisProgram, startRedis } from "./redis-server.ts";
 import type { StoreServer } from "./store-server.ts";
 
 /** The log that the suite opens, on a server that runs for the file. */
-export function redisStorage(openClient: OpenRedisClient): LogSuiteOptions["storage"] {
+export function redisStorage(openClient: OpenRedisClient, program?: RedisProgram): LogSuiteOptions["storage"] {
   let server: StoreServer;
   beforeAll(async () => {
-    server = await startRedis();
+    server = await startRedis({}, program);
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
