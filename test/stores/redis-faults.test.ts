@@ -6,6 +6,7 @@ import { at, dataOf, entry, range, read, readOn } from "../../src/testing/log/as
 import { TailRecorder } from "../../src/testing/log/scenario.ts";
 import { expectConsole } from "../support/console.ts";
 import { eventually } from "../support/deadline.ts";
+import { follow, openHub } from "../support/hub.ts";
 import { FaultProxy } from "../support/stores/fault-proxy.ts";
 import { ioredisClient, nodeRedisClient } from "../support/stores/redis-clients.ts";
 import { connect, openRedisLog, track } from "../support/stores/redis-log.ts";
@@ -261,6 +262,44 @@ describe("replicas", () => {
     const cursor = lost ?? null;
     const { answers } = await log.locate([{ cursor, selection: { channels: ["a"], prefixes: [] } }]);
     expect(answers[0]?.verification).toBe("other");
+  });
+
+  test("clients of a hub are reset by a failover that lost what they had, and go on without a gap or a repetition", async () => {
+    const { primary, replica, link } = await pair();
+    const address = track(await FaultProxy.start(primary.port));
+    const [a, b] = [await openRedisLog(address.port), await openRedisLog(address.port, {}, ioredisClient)];
+    const [one, two] = [openHub({ log: a }), openHub({ log: b })];
+    const news = one.hub.channel("news");
+    const ahead = await follow(one.hub, "news");
+    const other = await follow(two.hub, "news");
+    for (const n of [1, 2]) await news.dispatch("n", n);
+    for (const client of [ahead, other]) await client.until(() => client.data.length === 2);
+    // This client has left before anything was lost.
+    const away = (await other.leave()).lastEventId;
+    await eventually(
+      "it is replicated",
+      () => redisCommand(replica, "XLEN {events}:entries"),
+      (length) => length === ":2",
+    );
+    link.swallow("answers");
+    await news.dispatch("n", "3 lost");
+    await ahead.until(() => ahead.data.length === 3);
+    await primary.kill();
+    await redisCommand(replica, "REPLICAOF NO ONE");
+    address.retarget(replica.port);
+    await two.hub.channel("news").dispatch("n", "3 again");
+    // The stream ends, and the client reconnects as a browser does.
+    await ahead.end();
+    expect(ahead.data).toEqual(["1", "2", "3 lost"]);
+    const again = await follow(two.hub, "news", { lastEventId: ahead.lastEventId });
+    await again.until(() => again.control("reset").length === 1);
+    expect(again.control("reset")).toEqual([{ reason: "diverged" }]);
+    const back = await follow(one.hub, "news", { lastEventId: away });
+    await back.until(() => back.data.length === 1);
+    expect([back.types, back.data]).toEqual([["n"], ["3 again"]]);
+    await news.dispatch("n", 4);
+    for (const client of [again, back]) await client.until(() => client.data.at(-1) === "4");
+    one.errors.length = two.errors.length = 0;
   });
 
   test("durability replicas: an accepted event is on the replica, and none is accepted without one", async () => {
