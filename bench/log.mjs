@@ -7,8 +7,9 @@ if (!(await build())) process.exit(1);
 const { oneByOne, inBursts } = await import("./log/publish.mjs");
 const { acrossProcesses } = await import("./log/across-processes.mjs");
 const { quietChannel } = await import("./log/quiet-channel.mjs");
+const { redis } = await import("./log/redis.mjs");
 
 const wanted = process.argv.slice(2);
-for (const measure of [oneByOne, inBursts, acrossProcesses, quietChannel]) {
+for (const measure of [oneByOne, inBursts, acrossProcesses, quietChannel, redis]) {
   if (wanted.length === 0 || wanted.includes(measure.name)) await measure();
 }
