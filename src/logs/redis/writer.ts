@@ -54,27 +54,47 @@ export class Writer {
     const [first] = calls;
     if (first === undefined) return { outcomes: [], top: 0 };
     const queue = first.id.slice(0, first.id.lastIndexOf("."));
-    const args = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length];
-    for (const call of calls) this.#add(call, args);
+    const number = numberOf(first);
+    // A call that was given up leaves a hole among the numbers.
+    const isPlain = calls.every((call, index) => isPlainCall(call) && numberOf(call) === number + index);
+    const args = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length, number, isPlain ? 1 : 0];
+    for (const call of calls) {
+      if (isPlain) this.#addPlain(call, args);
+      else this.#add(call, args);
+    }
     const reply = await this.#commands.run(script, args);
     if (this.#replicas > 0) await this.#waitForReplicas();
-    const [epoch, answers] = reply as readonly [string, readonly AnswerReply[]];
+    const [epoch, answers] = reply as readonly [string, number | readonly AnswerReply[]];
     let top = 0;
     const outcomes = calls.map((call, index) => {
-      const outcome = this.#outcomeOf(call, epoch, answers[index] as AnswerReply);
+      // Of a plain batch that is new, the offset of the first entry.
+      const answer = Array.isArray(answers) ? answers[index] : Number(answers) + index;
+      const outcome = this.#outcomeOf(call, epoch, answer as AnswerReply);
       if (!(outcome instanceof Error)) for (const { offset } of outcome) top = Math.max(top, offset);
       return outcome;
     });
     return { outcomes, top };
   }
 
-  /** Witnesses are made here and not by the script, which returns less then. */
+  /** One entry, without options. */
+  #addPlain(call: AppendCall, args: (string | number)[]): void {
+    const { channel, type, data } = call.entries[0] as NewEntry;
+    args.push(this.#witnessesOf(call)[0] as number, channel, type, data);
+  }
+
+  /** Any call: how many entries it has, and then each of them. */
   #add(call: AppendCall, args: (string | number)[]): void {
-    const { id, entries } = call;
-    const witnesses = this.#witnesses.get(call) ?? entries.map(makeWitness);
-    this.#witnesses.set(call, witnesses);
-    args.push(id.slice(id.lastIndexOf(".") + 1), entries.length);
+    const { entries } = call;
+    const witnesses = this.#witnessesOf(call);
+    args.push(numberOf(call), entries.length);
     for (const [index, entry] of entries.entries()) addEntry(entry, witnesses[index] as number, args);
+  }
+
+  /** Witnesses are made here and not by the script, which returns less then. */
+  #witnessesOf(call: AppendCall): readonly number[] {
+    const witnesses = this.#witnesses.get(call) ?? call.entries.map(makeWitness);
+    this.#witnesses.set(call, witnesses);
+    return witnesses;
   }
 
   /**
@@ -106,6 +126,19 @@ export class Writer {
       return { epoch, offset: Number(place), witness: witnesses[index] as number };
     });
   }
+}
+
+/** The number of a call in its queue. */
+function numberOf({ id }: AppendCall): number {
+  return Number(id.slice(id.lastIndexOf(".") + 1));
+}
+
+/** Whether a call is one entry about which nothing is to be decided. */
+function isPlainCall({ entries }: AppendCall): boolean {
+  const [entry] = entries;
+  if (entry === undefined || entries.length > 1) return false;
+  const { key, sender, idempotencyKey, after } = entry;
+  return key === undefined && sender === undefined && idempotencyKey === undefined && after === undefined;
 }
 
 /** Most entries have none of the optional fields, so these are announced by bits and take no argument otherwise. */

@@ -3,13 +3,16 @@ import { prelude } from "./prelude.ts";
 
 /**
  * Takes an epoch and an origin witness for the case that it has to begin an epoch, the window of idempotency keys in
- * milliseconds, the id of the queue, and the number of calls. Then for each call, its number in the queue and the number of its
- * entries; and for each entry `witness * 16 + flags`, channel, type, data, and what the flags announce: 1 key, 2 sender, 4
- * idempotency key, 8 `after` as `epoch offset witness`.
+ * milliseconds, the id of the queue, the number of calls, and the number that the first call has in the queue.
  *
- * Returns the epoch, and for each call: the offset of its first entry when all of them are new; a list when some are not, with
- * `d<offset>-<witness>` for those; `c` or `c<last offset of the channel>` when `after` does not hold; `s` when a later call of
- * the queue has come before it.
+ * Most calls are one entry without any option. A batch of only such calls, with consecutive numbers, has 1 as the next argument,
+ * and then witness, channel, type and data of each. Any other batch has 0, and then for each call, its number in the queue and the
+ * number of its entries; and for each entry `witness * 16 + flags`, channel, type, data, and what the flags announce: 1 key, 2
+ * sender, 4 idempotency key, 8 `after` as `epoch offset witness`.
+ *
+ * Returns the epoch, and the offset of the first entry when all entries of such a batch are new. Otherwise, for each call: the
+ * offset of its first entry when all of them are new; a list when some are not, with `d<offset>-<witness>` for those; `c` or
+ * `c<last offset of the channel>` when `after` does not hold; `s` when a later call of the queue has come before it.
  *
  * Nothing after the first write can fail: Redis does not undo what a script has written. Memory, permissions and types are
  * checked with the first write, and by the script that starts a log.
@@ -17,15 +20,24 @@ import { prelude } from "./prelude.ts";
 export const appendScript: string = `${prelude}
 -- Changes nothing. Redis checks its memory, its disk and its role before the first write of a script, and not later.
 call('HSETNX', HEAD, 'version', 1)
-local s = open(ARGV[1], ARGV[2])
+local s = load() or open(ARGV[1], ARGV[2])
 local window, queue, calls = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local first, isPlainBatch = tonumber(ARGV[6]), ARGV[7] == '1'
+-- Text, so that it is not formatted for each entry.
+local time = string.format('%.0f', s.time)
 local top, witness, weight = s.top, s.witness, s.weight
 -- The newest entry of each channel of this batch, and the next argument.
-local lasts, at = {}, 6
+local lasts, at = {}, 8
 
 -- The last calls of this queue, which has one batch under way at a time.
 local before = call('HGET', CALLS, queue)
 before = before and cmsgpack.unpack(before)
+
+-- The answer that a call got before. Of a plain batch, the offset of its first call is all that there is to know.
+local function remembered(number)
+  if before.offset then return number >= before.first and before.offset + number - before.first or 's' end
+  return before.answers[tostring(number)] or 's'
+end
 
 -- The next entry of the arguments.
 local function parse()
@@ -70,7 +82,7 @@ local function place(entry)
   if entry.sender then sender = 's' .. sender end
   top = top + 1
   call('XADD', ENTRIES, top .. '-' .. entry.witness, 'c', channel, 't', entry.type, 'k', key, 's', sender, 'p', witness,
-    'a', s.time, 'd', entry.data)
+    'a', time, 'd', entry.data)
   witness = entry.witness
   weight = weight + #channel + #entry.type + #key + #entry.data + 32
   lasts[channel] = top
@@ -85,7 +97,7 @@ local function place(entry)
   if entry.type == 'sse:end' then call('ZADD', ENDED, top, channel) end
   if entry.id then
     local member = memberOf(channel, entry.id)
-    call('HSET', IDS, member, s.time .. ' ' .. top .. '-' .. witness)
+    call('HSET', IDS, member, time .. ' ' .. top .. '-' .. witness)
     call('ZADD', IDTIMES, s.time, member)
   end
 end
@@ -111,27 +123,59 @@ local function store(entries)
   return isPlain and placed[1] or placed
 end
 
--- For the caller, and to be remembered.
-local answers, numbers = {}, {}
-for i = 1, calls do
-  local number, entries = tonumber(ARGV[at]), {}
-  local count = tonumber(ARGV[at + 1])
-  at = at + 2
-  for j = 1, count do entries[j] = parse() end
-  if before and number <= before.last then
-    -- Sent again, because its answer was lost. A call that is not among the last ones was given up long ago.
-    answers[i] = before.answers[tostring(number)] or 's'
-  else
-    answers[i] = store(entries)
-    numbers[tostring(number)] = answers[i]
-    numbers.last = number
-  end
+-- Calls that are sent again, because their answer was lost. A call that is not among the last ones was given up long ago.
+local function isKnown(number)
+  return before and number <= before.last
 end
 
-if numbers.last then
-  local last = numbers.last
-  numbers.last = nil
-  call('HSET', CALLS, queue, cmsgpack.pack({last = last, time = s.time, answers = numbers}))
+-- A batch of single entries without options: nothing is decided for each of them, so nothing is built for each of them.
+-- That is 2.8 microseconds of Redis for an event in place of 7.5.
+local function storePlain()
+  local offset = top + 1
+  for i = at, at + calls * 4 - 1, 4 do
+    local channel, kind, data = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+    top = top + 1
+    call('XADD', ENTRIES, top .. '-' .. ARGV[i], 'c', channel, 't', kind, 'k', '', 's', '', 'p', witness, 'a', time, 'd', data)
+    witness = ARGV[i]
+    weight = weight + #channel + #kind + #data + 32
+    lasts[channel] = top
+    if kind == 'sse:end' then call('ZADD', ENDED, top, channel) end
+  end
+  return offset
+end
+
+local answers, record = {}, nil
+if isPlainBatch and not isKnown(first) then
+  answers = storePlain()
+  record = {first = first, last = first + calls - 1, offset = answers}
+else
+  local numbers, last = {}, nil
+  for i = 1, calls do
+    local number, entries = first + i - 1, {}
+    if isPlainBatch then
+      entries[1] = {witness = tonumber(ARGV[at]), channel = ARGV[at + 1], type = ARGV[at + 2], data = ARGV[at + 3]}
+      at = at + 4
+    else
+      number = tonumber(ARGV[at])
+      local count = tonumber(ARGV[at + 1])
+      at = at + 2
+      for j = 1, count do entries[j] = parse() end
+    end
+    -- A batch that is sent again is a part of the last one, as far as its callers still wait.
+    if isKnown(number) then answers[i] = remembered(number)
+    else
+      answers[i] = store(entries)
+      numbers[tostring(number)] = answers[i]
+      last = number
+    end
+  end
+  -- Nothing new is to be remembered when all were known.
+  record = last and {last = last, answers = numbers}
+end
+
+if record then
+  record.time = s.time
+  call('HSET', CALLS, queue, cmsgpack.pack(record))
 end
 -- Written also when nothing was stored: a caller that waits for replicas waits for the last write of its connection.
 call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
