@@ -1,10 +1,15 @@
 // The part of a hub that its channels use.
+import type { RequestLike } from "../http/request.ts";
 
-import type { ChannelContext } from "./channel.ts";
+import { clearType } from "../log/cleared.ts";
+import type { Position } from "../log/log.ts";
+import type { SubscriberCount } from "./lifetime/no-subscribers.ts";
 import type { LogDeadline } from "./log-deadline.ts";
-import type { HubPresence } from "./presence.ts";
-import type { Publisher } from "./publish.ts";
-import type { ReaderContext } from "./reader/reader.ts";
+import type { OnError, SubscribeOptions } from "./options.ts";
+import type { HubPresence, Member } from "./presence.ts";
+import type { PublishedEvent, Publisher } from "./publish.ts";
+import type { ReadTarget } from "./reader/channel-iterator.ts";
+import type { ReaderContext } from "./reader/context.ts";
 import { parseSelection } from "./selection.ts";
 import type { SubscriptionContext } from "./subscription/subscription.ts";
 
@@ -29,6 +34,7 @@ export function channelContext({
       return openThen(() => publisher.publishIn(transaction, channel, events));
     },
     end: async (channel) => openThen(() => publisher.end(channel)),
+    clear: async (channel) => openThen(() => publisher.clear(channel)),
     members: async (channel) => openThen(() => presence.members(channel)),
     readTarget: (name) => openThen(() => ({ name, selection: parseSelection([name]), contract, context })),
     endOf: async (name) => {
@@ -39,12 +45,30 @@ export function channelContext({
       const [end] = answer.ends;
       if (end !== undefined) return { epoch: head.epoch, offset: end.offset, witness: end.witness };
       const last = await deadline.limit(feed.log.last(1, selection), "log.last()");
-      return last.length === 0 ? "empty" : "open";
+      return last.length === 0 || last[0]?.type === clearType ? "empty" : "open";
     },
     subscribers: subscribers.channels,
     closing,
     onError,
   };
+}
+
+/** The part of the hub that a channel uses. */
+export interface ChannelContext {
+  response(request: RequestLike, options: SubscribeOptions): Promise<Response>;
+  publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
+  publishIn(transaction: object, channel: string, events: readonly PublishedEvent[]): Promise<undefined>;
+  end(channel: string): Promise<string>;
+  clear(channel: string): Promise<string | null>;
+  members(channel: string): Promise<Member[]>;
+  /** A channel or prefix to read. */
+  readTarget(name: string): ReadTarget;
+  /** The position of the end of a channel that has ended, or the state of any other one. */
+  endOf(channel: string): Promise<Position | "empty" | "open">;
+  readonly subscribers: SubscriberCount;
+  /** Aborted when the hub is closed. */
+  readonly closing: AbortSignal;
+  readonly onError: OnError;
 }
 
 /** The hub, as far as its channels use it. */

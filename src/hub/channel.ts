@@ -1,43 +1,19 @@
 // A channel of a hub: the handle that applications publish, read and end it with.
 import { checkOptions, optionError } from "../base/options.ts";
 import type { RequestLike } from "../http/request.ts";
-import type { Position } from "../log/log.ts";
 import type { Pipeable, PipeResult } from "../source/pipe.ts";
 import { formatCursor } from "../wire/cursor.ts";
 import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/event-types.ts";
+import type { ChannelContext } from "./channel-context.ts";
 import { type ChannelPipeOptions, channelPipeChecks, pipeToChannel } from "./channel-pipe.ts";
-import type { SubscriberCount } from "./lifetime/no-subscribers.ts";
 import { eventChecks, publishChecks, subscribeChecks, transactionChecks } from "./option-checks.ts";
-import type { OnError, PublishOptions, SubscribeOptions, TransactionOptions, WithinTransaction } from "./options.ts";
+import type { PublishOptions, SubscribeOptions, TransactionOptions, WithinTransaction } from "./options.ts";
 import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
-import {
-  ChannelIterator,
-  checkListener,
-  checkReadOptions,
-  type ReadOptions,
-  type ReadTarget,
-} from "./reader/channel-iterator.ts";
+import { ChannelIterator, checkListener, checkReadOptions, type ReadOptions } from "./reader/channel-iterator.ts";
 import { listen } from "./reader/listen.ts";
 import type { ReadEvent } from "./reader/read-event.ts";
 import { assertChannelName } from "./selection.ts";
-
-/** The part of the hub that a channel uses. */
-export interface ChannelContext {
-  response(request: RequestLike, options: SubscribeOptions): Promise<Response>;
-  publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]>;
-  publishIn(transaction: object, channel: string, events: readonly PublishedEvent[]): Promise<undefined>;
-  end(channel: string): Promise<string>;
-  members(channel: string): Promise<Member[]>;
-  /** A channel or prefix to read. */
-  readTarget(name: string): ReadTarget;
-  /** The position of the end of a channel that has ended, or the state of any other one. */
-  endOf(channel: string): Promise<Position | "empty" | "open">;
-  readonly subscribers: SubscriberCount;
-  /** Aborted when the hub is closed. */
-  readonly closing: AbortSignal;
-  readonly onError: OnError;
-}
 
 /** One event of several that {@link Channel.dispatchAll} publishes together. */
 export type EventOf<E extends EventMap> = {
@@ -269,6 +245,22 @@ export class Channel<E extends EventMap = false> {
     assertChannelName(this.name);
     const end = await this.#context.endOf(this.name);
     return typeof end === "string" ? null : formatCursor(end);
+  }
+
+  /**
+   * Erases the events of the channel for good: from the log and its files, and from the memory of every process. A client that had
+   * not received all of them is told so by `sse:gap`, with the reason `cleared`. The channel is empty then, and goes on: an end
+   * is erased, too. A publish whose `after` is the cursor of an erased event is rejected.
+   *
+   * Bytes that have left, or are on their way to a client, cannot be taken back.
+   *
+   * @returns The cursor after the erased events, `null` if the channel had none.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log without the capability `clear`.
+   * @throws {SourcecastError} `ERR_SSE_LOG` if the log cannot erase now.
+   */
+  async clear(): Promise<string | null> {
+    assertChannelName(this.name);
+    return this.#context.clear(this.name);
   }
 
   async #publish(events: readonly PublishedEvent[]): Promise<string[]> {

@@ -62,6 +62,25 @@ export class Publisher {
     await feed.log.appendIn(transaction, await Promise.all(events.map(check)));
   }
 
+  /**
+   * Erases a channel.
+   *
+   * @returns The cursor after it, `null` if there was nothing to erase.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log that cannot erase.
+   */
+  async clear(channel: string): Promise<string | null> {
+    const { log } = this.#context.feed;
+    if (log.clear === undefined) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_OPTION",
+        "The log of this hub cannot clear a channel; use a log with the capability clear, such as memoryLog() or sqliteLog()",
+      );
+    }
+    await this.#start();
+    const appended = await log.clear(channel);
+    return appended && formatCursor(appended);
+  }
+
   /** Appends the end marker of a channel. Resolves with its cursor. */
   async end(channel: string): Promise<string> {
     await this.#start();

@@ -90,6 +90,7 @@ export function completeLog(log: Log): CompleteLog {
     latestByKey,
     locate: log.locate?.bind(log) ?? ((questions) => locate(parts, questions)),
     ...(log.appendIn && { appendIn: log.appendIn.bind(log) }),
+    ...(log.clear && { clear: log.clear.bind(log) }),
   };
 }
 

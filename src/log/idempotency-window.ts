@@ -33,6 +33,11 @@ export class IdempotencyWindow {
     for (const [key, { appended }] of this.#answers) if (appended.offset > offset) this.#answers.delete(key);
   }
 
+  /** Forgets the keys of a channel, which was cleared. */
+  forgetChannel(channel: string): void {
+    for (const key of this.#answers.keys()) if (JSON.parse(key)[0] === channel) this.#answers.delete(key);
+  }
+
   #expire(): void {
     const time = now();
     for (const [key, answer] of this.#answers) {

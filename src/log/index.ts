@@ -2,6 +2,7 @@
 export { LogError } from "../base/errors.ts";
 export { formatCursor, parseCursor } from "../wire/cursor.ts";
 export { type AppendCall, type AppendOutcome, AppendQueue, type AppendQueueOptions } from "./append-queue.ts";
+export { type ClearedRange, clearEntry, clearType, emptySlot, isEmptySlot } from "./cleared.ts";
 export { type CompleteLog, completeLog, verify } from "./complete.ts";
 export { type AppendState, closedError, conflict, conflictOf } from "./errors.ts";
 export { followTail, type TailPage, type TailPosition, type TailStep } from "./follow-tail.ts";
@@ -11,6 +12,7 @@ export { type AskLocate, LocateQueue } from "./locate-queue.ts";
 export type {
   Appended,
   ChannelSelection,
+  ClearingLog,
   Floor,
   Head,
   LastLog,

@@ -11,7 +11,7 @@ export type { Position };
  * An ordered store of events, as a hub uses it. Every method rejects with `ERR_SSE_CLOSED` after `close()`, and with a {@link LogError}
  * (`ERR_SSE_LOG`) when the store cannot be reached or fails.
  */
-export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingLog & TransactionLog> {
+export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingLog & TransactionLog & ClearingLog> {
   /** The abilities of this log beyond the required methods. MUST NOT change. The suite tests each one that is declared. */
   readonly capabilities: ReadonlySet<LogCapability>;
 
@@ -77,7 +77,7 @@ export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingL
  * - `witnesses`, `last`, `latestByKey`, `locate`: it has that method. The kit composes those that are missing.
  * - `atomicBatch`: the entries of one `append` are stored all or none.
  * - `conflation`: `read` leaves out superseded entries on request.
- * - `transaction`: it has the method `appendIn`, which nothing else can stand in for.
+ * - `transaction`, `clear`: it has the method `appendIn`, or `clear`, which nothing else can stand in for.
  */
 export type LogCapability =
   | "witnesses"
@@ -86,7 +86,8 @@ export type LogCapability =
   | "locate"
   | "atomicBatch"
   | "conflation"
-  | "transaction";
+  | "transaction"
+  | "clear";
 
 /** The capability `witnesses`. */
 export interface WitnessLog {
@@ -134,6 +135,22 @@ export interface TransactionLog {
    * @param entries No entry has `after`: it is not known what will have been appended before them.
    */
   appendIn(transaction: unknown, entries: readonly NewEntry[]): Promise<void>;
+}
+
+/** The capability `clear`. */
+export interface ClearingLog {
+  /**
+   * Erases all entries of a channel.
+   *
+   * - MUST leave an empty slot for each entry of the sequence (`emptySlot`): offsets and witnesses stay.
+   * - MUST erase the entries that are kept as values, and forget the idempotency keys of the channel.
+   * - MUST append, in the same step, the entry that `clearEntry` makes: tails deliver it, and readers that were in the middle of
+   *   the channel learn from it what they have lost.
+   * - MUST resolve only when no data of the erased entries can be found in the store, its journals included.
+   *
+   * @returns The position of the appended entry, `null` if the channel has no entries. Nothing is appended then.
+   */
+  clear(channel: string): Promise<Appended | null>;
 }
 
 /** The options of `read`. */

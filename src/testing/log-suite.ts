@@ -1,6 +1,7 @@
 // The contract of a log as tests, for any test framework.
 import { aBoolean, aCount, aFunction, checkOptions, type OptionChecks } from "../base/options.ts";
 import { testAppend } from "./log/append.ts";
+import { testClear } from "./log/clear.ts";
 import { testConditions } from "./log/conditions.ts";
 import { testFailure } from "./log/failure.ts";
 import { testKeys } from "./log/keys.ts";
@@ -44,6 +45,7 @@ export function testLog(options: LogSuiteOptions): void {
   testRetention(scenario, trimmedBySelection);
   testLocate(scenario);
   testTail(scenario);
+  testClear(scenario);
   testLife(scenario, { persistent, shared });
   if (shared) testSharing(scenario);
   if (options.lossy === true) testLoss(scenario);

@@ -24,9 +24,10 @@ export interface Gap {
  * - `"unverified"`: the client was away for so long that its position can be neither confirmed nor refuted.
  * - `"missing"`: the log has a hole.
  * - `"limit"`: the client has more to catch up with than the limit `maxReplay` allows.
+ * - `"cleared"`: a channel was cleared, and the client had not received all of it.
  * - `"overflow"`: the client read too slowly, and a source dropped them.
  */
-export type GapReason = "trimmed" | "unverified" | "missing" | "limit" | "overflow";
+export type GapReason = "trimmed" | "unverified" | "missing" | "limit" | "cleared" | "overflow";
 
 /** The client's position does not belong to this log: the application has to load its state again. */
 export interface Reset {

@@ -1,6 +1,7 @@
 // The entries of the log as they arrive in this process, with every break in their sequence.
 import { runDetached } from "../../base/async-context.ts";
 import { unrefTimeout } from "../../base/clock.ts";
+import { clearType } from "../../log/cleared.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import type { Head, LocateAnswer, LogEntry, Position } from "../../log/log.ts";
 import { headPosition } from "../../wire/cursor.ts";
@@ -167,6 +168,8 @@ export class Feed {
       if (ring.witnessAt(entry.offset) === entry.witness) return;
       this.#startOver("rewind", before);
     }
+    // A channel was cleared: nothing of it may be sent from memory any more.
+    if (entry.type === clearType) ring.erase(entry.channel);
     // In the ring before any observer: a subscription that lags, or joins, during the calls finds the entry there.
     const item = ring.push(entry);
     for (const observer of this.observers) observer.onEntry(item);

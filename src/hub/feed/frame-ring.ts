@@ -1,4 +1,5 @@
 // The newest entries of the log, each encoded once for all connections of this process.
+import { emptySlot } from "../../log/cleared.ts";
 import type { LogEntry, Position } from "../../log/log.ts";
 import { formatCursor } from "../../wire/cursor.ts";
 import { encodeEvent } from "../../wire/encode.ts";
@@ -83,6 +84,18 @@ export class FrameRing {
   /** The entry at an offset, if it is here. */
   at(offset: number): RingEntry | undefined {
     return offset > this.floor ? this.#entries[this.#start + offset - this.floor - 1] : undefined;
+  }
+
+  /** Erases the entries of a channel: empty slots remain, so that the ring stays contiguous. */
+  erase(channel: string): void {
+    for (let index = this.#start; index < this.#entries.length; index++) {
+      const item = this.#entries[index] as RingEntry;
+      if (item.entry.channel !== channel) continue;
+      if (item.entry.key !== undefined) this.#newest.delete(`${channel}\n${item.entry.key}`);
+      const slot = new RingEntry(emptySlot(item.entry), this.epoch, this.#onLabeled);
+      this.#bytes += slot.byteLength - item.byteLength;
+      this.#entries[index] = slot;
+    }
   }
 
   #supersede(entry: RingEntry, key: string): void {

@@ -1,8 +1,10 @@
 // Pages of the log between the ring and the readers that lag: each is read once for all readers that need it.
+import { clearType } from "../../log/cleared.ts";
 import type { ChannelSelection, Page } from "../../log/log.ts";
 import { clientPage } from "../../log/page-size.ts";
 import type { LogDeadline } from "../log-deadline.ts";
 import type { Feed, FeedObserver } from "./feed.ts";
+import type { RingEntry } from "./frame-ring.ts";
 import { SharedPage } from "./shared-page.ts";
 
 /** Memory for the pages that are kept for other readers. */
@@ -100,7 +102,10 @@ export class PageCache implements FeedObserver {
 
   // --- FeedObserver ---
 
-  onEntry(): void {}
+  /** Pages may have entries of a channel that was cleared. */
+  onEntry({ entry }: RingEntry): void {
+    if (entry.type === clearType) this.onDiscontinuity();
+  }
 
   onDiscontinuity(): void {
     this.#breaks++;

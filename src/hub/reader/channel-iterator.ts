@@ -5,8 +5,10 @@ import type { ChannelSelection } from "../../log/log.ts";
 import type { AnyContract } from "../../wire/contract.ts";
 import { parseCursor } from "../../wire/cursor.ts";
 import { parseFrom } from "../selection.ts";
+import type { ReaderContext, ReadOrigin } from "./context.ts";
 import { type AnyReadEvent, readEntry, readLoss } from "./read-event.ts";
-import { Reader, type ReaderContext, type ReadOrigin, type Taken } from "./reader.ts";
+import { Reader } from "./reader.ts";
+import type { Taken } from "./taken.ts";
 
 /** The options of `channel.read()` and `channel.subscribe()`. */
 export interface ReadOptions {

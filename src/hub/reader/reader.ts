@@ -1,21 +1,20 @@
 // A position in the log that the application moves: it takes one entry after another, as it asks for them.
 import { SourcecastError } from "../../base/errors.ts";
+import { clearType } from "../../log/cleared.ts";
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
-import type { Gap, Reset, ResetReason } from "../../wire/control.ts";
-import type { Location, Locator } from "../admission/locator.ts";
-import type { Feed } from "../feed/feed.ts";
+import type { ResetReason } from "../../wire/control.ts";
+import type { Location } from "../admission/locator.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
-import type { PageCache } from "../feed/page-cache.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { SharedPage } from "../feed/shared-page.ts";
 import type { Receiver } from "../feed/subscribers.ts";
 import { isInternal, selectionKey } from "../selection.ts";
-import type { Counters } from "../stats.ts";
 import { presentPosition } from "../subscription/position.ts";
 import { type RecoveringReader, Recovery } from "../subscription/recovery.ts";
 import { type DeclaredGap, decideResume } from "../subscription/resume.ts";
-import type { Readers } from "./readers.ts";
+import type { ReaderContext, ReadOrigin } from "./context.ts";
+import { lossOfCleared, type Taken, type TakenEntry } from "./taken.ts";
 
 /**
  * A reader has no queue: it holds a position, and finds the next entry in the ring, or in pages of the log where the ring has
@@ -33,6 +32,8 @@ export class Reader implements Receiver, RecoveringReader {
   closed = false;
   /** The witness of the entry at the offset, where it is known. */
   #witness: number | undefined;
+  /** Every entry after this offset is to be taken: it was at the head there, or began there. */
+  #owedAfter = 0;
   /** It waits at the head. */
   #isAtHead = false;
   #isFailed = false;
@@ -82,8 +83,10 @@ export class Reader implements Receiver, RecoveringReader {
       if (first !== null) return first;
     }
     while (!this.closed) {
-      const taken = await this.#next();
+      const found = await this.#next();
       if (this.closed) break;
+      const isClear = found !== null && "entry" in found && found.entry.type === clearType;
+      const taken = isClear ? this.#clearedLoss(found) : found;
       if (taken === null) continue;
       // A channel that is followed by name ends the reading; under a prefix, others may go on.
       if ("entry" in taken && taken.entry.type === "sse:end" && this.selection.prefixes.length === 0) this.close();
@@ -152,6 +155,8 @@ export class Reader implements Receiver, RecoveringReader {
     const { head } = location;
     if (cursor === null) {
       this.#moveTo({ epoch: head.epoch, ...head.floor });
+      // Past events are extra for a new reader.
+      this.#owedAfter = head.top;
       return null;
     }
     const resumption = decideResume(cursor, location, { conflates: true });
@@ -192,6 +197,7 @@ export class Reader implements Receiver, RecoveringReader {
       return { entry, epoch: this.epoch };
     }
     this.#isAtHead = true;
+    this.#owedAfter = this.offset;
     return this.#untilWoken();
   }
 
@@ -250,6 +256,13 @@ export class Reader implements Receiver, RecoveringReader {
     this.offset = offset;
     this.#witness = witness;
     this.#isAtHead = false;
+    this.#owedAfter = offset;
+  }
+
+  #clearedLoss({ entry, epoch }: TakenEntry): Taken | null {
+    const loss = lossOfCleared(entry, epoch, this.#owedAfter);
+    if (loss !== null) this.context.counters.countGap("cleared");
+    return loss;
   }
 
   #declareGap({ reason, from, to, position }: DeclaredGap): Taken {
@@ -278,22 +291,4 @@ export class Reader implements Receiver, RecoveringReader {
     });
     return null;
   }
-}
-
-/** An entry, or a loss with the position after it. */
-export type Taken =
-  | { readonly entry: LogEntry; readonly epoch: string }
-  | { readonly kind: "gap"; readonly loss: Gap; readonly position: Position }
-  | { readonly kind: "reset"; readonly loss: Reset; readonly position: Position };
-
-/** Where a reader begins. */
-export type ReadOrigin = "now" | "start" | "unreadable" | Position;
-
-/** The parts of the hub that a reader uses. */
-export interface ReaderContext {
-  readonly feed: Feed;
-  readonly locator: Locator;
-  readonly pages: PageCache;
-  readonly counters: Counters;
-  readonly readers: Readers;
 }

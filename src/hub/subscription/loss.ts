@@ -1,7 +1,8 @@
 // Where a gap or a reset is declared, with the state that stands in for the events that the client does not get.
 import { isPromise, withDeadline } from "../../base/deadline.ts";
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
-import type { ChannelSelection, Position } from "../../log/log.ts";
+import { clearedRange } from "../../log/cleared.ts";
+import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import { selects } from "../../log/selection.ts";
 import { encodeControl, type Gap, type ResetReason } from "../../wire/control.ts";
 import { formatCursor, headCursor, parseCursor } from "../../wire/cursor.ts";
@@ -33,6 +34,29 @@ export function declareGap(subscription: Subscription, gap: DeclaredGap, locatio
 export function declareReset(subscription: Subscription, reason: ResetReason, location: Location): Answer {
   subscription.starts = null;
   return begin(subscription, resetState(subscription, reason, location, subscription));
+}
+
+/**
+ * Declares that a channel was cleared, to a client that had not received all of it. The entry that tells of it carries the
+ * position: everything before it was sent, or is gone. How much of it the client has is known only roughly, so too much is
+ * declared rather than too little. A snapshot would be that of an empty channel.
+ */
+export function declareCleared(subscription: Subscription, entry: LogEntry): void {
+  const { request, context, protocol, epoch, owedAfter } = subscription;
+  const range = clearedRange(entry);
+  const from = Math.max(range.from, owedAfter + 1);
+  if (from > range.to) return;
+  const gap = { missed: range.to - from + 1, from, to: range.to, reason: "cleared" } as const;
+  const channels = [entry.channel];
+  const loss: Loss = { kind: "gap", request, channels, ...gap };
+  context.counters.countGap(gap.reason);
+  observe(subscription, loss);
+  const position = { epoch, offset: entry.offset, witness: entry.witness };
+  if (protocol !== null) endWithLoss(subscription, protocol, loss, { position });
+  else {
+    const text = encodeControl("sse:gap", { ...gap, exact: false, channels }, formatCursor(position));
+    subscription.sendControl(Frame.of(text), entry.offset);
+  }
 }
 
 /** The state of channels after a gap: the declaration of the gap, and the state that stands in for the lost events. */
@@ -109,7 +133,12 @@ function answer(subscription: Subscription, loss: Loss, declared: DeclaredLoss):
 }
 
 /** A client that knows nothing of losses would take the events after it for the whole: the declaration is the last event. */
-function endWithLoss(subscription: Subscription, protocol: Protocol, loss: Loss, { position }: DeclaredLoss): null {
+function endWithLoss(
+  subscription: Subscription,
+  protocol: Protocol,
+  loss: Loss,
+  { position }: Pick<DeclaredLoss, "position">,
+): null {
   const { stream } = subscription;
   try {
     const call = (declare: (loss: Loss) => unknown, about: Loss) =>

@@ -29,6 +29,8 @@ export function openSubscription(subscription: Subscription, origin: Origin, for
   for (const channel of forbidden) subscription.sendControl(endFrame(channel, "forbidden"));
   const first = begin(subscription, origin);
   if (subscription.closed) return;
+  // Past events are extra for a new client: it loses nothing when they are cleared.
+  if (origin.cursor === null) subscription.owedAfter = Math.max(subscription.owedAfter, origin.location.head.top);
   const { ring } = feed;
   const isAtHead = subscription.epoch === ring.epoch && subscription.offset >= ring.top;
   if (first === null && isAtHead) {

@@ -1,11 +1,13 @@
 // Brings a subscription to the head: through pages of the log, then through the ring.
+import { clearType } from "../../log/cleared.ts";
 import type { LogEntry } from "../../log/log.ts";
 import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { PageItem } from "../feed/shared-page.ts";
 import type { CatchUp } from "./catch-up.ts";
-import { declareGap, declareReset } from "./loss.ts";
+import { checkPermission } from "./filter.ts";
+import { declareCleared, declareGap, declareReset } from "./loss.ts";
 import { Recovery } from "./recovery.ts";
 import { type Slice, scheduler, type Task } from "./scheduler.ts";
 import type { StateTransfer } from "./state-transfer.ts";
@@ -217,6 +219,10 @@ export class Pump implements CatchUp, Task {
     if (allowed === undefined) return "unchecked";
     if (!allowed) return null;
     if (!subscription.wants(entry)) return subscription.closed ? "full" : null;
+    if (entry.type === clearType) {
+      declareCleared(subscription, entry);
+      return null;
+    }
     if (this.#replayed >= this.#maxReplay) return "limit";
     subscription.sendEntry(item);
     this.#replayed++;
@@ -225,7 +231,7 @@ export class Pump implements CatchUp, Task {
 
   /** Waits for what the entry needs. For room it need not wait: the sink says when it drains. */
   #overcome(blocker: Blocker, entry: LogEntry): boolean {
-    if (blocker === "unchecked") return this.#wait(this.#subscription.checkPermission(entry.channel));
+    if (blocker === "unchecked") return this.#wait(checkPermission(this.#subscription, entry.channel));
     return blocker === "limit" && this.#recover(this.#recovery.skipToPresent());
   }
 

@@ -6,7 +6,7 @@ import { Frame } from "../../wire/frame.ts";
 import { frameOfEntry, stateFrameOfEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import { selectionKey } from "../selection.ts";
-import { passesFilter } from "./filter.ts";
+import { checkPermission, passesFilter } from "./filter.ts";
 import { endInProtocol } from "./protocol.ts";
 import type { Slice } from "./scheduler.ts";
 import type { SnapshotPages } from "./snapshot.ts";
@@ -147,7 +147,7 @@ export class StateTransfer {
     }
     const { entry } = item;
     const allowed = permissions.cached(entry.channel);
-    if (allowed === undefined) return this.#subscription.checkPermission(entry.channel);
+    if (allowed === undefined) return checkPermission(this.#subscription, entry.channel);
     this.#after = entry.offset;
     const isWanted = allowed && !state.excludes?.(entry) && passesFilter(this.#subscription, entry);
     return isWanted ? this.#send(state, isLabeled ? item.labeled : item.frame) : "sent";

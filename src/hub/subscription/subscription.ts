@@ -1,6 +1,7 @@
 // One connection's interest in channels, and its position in the log.
 import { now } from "../../base/clock.ts";
 import type { RequestLike } from "../../http/request.ts";
+import { clearType } from "../../log/cleared.ts";
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import type { Stream, StreamObserver } from "../../source/stream.ts";
 import { formatCursor } from "../../wire/cursor.ts";
@@ -53,6 +54,8 @@ export class Subscription implements Subscriber, StreamObserver {
   offset = 0;
   /** Where its channels begin, as long as it has not reached the higher of two positions. */
   starts: Starts | null = null;
+  /** Every entry after this offset is to be sent. */
+  owedAfter = 0;
   /** The last position that it was moved to, with its witness. */
   movedTo: Position | null = null;
   /** False while it lags. */
@@ -130,7 +133,8 @@ export class Subscription implements Subscriber, StreamObserver {
       return;
     }
     this.offset = entry.offset;
-    if (allowed && this.wants(entry)) this.sendEntry(item);
+    // It has received everything that was cleared.
+    if (allowed && entry.type !== clearType && this.wants(entry)) this.sendEntry(item);
   }
 
   verifyAgain(anchor: Position): void {
@@ -191,6 +195,7 @@ export class Subscription implements Subscriber, StreamObserver {
   /** From here on, it continues after this position. The caller has declared what that leaves out, or sends it first. */
   moveTo(position: Position): void {
     this.offset = position.offset;
+    this.owedAfter = position.offset;
     this.epoch = position.epoch;
     this.movedTo = position;
     if (this.anchor !== null && this.anchor.epoch !== position.epoch) this.anchor = null;
@@ -248,11 +253,6 @@ export class Subscription implements Subscriber, StreamObserver {
     return this.starts?.includes(entry) !== true && passesFilter(this, entry);
   }
 
-  /** Without an answer, the client has to reconnect: the entry may be neither sent nor skipped. */
-  async checkPermission(channel: string): Promise<void> {
-    if (!(await this.permissions.check(channel))) this.stream.close("error");
-  }
-
   /** The client knows, or is about to be told, that a channel has ended. */
   markEnded(channel: string): void {
     this.#ended.add(channel);
@@ -275,6 +275,7 @@ export class Subscription implements Subscriber, StreamObserver {
    */
   #lag(offset: number): void {
     if (this.closed) return;
+    if (this.live) this.owedAfter = offset;
     this.live = false;
     this.progress.note();
     this.offset = offset;

@@ -93,6 +93,15 @@ export class MemoryChannel {
     this.gone = Math.max(this.gone, entry.offset);
   }
 
+  /** Forgets all entries, those that are kept as values too, and returns them. Its losses stay known. */
+  clear(): LogEntry[] {
+    const entries = [...this.all, ...(this.values ?? [])];
+    this.all = this.plain = none;
+    this.values = null;
+    this.#newest = null;
+    return entries;
+  }
+
   /** Entries in (after, upTo] that a newer one supersedes. */
   countSuperseded(after: number, upTo: number): number {
     // The floor MUST NOT be above `after`: below it, `values` has entries that `all` has lost. Above it, each entry of

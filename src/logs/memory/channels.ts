@@ -1,4 +1,5 @@
 // All channels of a memory log, by name and in the order of their names.
+import { isEmptySlot } from "../../log/cleared.ts";
 import type { ChannelSelection, LogEntry } from "../../log/log.ts";
 import { compileSelection } from "../../log/selection.ts";
 import { type ChannelGroup, MemoryChannel } from "./channel.ts";
@@ -37,8 +38,17 @@ export class MemoryChannels {
     note(channel.group as ChannelGroup, channel);
   }
 
+  /** Forgets the entries of a channel, and returns them. The caller adds an entry to it in the same turn. */
+  clear(name: string): LogEntry[] {
+    const entries = this.#channels.get(name)?.clear() ?? [];
+    for (const { offset } of entries) this.kept.delete(offset);
+    return entries;
+  }
+
   /** The log has trimmed this entry, the oldest one. */
   trim(entry: LogEntry): void {
+    // An empty slot is of no channel: nothing more is lost with it.
+    if (isEmptySlot(entry)) return;
     const channel = this.#channels.get(entry.channel) as MemoryChannel;
     if (channel.trim(entry)) this.kept.push(entry);
     note(channel.group as ChannelGroup, channel);

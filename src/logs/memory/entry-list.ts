@@ -64,6 +64,10 @@ export class EntryList {
     return Math.max(0, this.#rank(upTo) - this.#rank(after));
   }
 
+  *[Symbol.iterator](): Generator<LogEntry> {
+    for (const chunk of this.#chunks) yield* chunk;
+  }
+
   /** The newest entries first, for as long as `visit` returns true. */
   visitBackwards(visit: (entry: LogEntry) => boolean): void {
     for (let at = this.#chunks.length - 1; at >= 0; at--) {

@@ -2,6 +2,7 @@
 import { setImmediateOrTimeout } from "../../base/clock.ts";
 import { checkOptions } from "../../base/options.ts";
 import type { Duration, Size } from "../../base/units.ts";
+import { clearEntry, emptySlot } from "../../log/cleared.ts";
 import { type CompleteLog, verify } from "../../log/complete.ts";
 import { closedError, conflictOf } from "../../log/errors.ts";
 import type { TailPage } from "../../log/follow-tail.ts";
@@ -92,6 +93,7 @@ class MemoryLog implements CompleteLog {
     "locate",
     "atomicBatch",
     "conflation",
+    "clear",
   ]);
   readonly epoch: string = makeEpoch();
   readonly #ring: EntryRing;
@@ -172,6 +174,22 @@ class MemoryLog implements CompleteLog {
   async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     this.#assertOpen();
     return { epoch: this.epoch, ...this.#pages.values(selection, options) };
+  }
+
+  /** Values that retention took from the sequence have no slot in it any more. */
+  async clear(channel: string): Promise<Appended | null> {
+    this.#assertOpen();
+    this.#head();
+    const offsets = this.#channels.clear(channel).map(({ offset }) => offset);
+    if (offsets.length === 0) return null;
+    for (const offset of offsets) {
+      const entry = this.#ring.at(offset);
+      if (entry !== undefined) this.#ring.replace(emptySlot(entry));
+    }
+    this.#window.forgetChannel(channel);
+    const range = { from: offsets.reduce((a, b) => Math.min(a, b)), to: offsets.reduce((a, b) => Math.max(a, b)) };
+    const [appended] = await this.append([clearEntry(channel, range)]);
+    return appended as Appended;
   }
 
   /** One head for all, read first: it trims, so that the answers are about what remains. */

@@ -67,6 +67,13 @@ export class EntryRing {
     }
   }
 
+  /** Replaces a retained entry by one with the same offset and witness. */
+  replace(entry: LogEntry): void {
+    const index = this.#start + entry.offset - this.#floor.offset - 1;
+    this.#bytes += weightOf(entry) - weightOf(this.#entries[index] as LogEntry);
+    this.#entries[index] = entry;
+  }
+
   /**
    * Takes away the oldest entry when it is over a limit. The newest one stays. One at a time, so that the caller can
    * update its channel with it, and stop when its turn has been long enough.

@@ -71,6 +71,8 @@ export class DatabaseConnection implements SqlConnection {
     // macOS keeps a write in the drive's cache after an ordinary fsync (https://sqlite.org/pragma.html#pragma_fullfsync).
     // Other systems ignore this.
     if (durability === "power") this.exec("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1");
+    // Pages that are written anyway keep no bytes of rows that have moved: the eraser finds the others.
+    if (Number(this.#pragma("secure_delete")) === 0) this.#pragma("secure_delete = FAST");
     // The log waits for locks without blocking the process; this is for the moment that others need.
     if (this.#isOwn) this.exec("PRAGMA busy_timeout = 10");
     // The first read creates the WAL, which stays as long as this connection is open.

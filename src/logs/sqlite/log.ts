@@ -24,9 +24,11 @@ import type {
 } from "../../log/log.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { ChangeWatch } from "./change-watch.ts";
+import { clearChannel } from "./clear.ts";
 import { CommitError, explain, isLocked } from "./driver.ts";
 import { LostFileError } from "./files.ts";
 import type { Session } from "./session.ts";
+import type { SqliteLogSettings } from "./settings.ts";
 import type { Written } from "./writer.ts";
 
 /** How long to wait for a lock before it is tried again, in milliseconds. */
@@ -37,6 +39,8 @@ const lockRetryMs = 5;
  */
 const queueTimeoutMs = 60_000;
 
+const capabilities = ["witnesses", "last", "latestByKey", "locate", "atomicBatch", "conflation"] as const;
+
 /**
  * All work is synchronous SQL on one connection, so two methods never interleave within a transaction. Methods are
  * asynchronous for their contract, and for the wait for a lock of another process.
@@ -44,14 +48,9 @@ const queueTimeoutMs = 60_000;
  * Offsets and witnesses live in the file alone. Processes share nothing else, and any of them may end at any time.
  */
 export class SqliteLog implements CompleteLog {
-  readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
-    "witnesses",
-    "last",
-    "latestByKey",
-    "locate",
-    "atomicBatch",
-    "conflation",
-  ]);
+  readonly capabilities: ReadonlySet<LogCapability>;
+  /** Absent in a Durable Object: the platform keeps older states of its storage for some weeks. */
+  readonly clear?: (channel: string) => Promise<Appended | null>;
   readonly #settings: SqliteLogSettings;
   readonly #queue: AppendQueue;
   readonly #tails: TailFanout;
@@ -74,6 +73,18 @@ export class SqliteLog implements CompleteLog {
     this.#tails = new TailFanout({ read }, { poll: false });
     this.#session = session;
     this.#watch = this.#watchOver(session);
+    const isErasable = session.eraser !== null;
+    this.capabilities = new Set<LogCapability>([...capabilities, ...(isErasable ? (["clear"] as const) : [])]);
+    if (!isErasable) return;
+    this.clear = async (channel) => {
+      this.#assertOpen();
+      const finish = (epoch: string, entry: LogEntry) => this.#finish({ epoch, answers: [], entries: [entry] });
+      return clearChannel(channel, {
+        attempt: (work) => this.#attempt(work),
+        finish,
+        busyTimeout: settings.busyTimeout,
+      });
+    };
   }
 
   /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
@@ -284,12 +295,4 @@ export class SqliteLog implements CompleteLog {
   #assertOpen(): void {
     if (this.#closed !== null) throw closedError();
   }
-}
-
-/** The settings of a {@link SqliteLog} that are not those of its database. */
-export interface SqliteLogSettings {
-  /** How long to wait for a lock, in milliseconds. */
-  readonly busyTimeout: number;
-  /** Opens the file that has taken the place of a lost one; `undefined` for a database that the application has opened. */
-  readonly reopen: ((file: string) => Session) | undefined;
 }

@@ -2,6 +2,7 @@
 import type { RetentionLimits } from "../../log/retention.ts";
 import { LogClock } from "./clock.ts";
 import type { SqlConnection } from "./connection.ts";
+import { Eraser } from "./eraser.ts";
 import { Locating } from "./locating.ts";
 import { Reader } from "./reader.ts";
 import { RetentionWorker } from "./retention.ts";
@@ -15,6 +16,8 @@ export class Session {
   readonly writer: Writer;
   readonly locating: Locating;
   readonly retention: RetentionWorker;
+  /** `null` where the platform keeps older states of the storage. */
+  readonly eraser: Eraser | null;
 
   constructor(connection: SqlConnection, limits: RetentionLimits) {
     this.connection = connection;
@@ -23,6 +26,7 @@ export class Session {
     this.locating = new Locating(connection, this.reader);
     this.retention = new RetentionWorker(connection, this.clock, limits);
     this.retention.start();
+    this.eraser = connection.isEvictable ? null : new Eraser(connection, this.writer);
   }
 
   close(): void {

@@ -83,6 +83,12 @@ export class Writer {
     });
   }
 
+  /** Appends an entry within a transaction of the caller. */
+  appendOne(entry: NewEntry): { epoch: string; entry: LogEntry } {
+    const batch = this.#begin();
+    return { epoch: batch.state.epoch, entry: this.#place(entry, batch) };
+  }
+
   /**
    * Adopts the stored log time before it takes the time of the batch: log times must not decrease with the offset,
    * because retention stops at the first entry that has not expired.

@@ -13,7 +13,7 @@ export function testLife(
   scenario("capabilities: a log has the methods that it declares, and no others", {}, async ({ storage }) => {
     const log = await storage.open();
     const before = [...log.capabilities].sort();
-    for (const name of ["witnesses", "last", "latestByKey", "locate"] as const) {
+    for (const name of ["witnesses", "last", "latestByKey", "locate", "clear"] as const) {
       assert.equal(typeof log[name] === "function", log.capabilities.has(name), name);
     }
     await log.close();

@@ -5,6 +5,7 @@ import { type LogSuiteOptions, testLog } from "../../../src/testing/index.ts";
 import { plainStorage } from "../../support/plain-log.ts";
 import { brokenAppends } from "./broken/append.ts";
 import { type BrokenLogs, changed } from "./broken/changed.ts";
+import { brokenClears } from "./broken/clear.ts";
 import { brokenLives } from "./broken/life.ts";
 import { brokenReads } from "./broken/read.ts";
 import { brokenTails } from "./broken/tail.ts";
@@ -14,7 +15,7 @@ const everything = { persistent: true, shared: true, lossy: true, restorable: tr
 /** Tests of the suite that a broken log has failed. */
 const proven = new Set<string>();
 
-const broken: BrokenLogs = { ...brokenAppends, ...brokenReads, ...brokenTails, ...brokenLives };
+const broken: BrokenLogs = { ...brokenAppends, ...brokenReads, ...brokenTails, ...brokenLives, ...brokenClears };
 
 describe("the suite finds a log that", { timeout: 60_000 }, () => {
   test.each(Object.entries(broken))("%s", async (_, { found, change, storage, options }) => {

@@ -1,0 +1,32 @@
+// The things that a reader takes from the log, one after the other: entries, and losses in their place.
+import { clearedRange } from "../../log/cleared.ts";
+import type { LogEntry, Position } from "../../log/log.ts";
+import type { Gap, Reset } from "../../wire/control.ts";
+
+/** An entry, or a loss with the position after it. */
+export type Taken = TakenEntry | TakenLoss;
+
+/** An entry, with the epoch that its offset belongs to. */
+export interface TakenEntry {
+  readonly entry: LogEntry;
+  readonly epoch: string;
+}
+
+/** A declared loss. */
+export type TakenLoss =
+  | { readonly kind: "gap"; readonly loss: Gap; readonly position: Position }
+  | { readonly kind: "reset"; readonly loss: Reset; readonly position: Position };
+
+/**
+ * The loss that the entry of a cleared channel stands for.
+ *
+ * @param owedAfter The reader was to get every entry after this offset.
+ * @returns `null` if it has got all that was cleared, or was not to get it.
+ */
+export function lossOfCleared(entry: LogEntry, epoch: string, owedAfter: number): TakenLoss | null {
+  const { from: first, to } = clearedRange(entry);
+  const from = Math.max(first, owedAfter + 1);
+  if (from > to) return null;
+  const position = { epoch, offset: entry.offset, witness: entry.witness };
+  return { kind: "gap", loss: { missed: to - from + 1, from, to, reason: "cleared", exact: false }, position };
+}
