@@ -9,7 +9,9 @@ export const clearType = "sse:clear";
 
 /** The first and the last entry that were cleared. */
 export interface ClearedRange {
+  /** Offset of the first. */
   readonly from: number;
+  /** Offset of the last. */
   readonly to: number;
 }
 

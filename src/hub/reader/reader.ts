@@ -23,7 +23,8 @@ import { lossOfCleared, type Taken, type TakenEntry } from "./taken.ts";
 export class Reader implements Receiver, RecoveringReader {
   readonly selection: ChannelSelection;
   readonly context: ReaderContext;
-  readonly conflates = true;
+  /** It gets no values in place of lost events, so a lost value is declared, too. */
+  readonly conflates = false;
   epoch = "";
   /** Every entry up to here was taken, declared lost, or is of another channel. At the head it may be out of date. */
   offset = -1;
@@ -144,6 +145,7 @@ export class Reader implements Receiver, RecoveringReader {
     // The log was replaced while it was asked. The next look finds what it is now.
     if (location.asOf !== restarts) return this.#start();
     readers.join(this);
+    if (this.closed) return null;
     const taken = this.#begin(cursor, location);
     const { ends } = location.answer;
     const hasEnded = this.selection.prefixes.length === 0 && ends.some(({ offset }) => offset <= this.offset);
@@ -159,7 +161,7 @@ export class Reader implements Receiver, RecoveringReader {
       this.#owedAfter = head.top;
       return null;
     }
-    const resumption = decideResume(cursor, location, { conflates: true });
+    const resumption = decideResume(cursor, location, { conflates: this.conflates });
     if (resumption.kind === "replay") this.#moveTo(resumption.position);
     // Nothing is lost for a reader that had nothing.
     else if (this.#from === "now") this.#moveTo(presentPosition(head, this.context.feed.ring.head));

@@ -12,11 +12,18 @@ export class Readers implements FeedObserver {
   /** Readers whose position the tail has not reached yet. */
   readonly #ahead = new Set<JoinedReader>();
 
+  #isClosed = false;
+
   constructor(index: ChannelIndex<Receiver>) {
     this.#index = index;
   }
 
+  /** A reader that was asking the log while the hub was closed fails here. */
   join(reader: JoinedReader): void {
+    if (this.#isClosed) {
+      reader.fail();
+      return;
+    }
     this.#all.add(reader);
     this.#index.add(reader, reader.selection);
   }
@@ -34,6 +41,7 @@ export class Readers implements FeedObserver {
 
   /** The hub is closed. */
   close(): void {
+    this.#isClosed = true;
     for (const reader of this.#all) reader.fail();
   }
 

@@ -96,7 +96,8 @@ export class Client {
 
   #take(bytes: Uint8Array): boolean {
     const events = this.#parser.push(bytes);
-    for (const event of events) this.#judge.hear(event);
+    const labels = this.#parser.channels.slice(-events.length);
+    for (const [index, event] of events.entries()) this.#judge.hear(event, labels[index]);
     const { lastEventId } = this.#parser;
     if (lastEventId === this.lastEventId) return events.length > 0;
     this.#judge.read(lastEventId);

@@ -17,6 +17,14 @@ export class Dues {
     this.selection = parseSelection(plan.channels);
   }
 
+  get isLabeled(): boolean {
+    return this.#plan.label === true;
+  }
+
+  get isReader(): boolean {
+    return this.#plan.reader === true;
+  }
+
   selects(channel: string): boolean {
     return selects(this.selection, channel);
   }

@@ -8,6 +8,10 @@ export interface ClientPlan {
   /** Its filter leaves out every event whose number is divided by this. */
   readonly without?: number;
   readonly rewind?: number;
+  /** Its events carry their channels, and it may be rejected for some of them. */
+  readonly label?: true;
+  /** It is no connection but a reader of the application. */
+  readonly reader?: true;
 }
 
 /** The setup of a history: how the log and the hubs are made. */
@@ -82,13 +86,7 @@ export function historyOf(seed: number): History {
 function setupOf(random: Random): Setup {
   const log = random.chance(0.5) ? "memory" : "model";
   const web = random.chance(0.03);
-  const clients = Array.from({ length: 1 + random.below(4) }, (_, index) => ({
-    channels: random.pick(selections),
-    key: random.pick(["ada", "bob", `user ${index}`]),
-    ...(random.chance(0.3) && { sender: random.pick(["ada", "bob"]) }),
-    ...(random.chance(0.3) && { without: 2 + random.below(2) }),
-    ...(random.chance(0.4) && { rewind: 1 + random.below(6) }),
-  }));
+  const clients = Array.from({ length: 1 + random.below(4) }, (_, index) => clientOf(random, index));
   return {
     hubs: random.chance(0.4) ? 2 : 1,
     log,
@@ -108,6 +106,19 @@ function setupOf(random: Random): Setup {
     lifetime: random.chance(0.1) ? 100 + random.below(300) : undefined,
     connections: random.chance(0.1) ? Math.max(1, clients.length - 1) : 100,
     clients,
+  };
+}
+
+function clientOf(random: Random, index: number): ClientPlan {
+  // The end of a channel that is read by its name is the end of the iteration, which has no position.
+  if (random.chance(0.15)) return { channels: [random.pick(["p/*", "*"])], key: `reader ${index}`, reader: true };
+  return {
+    channels: random.pick(selections),
+    key: random.pick(["ada", "bob", `user ${index}`]),
+    ...(random.chance(0.3) && { sender: random.pick(["ada", "bob"]) }),
+    ...(random.chance(0.3) && { without: 2 + random.below(2) }),
+    ...(random.chance(0.4) && { rewind: 1 + random.below(6) }),
+    ...(random.chance(0.3) && { label: true }),
   };
 }
 

@@ -17,6 +17,8 @@ interface Since {
   isUnverified: boolean;
   /** The next position must come with the values that channels keep, of entries past this offset; -1 for none. */
   valuesDue: number;
+  /** The oldest snapshot that came; -1 for none. */
+  snapshot: number;
   /** The values that came. */
   readonly values: Set<Accepted>;
 }
@@ -51,7 +53,8 @@ export class Judge {
     this.#since = nothingSince(lastEventId === "" ? 0 : -1);
   }
 
-  hear(event: RecordedEvent): void {
+  /** @param label The channel that the event names. */
+  hear(event: RecordedEvent, label: string | undefined): void {
     const { type, data, lastEventId } = event;
     const isMoved = lastEventId !== this.#lastEventId;
     const moving = isMoved ? this.#record.byCursor(lastEventId) : undefined;
@@ -59,7 +62,7 @@ export class Judge {
     else if (type === "sse:reset") this.#hearReset(JSON.parse(data).reason);
     else if (type === "sse:end") this.#hearEnd(JSON.parse(data), moving);
     else if (type === "snapshot") this.#hearSnapshot(Number(data));
-    else if (type !== "sse:checkpoint" && type !== "sse:later") this.#hearEntry(event, moving);
+    else if (type !== "sse:checkpoint" && type !== "sse:later") this.#hearEntry(event, moving, label);
     const isEntry = !type.startsWith("sse:") || (type === "sse:end" && moving !== undefined);
     if (isMoved) this.#move(lastEventId, isEntry ? (moving ?? null) : null);
   }
@@ -115,8 +118,15 @@ export class Judge {
     this.#wasRight = position !== null && position.epoch === epoch && this.#record.isOn(position, tip);
   }
 
-  #hearEntry({ type, data, lastEventId }: RecordedEvent, moving: Accepted | undefined): void {
+  #hearEntry(
+    { type, data, lastEventId }: RecordedEvent,
+    moving: Accepted | undefined,
+    label: string | undefined,
+  ): void {
     const entry = this.#record.byData(data);
+    if (entry && label !== (this.#dues.isLabeled ? entry.channel : undefined)) {
+      throw new Violation(`Labeled "${label}": ${describe([entry])}`);
+    }
     if (entry?.type !== type) throw new Violation(`An event that was never published: ${type} ${data.slice(0, 80)}`);
     if (this.#dues.isForbidden(entry)) throw new Violation(`Not for this client: ${describe([entry])}`);
     if (moving === entry) return;
@@ -135,8 +145,12 @@ export class Judge {
   }
 
   #hearSnapshot(offset: number): void {
-    if (this.#since.valuesDue === -1) throw new Violation("A snapshot without a loss");
-    this.#since.declared = Math.max(this.#since.declared, offset);
+    const { valuesDue, snapshot, declared } = this.#since;
+    // On a labeled stream each channel has its own: the stream goes on after the oldest of them.
+    const isFirst = snapshot === -1;
+    if (isFirst ? valuesDue === -1 : !this.#dues.isLabeled) throw new Violation("A snapshot without a loss");
+    this.#since.snapshot = isFirst ? offset : Math.min(snapshot, offset);
+    this.#since.declared = isFirst ? Math.max(declared, offset) : Math.min(declared, offset);
     this.#since.valuesDue = -1;
   }
 
@@ -199,7 +213,8 @@ export class Judge {
     const tip = this.#tipOf(next, cursor);
     const upTo = delivered === null ? next.offset : next.offset - 1;
     if (!this.#since.isReset) this.#assertFollows(next, tip, upTo);
-    if (this.#since.valuesDue !== -1) this.#assertValues(upTo, tip);
+    // A reader gets events alone.
+    if (this.#since.valuesDue !== -1 && !this.#dues.isReader) this.#assertValues(upTo, tip);
     this.#hold(next, cursor);
     this.#since = nothingSince(-1);
   }
@@ -261,7 +276,7 @@ export interface Tolerance {
 }
 
 function nothingSince(valuesDue: number): Since {
-  return { declared: 0, isReset: false, isUnverified: false, valuesDue, values: new Set() };
+  return { declared: 0, isReset: false, isUnverified: false, valuesDue, snapshot: -1, values: new Set() };
 }
 
 function describe(entries: readonly Accepted[]): string {

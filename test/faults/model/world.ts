@@ -9,6 +9,7 @@ import type { CursorKind, History, Setup, Step } from "./history.ts";
 import { Violation } from "./judge.ts";
 import { ProcessLog, Unreachable } from "./process-log.ts";
 import { Random } from "./random.ts";
+import { ReaderWire } from "./reader-wire.ts";
 import { Rights } from "./rights.ts";
 import { Body, Socket } from "./socket.ts";
 import { Storage } from "./storage.ts";
@@ -121,6 +122,8 @@ class World {
         return this.#drain(step.hub);
       case "forbid":
       case "allow":
+        // The application itself may read everything.
+        if (this.#client(step.client).plan.reader) return;
         return this.#permit(this.#client(step.client).plan.key, step.channel, step.do === "allow");
     }
   }
@@ -151,8 +154,12 @@ class World {
     if (client.connected || client.asking) return;
     if (cursor !== "page") {
       const foreign = this.#clients.filter((other) => other !== client).map((other) => other.lastEventId);
-      this.#open(client, hub, client.cursorOf(cursor, pick, foreign));
-      return;
+      const lastEventId = client.cursorOf(cursor, pick, foreign);
+      // A reader is not told a position before its first event, so it begins with one.
+      if (lastEventId !== "" || !client.plan.reader) {
+        this.#open(client, hub, lastEventId);
+        return;
+      }
     }
     client.asking = true;
     const asked = hub.cursor().then((page) => this.#open(client, hub, page));
@@ -163,7 +170,12 @@ class World {
   }
 
   #open(client: Client, hub: Hub, lastEventId: string): void {
-    const { channels, key, sender, rewind, without } = client.plan;
+    const { channels, key, sender, rewind, without, label, reader } = client.plan;
+    if (reader) {
+      client.connect(new ReaderWire(hub, channels[0] as string, lastEventId), lastEventId);
+      this.#serverOf.set(client, hub);
+      return;
+    }
     const headers = { get: (name: string) => (name === "last-event-id" && lastEventId !== "" ? lastEventId : null) };
     const options: SubscribeOptions = {
       channels,
@@ -171,6 +183,7 @@ class World {
       ...(without !== undefined && { filter: (event: { data: string }) => !isLeftOut(event, without) }),
       ...(sender !== undefined && { sender }),
       ...(rewind !== undefined && { rewind }),
+      ...(label && { label }),
     };
     const abort = new AbortController();
     const request = { url: "http://localhost/events", method: "GET", headers, signal: abort.signal, key };
