@@ -11,6 +11,7 @@ afterAll(() => bench[Symbol.asyncDispose]());
 
 testLog({
   test,
+  deadline: 30_000,
   persistent: true,
   shared: true,
   lossy: true,

@@ -11,22 +11,34 @@ import { encodeText } from "./text.ts";
 const maxKeyBytes = 2_600;
 
 /** Entries that are stored together: of one call with conditions, or of several calls without. */
-export interface Segment {
-  readonly plain: boolean;
+interface Segment {
+  /** Its first and its last entry, counted from 1 as the database does. */
+  readonly low: number;
+  high: number;
   /** Some entry has a key. */
-  readonly keyed: boolean;
-  readonly entries: readonly object[];
+  keyed: boolean;
+  /** The demands of each entry, for a call with conditions. */
+  readonly conditions?: readonly Conditions[] | undefined;
 }
+
+/** The `idempotencyKey` and the `after` of an entry. */
+interface Conditions {
+  readonly i?: string | undefined;
+  readonly a?: readonly [epoch: string, offset: number, witness: number] | undefined;
+}
+
+/** Calls with consecutive numbers and as many entries each, next to each other in one segment. */
+type Run = readonly [first: number, calls: number, size: number, segment: number, start: number];
 
 /** A request to append, and what is needed to read the answer. */
 export class Batch {
   readonly #calls: readonly AppendCall[];
   readonly #witnesses: Witnesses;
+  readonly #columns = new Columns();
   /** The calls that cannot be stored, and why. */
   readonly #rejected = new Map<AppendCall, Error>();
-  readonly #segments: { plain: boolean; keyed: boolean; entries: object[] }[] = [];
-  /** The number of each call, its segment, and its first entry there. */
-  readonly #places: (readonly [number: number, segment: number, start: number])[] = [];
+  readonly #segments: Segment[] = [];
+  readonly #runs: Run[] = [];
 
   constructor(calls: readonly AppendCall[], witnesses: Witnesses) {
     this.#calls = calls;
@@ -36,28 +48,31 @@ export class Batch {
 
   /** False when no call is left to be stored. */
   get isEmpty(): boolean {
-    return this.#places.length === 0;
+    return this.#runs.length === 0;
   }
 
-  /** The request as JSON. */
-  request(member: string, windowMs: number): string {
-    const [first] = this.#places[0] ?? [0];
-    const [last] = this.#places.at(-1) ?? [0];
-    return JSON.stringify({ member, first, last, window: windowMs, calls: this.#places, segments: this.#segments });
+  /** The parameters of the function `append`. */
+  parameters(member: string, windowMs: number): string[] {
+    const [first = 0] = this.#runs[0] ?? [];
+    const [begin = 0, count = 0] = this.#runs.at(-1) ?? [];
+    const last = begin + count - 1;
+    const request = { member, first, last, window: windowMs, calls: this.#runs, segments: this.#segments };
+    return [JSON.stringify(request), ...this.#columns.parameters()];
   }
 
   /** The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls. */
   read(answer: Answer): { outcomes: AppendOutcome[]; entries: LogEntry[] } {
-    const places = new Map(answer.calls.map((place) => [place[0], place]));
     const entries: LogEntry[] = [];
     const outcomes = this.#calls.map((call) => {
       const rejected = this.#rejected.get(call);
       if (rejected !== undefined) return rejected;
-      const [, segment, start] = places.get(numberOf(call)) ?? [0, -1, 0];
-      const result = answer.results[segment];
-      if (result === undefined) return lateError();
+      const number = numberOf(call);
+      const run = answer.calls.find(([first, count]) => number >= first && number < first + count);
+      if (run === undefined) return lateError();
+      const [first, , size, segment, start] = run;
+      const result = answer.results[segment] as Result;
       if (result.conflict !== undefined) return conflict(call.entries[result.conflict] as NewEntry, result.last);
-      return this.#placed(call, start, result, answer.epoch, entries);
+      return this.#placed(call, start + (number - first) * size, result, answer.epoch, entries);
     });
     return { outcomes, entries };
   }
@@ -66,56 +81,101 @@ export class Batch {
     const witnesses = this.#witnesses.of(call);
     const [first = 0, before = 0, time = 0] = result.placed ?? [];
     return call.entries.map(({ channel, type, data, key, sender }, index) => {
-      const [offset, witness, duplicate] = result.places?.[index] ?? [
-        first + start + index,
-        witnesses[index] ?? 0,
-        false,
-      ];
+      const place = result.places?.[index];
+      const [offset, witness, duplicate] = place ?? [first + start + index, witnesses[index] ?? 0, false];
       if (duplicate) return { epoch, offset, witness, duplicate };
-      const previousWitness = entries.at(-1)?.offset === offset - 1 ? (entries.at(-1)?.witness as number) : before;
+      const previous = entries.at(-1);
+      const previousWitness = previous?.offset === offset - 1 ? previous.witness : before;
       entries.push({ offset, witness, previousWitness, time, channel, type, data, key, sender });
       return { epoch, offset, witness };
     });
   }
 
   #add(call: AppendCall): void {
-    const rejected = call.entries.map(keyError).find((error) => error !== undefined);
+    const { entries } = call;
+    const rejected = entries.map(keyError).find((error) => error !== undefined);
     if (rejected !== undefined) {
       this.#rejected.set(call, rejected);
       return;
     }
-    const { plain, keyed, entries } = segmentOf(call.entries, this.#witnesses.of(call));
-    let last = this.#segments.at(-1);
-    if (last === undefined || !plain || !last.plain) {
-      last = { plain, keyed, entries: [] };
-      this.#segments.push(last);
+    const low = this.#columns.size + 1;
+    this.#columns.add(entries, this.#witnesses.of(call));
+    const conditions = conditionsOf(entries);
+    let segment = this.#segments.at(-1);
+    if (segment === undefined || conditions !== undefined || segment.conditions !== undefined) {
+      segment = { low, high: low - 1, keyed: false, conditions };
+      this.#segments.push(segment);
     }
-    this.#places.push([numberOf(call), this.#segments.length - 1, last.entries.length]);
-    last.entries.push(...entries);
-    last.keyed ||= keyed;
+    segment.high += entries.length;
+    segment.keyed ||= entries.some(({ key }) => key !== undefined);
+    this.#addRun(numberOf(call), entries.length, low - segment.low);
+  }
+
+  #addRun(number: number, size: number, start: number): void {
+    const segment = this.#segments.length - 1;
+    const last = this.#runs.at(-1);
+    const isContinued = last !== undefined && last[3] === segment && last[2] === size && last[0] + last[1] === number;
+    if (isContinued) this.#runs[this.#runs.length - 1] = [last[0], last[1] + 1, size, segment, last[4]];
+    else this.#runs.push([number, 1, size, segment, start]);
   }
 }
 
-/** The entries of one call as a segment of its own. */
-export function segmentOf(entries: readonly NewEntry[], witnesses: readonly number[]): Segment {
-  return {
-    plain: entries.every(({ after, idempotencyKey }) => after === undefined && idempotencyKey === undefined),
-    keyed: entries.some(({ key }) => key !== undefined),
-    entries: entries.map((entry, index) => {
-      const { channel, type, data, key, sender, idempotencyKey, after } = entry;
-      return {
-        c: channel,
-        t: encodeText(type),
-        d: encodeText(data),
-        k: key === undefined ? undefined : encodeText(key),
-        s: sender === undefined ? undefined : encodeText(sender),
-        w: witnesses[index],
-        b: weightOf(entry),
-        i: idempotencyKey === undefined ? undefined : encodeText(idempotencyKey),
-        a: after === undefined ? undefined : [after.epoch, after.offset, after.witness],
-      };
-    }),
-  };
+/** The entries of one call, as the parameters of the function `enqueue`. */
+export function callParameters(entries: readonly NewEntry[]): string[] {
+  const columns = new Columns();
+  columns.add(entries, entries.map(makeWitness));
+  const keyed = entries.some(({ key }) => key !== undefined);
+  return [JSON.stringify({ keyed, conditions: conditionsOf(entries) }), ...columns.parameters()];
+}
+
+/** How many columns follow the request, as `schema/append.ts` has them. */
+export const columnCasts: readonly string[] = [
+  ...Array.from({ length: 5 }, () => "text[]"),
+  ...Array.from({ length: 2 }, () => "bigint[]"),
+];
+
+/** Entries by columns, as array literals of PostgreSQL: the one form that all clients pass on unchanged. */
+class Columns {
+  readonly #entries: NewEntry[] = [];
+  readonly #witnesses: number[] = [];
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  add(entries: readonly NewEntry[], witnesses: readonly number[]): void {
+    this.#entries.push(...entries);
+    this.#witnesses.push(...witnesses);
+  }
+
+  parameters(): string[] {
+    const texts = (pick: (entry: NewEntry) => string | undefined) =>
+      `{${this.#entries.map(pick).map(element).join(",")}}`;
+    return [
+      texts(({ channel }) => channel),
+      texts(({ type }) => type),
+      texts(({ data }) => data),
+      texts(({ key }) => key),
+      texts(({ sender }) => sender),
+      `{${this.#witnesses.join(",")}}`,
+      `{${this.#entries.map(weightOf).join(",")}}`,
+    ];
+  }
+}
+
+/** Quoted, so that no text is taken for NULL or for the end of an array. */
+function element(text: string | undefined): string {
+  return text === undefined ? "NULL" : `"${encodeText(text).replace(/["\\]/g, "\\$&")}"`;
+}
+
+/** `undefined` for a call whose entries demand nothing. */
+function conditionsOf(entries: readonly NewEntry[]): Conditions[] | undefined {
+  if (entries.every(({ after, idempotencyKey }) => after === undefined && idempotencyKey === undefined))
+    return undefined;
+  return entries.map(({ after, idempotencyKey }) => ({
+    i: idempotencyKey === undefined ? undefined : encodeText(idempotencyKey),
+    a: after === undefined ? undefined : [after.epoch, after.offset, after.witness],
+  }));
 }
 
 /** The witnesses of calls: a call that is tried again keeps those of its first attempt, which may have been stored. */
@@ -146,7 +206,7 @@ export function keyError({ channel, key = "", idempotencyKey = "" }: NewEntry): 
 /** The answer of the function `append`. */
 export interface Answer {
   readonly epoch: string;
-  readonly calls: readonly (readonly [number: number, segment: number, start: number])[];
+  readonly calls: readonly Run[];
   readonly results: readonly Result[];
 }
 

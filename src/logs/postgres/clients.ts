@@ -55,17 +55,16 @@ class SqlConnection implements Connection {
     this.#timeoutMs = timeoutMs;
   }
 
-  async query(sql: string, parameter?: string): Promise<string> {
-    const parameters = (parameter === undefined ? [] : [parameter]) as never[];
+  async query(sql: string, ...parameters: string[]): Promise<string> {
     try {
-      return textOf((await limited(this.#sql.unsafe(sql, parameters), this.#timeoutMs)) as unknown[]);
+      return textOf((await limited(this.#sql.unsafe(sql, parameters as never[]), this.#timeoutMs)) as unknown[]);
     } catch (error) {
       throw isBeforeSending(error) ? new NotSentError(error) : error;
     }
   }
 
-  background(sql: string, parameter?: string): Promise<string> {
-    return this.query(sql, parameter);
+  background(sql: string, ...parameters: string[]): Promise<string> {
+    return this.query(sql, ...parameters);
   }
 
   async script(sql: string): Promise<void> {
@@ -103,14 +102,13 @@ class PGliteConnection implements Connection {
     this.#timeoutMs = timeoutMs;
   }
 
-  async query(sql: string, parameter?: string): Promise<string> {
-    const parameters = parameter === undefined ? [] : [parameter];
+  async query(sql: string, ...parameters: string[]): Promise<string> {
     const { rows } = await limited(this.#database.query(sql, parameters), this.#timeoutMs);
     return textOf(rows);
   }
 
-  background(sql: string, parameter?: string): Promise<string> {
-    return this.query(sql, parameter);
+  background(sql: string, ...parameters: string[]): Promise<string> {
+    return this.query(sql, ...parameters);
   }
 
   async script(sql: string): Promise<void> {
@@ -126,7 +124,7 @@ class PGliteConnection implements Connection {
 }
 
 /** Runs a statement within a transaction of the application, and resolves with the text in its first column. */
-export type TransactionQuery = (sql: string, parameter: string) => Promise<string>;
+export type TransactionQuery = (sql: string, ...parameters: string[]) => Promise<string>;
 
 /**
  * The transaction that an application passed: a client of `pg` on which it has begun one, the `sql` that `begin()` of
@@ -145,13 +143,13 @@ export async function enlist(transaction: unknown): Promise<TransactionQuery> {
   if (has("unsafe")) {
     if (!has("savepoint")) throw transactionError("a reserved connection");
     const sql = transaction as PostgresJsLike;
-    return async (text, parameter) => textOf(await sql.unsafe(text, [parameter] as never[]));
+    return async (text, ...parameters) => textOf(await sql.unsafe(text, parameters as never[]));
   }
   if (!has("query")) throw transactionError(quote(transaction));
   const client = transaction as PgTransactionLike;
   // That of PGlite exists only within its callback.
   if (!has("rollback")) await assertBegun(client);
-  return async (text, parameter) => textOf((await client.query(text, [parameter])).rows);
+  return async (text, ...parameters) => textOf((await client.query(text, parameters)).rows);
 }
 
 /** A client of `pg`. It knows the state of its transaction since pg 8.17. */

@@ -50,9 +50,9 @@ export interface Connection {
    *
    * @throws {NotSentError} when the statement cannot have been executed.
    */
-  query(sql: string, parameter?: string): Promise<string>;
+  query(sql: string, ...parameters: string[]): Promise<string>;
   /** The same for work in the background. It does not keep the process alive where the client allows that. */
-  background(sql: string, parameter?: string): Promise<string>;
+  background(sql: string, ...parameters: string[]): Promise<string>;
   /** Runs several statements without parameters. */
   script(sql: string): Promise<void>;
   /**

@@ -4,7 +4,6 @@ import { LogError } from "../../base/errors.ts";
 import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import { closedError } from "../../log/errors.ts";
-import { makeWitness } from "../../log/identity.ts";
 import type {
   Appended,
   ChannelSelection,
@@ -23,9 +22,9 @@ import type {
   ValueOptions,
   ValuePage,
 } from "../../log/log.ts";
-import { type RetentionLimits, weightOf } from "../../log/retention.ts";
+import type { RetentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
-import { type Answer, Batch, keyError, segmentOf, Witnesses } from "./batch.ts";
+import { type Answer, Batch, callParameters, columnCasts, keyError, Witnesses } from "./batch.ts";
 import { enlist, type TransactionQuery } from "./clients.ts";
 import type { Connection } from "./connection.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
@@ -116,12 +115,8 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     if (rejected !== undefined) throw rejected;
     if (entries.length === 0) return;
     await this.#prepareFor(query);
-    const request = {
-      weight: entries.reduce((sum, entry) => sum + weightOf(entry), 0),
-      call: segmentOf(entries, entries.map(makeWitness)),
-    };
     try {
-      await query(this.#call("enqueue"), JSON.stringify(request));
+      await query(this.#call("enqueue", columnCasts), ...callParameters(entries));
     } catch (error) {
       throw this.#explain(error);
     }
@@ -137,7 +132,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     if (this.#membership.hasEntered) return;
     const found = await query(
       "SELECT to_regprocedure($1::text)::text AS reply",
-      `${this.#parts.names.schema}.enqueue(json)`,
+      `${this.#parts.names.schema}.enqueue(json,${columnCasts.join()})`,
     );
     if (found === "") await entering;
     else entering.catch(() => {});
@@ -211,8 +206,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     try {
       await this.#membership.enter();
       if (!batch.isEmpty) {
-        const request = batch.request(this.#membership.id, windowOf(this.#parts.limits));
-        answer = JSON.parse(await this.#parts.connection.query(this.#call("append"), request)) as Answer;
+        const parameters = batch.parameters(this.#membership.id, windowOf(this.#parts.limits));
+        const sql = this.#call("append", columnCasts);
+        answer = JSON.parse(await this.#parts.connection.query(sql, ...parameters)) as Answer;
       }
     } catch (error) {
       return this.#fail(calls, error);
@@ -246,9 +242,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
       await this.#membership.enter();
       const { connection } = this.#parts;
       const how = name === "next" ? "background" : "query";
-      const parameter = request === undefined ? undefined : JSON.stringify(request);
+      const parameters = request === undefined ? [] : [JSON.stringify(request)];
       const sql = request === undefined ? `SELECT ${this.#parts.names.schema}.${name}() AS reply` : this.#call(name);
-      return JSON.parse(await connection[how](sql, parameter));
+      return JSON.parse(await connection[how](sql, ...parameters));
     });
   }
 
@@ -265,14 +261,19 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   }
 
   /** A statement in the background. */
-  async #run(sql: string, parameter?: string): Promise<string> {
+  async #run(sql: string, ...parameters: string[]): Promise<string> {
     await this.#membership.enter();
-    return this.#parts.connection.background(sql, parameter);
+    return this.#parts.connection.background(sql, ...parameters);
   }
 
-  /** Every function takes and returns text, so that all clients agree on types. */
-  #call(name: string): string {
-    return `SELECT ${this.#parts.names.schema}.${name}($1::text::json) AS reply`;
+  /**
+   * Every function is passed text and returns text, so that all clients agree on types.
+   *
+   * @param casts The types of the parameters after the request.
+   */
+  #call(name: string, casts: readonly string[] = []): string {
+    const parameters = ["json", ...casts].map((cast, index) => `$${index + 1}::text::${cast}`);
+    return `SELECT ${this.#parts.names.schema}.${name}(${parameters.join(", ")}) AS reply`;
   }
 
   #explain(error: unknown): Error {

@@ -28,13 +28,13 @@ export class PgConnection implements Connection {
     if (this.#ownsErrors) pool.on("error", ignore);
   }
 
-  async query(sql: string, parameter?: string): Promise<string> {
+  async query(sql: string, ...parameters: string[]): Promise<string> {
     const client = await this.#borrow();
     // The statement rejects, too. Without a listener, the end of a connection that is lent would end the process.
     client.on("error", ignore);
     let isBroken = false;
     try {
-      return textOf((await limited(client.query(sql, valuesOf(parameter)), this.#timeoutMs)).rows);
+      return textOf((await limited(client.query(sql, parameters), this.#timeoutMs)).rows);
     } catch (error) {
       isBroken = !isAnswer(error);
       throw error;
@@ -45,11 +45,11 @@ export class PgConnection implements Connection {
     }
   }
 
-  async background(sql: string, parameter?: string): Promise<string> {
+  async background(sql: string, ...parameters: string[]): Promise<string> {
     const session = await this.#open();
-    if (session === null) return this.query(sql, parameter);
+    if (session === null) return this.query(sql, ...parameters);
     try {
-      return textOf((await session.query(sql, valuesOf(parameter))).rows);
+      return textOf((await session.query(sql, parameters)).rows);
     } catch (error) {
       if (!isAnswer(error)) session.end();
       throw error;
@@ -166,10 +166,6 @@ interface PgClient extends Pick<PgPoolClientLike, "query"> {
 type PgClientClass = new (options: object) => PgClient;
 
 function ignore(): void {}
-
-function valuesOf(parameter: string | undefined): unknown[] {
-  return parameter === undefined ? [] : [parameter];
-}
 
 /** An error with which the server answered, and after which the connection can be used again. */
 function isAnswer(error: unknown): boolean {

@@ -1,7 +1,25 @@
 // Storing entries: functions in the database, so that one statement is one transaction and one round trip.
 
-/** The fields of an entry in a request: channel, type, data, key, sender, witness, weight. */
-const fields = "c text, t text, d text, k text, s text, w bigint, b bigint";
+/**
+ * The entries of a request, column by column: 1,000 of them are read in a tenth of the time that an array of JSON objects takes.
+ * `batch.ts` has the same order.
+ */
+const columns = [
+  ["channels", "text[]"],
+  ["types", "text[]"],
+  ["texts", "text[]"],
+  ["keys", "text[]"],
+  ["senders", "text[]"],
+  ["witnesses", "bigint[]"],
+  ["weights", "bigint[]"],
+] as const;
+
+const names = columns.map(([name]) => name).join(", ");
+const parameters = columns.map(([name, type]) => `${name} ${type}`).join(", ");
+/** The same columns of some of the entries, by their indexes. */
+const picked = columns.map(([name]) => `ARRAY(SELECT ${name}[i] FROM unnest(fresh) AS i)`).join(",\n          ");
+/** And of those from one index to another. */
+const sliced = columns.map(([name]) => `${name}[low:high]`).join(", ");
 
 /** Calls that one statement moves from the outbox, and their bytes: publishers wait for it. */
 const callsPerMove = 500;
@@ -58,93 +76,107 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       ) AS newest
     $sourcecast$;
 
-    CREATE FUNCTION ${schema}.place(entries json, is_keyed boolean, stamp bigint) RETURNS bigint[]
+    CREATE FUNCTION ${schema}.place(state ${schema}.state, ${parameters}, is_keyed boolean, stamp bigint) RETURNS bigint[]
     LANGUAGE plpgsql AS $sourcecast$
     DECLARE
-      state ${schema}.state%ROWTYPE;
       wall bigint := ${schema}.clock();
+      previous bigint[] := state.top_witness || witnesses[:cardinality(witnesses) - 1];
+      totals bigint[] := ARRAY(
+        SELECT state.top_weight + sum(w) OVER (ORDER BY n) FROM unnest(weights) WITH ORDINALITY AS u(w, n) ORDER BY n
+      );
+      repeated boolean[];
     BEGIN
-      SELECT * INTO state FROM ${schema}.state;
       IF is_keyed THEN
         -- Above the floor, a superseded entry belongs to the sequence. Below it, it was kept only as the newest of its key.
-        DELETE FROM ${schema}.entry USING (SELECT DISTINCT c, k FROM json_to_recordset(entries) AS e(${fields})) AS e
+        DELETE FROM ${schema}.entry USING (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
         WHERE channel = c AND key = k AND NOT superseded AND log_offset <= state.trimmed;
-        UPDATE ${schema}.entry SET superseded = true
-        FROM (SELECT DISTINCT c, k FROM json_to_recordset(entries) AS e(${fields})) AS e
+        UPDATE ${schema}.entry SET superseded = true FROM (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
         WHERE channel = c AND key = k AND NOT superseded;
+        -- Of several entries with one key, the last one is the newest.
+        repeated := ARRAY(
+          SELECT k IS NOT NULL AND lead(n) OVER (PARTITION BY c, k ORDER BY n) IS NOT NULL
+          FROM unnest(channels, keys) WITH ORDINALITY AS u(c, k, n) ORDER BY n
+        );
       END IF;
-      INSERT INTO ${schema}.entry (log_offset, witness, previous_witness, time, log_time, weight, total_weight, superseded,
-        channel, type, key, sender, data)
-      SELECT state.top + n, w, lag(w, 1, state.top_witness) OVER sequence, wall, stamp, b,
-        state.top_weight + sum(b) OVER sequence,
-        is_keyed AND k IS NOT NULL AND lead(n) OVER (PARTITION BY c, k ORDER BY n) IS NOT NULL, c, t, k, s, d
-      FROM ROWS FROM (json_to_recordset(entries) AS (${fields})) WITH ORDINALITY AS e(c, t, d, k, s, w, b, n)
-      WINDOW sequence AS (ORDER BY n);
+      INSERT INTO ${schema}.entry (log_offset, time, log_time, witness, previous_witness, weight, total_weight, superseded,
+        channel, type, data, key, sender)
+      SELECT state.top + n, wall, stamp, w, p, b, total, coalesce(r, false), c, t, d, k, s
+      FROM unnest(witnesses, previous, weights, totals, repeated, channels, types, texts, keys, senders)
+        WITH ORDINALITY AS u(w, p, b, total, r, c, t, d, k, s, n);
       RETURN ARRAY[state.top + 1, state.top_witness, wall];
     END $sourcecast$;
 
-    CREATE FUNCTION ${schema}.store(call json, stamp bigint, since bigint) RETURNS json
+    CREATE FUNCTION ${schema}.store(call json, ${parameters}, stamp bigint, since bigint) RETURNS json
     LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
+      conditions json[] := ARRAY(SELECT json_array_elements(call->'conditions'));
       entry json;
       known record;
       newest bigint;
       next bigint;
-      n integer := 0;
-      fresh json[] := '{}';
+      fresh integer[] := '{}';
       places json[] := '{}';
       placed bigint[];
     BEGIN
       SELECT * INTO state FROM ${schema}.state;
       -- Everything that can reject the call is checked before anything of it is stored.
-      FOR entry IN SELECT json_array_elements(call->'entries') LOOP
-        n := n + 1;
+      FOR n IN 1 .. cardinality(channels) LOOP
+        entry := conditions[n];
         CONTINUE WHEN entry->'a' IS NULL OR EXISTS (
           SELECT FROM ${schema}.idempotency AS i
-          WHERE i.channel = entry->>'c' AND i.key = entry->>'i' AND i.log_time > since
+          WHERE i.channel = channels[n] AND i.key = entry->>'i' AND i.log_time > since
         );
         IF entry#>>'{a,0}' <> state.epoch OR (entry#>>'{a,1}')::bigint > state.top
           OR ${schema}.witness_at((entry#>>'{a,1}')::bigint) IS DISTINCT FROM (entry#>>'{a,2}')::bigint
         THEN
           RETURN json_build_object('conflict', n - 1);
         END IF;
-        newest := ${schema}.last_of(entry->>'c');
+        newest := ${schema}.last_of(channels[n]);
         IF newest > (entry#>>'{a,1}')::bigint THEN
           RETURN json_build_object('conflict', n - 1, 'last', newest);
         END IF;
       END LOOP;
       next := state.top;
-      FOR entry IN SELECT json_array_elements(call->'entries') LOOP
+      FOR n IN 1 .. cardinality(channels) LOOP
+        entry := conditions[n];
         IF entry->'i' IS NOT NULL THEN
           SELECT i.log_offset, i.witness INTO known FROM ${schema}.idempotency AS i
-          WHERE i.channel = entry->>'c' AND i.key = entry->>'i' AND i.log_time > since;
+          WHERE i.channel = channels[n] AND i.key = entry->>'i' AND i.log_time > since;
           IF FOUND THEN
             places := places || json_build_array(known.log_offset, known.witness, true);
             CONTINUE;
           END IF;
         END IF;
         next := next + 1;
-        fresh := fresh || entry;
-        places := places || json_build_array(next, (entry->>'w')::bigint, false);
+        fresh := fresh || n;
+        places := places || json_build_array(next, witnesses[n], false);
         CONTINUE WHEN entry->'i' IS NULL;
         INSERT INTO ${schema}.idempotency (channel, key, log_time, log_offset, witness)
-        VALUES (entry->>'c', entry->>'i', stamp, next, (entry->>'w')::bigint)
+        VALUES (channels[n], entry->>'i', stamp, next, witnesses[n])
         ON CONFLICT (channel, key) DO UPDATE
         SET log_time = excluded.log_time, log_offset = excluded.log_offset, witness = excluded.witness;
       END LOOP;
       IF cardinality(fresh) > 0 THEN
-        placed := ${schema}.place(array_to_json(fresh), (call->>'keyed')::boolean, stamp);
+        placed := ${schema}.place(
+          state,
+          ${picked},
+          (call->>'keyed')::boolean,
+          stamp
+        );
       END IF;
       RETURN json_build_object('placed', placed, 'places', array_to_json(places));
     END $sourcecast$;
 
-    CREATE FUNCTION ${schema}.append(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE FUNCTION ${schema}.append(request json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
+      state ${schema}.state%ROWTYPE;
       call json;
       answer text;
       results json[] := '{}';
       stamp bigint;
+      low integer;
+      high integer;
     BEGIN
       PERFORM ${schema}.assert_read_committed();
       -- One append at a time, in all processes: offsets are in the order of commits, and have no holes.
@@ -152,35 +184,39 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       SELECT reply INTO answer FROM ${schema}.receipt
       WHERE member = request->>'member' AND last_call >= (request->>'first')::bigint ORDER BY last_call LIMIT 1;
       IF FOUND THEN RETURN answer; END IF;
-      SELECT greatest(${schema}.clock(), top_time) INTO stamp FROM ${schema}.state;
+      SELECT * INTO state FROM ${schema}.state;
+      stamp := greatest(${schema}.clock(), state.top_time);
       FOR call IN SELECT json_array_elements(request->'segments') LOOP
-        IF (call->>'plain')::boolean THEN
+        low := call->>'low';
+        high := call->>'high';
+        IF call->'conditions' IS NULL THEN
+          -- Of several segments, each begins where the one before has ended.
+          IF low > 1 THEN SELECT * INTO state FROM ${schema}.state; END IF;
           results := results || json_build_object(
-            'placed', ${schema}.place(call->'entries', (call->>'keyed')::boolean, stamp)
+            'placed', ${schema}.place(state, ${sliced}, (call->>'keyed')::boolean, stamp)
           );
         ELSE
-          results := results || ${schema}.store(call, stamp, stamp - (request->>'window')::bigint);
+          results := results || ${schema}.store(call, ${sliced}, stamp, stamp - (request->>'window')::bigint);
         END IF;
       END LOOP;
-      answer := json_build_object(
-        'epoch', (SELECT epoch FROM ${schema}.log), 'calls', request->'calls', 'results', array_to_json(results)
-      );
+      answer := json_build_object('epoch', state.epoch, 'calls', request->'calls', 'results', array_to_json(results));
       INSERT INTO ${schema}.receipt (member, last_call, log_time, reply)
       VALUES (request->>'member', (request->>'last')::bigint, stamp, answer);
       PERFORM pg_notify('${notifyChannel}', '');
       RETURN answer;
     END $sourcecast$;
 
-    CREATE FUNCTION ${schema}.enqueue(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE FUNCTION ${schema}.enqueue(call json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     BEGIN
-      INSERT INTO ${schema}.outbox (weight, call) VALUES ((request->>'weight')::bigint, request->'call');
+      INSERT INTO ${schema}.outbox (call, ${names}) VALUES (call, ${names});
       RETURN '';
     END $sourcecast$;
 
     CREATE FUNCTION ${schema}.sequence(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
-      calls json[];
-      call json;
+      state ${schema}.state%ROWTYPE;
+      taken ${schema}.outbox[];
+      one ${schema}.outbox;
       stamp bigint;
     BEGIN
       PERFORM ${schema}.assert_read_committed();
@@ -189,32 +225,30 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       PERFORM FROM ${schema}.log FOR UPDATE;
       WITH taken AS (
         DELETE FROM ${schema}.outbox AS o USING (
-          SELECT id, row_number() OVER oldest AS n, sum(weight) OVER oldest AS total
-          FROM (SELECT id, weight FROM ${schema}.outbox ORDER BY id LIMIT ${callsPerMove}) AS first
+          SELECT id, row_number() OVER oldest AS n, sum(weight) OVER oldest AS total FROM (
+            SELECT id, (SELECT sum(w) FROM unnest(weights) AS w) AS weight FROM ${schema}.outbox
+            ORDER BY id LIMIT ${callsPerMove}
+          ) AS first
           WINDOW oldest AS (ORDER BY id)
         ) AS chosen
         WHERE o.id = chosen.id AND (n = 1 OR total <= ${bytesPerMove})
-        RETURNING o.id, o.call
+        RETURNING o
       )
-      SELECT array_agg(taken.call ORDER BY id) INTO calls FROM taken;
-      SELECT greatest(${schema}.clock(), top_time) INTO stamp FROM ${schema}.state;
-      IF (SELECT bool_and((c->>'plain')::boolean) FROM unnest(calls) AS c) THEN
-        PERFORM ${schema}.place(
-          (
-            SELECT json_agg(entry ORDER BY position, n)
-            FROM unnest(calls) WITH ORDINALITY AS taken(c, position),
-              json_array_elements(c->'entries') WITH ORDINALITY AS e(entry, n)
-          ),
-          (SELECT bool_or((c->>'keyed')::boolean) FROM unnest(calls) AS c),
-          stamp
-        );
-      ELSE
-        FOREACH call IN ARRAY calls LOOP
-          PERFORM ${schema}.store(call, stamp, stamp - (request->>'window')::bigint);
-        END LOOP;
-      END IF;
+      SELECT array_agg(o ORDER BY (o).id) INTO taken FROM taken;
+      SELECT * INTO state FROM ${schema}.state;
+      stamp := greatest(${schema}.clock(), state.top_time);
+      FOREACH one IN ARRAY taken LOOP
+        IF one.call->'conditions' IS NULL THEN
+          SELECT * INTO state FROM ${schema}.state;
+          PERFORM ${schema}.place(state, ${columns.map(([name]) => `one.${name}`).join(", ")},
+            (one.call->>'keyed')::boolean, stamp);
+        ELSE
+          PERFORM ${schema}.store(one.call, ${columns.map(([name]) => `one.${name}`).join(", ")},
+            stamp, stamp - (request->>'window')::bigint);
+        END IF;
+      END LOOP;
       PERFORM pg_notify('${notifyChannel}', '');
-      RETURN cardinality(calls);
+      RETURN cardinality(taken);
     END $sourcecast$;
   `;
 }

@@ -85,8 +85,14 @@ export function tables(schema: string): string {
     );
     CREATE TABLE ${schema}.outbox (
       id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-      weight bigint NOT NULL,
-      call json NOT NULL
+      call json NOT NULL,
+      channels text[] NOT NULL,
+      types text[] NOT NULL,
+      texts text[] NOT NULL,
+      keys text[] NOT NULL,
+      senders text[] NOT NULL,
+      witnesses bigint[] NOT NULL,
+      weights bigint[] NOT NULL
     );
     CREATE VIEW ${schema}.state AS
     SELECT epoch, origin_witness AS origin,
