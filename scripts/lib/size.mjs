@@ -1,5 +1,5 @@
 // The sizes of bundles: everything reachable from an import, minified and compressed, without the frameworks of bindings.
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { root } from "./paths.mjs";
 
@@ -34,12 +34,19 @@ export async function sizeOf(part) {
   return { minified: whole.minified - without.minified, gzip: whole.gzip - without.gzip };
 }
 
-/** @param {string} contents */
+/**
+ * The size of the code that an import loads at once. Code that it loads later, with `import()`, is a part of its own.
+ *
+ * @param {string} contents
+ */
 async function bundleSize(contents) {
   const { build } = await import("esbuild");
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     stdin: { contents, resolveDir: join(root, "dist") },
     bundle: true,
+    splitting: true,
+    metafile: true,
+    outdir: "bundle",
     minify: true,
     write: false,
     format: "esm",
@@ -47,6 +54,25 @@ async function bundleSize(contents) {
     target: "es2023",
     external: ["react", "svelte", "vue"],
   });
-  const code = outputFiles[0]?.contents ?? new Uint8Array();
-  return { minified: code.length, gzip: gzipSync(code, { level: 9 }).length };
+  const loaded = loadedAtOnce(metafile.outputs);
+  const code = outputFiles.filter(({ path }) => loaded.has(basename(path))).map(({ text }) => text);
+  const sizes = code.map((text) => ({ minified: text.length, gzip: gzipSync(text, { level: 9 }).length }));
+  return {
+    minified: sizes.reduce((sum, { minified }) => sum + minified, 0),
+    gzip: sizes.reduce((sum, { gzip }) => sum + gzip, 0),
+  };
+}
+
+/** @param {import("esbuild").Metafile["outputs"]} outputs @returns {Set<string>} names of files */
+function loadedAtOnce(outputs) {
+  const loaded = new Set();
+  /** @param {string} path */
+  const visit = (path) => {
+    if (loaded.has(basename(path))) return;
+    loaded.add(basename(path));
+    for (const { path: next, kind } of outputs[path]?.imports ?? []) if (kind === "import-statement") visit(next);
+  };
+  const entry = Object.keys(outputs).find((path) => outputs[path]?.entryPoint === "<stdin>");
+  if (entry !== undefined) visit(entry);
+  return loaded;
 }

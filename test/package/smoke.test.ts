@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { entries, manifest, npm, root } from "../support/package.ts";
 
@@ -60,7 +60,9 @@ describe("the packed tarball in an application", () => {
 
   test("the types of bindings fit an application that has their frameworks", () => {
     for (const peer of Object.keys(manifest.peerDependencies ?? {})) {
-      symlinkSync(join(root, "node_modules", peer), join(app, "node_modules", peer));
+      const link = join(app, "node_modules", peer);
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(root, "node_modules", peer), link);
     }
     const options = { lib: ["ESNext", "DOM", "DOM.Iterable"], types: [], skipLibCheck: true };
     expect(typeErrors("bindings", bindings, options)).toBe("");
