@@ -53,10 +53,10 @@ const checks: OptionChecks<ResumableStreamsOptions> = { lease: runsChecks.lease,
  *
  * const hub = createHub();
  * const streams = resumableStreams(hub);
- * const words = () => ReadableStream.from(["Once ", "upon ", "a ", "time"]);
+ * const words = () => new Response("Once upon a time").body!.pipeThrough(new TextDecoderStream());
  *
  * const stream = await streams.resumableStream("story 1", words);
- * for await (const text of stream ?? []) console.log(text); // Once …
+ * for await (const text of stream ?? []) console.log(text); // Once upon a time
  * console.log(await streams.hasExistingStream("story 1")); // DONE
  * await hub.close();
  * ```

@@ -1,6 +1,6 @@
 // The one writer of a run. Each append is conditional on the run's own last entry, so a run has one writer at a time, in all
 // processes: whoever takes it over appends first, and the writer before learns that from its next append.
-import { now, unrefTimeout } from "../base/clock.ts";
+import { now, WakeTimer } from "../base/clock.ts";
 import { LogError, SourcecastError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import type { NewEntry, Position } from "../log/log.ts";
@@ -57,7 +57,7 @@ export class RunWriter {
       } catch (error) {
         if (isConflict(error)) await this.#assertOwn(error);
         else if (!(error instanceof LogError) || now() + pause > deadline) throw error;
-        else await new Promise<void>((resolve) => void unrefTimeout(resolve, pause));
+        else await new Promise<void>((resolve) => new WakeTimer(() => resolve(), true).set(now() + pause));
       }
     }
   }

@@ -1,5 +1,5 @@
 // One run in the process that produces it: the pieces of the producer become entries of the run's channel.
-import { now, unrefTimeout, WakeTimer } from "../base/clock.ts";
+import { now, WakeTimer } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { SourcecastError } from "../base/errors.ts";
 import { textOf, withheld } from "../source/piece-text.ts";
@@ -212,12 +212,13 @@ export class Run {
     }
   }
 
-  /** Resolves after the time in which deltas are collected, or when nothing more will come. */
+  /** Resolves after the time in which deltas are collected, or when nothing more will come. The process stays alive for it. */
   #window(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = unrefTimeout(resolve, ms);
+      const timer = new WakeTimer(() => resolve(), true);
+      timer.set(now() + ms);
       this.#endWindow = () => {
-        clearTimeout(timer);
+        timer.stop();
         resolve();
       };
     });

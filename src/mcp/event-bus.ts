@@ -2,6 +2,8 @@
 import { aFunction, aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { internalsOf } from "../hub/internals.ts";
 import { reportError } from "../hub/lifetime/report.ts";
+import type { ReadEvent } from "../hub/reader/read-event.ts";
+import { headCursor } from "../wire/cursor.ts";
 
 /** A `ServerEvent` of `@modelcontextprotocol/server`, typed by structure. */
 export interface McpServerEvent {
@@ -63,16 +65,30 @@ export function eventBus<Event extends McpServerEvent = McpServerEvent>(
   const internals = internalsOf(hub);
   if (internals === undefined) throw optionError("hub", hub, "a hub of createHub()");
   const { channel = "mcp/events", onError = (error: unknown) => reportError(error, { stage: "publish" }) } = options;
+  /** Resolves when every listener so far has its position: an event that is published next is for all of them. */
+  let positioned: Promise<unknown> = Promise.resolve();
+
+  const append = async (event: Event): Promise<void> => {
+    await positioned;
+    await internals.log.append([{ channel, type: "message", data: JSON.stringify(event) }]);
+    internals.countPublished(1);
+  };
+
   return {
-    publish(event) {
-      const entry = { channel, type: "message", data: JSON.stringify(event) };
-      internals.log.append([entry]).then(() => internals.countPublished(1), onError);
-    },
+    publish: (event) => void append(event).catch(onError),
     subscribe(listener) {
-      return internals.channel(channel).subscribe((event) => {
+      const removal = new AbortController();
+      const onEvent = (event: ReadEvent): void => {
         if (event.type === "message") listener(event.json<Event>());
         else if (event.type !== "sse:end") for (const change of allLists) listener(change as Event);
-      });
+      };
+      // Without a position of its own, it begins when the log can be reached again.
+      const position = internals.log.head().then(headCursor, () => undefined);
+      const follow = (after: string | undefined): void => {
+        internals.channel(channel).subscribe(onEvent, { after, signal: removal.signal });
+      };
+      positioned = Promise.all([positioned, position.then(follow).catch(onError)]);
+      return () => removal.abort();
     },
   };
 }
