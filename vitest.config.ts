@@ -42,6 +42,7 @@ export default defineConfig({
         timeout: 300_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
       }),
+      project("clients", { timeout: 240_000, globalSetup: ["test/support/packed.ts"] }),
       project("proxies", {
         timeout: 60_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts", "test/support/with-proxies.ts"],

@@ -64,7 +64,9 @@ export async function installExample(name: string, options: InstallOptions = {})
 
 /** Installs packages in a folder of their own, such as a runtime, and returns where they are. */
 export async function installPackages(dependencies: Record<string, string>): Promise<string> {
-  const folder = join(cache, Object.entries(dependencies).flat().join("+").replaceAll("/", "-"));
+  const name = Object.entries(dependencies).flat().join("+").replaceAll("/", "-");
+  // File systems take names of 255 bytes.
+  const folder = join(cache, name.length <= 200 ? name : sha256(name));
   mkdirSync(folder, { recursive: true });
   const unlock = await lock(`${folder}.lock`);
   try {
