@@ -3,6 +3,7 @@ import { historyOf } from "../faults/model/history.ts";
 import { format } from "../faults/model/shrink.ts";
 import { natsModelStore } from "./model/nats.ts";
 import { postgresModelStore } from "./model/postgres.ts";
+import { redisModelStore } from "./model/redis.ts";
 import type { Machine, ModelStore } from "./model/store.ts";
 import { type Group, runOn } from "./model/world.ts";
 
@@ -21,7 +22,7 @@ afterEach(async () => {
   await new Promise((resolve) => setTimeout(resolve, 1_000));
 });
 
-const stores = { nats: natsModelStore, postgres: postgresModelStore };
+const stores = { redis: redisModelStore, nats: natsModelStore, postgres: postgresModelStore };
 
 for (const [name, start] of Object.entries(stores)) {
   if (only !== undefined && only !== name) continue;

@@ -33,6 +33,7 @@ export function* partsOf(prepared: readonly (Prepared | Error)[]): Generator<Par
   yield* batchesOf(run);
 }
 
+/** A call is never split between two batches here. */
 function* batchesOf(run: readonly Prepared[]): Generator<Part> {
   const count = run.reduce((sum, { job }) => sum + job.entries.length, 0);
   if (run.length === count && count < leastBatch) {

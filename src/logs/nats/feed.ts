@@ -55,12 +55,14 @@ export class Feed {
     return this.#isRunning ? (this.#last?.offset ?? 0) : Number.POSITIVE_INFINITY;
   }
 
+  /** Called with the first tail. A consumer costs the server memory, and so it exists only while something listens. */
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
     void this.#restart();
   }
 
+  /** Called with the last tail. */
   stop(): void {
     this.#isRunning = false;
     this.#last = null;
@@ -83,6 +85,7 @@ export class Feed {
     if (this.#isRunning) await this.#restart();
   }
 
+  /** One start at a time; a failed one is reported and repeated. */
   async #restart(): Promise<void> {
     if (this.#isStarting) return;
     this.#isStarting = true;
@@ -100,6 +103,7 @@ export class Feed {
     this.#watch();
   }
 
+  /** The inbox is new with each consumer: messages of the one before it, still on their way, reach nothing. */
   async #start(): Promise<void> {
     const { connection, requests, jetStream, stream, observe } = this.#context;
     const { incarnation, head } = await observe();
@@ -147,6 +151,7 @@ export class Feed {
     this.#context.onBreak();
   }
 
+  /** The chain is checked here: an entry is offered only with the witness of the message before it. */
   #receive(consumer: Consumer, message: StoredMessage): void {
     if (consumer !== this.#consumer) return;
     const last = this.#last;
@@ -176,6 +181,7 @@ export class Feed {
     });
   }
 
+  /** Messages that arrive from now on are ignored. */
   #drop(): void {
     const consumer = this.#consumer;
     this.#consumer = null;
@@ -186,6 +192,7 @@ export class Feed {
     jetStream.ask(`CONSUMER.DELETE.${stream}.${consumer.name}`).catch(() => {});
   }
 
+  /** Heartbeats stop when the server is gone, when it is paused, and when the network swallows them. */
   #watch(): void {
     if (this.#timer !== null || !this.#isRunning) return;
     this.#timer = unrefTimeout(() => {
@@ -225,6 +232,7 @@ class Consumer {
     this.#handlers = handlers;
   }
 
+  /** Messages with a status are the server's own. */
   handle(message: NatsMessageLike, connection: NatsConnectionLike): void {
     this.heardAt = now();
     const code = message.headers?.code ?? 0;
@@ -234,6 +242,7 @@ class Consumer {
     else this.#handlers.onLost();
   }
 
+  /** A number that does not follow shows that a message was lost, such as by a client that dropped it. */
   #receive(message: NatsMessageLike): void {
     const place = placeOf(message.reply ?? "");
     if (place?.delivery !== this.#delivered + 1) {

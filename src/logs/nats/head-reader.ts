@@ -70,6 +70,7 @@ export class HeadReader {
     this.#known = null;
   }
 
+  /** Stops after some attempts: a stream that is replaced all the time has no head. */
   async #observe(): Promise<Observation> {
     // Appends of this tick come first, and other questions join.
     for (let round = 0; round < maxRounds; round++) {
@@ -142,6 +143,7 @@ export class HeadReader {
     return known;
   }
 
+  /** `undefined` when a message was removed since the state was read: the whole observation is then repeated. */
   async #floorAt(first: number, incarnation: Incarnation): Promise<Floor | undefined> {
     const { subjects, originWitness } = incarnation;
     if (first === 0) return { offset: 0, witness: originWitness };
@@ -162,6 +164,7 @@ export class HeadReader {
     return message && toStored(message, subjects);
   }
 
+  /** The condition lets one process write it, and only while the stream is still empty. */
   async #markPurged({ subjects }: Incarnation, lastSequence: number): Promise<void> {
     const subject = `${subjects.end("")}`;
     const headers = { "Nats-Expected-Last-Sequence": lastSequence };
@@ -172,6 +175,7 @@ export class HeadReader {
   }
 }
 
+/** Messages of another stream, which had the same name, have another prefix. */
 function isOwn({ subject }: StoredMessage, { subjects }: Incarnation): boolean {
   return subjects.parse(subject) !== undefined;
 }

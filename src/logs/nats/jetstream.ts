@@ -19,6 +19,7 @@ export class ApiError extends Error {
   }
 }
 
+/** The error within an answer. */
 interface ApiErrorBody {
   readonly code: number;
   readonly err_code?: number;
@@ -61,6 +62,7 @@ export type StreamConfig = Readonly<Record<string, unknown>> & {
   readonly duplicate_window?: number;
 };
 
+/** The state of a stream. Times have nanoseconds. */
 export interface StreamState {
   readonly messages: number;
   readonly bytes: number;
@@ -202,6 +204,7 @@ export function expectLast(subject: string, sequence: number): Expected {
   };
 }
 
+/** A message within JSON: headers and data are base64. */
 interface ApiMessage {
   readonly subject: string;
   readonly seq: number;
@@ -210,6 +213,7 @@ interface ApiMessage {
   readonly time: string;
 }
 
+/** Publishing is answered in the same form as questions. */
 function resultOf<Answer>(message: NatsMessageLike): Answer {
   const text = decoder.decode(message.data);
   let answer: (Answer & { error?: ApiErrorBody }) | undefined;
@@ -222,6 +226,7 @@ function resultOf<Answer>(message: NatsMessageLike): Answer {
   return answer as Answer;
 }
 
+/** A direct get has the place of the message in its headers. */
 function fromDirect({ headers, data }: NatsMessageLike): RawMessage {
   return {
     subject: headers?.get("Nats-Subject") ?? "",

@@ -52,6 +52,7 @@ export function createJob(
   return { call, entries, incarnation };
 }
 
+/** Checked before anything is sent: the server would close the connection for a message that is too large. */
 function unsendable(entry: NewEntry, { subjects }: Incarnation, maxPayload: number): string | undefined {
   if (subjects.of(entry).length > maxSubjectBytes) {
     return "The names of the channel and the key do not fit into a subject of NATS; use shorter ones";
@@ -85,6 +86,7 @@ export function pendingOf({ entries }: Job): Sending[] {
   return entries.filter(({ appended, twin }) => appended === undefined && twin === undefined);
 }
 
+/** Each channel is searched once. */
 export function channelsOf(job: Job): Set<string> {
   return new Set(pendingOf(job).map(({ entry }) => entry.channel));
 }
@@ -95,6 +97,7 @@ export function accept(sending: Sending, { offset, witness }: StoredMessage, { e
   sending.appended = isOwn ? { epoch, offset, witness } : { epoch, offset, witness, duplicate: true };
 }
 
+/** In the order of the call, also when some of them were stored earlier. */
 export function positionsOf({ entries }: Job): Appended[] {
   return entries.map(({ appended, twin }) => {
     return twin === undefined ? (appended as Appended) : { ...(twin.appended as Appended), duplicate: true };

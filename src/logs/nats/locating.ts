@@ -33,6 +33,7 @@ export class Locating {
     this.#context = context;
   }
 
+  /** The answers are those of the state of the head: whatever came later is delivered by the tail. */
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
     const { heads, streams } = this.#context;
     const incarnation = await streams.current();
@@ -60,6 +61,7 @@ export class Locating {
     return { head, answers };
   }
 
+  /** Both at the same time: neither needs the other. */
   async #describe(names: readonly string[], incarnation: Incarnation) {
     const [candidates, hasValues] = await Promise.all([
       this.#endMarkers(names, incarnation),
@@ -68,6 +70,7 @@ export class Locating {
     return { candidates, hasValues };
   }
 
+  /** Offsets that many clients have in common are looked up once, and pages that many offsets have in common are read once. */
   async #witnesses(questions: readonly LocateQuestion[], state: Observation): Promise<Map<number, number>> {
     const { head, incarnation } = state;
     const found = new Map([[0, incarnation.originWitness]]);
@@ -144,6 +147,7 @@ export class Locating {
   }
 }
 
+/** A name that was given twice has one end. */
 function endsOf(channels: readonly string[], ends: ReadonlyMap<string, LogEntry>): LogEntry[] {
   if (ends.size === 0) return [];
   const found = [...new Set(channels)].flatMap((channel) => ends.get(channel) ?? []);

@@ -125,26 +125,32 @@ export class NatsLog implements CompleteLog {
     return this.#queue.append(entries);
   }
 
+  /** Asked at the leader, always: a server that lags could take a client's position for a lost one. */
   head(): Promise<Head> {
     return this.#ask(async () => (await this.#heads.observe()).head);
   }
 
+  /** Of retained entries. The stream keeps none of removed ones. */
   witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     return this.#ask(() => this.#reader.witnesses(offsets));
   }
 
+  /** From shared pages: readers of other channels have mostly read the same one a moment before. */
   read(after: number, options: ReadOptions): Promise<Page> {
     return this.#ask(() => this.#reader.read(after, options));
   }
 
+  /** Walks back from the head through the same pages. */
   last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     return this.#ask(() => this.#reader.last(count, selection));
   }
 
+  /** From both streams: see {@link ValueStore}. */
   latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     return this.#ask(() => this.#reader.latestByKey(selection, options));
   }
 
+  /** Called once for all clients that came in one tick. */
   locate(questions: readonly LocateQuestion[]): Promise<Located> {
     return this.#ask(() => this.#locating.locate(questions));
   }
@@ -179,6 +185,7 @@ export class NatsLog implements CompleteLog {
     void this.#status.return?.();
   }
 
+  /** Retention looks at the limits after each batch, and not for longer than that: an idle log costs nothing. */
   async #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
     try {
       const outcomes = await this.#writer.store(calls);
@@ -204,6 +211,7 @@ export class NatsLog implements CompleteLog {
     }
   }
 
+  /** Errors of the client and of JetStream become those of the contract. */
   async #ask<T>(question: () => Promise<T>): Promise<T> {
     this.#assertOpen();
     try {
@@ -234,6 +242,7 @@ export class NatsLog implements CompleteLog {
     }
   }
 
+  /** The first questions after a reconnect go to the server, whatever was read before. */
   #reconnected(): void {
     this.#requests.isDown = false;
     this.#heads.forget();
@@ -244,6 +253,7 @@ export class NatsLog implements CompleteLog {
     void this.#feed.restart();
   }
 
+  /** Errors of this package say already what happened and what to do. */
   #explain(error: unknown): unknown {
     if (error instanceof SourcecastError) return error;
     if (this.#connection.isClosed()) return closedConnection();

@@ -134,6 +134,7 @@ function foreignWitness(sequence: number, time: number): number {
   return hash(`${sequence} ${time}`);
 }
 
+/** Only headers of the log are counted: an estimate for `maxBytes`. */
 function sizeOfHeaders(headers: NatsHeadersLike | undefined): number {
   if (headers === undefined) return 0;
   let size = 16;
@@ -144,6 +145,7 @@ function sizeOfHeaders(headers: NatsHeadersLike | undefined): number {
   return size;
 }
 
+/** Another program may have written the header. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);

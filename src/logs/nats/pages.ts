@@ -65,11 +65,13 @@ export class PageCache {
     return next?.offset === offset + 1 ? next.previousWitness : undefined;
   }
 
+  /** The log was cut or replaced, or the connection was lost. */
   clear(): void {
     this.#pages.clear();
     this.#size = 0;
   }
 
+  /** Asked for last, evicted last. */
   #page(offset: number, incarnation: Incarnation): EntryPage {
     if (incarnation.epoch !== this.#epoch) this.clear();
     this.#epoch = incarnation.epoch;
@@ -80,6 +82,7 @@ export class PageCache {
     return page;
   }
 
+  /** The page that is being read stays, however large it is. */
   #evict(current: EntryPage): void {
     for (const [number, page] of this.#pages) {
       if (this.#size <= cacheBytes || page === current) return;
@@ -134,6 +137,7 @@ class EntryPage {
     return this.#extending;
   }
 
+  /** The first entry must follow the last one that is there: otherwise the log has lost what was read. */
   async #extend(head: Head): Promise<void> {
     const last = this.#entries.at(-1);
     const end = (this.number + 1) * pageEntries;
@@ -183,6 +187,7 @@ export async function readEntries(source: EntrySource, after: number, count: num
   );
 }
 
+/** A message without its predecessor is not an entry yet: its `previousWitness` is not known. */
 function chain({ incarnation }: EntrySource, after: number, messages: readonly RawMessage[]): LogEntry[] {
   const { subjects, originWitness } = incarnation;
   const entries: LogEntry[] = [];

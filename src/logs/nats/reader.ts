@@ -33,6 +33,10 @@ export class Reader {
     this.#context = context;
   }
 
+  /**
+   * First the values that were kept of removed entries, then the entries. A page that looked through many entries of other
+   * channels ends before its limit, so that one reader of a quiet channel does not hold up the others.
+   */
   async read(after: number, options: ReadOptions): Promise<Page> {
     return this.#retried(async (state) => {
       const { head } = state;
@@ -93,6 +97,7 @@ export class Reader {
     });
   }
 
+  /** Values of removed entries come first: they are older than every retained one. */
   async latestByKey(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
     return this.#retried(async (state) => {
       const { head } = state;
@@ -115,6 +120,7 @@ export class Reader {
     });
   }
 
+  /** All offsets of one page cost one request, or none. */
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     if (offsets.length === 0) return [];
     const state = await this.#context.heads.observe();
@@ -143,6 +149,7 @@ export class Reader {
     };
   }
 
+  /** A part of the sequence, whole and in order. */
   async #between(begin: number, end: number, state: Observation): Promise<LogEntry[] | typeof overtaken> {
     const found: LogEntry[] = [];
     for (let position = begin; position < end; ) {
@@ -206,11 +213,13 @@ class PageBuilder {
     return true;
   }
 
+  /** The first entry of a page always fits, however large it is. */
   isFullFor(entry: Pick<LogEntry, "channel" | "type" | "data" | "key">): boolean {
     if (this.#entries.length >= this.#limit) return true;
     return this.#entries.length > 0 && this.#bytes + weightOf(entry) > this.#maxBytes;
   }
 
+  /** A newer entry supersedes this one, which counts on the page where it would have been. */
   skip(): void {
     this.#conflated++;
   }

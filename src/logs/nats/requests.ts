@@ -87,6 +87,7 @@ export class Requests {
     for (const { reject } of pending) reject(new UnavailableError(reason, "unknown"));
   }
 
+  /** The connection stays open: it is the application's. */
   close(): void {
     this.fail("The log was closed");
     this.#subscription?.unsubscribe();
@@ -94,6 +95,7 @@ export class Requests {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
+  /** Fails at once, with nothing sent, while the connection is down. */
   #send(
     subject: string,
     payload: Uint8Array | string,
@@ -116,6 +118,7 @@ export class Requests {
     }
   }
 
+  /** One subscription for the answers to all requests; the last token of the subject tells which one is answered. */
   #subscribe(): NatsSubscriptionLike {
     return this.#connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
@@ -147,6 +150,7 @@ export class Requests {
     if (isDown) this.fail("The connection to NATS was lost before an answer came");
   }
 
+  /** The client throws for messages that are too large, and once it is closed. */
   #guard(send: () => void): void {
     try {
       send();
@@ -157,6 +161,7 @@ export class Requests {
     }
   }
 
+  /** One timer for all requests, and none while there is nothing to wait for. */
   #schedule(): void {
     if (this.#timer !== null) return;
     this.#timer = unrefTimeout(() => {
@@ -181,6 +186,7 @@ export function closedConnection(): LogError {
   );
 }
 
+/** For errors that say something to people. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -190,6 +196,7 @@ function noResponders(subject: string): NoRespondersError {
   return new NoRespondersError(`Nothing on the NATS server answers ${subject}`, false);
 }
 
+/** Nothing listens there: JetStream is off, or the stream has gone. */
 export class NoRespondersError extends UnavailableError {}
 
 /** Users whose permissions name an inbox connect with an `inboxPrefix`, and may subscribe to nothing else. */

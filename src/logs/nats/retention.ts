@@ -61,11 +61,13 @@ export class RetentionWorker {
     else if (dueIn < Number.POSITIVE_INFINITY) this.#wake.set(now() + dueIn + 1);
   }
 
+  /** An attempt under way ends before its next step. */
   close(): void {
     this.#closed = true;
     this.#wake.stop();
   }
 
+  /** One run at a time in this process. Failures are reported, and the next append tries again. */
   async #run(): Promise<void> {
     if (this.#isRunning || this.#closed) return;
     this.#isRunning = true;

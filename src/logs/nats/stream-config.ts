@@ -14,6 +14,7 @@ export const limitsKey = "sourcecast-limits";
  */
 const leastWindowMs = 60_000;
 
+/** The options that decide about the streams. */
 export interface StreamOptions {
   readonly stream: string;
   readonly replicas: number;
@@ -45,6 +46,7 @@ export function valuesConfig({ stream, replicas }: StreamOptions, prefix: string
   };
 }
 
+/** The name of the second stream. */
 export function valuesStream(stream: string): string {
   return `${stream}-values`;
 }
@@ -118,6 +120,7 @@ export function otherLimits({ config }: StreamInfo, wanted: StreamConfig): strin
   return found === wanted.metadata?.[limitsKey] ? undefined : (found ?? "unknown");
 }
 
+/** As text, which an operator can read in the metadata of the stream. */
 function describeLimits({ events, bytes, age, window }: RetentionLimits): string {
   return `maxEvents=${events} maxBytes=${bytes} maxAge=${age} idempotencyWindow=${window}`;
 }

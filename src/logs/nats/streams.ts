@@ -67,6 +67,7 @@ export class Streams {
     this.#opening = null;
   }
 
+  /** Everything is checked before the first write. Permissions do not change while a connection is open, and are checked once. */
   async #open(): Promise<Incarnation> {
     if (this.#connection.isClosed()) throw closedConnection();
     const { info: server } = this.#connection;
@@ -81,6 +82,7 @@ export class Streams {
     return incarnation;
   }
 
+  /** A stream with another configuration would remove entries that the log counts on, or leave holes. */
   async #entries(): Promise<StreamInfo> {
     const { stream } = this.#options;
     const prefix = `sourcecast.${stream}.${makeEpoch()}`;
@@ -94,6 +96,7 @@ export class Streams {
     return this.#withLimits(info, wanted);
   }
 
+  /** The values belong to one stream of entries, by the random name at the end of their subjects. */
   async #values({ values }: Incarnation): Promise<void> {
     const name = valuesStream(this.#options.stream);
     const wanted = valuesConfig(this.#options, values.prefix);
@@ -108,6 +111,7 @@ export class Streams {
     throw unusable(name, "another process creates and deletes it");
   }
 
+  /** Several processes may start, or lose the stream, at the same moment. */
   async #findOrCreate(name: string, wanted: StreamConfig): Promise<StreamInfo> {
     for (let round = 0; round < maxRounds; round++) {
       const found = await this.#ask<StreamInfo>(`STREAM.INFO.${name}`, undefined, errorCodes.streamNotFound);
@@ -168,6 +172,7 @@ export class Streams {
     ]);
   }
 
+  /** The client's own request is used here: it is rejected when the server reports a violation. */
   async #assertPermission(subject: string, payload = "", headers?: Readonly<Record<string, string>>): Promise<void> {
     const options = headers === undefined ? {} : { headers: new SentHeaders(headers) };
     try {
@@ -192,6 +197,7 @@ export class Streams {
   }
 }
 
+/** Every process computes the same from it. */
 function incarnationOf({ created, config }: StreamInfo, stream: string): Incarnation {
   const epoch = epochOf(created);
   const prefix = (config.subjects?.[0] ?? "").slice(0, -2);

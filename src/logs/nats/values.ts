@@ -155,6 +155,7 @@ export class ValueStore {
   }
 
   /** In requests of bounded size. The server rejects a question whose answer has too many subjects: then, all are read. */
+  /** Pages follow one another by sequence, so that an answer of any size is read in parts. */
   async #multiLast(stream: string, filters: readonly string[]): Promise<RawMessage[]> {
     const found: RawMessage[] = [];
     try {
@@ -176,6 +177,7 @@ export class ValueStore {
     return [...newest.values()].sort((a, b) => a.sequence - b.sequence);
   }
 
+  /** All messages with a subject, where the question for the newest of each has too many answers. */
   async *#matching(stream: string, filter: string): AsyncGenerator<RawMessage> {
     for (let seq = 1; ; ) {
       const question: DirectQuestion = { seq, next_by_subj: filter, batch: questionSize, max_bytes: requestBytes };
@@ -193,6 +195,7 @@ function isValid({ offset, kept }: StoredMessage, { epoch }: Incarnation, floor:
   return kept?.epoch === epoch && offset <= floor;
 }
 
+/** The subject of a key, which its entry and its value share but for the prefix. */
 function entrySubject({ channel, key }: { channel: string; key?: string | undefined }, { subjects }: Incarnation) {
   return subjects.of({ channel, key, type: "" });
 }
@@ -207,6 +210,7 @@ function filtersOf(
   return [...new Set(selection.channels)].map(ofChannel);
 }
 
+/** Lists that one question takes. */
 function chunks<T>(list: readonly T[]): T[][] {
   const found: T[][] = [];
   for (let index = 0; index < list.length; index += questionSize) found.push(list.slice(index, index + questionSize));

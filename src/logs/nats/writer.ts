@@ -76,6 +76,7 @@ export class Writer {
     }
   }
 
+  /** For calls without conditions. */
   async #sendAlone(job: Job): Promise<AppendOutcome> {
     try {
       return await this.#send(job, noConditions);
@@ -84,6 +85,7 @@ export class Writer {
     }
   }
 
+  /** An error is the outcome of the call, and nothing of it is sent. */
   async #prepare(call: AppendCall, incarnation: Incarnation): Promise<Prepared | Error> {
     const job = this.#jobOf(call, incarnation);
     if (job instanceof Error) return job;
@@ -181,6 +183,7 @@ export class Writer {
     return new LogError(`The entries could not be stored: ${String((failure as Error).message)}`, "unknown");
   }
 
+  /** The condition is checked once more: the newest entry of the channel may be another one now. */
   async #again(job: Job): Promise<AppendOutcome> {
     const expected = await this.#conditions.check(job);
     if (!(expected instanceof Error)) return this.#send(job, expected);

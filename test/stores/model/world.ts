@@ -312,7 +312,8 @@ class World {
 
   #note(error: unknown): void {
     const { code } = error as { code?: string };
-    if (code !== "ERR_SSE_CLOSED" && code !== "ERR_SSE_LOG") this.#failure ??= error;
+    const isOutage = code === "ERR_SSE_LOG" || code === "ERR_SSE_TIMEOUT";
+    if (code !== "ERR_SSE_CLOSED" && !isOutage) this.#failure ??= error;
   }
 
   #hub(index: number): Hub {
