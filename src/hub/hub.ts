@@ -14,7 +14,6 @@ import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
 import { Channel } from "./channel.ts";
 import type { ChannelContext } from "./channel-context.ts";
-import type { Feed } from "./feed/feed.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
@@ -22,7 +21,7 @@ import { registerInternals } from "./internals.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { revokeStream } from "./lifetime/revocation.ts";
 import { Sweep } from "./lifetime/sweep.ts";
-import { assertReady, type LogWatch, watchLog } from "./log-watch.ts";
+import { assertReady, closeLog, type LogWatch, watchLog } from "./log-watch.ts";
 import { checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence } from "./presence.ts";
@@ -68,7 +67,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   /** The name of the hub in its metrics. */
   readonly name: string;
   readonly #log: CompleteLog;
-  readonly #feed: Feed;
   readonly #subscribers: Subscribers<Subscription>;
   readonly #admission: Admission;
   readonly #sweep: Sweep;
@@ -89,7 +87,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     const ring = new FrameRing(settings.ring);
     const watch = watchLog(this.#log, ring, settings);
     const { feed, locator, deadline } = watch;
-    this.#feed = feed;
     this.#subscribers = new Subscribers(ring);
     const pages = new PageCache(feed, () => locator.confirm(), deadline);
     // At a break in the sequence the pages are dropped before subscriptions ask for others.
@@ -225,7 +222,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   stats(): HubStats {
     const { connections } = this.#admission;
     const { counters, health } = this.#context;
-    return readStats(counters, this.#feed.ring, this.#subscribers, health.outage, connections, !this.#isOpen);
+    return readStats(counters, this.#context.feed.ring, this.#subscribers, health.outage, connections, !this.#isOpen);
   }
 
   /**
@@ -262,13 +259,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     await Promise.all(Array.from(this.#subscribers.all, ({ stream }) => stream.close("closed")));
     this.#sweep.stop();
     await this.#presence.close();
-    this.#feed.close();
-    const { deadline, appendDeadline, health } = this.#context;
-    deadline.close();
-    health.close();
-    await this.#log.close();
-    // The log has settled the appends that were called before: their publishers get its outcomes.
-    appendDeadline.close();
+    await closeLog(this.#log, this.#context);
   }
 
   async #open(exchange: Exchange, options: SubscribeOptions): Promise<Stream | null> {
@@ -276,12 +267,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     return asked === null ? null : this.#admission.open(exchange, asked);
   }
 
-  /**
-   * Reads the options of a subscription.
-   *
-   * @returns `null` if a value that the client may have sent is not valid: then the request was answered.
-   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake of the application.
-   */
+  /** The options of a subscription; `null` if a value that the client may have sent is not valid: then it was answered. */
   #read(exchange: Exchange, options: SubscribeOptions): Subscribing | null {
     checkSubscription(options, exchange.request);
     if (options.member !== undefined && this.#presence === noPresence) noPresence.check(options.member);

@@ -31,6 +31,18 @@ export function watchLog(
 }
 
 /**
+ * Ends the tail and gives up the questions of connections, then closes the log. It settles the appends that were called before,
+ * and their publishers get its outcomes: so their deadline ends last.
+ */
+export async function closeLog(log: CompleteLog, { feed, deadline, appendDeadline, health }: LogWatch): Promise<void> {
+  feed.close();
+  deadline.close();
+  health.close();
+  await log.close();
+  appendDeadline.close();
+}
+
+/**
  * Resolves when the log answers now, and no outage is known.
  *
  * @param isOpen The hub accepts connections.
