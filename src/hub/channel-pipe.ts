@@ -1,4 +1,5 @@
 // A producer into a channel: one event for each piece.
+import { now, setImmediateOrTimeout } from "../base/clock.ts";
 import { aBoolean, aDuration, type OptionChecks } from "../base/options.ts";
 import type { Duration } from "../base/units.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
@@ -25,19 +26,46 @@ export function pipeToChannel<T>(
   { name, subscribers, closing, publish }: PipedChannel,
   { endChannel: _, stopWithoutSubscribers, ...options }: ChannelPipeOptions<T>,
 ): Promise<PipeResult> {
+  const pace = new Pace();
   const unwanted = abortWhenUnwanted(subscribers, name, stopWithoutSubscribers, closing);
   const target: PipeTarget = {
     dispatch: async (type, data) => {
       await publish(type, data);
       return true;
     },
-    ready: () => undefined,
+    ready: () => pace.ready(),
     signal: unwanted.signal,
     get closeReason() {
       return unwanted.signal.aborted ? (unwanted.signal.reason as string) : null;
     },
   };
   return pipe(pieces, target, options).finally(unwanted.release);
+}
+
+/** How long pieces may follow one another in one turn of the event loop, in milliseconds. */
+const maxTurnMs = 5;
+/** Pieces between two looks at the clock. */
+const piecesPerClockCheck = 64;
+
+/**
+ * Lets others have their turns. A producer that always has a piece, such as a long list, would otherwise keep the process from
+ * everything else: a channel has no reader that would make it wait, as a source has.
+ */
+class Pace {
+  #pieces = 0;
+  #start = now();
+
+  /** A wait for the next turn of the event loop, when this one has been long enough. */
+  ready(): Promise<void> | undefined {
+    if (++this.#pieces < piecesPerClockCheck) return undefined;
+    this.#pieces = 0;
+    return now() - this.#start < maxTurnMs ? undefined : this.#nextTurn();
+  }
+
+  async #nextTurn(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
+    this.#start = now();
+  }
 }
 
 /** A channel, as a producer needs it. */

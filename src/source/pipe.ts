@@ -1,5 +1,4 @@
 // Piping: the pieces of a producer become events, at the pace of the reader.
-import { now, setImmediateOrTimeout } from "../base/clock.ts";
 import { quote } from "../base/errors.ts";
 import { aFunction, aGroup, aName, anything, aSignal, checkOptions, type OptionChecks } from "../base/options.ts";
 import { type TextOf, textOf, withheld } from "./piece-text.ts";
@@ -72,13 +71,11 @@ export async function pipe<T>(
   const { type = "message", map, end, signal } = options;
   const toText = map ?? textOf();
   const interruption = new Interruption(target.signal, signal);
-  const pace = new Pace();
   let events = 0;
   let producer: Producer<T> | undefined;
   try {
     producer = openProducer(pieces);
     for (;;) {
-      if (pace.isOver()) await interruption.wait(pace.nextTurn());
       const full = target.ready();
       if (full !== undefined) await interruption.wait(full);
       const result = interruption.fired ? interrupted : await interruption.wait(producer.next());
@@ -145,30 +142,5 @@ class Interruption {
 
   release(): void {
     for (const signal of this.#signals) signal?.removeEventListener("abort", this);
-  }
-}
-
-/** How long pieces may follow one another in one turn of the event loop, in milliseconds. */
-const maxTurnMs = 5;
-/** Pieces between two looks at the clock. */
-const piecesPerClockCheck = 64;
-
-/**
- * Lets others have their turns. A producer that always has a piece, such as a long list, would otherwise keep the process from
- * everything else for as long as its target has room: a channel always has.
- */
-class Pace {
-  #pieces = 0;
-  #start = now();
-
-  isOver(): boolean {
-    if (++this.#pieces < piecesPerClockCheck) return false;
-    this.#pieces = 0;
-    return now() - this.#start >= maxTurnMs;
-  }
-
-  async nextTurn(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
-    this.#start = now();
   }
 }
