@@ -49,6 +49,13 @@ app.get("/api/chat/:id/messages", (c) => c.json(messages.list(c.req.param("id"))
 
 app.get("/api/chat/:id/events", (c) => hub.channel(`chat/${c.req.param("id")}`).response(c.req.raw));
 
+app.delete("/api/chat/:id", async (c) => {
+  const id = c.req.param("id");
+  messages.clear(id);
+  await runs.delete(id);
+  return c.body(null, 204);
+});
+
 // For the demonstration only.
 app.post("/kill", () => process.kill(process.pid, "SIGKILL"));
 

@@ -4,6 +4,7 @@ import { SourcecastError } from "../base/errors.ts";
 import type { ReadEvent } from "../hub/reader/read-event.ts";
 import { parseCursor } from "../wire/cursor.ts";
 import { Chat, type ElectedRun, type Election } from "./chat.ts";
+import { entriesOf } from "./entries.ts";
 import { type WrittenEvent, written } from "./gather.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import type { ResolvedRunsOptions, RunsOptions } from "./options.ts";
@@ -76,6 +77,17 @@ export class RunEngine {
     if (!this.#own.has(run.run)) this.#watch.watch(chatId, chat, run);
   }
 
+  /** Stops the run under way, and erases what the log has of the chat. */
+  async delete(chat: Chat): Promise<void> {
+    const { internals } = this.#options;
+    const { run, isOver } = await chat.read();
+    if (run !== null && !isOver) await this.#stopAndEnd(chat, run);
+    const names = new Set([chat.channels.index]);
+    const all = { channels: [], prefixes: [chat.channels.prefix] };
+    for await (const { entry } of entriesOf(internals.log, all, 0)) names.add(entry.channel);
+    for (const name of names) await internals.channel(name).clear();
+  }
+
   /** Ends the runs of this process with an error. Resolves when they have ended. */
   async close(): Promise<void> {
     this.#isOpen = false;
@@ -123,6 +135,15 @@ export class RunEngine {
     const state = await chat.read();
     if (state.run?.run !== elected.run) run.giveUp(replacedError());
     else if (state.stop?.run === elected.run) run.stop();
+  }
+
+  /** Ends a run of any process. Its producer cannot append after that. */
+  async #stopAndEnd(chat: Chat, run: ElectedRun): Promise<void> {
+    // Its process acts on this, or on the loss of it.
+    await chat.stop(null);
+    const own = this.#own.get(run.run);
+    own?.stop();
+    if ((await own?.finished) !== true) await chat.end(run, this.#options.protocol.stopped().map(written));
   }
 
   /** Ends a run whose place another one has taken. An append to it by its producer conflicts after that. */

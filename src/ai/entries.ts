@@ -1,18 +1,17 @@
-// The entries of one channel that the log has now.
+// The entries that the log has now.
 import type { CompleteLog } from "../log/complete.ts";
-import type { LogEntry } from "../log/log.ts";
+import type { ChannelSelection, LogEntry } from "../log/log.ts";
 
 /** One page of the log. */
 const pageEntries = 1_000;
 const pageBytes = 1024 ** 2;
 
-/** Reads a channel after an offset, up to the newest entry at the time of the call. */
+/** Reads channels after an offset, up to the newest entry at the time of the call. */
 export async function* entriesOf(
   log: CompleteLog,
-  channel: string,
+  selection: ChannelSelection,
   after: number,
 ): AsyncGenerator<{ epoch: string; entry: LogEntry }> {
-  const selection = { channels: [channel], prefixes: [] };
   const { top } = await log.head();
   for (let position = after; position < top; ) {
     const page = await log.read(position, { limit: pageEntries, maxBytes: pageBytes, selection, conflate: false });

@@ -8,7 +8,7 @@ export interface ChatChannels {
   run(id: string): string;
   /** Signs of life of a run that publishes nothing for a while. */
   lease(id: string): string;
-  /** All channels of the chat. */
+  /** The beginning of the name of every channel of the chat. */
   readonly prefix: string;
 }
 
@@ -22,7 +22,7 @@ export async function channelsOfChat(chatId: string): Promise<ChatChannels> {
     index: `${prefix}index`,
     run: (id) => `${prefix}run/${id}`,
     lease: (id) => `${prefix}lease/${id}`,
-    prefix: `${prefix}*`,
+    prefix,
   };
 }
 

@@ -8,7 +8,8 @@ import type { RunProtocol } from "./protocol.ts";
 /** Reads the run's channel, and joins the text of its events. */
 export async function textOfRun(log: CompleteLog, run: ElectedRun, protocol: RunProtocol): Promise<string> {
   let text = "";
-  for await (const { entry } of entriesOf(log, run.channel, parseCursor(run.cursor)?.offset ?? 0)) {
+  const selection = { channels: [run.channel], prefixes: [] };
+  for await (const { entry } of entriesOf(log, selection, parseCursor(run.cursor)?.offset ?? 0)) {
     const { type, data } = entry;
     // Some protocols write text, the others JSON.
     text += protocol.textOf({ type, data }) || protocol.textOf({ type, data: parseData(data) });

@@ -146,6 +146,16 @@ export class Runs implements AsyncDisposable {
     return isOver ? "ended" : "open";
   }
 
+  /**
+   * Deletes a chat: stops its run, and erases its events from the log and from the memory of every process. A reader in the
+   * middle of it is told that the rest is missing.
+   *
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log that cannot erase: rely on its retention then.
+   */
+  async delete(chatId: string): Promise<void> {
+    await this.#engine.delete(await this.#chat(chatId));
+  }
+
   /** Ends the runs of this process with an error. `hub.close()` does so, too. Resolves when they have ended. */
   close(): Promise<void> {
     return this.#engine.close();

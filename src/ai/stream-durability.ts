@@ -171,7 +171,7 @@ class LogDurability<Chunk> implements StreamDurability<Chunk> {
     const { log } = this.#internals;
     const channel = (await this.#chat).channels.run(theRun);
     const chunks: { offset: string; chunk: Chunk }[] = [];
-    for await (const { epoch, entry } of entriesOf(log, channel, 0)) {
+    for await (const { epoch, entry } of entriesOf(log, { channels: [channel], prefixes: [] }, 0)) {
       if (entry.type !== "message") continue;
       const { offset, witness } = entry;
       chunks.push({ offset: formatCursor({ epoch, offset, witness }), chunk: JSON.parse(entry.data) as Chunk });

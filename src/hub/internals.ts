@@ -9,7 +9,7 @@ export interface HubInternals {
   /** Most bytes of one event, the limit `eventSize`. */
   readonly maxEventSize: number;
   /** A channel on which the contract of the hub does not count: its events are those of another protocol. */
-  channel(name: string): Pick<Channel, "read" | "subscribe">;
+  channel(name: string): Pick<Channel, "read" | "subscribe" | "clear">;
   /**
    * Calls back when the hub is closed, while its log is still open. The hub waits for the promise.
    *

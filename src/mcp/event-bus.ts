@@ -23,7 +23,11 @@ export interface EventBusOptions {
 export interface McpEventBus<Event extends McpServerEvent> {
   /** Publishes an event to the listeners of all processes. */
   publish(event: Event): void;
-  /** @returns A function that removes the listener. */
+  /**
+   * Calls a listener with every event that is published from now on.
+   *
+   * @returns A function that removes the listener.
+   */
   subscribe(listener: (event: Event) => void): () => void;
 }
 

@@ -27,6 +27,12 @@ export interface McpEventStore {
     lastEventId: string,
     target: { send: (eventId: string, message: never) => Promise<void> },
   ): Promise<string>;
+  /**
+   * Erases the messages of the session, when it ends.
+   *
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log that cannot erase: rely on its retention then.
+   */
+  delete(): Promise<void>;
 }
 
 /** A message, as the log has it. */
@@ -70,7 +76,7 @@ export function eventStore(hub: object, options: EventStoreOptions): McpEventSto
   return new LogEventStore(internals, `mcp/${encodeURIComponent(options.session).replaceAll("*", "%2A")}`);
 }
 
-/** The messages of all streams of a session are on one channel. */
+/** The messages of all streams of a session are on one channel, so that they can be erased together. */
 class LogEventStore implements McpEventStore {
   readonly #hub: HubInternals;
   readonly #channel: string;
@@ -117,6 +123,10 @@ class LogEventStore implements McpEventStore {
       after = page.through;
     }
     return stream;
+  }
+
+  async delete(): Promise<void> {
+    await this.#hub.channel(this.#channel).clear();
   }
 
   /** The entry of an id, if it is one of this session: an id that a client sends may name any entry of the log. */

@@ -227,6 +227,28 @@ describe("stop()", () => {
   });
 });
 
+describe("delete()", () => {
+  test("stops the run in whatever process, and leaves nothing of the chat in the log", async () => {
+    const log = memoryLog();
+    const [one, two] = [openProcess(log), openProcess(log)];
+    const producer = controlledProducer();
+    const response = await one.runs.start("chat", producer.produce, { request: request() });
+    producer.yield("secret");
+    await expect.poll(() => storedOf(log)).toEqual(["secret"]);
+    const other = await two.runs.start("another", () => ["kept"], { request: request() });
+    await two.runs.delete("chat");
+    expect(await two.runs.state("chat")).toBe("empty");
+    expect(JSON.stringify(await log.last?.(100, { channels: [], prefixes: ["runs/chat/"] }))).not.toContain("secret");
+    const text = await response.text();
+    expect(text).toMatch(/event: (sse:gap|sse:end)/);
+    await expect.poll(() => producer.signal?.aborted).toBe(true);
+    expect(await eventsOf(other)).toEqual(["message kept", ended]);
+    const again = await one.runs.start("chat", () => ["new"], { request: request() });
+    expect(await eventsOf(again)).toEqual(["message new", ended]);
+    one.errors.splice(0);
+  });
+});
+
 describe("a producer", () => {
   const failures: [name: string, produce: () => never, code: string][] = [
     [

@@ -91,6 +91,16 @@ describe("eventStore()", () => {
     await expect(replayed(store, first)).rejects.toThrow(/not of this session|too old/);
   });
 
+  test("erases a session", async () => {
+    const { hub } = openHub();
+    const [store, other] = [eventStore(hub, { session: "s" }), eventStore(hub, { session: "t" })];
+    const first = await store.storeEvent("a", message(1));
+    const kept = await other.storeEvent("a", message(1));
+    await store.delete();
+    expect(await store.getStreamIdForEventId(first)).toBe(undefined);
+    expect(await other.getStreamIdForEventId(kept)).toBe("a");
+  });
+
   test.each([undefined, { session: "" }, { sesion: "s" }])("rejects the options %j", (options) => {
     expect(() => eventStore(openHub().hub, options as never)).toThrow(/session/);
   });
