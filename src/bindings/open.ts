@@ -25,11 +25,11 @@ export function open<C extends AnyContract | undefined>(
   { headers, body, fetch, shouldRetry, share, identity }: SubscribeOptions<C> = options,
 ): Subscription<C> {
   const parts = [headers, body, fetch, shouldRetry];
-  const mayShare = share === undefined || share === "page";
-  const hasParts = mayShare && identity === undefined && parts.some((part) => part !== undefined);
+  // Tabs share for a user, whom only the application knows.
+  const isComparable = identity === undefined && share !== "browser" && parts.some(Boolean);
   return subscribe(url, {
     ...options,
-    ...(hasParts && { identity: JSON.stringify(parts.map(referTo)) }),
+    ...(isComparable && { identity: JSON.stringify(parts.map(referTo)) }),
     ...(after !== "" && { after }),
   });
 }
@@ -39,11 +39,10 @@ let lastReference = 0;
 
 /** Data stands for itself; a number for a function, or for an object that JSON would not tell apart. */
 function referTo(part: unknown): unknown {
-  const prototype = Object(part) === part ? Object.getPrototypeOf(part) : null;
-  if (prototype === null || prototype === Object.prototype || Array.isArray(part)) return [part];
-  const reference = references.get(part as object) ?? ++lastReference;
-  references.set(part as object, reference);
-  return reference;
+  const object = Object(part);
+  if (object !== part || object.constructor === Object || Array.isArray(part)) return [part];
+  if (!references.has(object)) references.set(object, ++lastReference);
+  return references.get(object);
 }
 
 /** Whether components are only rendered here, so that nothing may open a connection. */

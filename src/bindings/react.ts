@@ -100,7 +100,7 @@ export function useEvents<S, C extends AnyContract | undefined>(
     stream.reduce(
       initial,
       (state, event) => latest.current.reducer(state, event),
-      (state, loss) => (latest.current.lossReducer ?? keep)(state, loss),
+      lossReducer && ((state, loss) => (latest.current.lossReducer ?? lossReducer)(state, loss)),
     ),
   );
   // Nothing observes it before the component is mounted, so on the server and during hydration it is the initial state.
@@ -125,18 +125,13 @@ function useLatest<T>(value: T): { readonly current: T } {
   return latest;
 }
 
-function keep<S>(state: S): S {
-  return state;
-}
-
 /** Opens a stream. In place of a function among the options, it calls that function as the latest rendering has it. */
 function openLatest<C extends AnyContract | undefined>(latest: Latest<C>, after: string): Subscription<C> {
-  const entries = Object.entries(latest.current).map(([name, value]) => {
-    if (typeof value !== "function") return [name, value];
-    return [name, (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args)];
-  });
-  const { url, ...options } = Object.fromEntries(entries);
-  return open<C>(url, options, after, latest.current);
+  const { url, ...options }: Record<string, unknown> = { ...latest.current };
+  const call = (name: string, value: unknown): unknown =>
+    typeof value === "function" ? (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args) : value;
+  for (const name in options) options[name] = call(name, options[name]);
+  return open(call("url", url) as PerAttempt<string | URL>, options as SubscribeOptions<C>, after, latest.current);
 }
 
 type Latest<C extends AnyContract | undefined> = {
