@@ -7,7 +7,15 @@ import { launchChromium } from "../support/browser.ts";
 import { eventually, within } from "../support/deadline.ts";
 import { freePort } from "../support/server-process.ts";
 import { file } from "../support/sqlite.ts";
-import { chromiumClient, type Heard, type NewsClient, packageClient, rawClient } from "./kill/clients.ts";
+import {
+  chromiumClient,
+  type Heard,
+  type NewsClient,
+  ownClassClient,
+  ownClient,
+  packageClient,
+  rawClient,
+} from "./kill/clients.ts";
 import { Publisher } from "./kill/publisher.ts";
 
 const rounds = 50;
@@ -20,12 +28,13 @@ afterEach(async () => {
   await kill();
 });
 
-test(`${rounds} times kill -9: three clients receive everything that was acknowledged, once and in order`, async () => {
+test(`${rounds} times kill -9: five clients receive everything that was acknowledged, once and in order`, async () => {
   const [path, port] = [file(), await freePort()];
   const origin = `http://127.0.0.1:${port}`;
   await start(path, port);
   await using browser = await launchChromium();
   clients.push(await chromiumClient(browser, origin), packageClient(origin), rawClient(origin));
+  clients.push(ownClient(origin), ownClassClient(origin));
   const live = async (): Promise<number> => (await (await fetch(`${origin}/live`)).json()).live;
   await eventually("all have come", live, (count) => count === clients.length);
   await using publisher = new Publisher(port, 3);

@@ -1,6 +1,7 @@
 import { type ClientRequest, get, type IncomingMessage } from "node:http";
 import { EventSource } from "eventsource";
 import type { Browser, Page } from "playwright-core";
+import { EventSource as OwnEventSource } from "../../../src/client/eventsource.ts";
 import { subscribe } from "../../../src/client/index.ts";
 import { eventually } from "../../support/deadline.ts";
 import { StreamRecorder } from "../../support/recorder.ts";
@@ -42,17 +43,21 @@ export async function chromiumClient(browser: Browser, origin: string): Promise<
 declare const client: { heard: Heard[]; states: number[] };
 
 /** The npm package of that name. */
-export function packageClient(origin: string): NewsClient {
+export const packageClient = (origin: string): NewsClient => classClient("eventsource", origin, EventSource);
+
+/** The class of this package. */
+export const ownClassClient = (origin: string): NewsClient =>
+  classClient("sourcecast/eventsource", origin, OwnEventSource);
+
+function classClient(name: string, origin: string, Class: typeof EventSource | typeof OwnEventSource): NewsClient {
   const heard: Heard[] = [];
-  const source = new EventSource(`${origin}/events`);
-  for (const type of types) {
-    source.addEventListener(type, ({ data, lastEventId }) => heard.push({ type, data, lastEventId }));
-  }
-  return {
-    name: "eventsource",
-    until: (data) => untilHeard("eventsource", heard, data),
-    close: async () => source.close(),
+  const source = new Class(`${origin}/events`);
+  const receive = (event: Event): void => {
+    const { type, data, lastEventId } = event as MessageEvent<string>;
+    heard.push({ type, data, lastEventId });
   };
+  for (const type of types) source.addEventListener(type, receive);
+  return { name, until: (data) => untilHeard(name, heard, data), close: async () => source.close() };
 }
 
 /** The client of this package. */
