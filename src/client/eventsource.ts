@@ -44,7 +44,9 @@ const maxEventBytes = 64 * 1024 ** 2;
  * A class outside of the browser cannot do all that one inside can: its events are not `isTrusted`, and it cannot tell a
  * failure of CORS from one of the network, so it reconnects after both.
  *
- * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for an address that is not valid, where browsers throw a `SyntaxError`.
+ * @throws {DOMException} `SyntaxError` for an address that is not valid, as in the standard.
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` without an address; `ERR_SSE_OPTION` for an option that is unknown or has a
+ * value that is not allowed.
  * @example
  * ```ts fragment
  * import { EventSource } from "sourcecast/eventsource";
@@ -75,17 +77,23 @@ export class EventSource extends EventTarget {
    * @param url The address, relative to the page in a browser.
    * @param init The standard's options, and more.
    */
-  constructor(url: string | URL, init: EventSourceInit = {}) {
+  constructor(url: string | URL, init?: EventSourceInit | null) {
     super();
-    checkOptions(init, initChecks, "EventSource");
-    const { withCredentials = false, headers, fetch = globalThis.fetch, lastEventId = "", body } = init;
+    // biome-ignore lint/complexity/noArguments: undefined is an address, which is relative to the page
+    if (arguments.length === 0) {
+      throw new SourcecastTypeError("ERR_SSE_ARGUMENT", "EventSource was given no address; pass that of the stream");
+    }
+    // A dictionary of Web IDL may be null.
+    const options = init ?? {};
+    checkOptions(options, initChecks, "EventSource");
+    const { withCredentials = false, headers, fetch = globalThis.fetch, lastEventId = "", body } = options;
     this.url = resolveUrl(url);
     this.withCredentials = withCredentials === true;
     this.#origin = new URL(this.url).origin;
     this.#connection = new Connection(
       {
         url: this.url,
-        method: init.method ?? (body === undefined ? "GET" : "POST"),
+        method: options.method ?? (body === undefined ? "GET" : "POST"),
         headers,
         body,
         credentials: this.withCredentials ? "include" : "same-origin",
@@ -234,14 +242,11 @@ type HandledType = "open" | "message" | "error";
 type Handler = ((this: EventSource, event: any) => unknown) | null;
 
 function resolveUrl(url: string | URL): string {
-  const { location } = globalThis as { location?: { href: string } };
+  const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
   try {
-    return new URL(String(url), location?.href).href;
-  } catch (cause) {
-    throw new SourcecastTypeError(
-      "ERR_SSE_ARGUMENT",
-      `The address is ${quote(url)}; pass an absolute one, or a relative one in a document`,
-      { cause },
-    );
+    return new URL(String(url), document?.baseURI ?? location?.href).href;
+  } catch {
+    const remedy = "pass an absolute one, or a relative one in a document";
+    throw new DOMException(`The address is ${quote(String(url))}; ${remedy}`, "SyntaxError");
   }
 }

@@ -186,7 +186,12 @@ test("after close() no event fires, not even for bytes that have arrived", async
   expect(heard).toEqual(["open", "message"]);
 });
 
-test("an address that is not valid is refused at once", () => {
-  expect(() => new EventSource("/relative")).toThrow(expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }));
-  expect(() => new EventSource("http://:bad")).toThrow(expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }));
+test("an address that is not valid is a SyntaxError at once, which names it", () => {
+  for (const url of ["/relative", "http://:bad", ""]) {
+    const message = `The address is ${JSON.stringify(url)}; pass an absolute one, or a relative one in a document`;
+    expect(() => new EventSource(url)).toThrow(expect.objectContaining({ name: "SyntaxError", message }));
+  }
+  expect(() => new (EventSource as unknown as new () => unknown)()).toThrow(
+    expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }),
+  );
 });
