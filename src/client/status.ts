@@ -1,7 +1,8 @@
 // The status of a stream, as a status line shows it.
-import { errorOf } from "./connection.ts";
+
 import type { Environment } from "./environment.ts";
 import type { StreamStatus } from "./events.ts";
+import { errorOf } from "./failures.ts";
 import type { ReconnectState } from "./reconnect.ts";
 
 /**

@@ -1,8 +1,8 @@
 // The messages between the tabs of a browser that share a connection: plain data, as a BroadcastChannel carries it.
 import type { ParsedEvent } from "../wire/parse.ts";
-import { errorOf } from "./connection.ts";
 import type { Environment } from "./environment.ts";
 import { StreamError, type StreamFailure } from "./errors.ts";
+import { errorOf } from "./failures.ts";
 import { type ClosedBy, initialState, type Phase, type ReconnectState } from "./reconnect.ts";
 import type { StreamRequest, StreamSnapshot } from "./router.ts";
 
