@@ -7,6 +7,7 @@ import { root } from "../support/package.ts";
 const wallClock: Readonly<Record<string, string>> = {
   "source/source.ts": "createdAt, for people",
   "presence/local-members.ts": "since, for people",
+  "hub/log-health.ts": "since when the log cannot be reached, for people",
   "logs/memory/index.ts": "the times of entries",
   "logs/sqlite/change-watch.ts": "the times of a file, set to provoke a change event",
   "logs/sqlite/clock.ts": "the times of entries, which outlive the process and the system's jumps",

@@ -61,6 +61,7 @@ describe("the packed tarball in an application", () => {
   test("the types of bindings fit an application that has their frameworks", () => {
     for (const peer of Object.keys(manifest.peerDependencies ?? {})) {
       const link = join(app, "node_modules", peer);
+      // The name of a package may have a scope.
       mkdirSync(dirname(link), { recursive: true });
       symlinkSync(join(root, "node_modules", peer), link);
     }

@@ -40,6 +40,7 @@ export class Batch {
   readonly #segments: Segment[] = [];
   readonly #runs: Run[] = [];
 
+  /** @param witnesses Those of calls that were tried before stay the same. */
   constructor(calls: readonly AppendCall[], witnesses: Witnesses) {
     this.#calls = calls;
     this.#witnesses = witnesses;
@@ -77,6 +78,7 @@ export class Batch {
     return { outcomes, entries };
   }
 
+  /** The positions of a call's entries, of which the new ones are collected: duplicates are not new to any tail. */
   #placed(call: AppendCall, start: number, result: Result, epoch: string, entries: LogEntry[]): Appended[] {
     const witnesses = this.#witnesses.of(call);
     const [first = 0, before = 0, time = 0] = result.placed ?? [];
@@ -91,6 +93,7 @@ export class Batch {
     });
   }
 
+  /** Calls without conditions extend the segment before; each call with conditions is one of its own. */
   #add(call: AppendCall): void {
     const { entries } = call;
     const rejected = entries.map(keyError).find((error) => error !== undefined);
@@ -111,6 +114,7 @@ export class Batch {
     this.#addRun(numberOf(call), entries.length, low - segment.low);
   }
 
+  /** A burst of a thousand calls becomes one run, so that neither the request nor the receipt grows with it. */
   #addRun(number: number, size: number, start: number): void {
     const segment = this.#segments.length - 1;
     const last = this.#runs.at(-1);
@@ -143,11 +147,13 @@ class Columns {
     return this.#entries.length;
   }
 
+  /** Appends the entries of a call. */
   add(entries: readonly NewEntry[], witnesses: readonly number[]): void {
     this.#entries.push(...entries);
     this.#witnesses.push(...witnesses);
   }
 
+  /** In the order of the parameters of the functions. */
   parameters(): string[] {
     const texts = (pick: (entry: NewEntry) => string | undefined) =>
       `{${this.#entries.map(pick).map(element).join(",")}}`;
@@ -182,6 +188,7 @@ function conditionsOf(entries: readonly NewEntry[]): Conditions[] | undefined {
 export class Witnesses {
   readonly #known = new WeakMap<AppendCall, number[]>();
 
+  /** Made when the call is sent for the first time. */
   of(call: AppendCall): readonly number[] {
     let known = this.#known.get(call);
     if (known === undefined) {
@@ -227,6 +234,7 @@ export function numberOf({ id }: AppendCall): number {
   return Number(id.slice(id.lastIndexOf(".") + 1));
 }
 
+/** Its caller has been given an outcome already, or never gets one: no publisher waits for it any more. */
 function lateError(): LogError {
   return new LogError(
     "The append arrived after later ones of this process; publish again with the same idempotencyKey",

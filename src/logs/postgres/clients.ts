@@ -37,6 +37,7 @@ export function connect(pool: PostgresLike, timeoutMs: number): Connection {
   );
 }
 
+/** Names what was passed by mistake, where that can be told. */
 function describe(pool: unknown, has: (...names: readonly string[]) => boolean): string {
   if (has("savepoint")) return "the sql of a transaction, which ends before the log does";
   if (has("connect", "query", "end")) return "a single client of pg, in whose transactions the log would take part";
@@ -72,6 +73,7 @@ class SqlConnection implements Connection {
     await (query.simple?.() ?? query);
   }
 
+  /** `postgres.js` opens a connection for it, which it shares among all listeners of one `sql`. */
   async listen(channel: string, onNotify: () => void): Promise<() => void> {
     if (!("listen" in this.#sql)) throw new Error("this client cannot listen");
     // It connects again on its own, and calls the third function then: there may have been notifications in between.
@@ -158,6 +160,7 @@ interface PgTransactionLike {
   getTransactionStatus?(): string | null;
 }
 
+/** A statement on a client without a transaction would be published even if the application fails afterwards. */
 async function assertBegun(client: PgTransactionLike): Promise<void> {
   if (client.getTransactionStatus !== undefined) {
     if (client.getTransactionStatus() === "I") throw transactionError("a client without an open transaction");

@@ -24,6 +24,7 @@ export function isPassing(error: unknown): boolean {
 function isLost(error: unknown): boolean {
   if (error instanceof NotSentError || error instanceof SourcecastError) return false;
   const { severity } = (error ?? {}) as { severity?: unknown };
+  // An answer with a code is final: the statement was rolled back.
   // Without a code of the server, the connection has failed. FATAL ends it, which may be after the commit.
   return (
     error instanceof NoAnswerError ||
@@ -42,6 +43,7 @@ export function explain(error: unknown, schema: string): SourcecastError | Sourc
   return new LogError(`${advice} (PostgreSQL: ${found})`, isLost(error) ? "unknown" : false, { cause: error });
 }
 
+/** The advice for a failure. The codes are those of PostgreSQL's appendix A. */
 function adviceFor(code: string, schema: string, isUnreachable: boolean): string {
   const log = `The log in the schema ${JSON.stringify(schema)}`;
   if (code === wrongIsolation) {
@@ -69,6 +71,7 @@ function adviceFor(code: string, schema: string, isUnreachable: boolean): string
   return `${log} failed`;
 }
 
+/** The SQLSTATE, or the code of the client or of the system, or an empty text. */
 function codeOf(error: unknown): string {
   const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
   // Bun has the SQLSTATE in `errno`.

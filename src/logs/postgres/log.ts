@@ -143,11 +143,13 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#reader.head();
   }
 
+  // Questions of the contract are asked on the pool, several at a time, and never wait for the work in the background.
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     this.#assertOpen();
     return this.#reader.witnesses(offsets);
   }
 
+  /** `maxBytes` holds before anything is read: weights are columns of their own. */
   async read(after: number, options: ReadOptions): Promise<Page> {
     this.#assertOpen();
     return this.#reader.read(after, options);
@@ -163,6 +165,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#reader.values(selection, options);
   }
 
+  /** One round trip, however many clients ask. The hub collects the questions of a tick. */
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
     this.#assertOpen();
     return this.#reader.locate(questions);
@@ -200,6 +203,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     if (listenOn !== connection) listenOn?.close();
   }
 
+  /** One statement for all calls. Nothing is sent when none of them can be stored. */
   async #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
     const batch = new Batch(calls, this.#witnesses);
     let answer: Answer = { epoch: "", calls: [], results: [] };
@@ -229,6 +233,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return calls.map(() => explained);
   }
 
+  /** A page for a tail. The watch learns from it whether notifications arrive, and the sequencer that there is work. */
   async #next(after: number) {
     const page = await this.#answer(() => this.#reader.next(after));
     this.#watch.onRead(page.entries.length > 0);
@@ -248,6 +253,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     });
   }
 
+  /** The failure of a question stores nothing, whatever became of the statement. */
   async #answer<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -276,6 +282,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return `SELECT ${this.#parts.names.schema}.${name}(${parameters.join(", ")}) AS reply`;
   }
 
+  /** The error as the contract has it. */
   #explain(error: unknown): Error {
     return explain(error, this.#parts.names.name);
   }
@@ -285,6 +292,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   }
 }
 
+/** JSON has no `Infinity`. */
 function windowOf({ window }: RetentionLimits): number {
   return Number.isFinite(window) ? Math.ceil(window) : Number.MAX_SAFE_INTEGER;
 }

@@ -79,6 +79,7 @@ export class Membership {
     await this.#connection.background(this.#call("leave"), request).catch(() => {});
   }
 
+  /** The schema first: it has the table in which the process registers. */
   async #enter(): Promise<void> {
     await prepare(this.#connection, this.#names);
     await this.#register();
@@ -87,6 +88,7 @@ export class Membership {
     this.#handlers.onEntered();
   }
 
+  /** Says that the process is there, and compares the options. */
   async #register(): Promise<void> {
     const request = JSON.stringify({ member: this.id, options: this.#options });
     const other = await this.#connection.background(this.#call("enter"), request);
@@ -99,6 +101,7 @@ export class Membership {
     );
   }
 
+  /** A registration that expired, as in a process that was frozen, is made again. */
   async #renew(): Promise<void> {
     try {
       await this.#register();

@@ -28,6 +28,7 @@ export class PgConnection implements Connection {
     if (this.#ownsErrors) pool.on("error", ignore);
   }
 
+  /** On the pool. A connection that has failed is not given back to it. */
   async query(sql: string, ...parameters: string[]): Promise<string> {
     const client = await this.#borrow();
     // The statement rejects, too. Without a listener, the end of a connection that is lent would end the process.
@@ -45,6 +46,7 @@ export class PgConnection implements Connection {
     }
   }
 
+  /** On the log's own connection, in the order of the calls. */
   async background(sql: string, ...parameters: string[]): Promise<string> {
     const session = await this.#open();
     if (session === null) return this.query(sql, ...parameters);
@@ -56,12 +58,14 @@ export class PgConnection implements Connection {
     }
   }
 
+  /** The simple protocol, which takes several statements at a time. */
   async script(sql: string): Promise<void> {
     const session = await this.#open();
     if (session === null) await this.query(sql);
     else await session.query(sql);
   }
 
+  /** A connection that is replaced has forgotten its channels: `onLost` says so, and the watch listens again. */
   async listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void> {
     const session = await this.#open();
     if (session === null) throw new Error("this pool has no class of clients");
@@ -73,6 +77,7 @@ export class PgConnection implements Connection {
     };
   }
 
+  /** Leaves the pool as it was. */
   close(): void {
     this.#listening = null;
     if (this.#ownsErrors) this.#pool.off("error", ignore);
@@ -81,6 +86,7 @@ export class PgConnection implements Connection {
     void session?.then((opened) => opened?.end()).catch(() => {});
   }
 
+  /** A pool without a free connection may wait forever, and so may a network that swallows packets. */
   async #borrow(): Promise<PgPoolClientLike> {
     const borrowing = this.#pool.connect();
     try {

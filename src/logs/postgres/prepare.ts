@@ -44,6 +44,7 @@ export async function prepare(
   }
 }
 
+/** The answer of the probe. */
 interface Found {
   readonly server: number;
   readonly encoding: string;
@@ -60,6 +61,7 @@ interface Found {
   readonly denied: readonly string[] | null;
 }
 
+/** One question for everything that is checked. It needs no privilege of its own. */
 function probe({ schema }: SchemaNames): string {
   return `
     SELECT json_build_object(
@@ -85,10 +87,12 @@ function probe({ schema }: SchemaNames): string {
     -- ${schema}`;
 }
 
+/** The newest migration that was run. */
 function versionOf({ schema }: SchemaNames): string {
   return `SELECT coalesce(max(version), 0)::text AS reply FROM ${schema}.migration`;
 }
 
+/** @throws {LogError} for a server or a user that no migration can fix. */
 function assertUsable(
   { server, encoding, user, database, replica, oid, mayUse, denied }: Found,
   { name }: SchemaNames,
@@ -115,6 +119,7 @@ function assertUsable(
   if (needed !== null) reject(`The user ${JSON.stringify(user)} lacks the privilege ${needed}; grant it`);
 }
 
+/** @throws {LogError} for a user who may not create what is missing. */
 function assertMayCreate({ user, database, oid, mayCreateSchema, mayCreate }: Found, { name }: SchemaNames): void {
   if (oid === null ? mayCreateSchema : mayCreate === true) return;
   const place = oid === null ? `database ${JSON.stringify(database)}` : `schema ${JSON.stringify(name)}`;
@@ -125,6 +130,7 @@ function assertMayCreate({ user, database, oid, mayCreateSchema, mayCreate }: Fo
   );
 }
 
+/** A table of the same name was there before the first migration. */
 function occupied({ name }: SchemaNames, cause: unknown): LogError {
   return new LogError(
     `The schema ${JSON.stringify(name)} has tables of something else; give the log a schema of its own`,

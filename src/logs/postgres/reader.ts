@@ -27,15 +27,18 @@ export class Reader {
     this.#ask = ask;
   }
 
+  /** From the primary: the answer of a replica is rejected. */
   async head(): Promise<Head> {
     return headOf((await this.#ask("head")) as HeadRow);
   }
 
+  /** In the order of the offsets. */
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     const found = (await this.#ask("witnesses", offsets)) as (number | null)[];
     return found.map((witness) => witness ?? undefined);
   }
 
+  /** One page, with the state of the log that it belongs to. */
   async read(after: number, { limit, maxBytes, selection, conflate }: ReadOptions): Promise<Page> {
     const page = (await this.#ask("read", {
       after,
@@ -49,10 +52,12 @@ export class Reader {
     return { epoch, entries: page.entries.map(entryOf), through, conflated, trimmed, floor };
   }
 
+  /** Oldest first. */
   async last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     return ((await this.#ask("last", { count, selection: selectionOf(selection) })) as EntryRow[]).map(entryOf);
   }
 
+  /** A page of the newest entries of each key. */
   async values(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
     const request = { after, upTo, bytes: maxBytes, selection: selectionOf(selection) };
     const { head, entries, through } = (await this.#ask("values", request)) as {
@@ -111,6 +116,7 @@ export class Reader {
   }
 }
 
+/** In the order of the request; `null` for an empty list. */
 interface LocateRow {
   readonly head: HeadRow;
   readonly channels: readonly FoundRow[] | null;
@@ -118,6 +124,7 @@ interface LocateRow {
   readonly witnesses: readonly (number | null)[] | null;
 }
 
+/** A channel, or all channels with a prefix, as far as a client needs to know. */
 type FoundRow = readonly [end: EntryRow | null, trimmed: number, hasValues: boolean];
 
 /** Different values, and the place of each. */

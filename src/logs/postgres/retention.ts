@@ -41,15 +41,18 @@ export class RetentionWorker {
     this.#plan(passDelayMs);
   }
 
+  /** A pass under way ends with its slice. */
   close(): void {
     this.#closed = true;
     this.#timer.stop();
   }
 
+  /** An earlier plan stays. While a pass runs, the next one is planned at its end. */
   #plan(delay: number): void {
     if (!this.#closed && !this.#isRunning) this.#timer.set(now() + delay);
   }
 
+  /** Slice after slice, each a statement of its own, so that publishers get their turn in between. */
   async #run(): Promise<void> {
     this.#isRunning = true;
     this.#isTouched = false;

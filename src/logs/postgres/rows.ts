@@ -15,6 +15,7 @@ export type EntryRow = readonly [
   sender: string | null,
 ];
 
+/** A row as an entry of the contract, with its text as it was published. */
 export function entryOf([
   offset,
   witness,

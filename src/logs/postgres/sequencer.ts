@@ -43,15 +43,18 @@ export class Sequencer {
     this.#plan(0);
   }
 
+  /** Another process moves the calls that are left. */
   close(): void {
     this.#closed = true;
     this.#timer.stop();
   }
 
+  /** An earlier look stays. */
   #plan(delay: number): void {
     if (!this.#closed) this.#timer.set(now() + delay);
   }
 
+  /** Moves until nothing is left. Where another process holds the lock, nothing is moved here, and it is as well. */
   async #run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -74,6 +74,7 @@ export class Watch {
     if (hasEntries && !this.#wasNotified) this.#isUnannounced = true;
   }
 
+  /** Asks, whatever notifications say: they may be lost with their connection. */
   #poll(): void {
     if (!this.#isRunning) return;
     this.#wasNotified = false;
@@ -87,6 +88,7 @@ export class Watch {
     this.#handlers.onChange();
   }
 
+  /** The notification that it sends itself is the test of the connection. */
   async #listen(): Promise<void> {
     if (this.#isConnecting || this.#listenAt === Number.POSITIVE_INFINITY) return;
     this.#isConnecting = true;
@@ -112,6 +114,7 @@ export class Watch {
     }
   }
 
+  /** The first one proves that notifications arrive here. */
   #onNotify(): void {
     if (!this.#isRunning) return;
     this.#isTrusted = true;
@@ -120,6 +123,7 @@ export class Watch {
     this.#handlers.onChange();
   }
 
+  /** Polls from now on, and listens again in a moment. */
   #lose(): void {
     this.#isTrusted = false;
     this.#isUnannounced = false;

@@ -38,6 +38,7 @@ const bytesPerMove = 4 * 1024 ** 2;
  */
 export function writingFunctions(schema: string, notifyChannel: string, lock: number): string {
   return `
+    -- Called first by every function that writes: a clear error in place of lost updates.
     CREATE FUNCTION ${schema}.assert_read_committed() RETURNS void LANGUAGE plpgsql AS $sourcecast$
     BEGIN
       -- Any other level would see the log as it was before it waited for the lock.
@@ -46,10 +47,15 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       END IF;
     END $sourcecast$;
 
+    -- Milliseconds of Unix time. Not now(), which stands still within a transaction: entries would get the time at which their
+    -- statement began to wait for the lock.
     CREATE FUNCTION ${schema}.clock() RETURNS bigint LANGUAGE sql AS $sourcecast$
       SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
     $sourcecast$;
 
+    -- The witness at an offset, NULL where it is not known. The floor and the newest entry are part of the state; entries between
+    -- them are found by the primary key, and trimmed ones in a row of the table witness that has some hundreds of them. They are
+    -- stored as signed numbers of four bytes.
     CREATE FUNCTION ${schema}.witness_at(at bigint) RETURNS bigint LANGUAGE sql STABLE AS $sourcecast$
       SELECT CASE
         WHEN at = 0 THEN origin
@@ -65,6 +71,8 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       FROM ${schema}.state
     $sourcecast$;
 
+    -- The offset of the newest entry of a channel, retained or not, for a conditional append; a higher one where that is not
+    -- known. Such an append is rejected then, which is safe: its publisher reads again.
     CREATE FUNCTION ${schema}.last_of(name text) RETURNS bigint LANGUAGE sql STABLE AS $sourcecast$
       SELECT CASE
         WHEN found > trimmed OR trimmed = 0 THEN found
@@ -76,6 +84,10 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       ) AS newest
     $sourcecast$;
 
+    -- Stores entries in their order. The caller holds the lock of the row in log, and has read the state after that. Offsets are the
+    -- newest one plus the place in the arrays, so they have no holes. Each entry gets its predecessor's witness, the first that of
+    -- the newest entry. Returns the first offset, the witness before it, and the time, from which the process that appends makes the
+    -- entries for its own tails.
     CREATE FUNCTION ${schema}.place(state ${schema}.state, ${parameters}, is_keyed boolean, stamp bigint) RETURNS bigint[]
     LANGUAGE plpgsql AS $sourcecast$
     DECLARE
@@ -106,6 +118,9 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       RETURN ARRAY[state.top + 1, state.top_witness, wall];
     END $sourcecast$;
 
+    -- Stores one call whose entries have conditions or idempotency keys. An entry whose key is known is answered whatever its
+    -- after says, and entries of the same call do not count for one another's after: both are part of the contract. The key is
+    -- stored in the same transaction, so that no crash can separate an entry from its key.
     CREATE FUNCTION ${schema}.store(call json, ${parameters}, stamp bigint, since bigint) RETURNS json
     LANGUAGE plpgsql AS $sourcecast$
     DECLARE
@@ -168,6 +183,8 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       RETURN json_build_object('placed', placed, 'places', array_to_json(places));
     END $sourcecast$;
 
+    -- A segment without conditions is stored as a whole, however many calls it has. Each call with conditions is a segment of its
+    -- own, decided after the ones before it were stored.
     CREATE FUNCTION ${schema}.append(request json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -200,18 +217,24 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
         END IF;
       END LOOP;
       answer := json_build_object('epoch', state.epoch, 'calls', request->'calls', 'results', array_to_json(results));
+      -- A new row each time, found from the newest on: a row that is updated would leave a version behind with each append, and
+      -- during a long transaction of the application none of them could be removed.
       INSERT INTO ${schema}.receipt (member, last_call, log_time, reply)
       VALUES (request->>'member', (request->>'last')::bigint, stamp, answer);
       PERFORM pg_notify('${notifyChannel}', '');
       RETURN answer;
     END $sourcecast$;
 
+    -- Runs in the transaction of the application, at its isolation level. It reads nothing that others write, so it cannot fail to
+    -- be serialized, and it notifies no connection: NOTIFY takes a lock that is held until the commit.
     CREATE FUNCTION ${schema}.enqueue(call json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     BEGIN
       INSERT INTO ${schema}.outbox (call, ${names}) VALUES (call, ${names});
       RETURN '';
     END $sourcecast$;
 
+    -- The rows of one transaction have ascending numbers, so they keep their order. A transaction that commits later than others
+    -- may have lower numbers: its rows are simply found later. Deleting and storing are one transaction: each row is moved once.
     CREATE FUNCTION ${schema}.sequence(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -223,6 +246,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       -- Held until this statement ends, so it is safe with a pooler, and nothing keeps it when a process dies.
       IF NOT pg_try_advisory_xact_lock(${lock}, 2) OR NOT EXISTS (SELECT FROM ${schema}.outbox) THEN RETURN 0; END IF;
       PERFORM FROM ${schema}.log FOR UPDATE;
+      -- The oldest ones, as far as the bytes go; one at least, however large it is.
       WITH taken AS (
         DELETE FROM ${schema}.outbox AS o USING (
           SELECT id, row_number() OVER oldest AS n, sum(weight) OVER oldest AS total FROM (

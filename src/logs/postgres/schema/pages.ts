@@ -42,6 +42,8 @@ const scanned = { all: "true", newest: "true", values: "key IS NOT NULL AND NOT 
 export function pageFunctions(schema: string): string {
   const kinds = Object.keys(entryKinds) as EntryKind[];
   return `
+    -- A recursive query jumps from name to name: PostgreSQL has no skip scan of an index before version 18. One name more than
+    -- asked for is enough to see that there are too many.
     CREATE FUNCTION ${schema}.names_of(selection json, most integer, only_values boolean) RETURNS text[]
     LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
@@ -90,6 +92,8 @@ function functionsOf(schema: string, kind: EntryKind): string {
           )`,
   );
   return `
+    -- Takes up to a page from each channel by its index, and the first of all of them. No data is read: the index leads to the
+    -- rows, of which only offsets and weights are taken, and large data is stored apart.
     CREATE FUNCTION ${schema}.merged_${kind}(${parameters}, names text[], OUT offsets bigint[], OUT through bigint)
     LANGUAGE sql STABLE AS $sourcecast$
       -- The page ends at its last entry when the bytes or the entries ran out, since there may be more right after it.
@@ -103,6 +107,8 @@ function functionsOf(schema: string, kind: EntryKind): string {
       ) AS filled
     $sourcecast$;
 
+    -- Looks at entries of all channels in their order. A page may end without an entry: through has advanced, as the contract
+    -- demands, and the caller reads on.
     CREATE FUNCTION ${schema}.scanned_${kind}(
       ${parameters}, selection json, width integer, OUT offsets bigint[], OUT through bigint, OUT is_done boolean
     ) LANGUAGE plpgsql STABLE AS $sourcecast$
@@ -131,6 +137,8 @@ function functionsOf(schema: string, kind: EntryKind): string {
       through := coalesce(beyond - 1, CASE WHEN looked < width THEN up_to ELSE furthest END);
     END $sourcecast$;
 
+    -- A few channels are merged. Of more, or of unknown many, a short scan shows whether entries of the selection are frequent; if
+    -- not, up to a thousand channels are merged all the same.
     CREATE FUNCTION ${schema}.page_${kind}(
       ${parameters}, selection json, OUT offsets bigint[], OUT through bigint, OUT names text[]
     ) LANGUAGE plpgsql STABLE AS $sourcecast$

@@ -25,6 +25,7 @@ const tailPageBytes = 4 * 1024 ** 2;
  */
 export function readingFunctions(schema: string): string {
   return `
+    -- A replica may lag, so the process rejects its answer. The server itself rejects only what writes.
     CREATE FUNCTION ${schema}.head_of(state ${schema}.state) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
       SELECT json_build_object(
         'epoch', state.epoch, 'top', state.top, 'witness', state.top_witness,
@@ -42,6 +43,8 @@ export function readingFunctions(schema: string): string {
       FROM json_array_elements_text(request) WITH ORDINALITY AS o(at, n)
     $sourcecast$;
 
+    -- Superseded entries too: a tail delivers the whole sequence. The first entry is returned however large it is. The last field
+    -- saves a question: a process whose tail reads anyway learns that the outbox has something.
     CREATE FUNCTION ${schema}.next(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -60,6 +63,8 @@ export function readingFunctions(schema: string): string {
       );
     END $sourcecast$;
 
+    -- A channel without a mark has lost nothing, or has lost its mark to the bound on the table. The two cannot be told apart, so
+    -- the answer covers both: a client may be told a false gap, but no gap is concealed.
     CREATE FUNCTION ${schema}.trimmed_of(selection json, state ${schema}.state, conflate boolean) RETURNS bigint
     LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
@@ -88,6 +93,7 @@ export function readingFunctions(schema: string): string {
       RETURN result;
     END $sourcecast$;
 
+    -- The first name of a range is enough: an index that begins with the channel finds it at once.
     CREATE FUNCTION ${schema}.has_values(selection json) RETURNS boolean LANGUAGE sql STABLE AS $sourcecast$
       SELECT EXISTS (
         SELECT FROM json_array_elements_text(selection->'names') AS n
@@ -105,6 +111,8 @@ export function readingFunctions(schema: string): string {
       SELECT ${entriesAsJson} FROM ${schema}.entry WHERE log_offset = ANY(offsets)
     $sourcecast$;
 
+    -- Entries, trimmed and floor are of one state, so no loss is missed between them. Superseded entries are counted by an index of
+    -- their own; those below the floor are gone, so they count as trimmed.
     CREATE FUNCTION ${schema}.read(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -137,6 +145,8 @@ export function readingFunctions(schema: string): string {
       );
     END $sourcecast$;
 
+    -- The partial indexes over values have entries below the floor too, so nothing has to be added for those that retention took
+    -- from the sequence.
     CREATE FUNCTION ${schema}.values(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -150,6 +160,7 @@ export function readingFunctions(schema: string): string {
         'head', ${schema}.head_of(state), 'entries', ${schema}.entries_at(page.offsets), 'through', page.through);
     END $sourcecast$;
 
+    -- By channel while there are few; otherwise from the end of the log, where the last ones are most often.
     CREATE FUNCTION ${schema}.last(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       selection json := request->'selection';
@@ -174,6 +185,7 @@ export function readingFunctions(schema: string): string {
       RETURN ${schema}.entries_at(found);
     END $sourcecast$;
 
+    -- Only searches of indexes, no scans: a storm of reconnects must not cost more than its number of different channels.
     CREATE FUNCTION ${schema}.locate(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;

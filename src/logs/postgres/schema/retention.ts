@@ -22,6 +22,7 @@ const memberAgeMs = 30_000;
  */
 export function retentionFunctions(schema: string, lock: number): string {
   return `
+    -- The time of the server counts, so processes need not agree on theirs. The lock is held until the statement ends.
     CREATE FUNCTION ${schema}.enter(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       other text;
@@ -38,10 +39,13 @@ export function retentionFunctions(schema: string, lock: number): string {
       RETURN '';
     END $sourcecast$;
 
+    -- A process that closes its log makes room for one with other options at once.
     CREATE FUNCTION ${schema}.leave(request json) RETURNS text LANGUAGE sql AS $sourcecast$
       DELETE FROM ${schema}.member WHERE id = request->>'member' RETURNING ''
     $sourcecast$;
 
+    -- One process at a time: the others would only wait for the same rows. An age, a number or a size that is NULL sets no limit,
+    -- since a comparison with NULL is not true.
     CREATE FUNCTION ${schema}.trim(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -64,6 +68,7 @@ export function retentionFunctions(schema: string, lock: number): string {
       );
       IF cut.log_offset IS NOT NULL THEN
         PERFORM FROM ${schema}.log FOR UPDATE;
+        -- The mark of each channel, in ascending order of offsets: the highest one stays.
         INSERT INTO ${schema}.trimmed AS t (channel, log_offset)
         SELECT channel, max(log_offset) FROM ${schema}.entry
         -- Of entries with a key, the newest is still there: readers that conflate have lost nothing.
@@ -89,6 +94,7 @@ export function retentionFunctions(schema: string, lock: number): string {
         DELETE FROM ${schema}.entry
         WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND (key IS NULL OR superseded);
       END IF;
+      -- The same statement forgets what has expired. Each deletion is bounded, or follows an index.
       DELETE FROM ${schema}.idempotency AS i WHERE (i.channel, i.key) IN (
         SELECT channel, key FROM ${schema}.idempotency
         WHERE log_time <= stamp - (request->>'window')::bigint LIMIT ${entriesPerSlice}
