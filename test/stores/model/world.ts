@@ -86,7 +86,9 @@ class World {
     this.#random = new Random(history.seed ^ 0xfa17);
     this.#rights = new Rights(oracle.record);
     const tolerance = { limits: false, fails: true, forgetsWitnesses: true, trimsAll: store.trimsAll };
-    this.#clients = this.#setup.clients.map((plan) => new Client(plan, oracle.record, this.#rights, tolerance));
+    // Readers of the application have no connection that could be judged by its bytes: here, all are connections.
+    const plans = this.#setup.clients.map(({ reader: _, ...plan }) => plan);
+    this.#clients = plans.map((plan) => new Client(plan, oracle.record, this.#rights, tolerance));
     this.#hubs = group.machines.map((machine) => this.#makeHub(machine));
   }
 
@@ -178,7 +180,7 @@ class World {
   }
 
   #open(client: Client, hub: Hub, lastEventId: string): void {
-    const { channels, key, sender, rewind, without } = client.plan;
+    const { channels, key, sender, rewind, without, label } = client.plan;
     const headers = { get: (name: string) => (name === "last-event-id" && lastEventId !== "" ? lastEventId : null) };
     const options: SubscribeOptions = {
       channels,
@@ -186,6 +188,7 @@ class World {
       ...(without !== undefined && { filter: (event: { data: string }) => !isLeftOut(event, without) }),
       ...(sender !== undefined && { sender }),
       ...(rewind !== undefined && { rewind }),
+      ...(label && { label }),
     };
     const abort = new AbortController();
     const request = { url: "http://localhost/events", method: "GET", headers, signal: abort.signal, key };
