@@ -33,10 +33,10 @@ import { type ResolvedHubOptions, resolveHubOptions } from "./resolve-options.ts
 import { parseSelection, type Subscribing } from "./selection.ts";
 import { channelContext } from "./serve-channels.ts";
 import { Counters, type HubStats, readStats } from "./stats.ts";
+import { subscribe } from "./subscribe.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
-import { openSubscription } from "./subscription/opening.ts";
 import { Pump } from "./subscription/pump.ts";
-import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
+import type { Subscription, SubscriptionContext } from "./subscription/subscription.ts";
 
 /**
  * Creates a hub: channels for an application, on top of a log.
@@ -102,7 +102,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
       checkpoints: new Checkpoints(ring),
       counters: new Counters(),
       catchUp: (subscription: Subscription) => new Pump(subscription),
-      subscribe: (admitted: Admitted) => this.#subscribe(admitted),
+      subscribe: (admitted: Admitted) => subscribe(admitted, this.#context, this.#sweep, this.#presence),
     };
     this.#context = context;
     this.#admission = new Admission(context);
@@ -277,19 +277,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
       this.#admission.rejectInput(exchange, options, error);
       return null;
     }
-  }
-
-  #subscribe(admitted: Admitted): void {
-    const subscription = new Subscription(admitted, this.#context);
-    subscription.expires = this.#sweep.expiry();
-    const { leave, stream, options, channels } = admitted;
-    const leaveChannels = options.member && this.#presence.enter(options.member, channels);
-    subscription.onLeave = () => {
-      leave();
-      leaveChannels?.(stream.closeReason ?? "closed");
-    };
-    this.#sweep.schedule();
-    openSubscription(subscription, admitted.origin, admitted.forbidden);
   }
 
   #assertOpen(): void {

@@ -41,6 +41,7 @@ export class ChannelIterator implements AsyncIterableIterator<AnyReadEvent, unde
   readonly #onAbort = (): void => this.#close();
   /** Whether the process stays alive while a call waits. */
   readonly #keepsAlive: boolean;
+  /** The last call: the reader takes one entry at a time, and must not be asked twice at once. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(target: ReadTarget, options: ReadOptions, keepsAlive: boolean) {
@@ -61,6 +62,7 @@ export class ChannelIterator implements AsyncIterableIterator<AnyReadEvent, unde
     return result;
   }
 
+  /** Called by `break`, and by servers of other protocols when their client has left. A waiting call ends, too. */
   return(): Promise<IteratorReturnResult<undefined>> {
     this.#close();
     return Promise.resolve({ done: true, value: undefined });
@@ -92,6 +94,7 @@ export class ChannelIterator implements AsyncIterableIterator<AnyReadEvent, unde
     return readLoss(taken.kind, taken.loss, taken.position, this.#name);
   }
 
+  /** The signal may live as long as the application: its listener must not keep the reader. */
   #close(): void {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#reader.close();
@@ -109,6 +112,7 @@ export function checkListener(listener: unknown): void {
   checkOption(listener ?? null, aFunction, "listener");
 }
 
+/** A position of the reader's own wins over the one that the application gives to those without. */
 function originOf({ after, from }: ReadOptions): ReadOrigin {
   return after ? (parseCursor(after) ?? "unreadable") : parseFrom(from);
 }

@@ -23,6 +23,8 @@ export function listen(
 ): () => void {
   const iterator = new ChannelIterator(target, options, false);
   const report = (error: unknown): void => onError(error, { stage: "subscribe" });
+  // A failure of the log is not the listener's: the reading goes on from the same position after a while, since no caller
+  // is left who could try again.
   const run = async (): Promise<void> => {
     for (;;) {
       try {
@@ -37,10 +39,12 @@ export function listen(
       }
     }
   };
+  // Outside of the request in which it was added: it outlives that.
   void runDetached(run);
   return () => void iterator.return();
 }
 
+/** Waits for the listener, so that it is never called twice at once, and reports its failure. */
 async function call(
   listener: (event: AnyReadEvent) => unknown,
   event: AnyReadEvent,

@@ -9,16 +9,21 @@ import type { RingEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
 import type { SharedPage } from "../feed/shared-page.ts";
 import type { Receiver } from "../feed/subscribers.ts";
-import { isInternal, selectionKey } from "../selection.ts";
+import { isInternal } from "../selection.ts";
 import { presentPosition } from "../subscription/position.ts";
 import { type RecoveringReader, Recovery } from "../subscription/recovery.ts";
 import { type DeclaredGap, decideResume } from "../subscription/resume.ts";
-import type { ReaderContext, ReadOrigin } from "./context.ts";
-import { lossOfCleared, type Taken, type TakenEntry } from "./taken.ts";
+import { entriesOf, type ReaderContext, type ReadOrigin } from "./context.ts";
+import { ReadStart } from "./read-start.ts";
+import { lossOfCleared, type Taken } from "./taken.ts";
 
 /**
  * A reader has no queue: it holds a position, and finds the next entry in the ring, or in pages of the log where the ring has
  * moved on. Entries that arrive while nothing is asked of it only move the log.
+ *
+ * It is the sibling of a `Subscription` with its `Pump`, and takes the same decisions in the same order, `Recovery` included.
+ * The difference is who sets the pace: a pump is given turns and stops where a socket is full, a reader does one step for each
+ * call. So it needs no scheduler, and it answers from the ring without a turn of the event loop.
  */
 export class Reader implements Receiver, RecoveringReader {
   readonly selection: ChannelSelection;
@@ -31,17 +36,19 @@ export class Reader implements Receiver, RecoveringReader {
   /** Has to be found in the log again before anything is taken. */
   anchor: Position | null = null;
   closed = false;
-  /** The witness of the entry at the offset, where it is known. */
+  /**
+   * The witness of the entry at the offset, where it is known. It proves to the log that this is still the sequence that was
+   * read: offsets alone are used again after a failover.
+   */
   #witness: number | undefined;
   /** Every entry after this offset is to be taken: it was at the head there, or began there. */
   #owedAfter = 0;
   /** It waits at the head. */
   #isAtHead = false;
+  /** It was closed by the hub and not by its consumer, who would otherwise take that for the end of the channel. */
   #isFailed = false;
   #wake: (() => void) | null = null;
-  readonly #from: ReadOrigin;
-  /** The newest entry when it was made. */
-  #now: Position | null = null;
+  readonly #begin: ReadStart;
   readonly #selects: ChannelMatcher;
   readonly #recovery: Recovery<Taken>;
   #pages: PageReader | null = null;
@@ -49,27 +56,12 @@ export class Reader implements Receiver, RecoveringReader {
   constructor(selection: ChannelSelection, from: ReadOrigin, context: ReaderContext) {
     this.selection = selection;
     this.context = context;
-    this.#from = from;
+    this.#begin = new ReadStart(from, context.feed);
     this.#selects = compileSelection(selection);
     this.#recovery = new Recovery<Taken>(this, {
       gap: (gap) => this.#declareGap(gap),
       reset: (reason, location) => this.#declareReset(reason, location),
     });
-    this.#noteNow();
-  }
-
-  /**
-   * Events that are published from the call on are read. The first use of a hub asks its log, and whoever publishes in the same
-   * tick waits for that, too, but later in line.
-   */
-  #noteNow(): void {
-    const { feed } = this.context;
-    const note = (): void => {
-      this.#now ??= feed.ring.head;
-    };
-    if (feed.isStarted) note();
-    // Reported to the first call of `take`, which tries again.
-    else if (this.#from === "now") feed.start().then(note, () => {});
   }
 
   /**
@@ -87,7 +79,7 @@ export class Reader implements Receiver, RecoveringReader {
       const found = await this.#next();
       if (this.closed) break;
       const isClear = found !== null && "entry" in found && found.entry.type === clearType;
-      const taken = isClear ? this.#clearedLoss(found) : found;
+      const taken = isClear ? lossOfCleared(found, this.#owedAfter, this.context.counters) : found;
       if (taken === null) continue;
       // A channel that is followed by name ends the reading; under a prefix, others may go on.
       if ("entry" in taken && taken.entry.type === "sse:end" && this.selection.prefixes.length === 0) this.close();
@@ -111,6 +103,7 @@ export class Reader implements Receiver, RecoveringReader {
     this.close();
   }
 
+  /** Does nothing unless a call waits: a reader that is not asked has nothing to look for. */
   wake(): void {
     this.#wake?.();
     this.#wake = null;
@@ -118,6 +111,10 @@ export class Reader implements Receiver, RecoveringReader {
 
   // --- Receiver ---
 
+  /**
+   * An entry of its channel is in the ring. At the head, everything before it was read or is of another channel, so the
+   * position moves there without a look at what came in between.
+   */
   deliver({ entry }: RingEntry): void {
     if (this.#isAtHead) this.#moveTo({ epoch: this.epoch, offset: entry.offset - 1, witness: entry.previousWitness });
     this.wake();
@@ -133,11 +130,15 @@ export class Reader implements Receiver, RecoveringReader {
     this.wake();
   }
 
+  /**
+   * Asks the log where to begin, which is also how it learns that the channel has ended. It joins the index only then: a
+   * reader that is never asked for an event costs the hub nothing, and cannot leak.
+   *
+   * @returns The loss of a reader whose position the log does not have any more.
+   */
   async #start(): Promise<Taken | null> {
     const { feed, locator, readers } = this.context;
-    await feed.start();
-    const from = this.#from;
-    const cursor = from === "start" ? null : from === "now" ? (this.#now ?? feed.ring.head) : from;
+    const cursor = await this.#begin.cursor();
     const { restarts } = feed;
     const question = { cursor: cursor === "unreadable" ? null : cursor, selection: this.selection };
     const location = await locator.ask(question);
@@ -146,14 +147,15 @@ export class Reader implements Receiver, RecoveringReader {
     if (location.asOf !== restarts) return this.#start();
     readers.join(this);
     if (this.closed) return null;
-    const taken = this.#begin(cursor, location);
+    const taken = this.#beginAt(cursor, location);
     const { ends } = location.answer;
     const hasEnded = this.selection.prefixes.length === 0 && ends.some(({ offset }) => offset <= this.offset);
     if (hasEnded) this.close();
     return taken;
   }
 
-  #begin(cursor: Position | "unreadable" | null, location: Location): Taken | null {
+  /** The first position, decided as for a client that reconnects. */
+  #beginAt(cursor: Position | "unreadable" | null, location: Location): Taken | null {
     const { head } = location;
     if (cursor === null) {
       this.#moveTo({ epoch: head.epoch, ...head.floor });
@@ -164,7 +166,7 @@ export class Reader implements Receiver, RecoveringReader {
     const resumption = decideResume(cursor, location, { conflates: this.conflates });
     if (resumption.kind === "replay") this.#moveTo(resumption.position);
     // Nothing is lost for a reader that had nothing.
-    else if (this.#from === "now") this.#moveTo(presentPosition(head, this.context.feed.ring.head));
+    else if (this.#begin.isNow) this.#moveTo(presentPosition(head, this.context.feed.ring.head));
     else if (resumption.kind === "gap") return this.#declareGap(resumption);
     else if (resumption.kind === "reset") return this.#declareReset(resumption.reason, location);
     return null;
@@ -176,14 +178,18 @@ export class Reader implements Receiver, RecoveringReader {
     const { ring } = feed;
     this.#isAtHead = false;
     if (this.anchor !== null) return this.#recovery.verify(this.anchor);
-    if (this.epoch !== ring.epoch) return feed.isPastEpoch(this.epoch) ? this.#recovery.reset() : this.#awaitTail();
+    if (this.epoch !== ring.epoch && feed.isPastEpoch(this.epoch)) return this.#recovery.reset();
+    if (this.epoch !== ring.epoch || this.offset > ring.top) return this.#awaitTail();
     const hole = feed.holeAfter(this.offset);
     if (hole !== undefined && this.offset >= hole.from - 1) return this.#recovery.skipHole(hole);
-    if (this.offset > ring.top) return this.#awaitTail();
     if (this.offset >= ring.floor) return this.#takeFromRing();
     return this.#takeFromPage((hole?.from ?? Number.POSITIVE_INFINITY) - 1);
   }
 
+  /**
+   * Synchronous up to the wait, so that no entry can arrive between the look at the top and the wait for the next one.
+   * Entries of other channels are passed over here; while it waits at the head, they cost it nothing.
+   */
   #takeFromRing(): Taken | null | Promise<null> {
     const { ring } = this.context.feed;
     // The tail may have come to another entry at the offset than the one that the cursor names.
@@ -203,6 +209,11 @@ export class Reader implements Receiver, RecoveringReader {
     return this.#untilWoken();
   }
 
+  /**
+   * The page is shared with subscriptions that lag, and released while the reader waits at the head or has left.
+   *
+   * @param end Where a hole begins: entries past it are declared first.
+   */
   async #takeFromPage(end: number): Promise<Taken | null> {
     const { feed } = this.context;
     const page = this.#pagesOfLog.at(this.offset) ?? (await this.#loadPage());
@@ -220,6 +231,7 @@ export class Reader implements Receiver, RecoveringReader {
     return null;
   }
 
+  /** `null` where the answer is of no use any more: the next step looks again. */
   async #loadPage(): Promise<SharedPage | null> {
     const { feed } = this.context;
     const { offset } = this;
@@ -234,16 +246,11 @@ export class Reader implements Receiver, RecoveringReader {
   }
 
   get #pagesOfLog(): PageReader {
-    const { selection } = this;
-    this.#pages ??= new PageReader(this.context.pages, {
-      kind: "conflated",
-      selection,
-      upTo: Number.POSITIVE_INFINITY,
-      key: `conflated ${selectionKey(selection)}`,
-    });
+    this.#pages ??= new PageReader(this.context.pages, entriesOf(this.selection));
     return this.#pages;
   }
 
+  /** Channels of the hub's own have no readers, not even under the prefix of all. */
   #isFor({ channel }: LogEntry): boolean {
     return this.#selects(channel) && !isInternal(channel);
   }
@@ -261,12 +268,7 @@ export class Reader implements Receiver, RecoveringReader {
     this.#owedAfter = offset;
   }
 
-  #clearedLoss({ entry, epoch }: TakenEntry): Taken | null {
-    const loss = lossOfCleared(entry, epoch, this.#owedAfter);
-    if (loss !== null) this.context.counters.countGap("cleared");
-    return loss;
-  }
-
+  /** The reader continues after the gap, at a position that can be verified. */
   #declareGap({ reason, from, to, position }: DeclaredGap): Taken {
     this.context.counters.countGap(reason);
     this.#moveTo(position);
@@ -280,6 +282,7 @@ export class Reader implements Receiver, RecoveringReader {
     return { kind: "reset", loss: { reason }, position };
   }
 
+  /** The cursor came from a process whose tail is ahead of this one, or from an epoch that is about to begin here. */
   async #awaitTail(): Promise<null> {
     this.context.readers.awaitTail(this);
     return this.#untilWoken();

@@ -5,7 +5,10 @@ import type { Discontinuity, FeedObserver } from "../feed/feed.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import type { Receiver } from "../feed/subscribers.ts";
 
-/** Readers are in the index of channels like subscriptions: a producer without subscribers goes on for a reader. */
+/**
+ * Readers are in the index of channels like subscriptions: a producer without subscribers goes on for a reader. Limits, drain
+ * and the checks of stalled clients concern connections alone.
+ */
 export class Readers implements FeedObserver {
   readonly #index: ChannelIndex<Receiver>;
   readonly #all = new Set<JoinedReader>();
@@ -28,6 +31,7 @@ export class Readers implements FeedObserver {
     this.#index.add(reader, reader.selection);
   }
 
+  /** Does nothing for a reader that has not joined, or that has left. */
   leave(reader: JoinedReader): void {
     if (!this.#all.delete(reader)) return;
     this.#ahead.delete(reader);
@@ -45,11 +49,13 @@ export class Readers implements FeedObserver {
     for (const reader of this.#all) reader.fail();
   }
 
+  /** The index delivers to readers of the channel. Here are those that wait for the tail itself to come further. */
   onEntry(_item: RingEntry): void {
     for (const reader of this.#ahead) reader.wake();
     this.#ahead.clear();
   }
 
+  /** Whatever has happened to the sequence, a reader asks the log whether its position still holds. */
   onDiscontinuity(_how: Discontinuity, last: Position): void {
     for (const reader of this.#all) reader.verifyAgain(last);
   }

@@ -2,6 +2,7 @@
 import { clearedRange } from "../../log/cleared.ts";
 import type { LogEntry, Position } from "../../log/log.ts";
 import type { Gap, Reset } from "../../wire/control.ts";
+import type { Counters } from "../stats.ts";
 
 /** An entry, or a loss with the position after it. */
 export type Taken = TakenEntry | TakenLoss;
@@ -18,15 +19,21 @@ export type TakenLoss =
   | { readonly kind: "reset"; readonly loss: Reset; readonly position: Position };
 
 /**
- * The loss that the entry of a cleared channel stands for.
+ * The loss that the entry of a cleared channel stands for. Which of the entries before it had been read when they were erased
+ * is not known exactly: a page of the log may have been read before or after. So too much is declared rather than too little.
  *
  * @param owedAfter The reader was to get every entry after this offset.
  * @returns `null` if it has got all that was cleared, or was not to get it.
  */
-export function lossOfCleared(entry: LogEntry, epoch: string, owedAfter: number): TakenLoss | null {
+export function lossOfCleared(
+  { entry, epoch }: TakenEntry,
+  owedAfter: number,
+  counters: Pick<Counters, "countGap">,
+): TakenLoss | null {
   const { from: first, to } = clearedRange(entry);
   const from = Math.max(first, owedAfter + 1);
   if (from > to) return null;
+  counters.countGap("cleared");
   const position = { epoch, offset: entry.offset, witness: entry.witness };
   return { kind: "gap", loss: { missed: to - from + 1, from, to, reason: "cleared", exact: false }, position };
 }

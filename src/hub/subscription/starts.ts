@@ -19,10 +19,12 @@ export class Starts {
     this.joined = joined;
   }
 
+  /** Where the stream starts: everything after it is sent, or left out because one of the groups has it. */
   get lower(): Position {
     return this.held.offset < this.joined.offset ? this.held : this.joined;
   }
 
+  /** From here on, all channels are alike. */
   get higher(): Position {
     return this.held.offset < this.joined.offset ? this.joined : this.held;
   }

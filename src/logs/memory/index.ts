@@ -176,7 +176,10 @@ class MemoryLog implements CompleteLog {
     return { epoch: this.epoch, ...this.#pages.values(selection, options) };
   }
 
-  /** Values that retention took from the sequence have no slot in it any more. */
+  /**
+   * In one turn, like every other method, so no reader sees a part of it. Values that retention took from the sequence have no
+   * slot in it any more.
+   */
   async clear(channel: string): Promise<Appended | null> {
     this.#assertOpen();
     this.#head();
