@@ -11,6 +11,7 @@ export const parts = {
   eventsource: 'export { EventSource } from "./client/eventsource.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
   redis: 'export * from "./logs/redis/index.js";',
+  postgres: 'export * from "./logs/postgres/index.js";',
   nats: 'export * from "./logs/nats/index.js";',
   react: 'export * from "./bindings/react.js";',
   svelte: 'export * from "./bindings/svelte.js";',
