@@ -9,6 +9,7 @@ export const parts = {
   parser: 'export { EventStreamParser } from "./wire/index.js";',
   subscribe: 'export { subscribe } from "./client/index.js";',
   eventsource: 'export { EventSource } from "./client/eventsource.js";',
+  tabs: 'export { openTabs } from "./chunks/tabs.js";',
   sources: 'export { EventSource, EventSourceSet, ServerSentEvent } from "./index.js";',
   redis: 'export * from "./logs/redis/index.js";',
   postgres: 'export * from "./logs/postgres/index.js";',
@@ -21,7 +22,10 @@ export const parts = {
 
 /** A part is measured by the bytes that it adds to this one, where it has one. @type {Record<string, string>} */
 const bases = Object.fromEntries(
-  ["react", "svelte", "svelte/store", "vue"].map((name) => [name, 'export { subscribe } from "./client/index.js";']),
+  ["tabs", "react", "svelte", "svelte/store", "vue"].map((name) => [
+    name,
+    'export { subscribe } from "./client/index.js";',
+  ]),
 );
 
 /** Bytes with gzip that a part may never exceed, however the budget is written. @type {Record<string, number>} */

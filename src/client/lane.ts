@@ -5,7 +5,13 @@ import type { Line } from "./line.ts";
 import type { ClosedBy } from "./reconnect.ts";
 import { Router, type StreamRequest } from "./router.ts";
 
-/** Lines that share a connection, or one line with a connection of its own. */
+/**
+ * Lines that share a connection, or one line with a connection of its own.
+ *
+ * Its upstream brings the streams: connections of this page, or those of another tab. The lane knows nothing of that. It tells
+ * the upstream when its lines have changed, and routes what arrives. A line may move to another lane at any event, also within its
+ * own callback, so loops over the lines read a copy wherever a line may leave.
+ */
 export class Lane implements UpstreamOwner {
   readonly router: Router<Line>;
   /** Whether other lines may join. A connection that is not shared is paused by a full loop. */
@@ -25,10 +31,12 @@ export class Lane implements UpstreamOwner {
     context.add(this);
   }
 
+  /** Whether a stream is open and its routes are in force. */
   get isOpen(): boolean {
     return this.#upstream.isOpen;
   }
 
+  /** Whether no line needs the connection. It is kept for a moment, since a component may be added again. */
   get isIdle(): boolean {
     return this.router.routes.size + this.returning.size === 0;
   }
@@ -39,6 +47,10 @@ export class Lane implements UpstreamOwner {
     return !this.#isFixed || this.router.covers(line);
   }
 
+  /**
+   * Takes a line on. It receives at once what arrives from now on, if the stream has all of its channels. Otherwise it waits for a
+   * handover, and its status is `connecting` until then.
+   */
   add(line: Line): void {
     this.router.routes.add(line);
     line.lane = this;
@@ -60,6 +72,7 @@ export class Lane implements UpstreamOwner {
     if (this.returning.delete(line)) this.#update();
   }
 
+  /** A connection that is not open is of no use to a component that comes back. */
   #update(): void {
     if (this.isIdle && !(this.isShared && this.isOpen)) this.shut();
     else this.#upstream.update();
@@ -85,11 +98,13 @@ export class Lane implements UpstreamOwner {
     this.#update();
   }
 
+  /** Lets a line receive, if the stream has its channels. */
   #attach(line: Line): void {
     this.router.attach(line);
     if (line.carried) line.handlers.onOpen();
   }
 
+  /** Adds the line here before it leaves its old lane, so that neither lane passes for idle in between. */
   #takeIn(line: Line): void {
     const before = line.lane;
     this.router.routes.add(line);
@@ -121,6 +136,7 @@ export class Lane implements UpstreamOwner {
 
   // --- UpstreamOwner ---
 
+  /** Lines that waited are told first. Guests have been receiving all the time, on connections of their own. */
   open(request: StreamRequest): void {
     const { router } = this;
     const waiting = [...router.routes].filter(({ carried }) => !carried);
@@ -130,6 +146,10 @@ export class Lane implements UpstreamOwner {
     router.guests.clear();
   }
 
+  /**
+   * Hands an event to the lines that it is for. An event that names no channel where it could be for some lines and not for
+   * others is the fault of the server, and ends the lines with an error: dropping it would be a silent loss.
+   */
   receive(event: ParsedEvent): void {
     try {
       this.router.receive(event, this.#deliver);
@@ -139,10 +159,15 @@ export class Lane implements UpstreamOwner {
     this.#context.merge();
   }
 
+  /** Comments belong to no channel. */
   comment(text: string): void {
     for (const line of this.router.routes) line.handlers.onComment(text);
   }
 
+  /**
+   * A shared connection waits for asynchronous validation alone, which is bounded. A loop that is full does not stop the other
+   * lines: its line has left by then.
+   */
   ready(): Promise<unknown> | undefined {
     const waits: Promise<void>[] = [];
     for (const line of this.router.routes) {
@@ -152,15 +177,18 @@ export class Lane implements UpstreamOwner {
     return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
+  /** A listener for the status may close its line. */
   show(): void {
     for (const line of [...this.router.routes]) this.#show(line);
   }
 
+  /** Lines that the old stream serves are not concerned. Neither are those that came after the request. */
   reject(request: StreamRequest | null, by: ClosedBy, error: unknown): void {
     this.router.guests.clear();
     for (const line of [...this.router.routes]) if (!line.carried && isAsked(request, line)) line.close(by, error);
   }
 
+  /** Lines that came after the request was sent get another connection. */
   end(request: StreamRequest | null, by: ClosedBy, error: unknown): void {
     const lines = [...this.router.routes];
     this.shut();
@@ -170,6 +198,7 @@ export class Lane implements UpstreamOwner {
     }
   }
 
+  /** From now on the lane takes only lines whose channels the stream has. */
   part(): void {
     this.#isFixed = true;
     for (const line of [...this.router.routes]) {
@@ -180,6 +209,10 @@ export class Lane implements UpstreamOwner {
     if (this.isIdle) this.#update();
   }
 
+  /**
+   * Keeps the oldest lines as far as the limit allows. A line that has received events continues after them on its new
+   * connection, any other begins as a new client.
+   */
   split(): boolean {
     const kept = new Set<string>();
     const moved: Line[] = [];
@@ -200,6 +233,7 @@ export class Lane implements UpstreamOwner {
     return moved.length > 0;
   }
 
+  /** Ends the connection. Lines that are left have to be closed or placed by the caller. */
   shut(): void {
     this.#context.delete(this);
     this.#upstream.close();

@@ -21,7 +21,10 @@ export interface LineHandlers {
   overflow(): void;
 }
 
-/** One subscription, as the connections see it. */
+/**
+ * One subscription, as the connections see it. It stays the same while it moves from one connection to another: it knows its
+ * channels and the position up to which it was delivered, so no connection has to know of another.
+ */
 export class Line implements Route {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
@@ -44,6 +47,7 @@ export class Line implements Route {
     this.state = initialState(environment.now(), options.defaultRetry);
   }
 
+  /** Whether the subscription has ended. Nothing is delivered to it any more. */
   get isClosed(): boolean {
     return this.state.phase === "closed";
   }
@@ -53,6 +57,7 @@ export class Line implements Route {
     return this.lane?.router.cursorOf(this) ?? "";
   }
 
+  /** Ends the subscription, and tells it. An open stream counts as healthy, as in any status. */
   close(by: ClosedBy, error?: unknown): void {
     const { state } = this;
     this.show(

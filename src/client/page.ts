@@ -21,7 +21,10 @@ export function placeLine(line: Line): void {
   else group.place(line);
 }
 
-/** Subscriptions that may share: of the same address, for the same user. */
+/**
+ * Subscriptions that may share: of the same address, for the same user. Mostly they have one lane. There are more while lines
+ * catch up, for loops that were full, above the server's limit of channels, and for servers without cursors.
+ */
 class Group implements LaneContext {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
@@ -39,6 +42,7 @@ class Group implements LaneContext {
     this.#groups = groups;
   }
 
+  /** The parts that a subscription has to have in common with this group. */
   get key(): readonly unknown[] {
     return this.options.key;
   }
@@ -49,6 +53,7 @@ class Group implements LaneContext {
     return (isFirst && this.#openTabs?.(lane, this)) || new Handover(lane, this);
   }
 
+  /** Lines of the same turn wait for the same loading. */
   async placeAfterLoading(line: Line): Promise<void> {
     this.#groups.add(this);
     this.#loading ??= import("./tabs.ts").then(
@@ -61,6 +66,7 @@ class Group implements LaneContext {
     if (!line.isClosed) this.place(line);
   }
 
+  /** A group without lanes is forgotten, and remembered again with its next lane. */
   add(lane: Lane): void {
     this.lanes.add(lane);
     if (this.options.share !== false) this.#groups.add(this);
@@ -83,6 +89,7 @@ class Group implements LaneContext {
   }
 
   /** Moves lines that have caught up from their own connections to one that is shared. */
+  /** Called for each event of each lane, so it does nothing as long as there is one lane. */
   merge(): void {
     if (this.lanes.size < 2) return;
     for (const lane of this.lanes) {
@@ -93,6 +100,7 @@ class Group implements LaneContext {
     }
   }
 
+  /** The line is closed, or has been taken in by a lane. */
   forget(line: Line): void {
     for (const lane of this.lanes) lane.forget(line);
   }

@@ -9,6 +9,7 @@ import type { StreamRequest, StreamSnapshot } from "./router.ts";
 /** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
 export type Fence = readonly [term: number, id: string];
 
+/** Whether messages of the other one have to be ignored. */
 export function isNewer(one: Fence, other: Fence): boolean {
   return one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
 }
@@ -34,6 +35,7 @@ export type TabMessage =
   | FromLeader
   | (FromLeader & { readonly to: string });
 
+/** A message of the leader, in its term. One with `to` is for that tab alone. */
 export interface FromLeader {
   readonly kind: "news";
   readonly fence: Fence;
@@ -42,6 +44,7 @@ export interface FromLeader {
   readonly news: LeaderNews;
 }
 
+/** Everything that a leader tells: the news of its connection, and answers to tabs. */
 export type LeaderNews =
   /** A tab leads from now on. Its stream begins after the cursor. */
   | { readonly kind: "lead"; readonly cursor: string }
@@ -52,9 +55,12 @@ export type LeaderNews =
       readonly isStale: boolean;
       readonly isOpen: boolean;
     }
+  /** The answer to a ping. Its number shows whether the tab has missed the last messages. */
   | { readonly kind: "here" }
+  /** Messages that a tab has missed. */
   | { readonly kind: "repeat"; readonly messages: readonly FromLeader[] }
   | { readonly kind: "state"; readonly state: PackedState; readonly isStale: boolean }
+  /** A stream has opened. Everything after this message belongs to it. */
   | { readonly kind: "open"; readonly request: PackedRequest }
   | { readonly kind: "event"; readonly event: ParsedEvent }
   | { readonly kind: "comment"; readonly text: string }
@@ -73,6 +79,7 @@ export type LeaderNews =
   /** The connection cannot have the channels of this tab. */
   | { readonly kind: "part" };
 
+/** A `StreamError`, which loses its class on the way. */
 interface PackedError {
   readonly failure: StreamFailure;
   readonly message: string;
@@ -81,7 +88,8 @@ interface PackedError {
   readonly body: string | undefined;
 }
 
-interface PackedState {
+/** The part of a connection's state that a status shows. */
+export interface PackedState {
   readonly phase: Phase;
   readonly attempt: number;
   /** In Unix time: the monotonic clocks of tabs differ. */
@@ -90,6 +98,7 @@ interface PackedState {
   readonly error: PackedError | null;
 }
 
+/** A request of the router, without its guests: each tab has its own. */
 interface PackedRequest {
   readonly held: readonly string[];
   readonly joining: readonly string[];
@@ -97,17 +106,20 @@ interface PackedRequest {
   readonly cursor: string;
 }
 
+/** The state for another tab. */
 export function packState(state: ReconnectState, environment: Environment): PackedState {
   const { phase, attempt, retryAt, paused } = state;
   return { phase, attempt, retryAt: environment.toUnixTime(retryAt), paused, error: packError(errorOf(state)) };
 }
 
+/** The state on the clock of this tab. */
 export function unpackState({ retryAt, error, ...rest }: PackedState, environment: Environment): ReconnectState {
   const now = environment.now();
   const due = now + retryAt - environment.toUnixTime(now);
   return { ...initialState(now, 0), ...rest, retryAt: due, error: unpackError(error) };
 }
 
+/** Null for anything but a `StreamError`. */
 export function packError(error: unknown): PackedError | null {
   if (!(error instanceof StreamError)) return null;
   const { failure, message, status, contentType, body } = error;
@@ -121,6 +133,7 @@ export function unpackError(error: PackedError | null): StreamError | undefined 
   return new StreamError(failure, message, { ...details, ...(body !== undefined && { body }) });
 }
 
+/** The request for another tab. */
 export function packRequest({ held, joining, label, cursor }: StreamRequest): PackedRequest {
   return { held: [...held], joining: [...joining], label, cursor };
 }

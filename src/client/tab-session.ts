@@ -1,0 +1,298 @@
+// One tab among the tabs of a browser, as long as its page is shown: it follows the stream of the leader, or leads.
+import { type Position, parseCursor } from "../wire/cursor.ts";
+import { readChannelLimit } from "../wire/preamble.ts";
+import type { TabChannel, TabRuntime } from "./environment.ts";
+import type { Handover, UpstreamContext } from "./handover.ts";
+import type { Lane } from "./lane.ts";
+import { isNew } from "./position.ts";
+import type { ReconnectState } from "./reconnect.ts";
+import type { StreamSnapshot } from "./router.ts";
+import { detachLines, laterStream } from "./tab-catch-up.ts";
+import { Election } from "./tab-election.ts";
+import { Leader } from "./tab-leader.ts";
+import {
+  type Fence,
+  type FromLeader,
+  isNewer,
+  type LeaderNews,
+  type PackedState,
+  type TabMessage,
+  unpackError,
+  unpackRequest,
+  unpackState,
+} from "./tab-messages.ts";
+
+/** How long a new leader waits for the channels of the other tabs. */
+const gatherMs = 50;
+/** Without a message for so long, a tab asks whether the leader is there. */
+const silentMs = 20_000;
+/** A leader that does not answer in this time is frozen: another tab takes its lock. */
+const answerMs = 3_000;
+/** A tab that waits for an answer of the leader asks again after this time. */
+const askAgainMs = 1_000;
+
+/** The time in which a page is shown: it may be put away, and come back with another session. */
+export class Session {
+  /** Not null while this tab leads. */
+  #leader: Leader | null = null;
+  /** The state of the leader's connection, while this tab follows. */
+  state: ReconnectState | null = null;
+  isStale = false;
+  isOpen = false;
+  readonly #lane: Lane;
+  readonly #context: UpstreamContext;
+  readonly #election: Election;
+  readonly #id: string;
+  readonly #channel: TabChannel;
+  readonly #abort = new AbortController();
+  /** This tab holds its lock. A leader that serves it earlier would take it for gone. */
+  #isPresent = false;
+  /** The leader as far as this tab knows: messages of an earlier one are ignored, however late it thaws. */
+  #fence: Fence = [0, ""];
+  /** The number of the leader's last message, or null as long as this tab does not follow it. */
+  #seen: number | null = null;
+  #heardAt: number;
+  #cancelTimer: () => void = () => {};
+  /** The channels that were told last, and when the leader was asked for anything. */
+  #told = "";
+  #askedAt = Number.NEGATIVE_INFINITY;
+  /** The streams of other tabs, while this one has been elected and gathers them. */
+  #gathered: StreamSnapshot[] = [];
+
+  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, name: string) {
+    this.#lane = lane;
+    this.#context = context;
+    this.#id = context.environment.random().toString(36).slice(2);
+    this.#heardAt = context.environment.now();
+    this.#channel = runtime.openChannel(name);
+    this.#channel.onmessage = ({ data }) => this.#onMessage(data as TabMessage);
+    this.#election = new Election(runtime, name, this.#abort.signal, {
+      onPresent: () => {
+        this.#isPresent = true;
+        this.want();
+        this.#watch();
+      },
+      onElected: () => this.#lead(),
+      onLost: () => {
+        this.#stepDown();
+        this.want();
+      },
+    });
+    this.#election.enter(this.#id);
+  }
+
+  /** The connections, while this tab leads. */
+  get handover(): Handover | null {
+    return this.#leader?.handover ?? null;
+  }
+
+  /** Tells the leader which channels this tab follows, if it does not know. */
+  want(): void {
+    if (this.#leader !== null || !this.#isPresent) return;
+    const { router, returning, isIdle } = this.#lane;
+    const { wanted } = router;
+    for (const line of [...router.guests, ...returning]) for (const channel of line.channels) wanted.add(channel);
+    const channels = isIdle ? null : [...wanted];
+    const isNewHere = this.#seen === null;
+    const told = JSON.stringify([this.#fence, channels]);
+    if (isNewHere ? !this.#mayAsk() : told === this.#told) return;
+    this.#told = told;
+    this.#post({ kind: "want", from: this.#id, channels, isNew: isNewHere, fence: this.#fence });
+  }
+
+  /** Messages that arrive in a burst ask once. */
+  #mayAsk(): boolean {
+    const now = this.#context.environment.now();
+    if (now - this.#askedAt < askAgainMs) return false;
+    this.#askedAt = now;
+    return true;
+  }
+
+  close(): void {
+    this.#post({ kind: "leave", from: this.#id });
+    this.#stepDown();
+    this.#cancelTimer();
+    this.#abort.abort();
+    this.#channel.onmessage = null;
+    this.#channel.close();
+  }
+
+  #post(message: TabMessage): void {
+    if (!this.#abort.signal.aborted) this.#channel.postMessage(message);
+  }
+
+  // --- election ---
+
+  /** The lock is this tab's. A tab that was elected before may have seen a later term than this one. */
+  #lead(): void {
+    this.#gathered = [];
+    this.#post({ kind: "who", from: this.#id });
+    this.#after(gatherMs, () => {
+      const { environment } = this.#context;
+      const { router } = this.#lane;
+      this.#fence = [Math.max(this.#fence[0] + 1, environment.toUnixTime(environment.now())), this.#id];
+      this.#seen = 0;
+      // A tab that has just opened continues the stream of the others.
+      const latest = this.#gathered.reduce<StreamSnapshot | null>(laterStream, null);
+      if (router.cursor === "" && latest !== null) router.restore(latest);
+      const post = (message: TabMessage): void => this.#post(message);
+      const onceGone = (tab: string, callback: () => void): void => this.#election.onceGone(tab, callback);
+      this.#leader?.close();
+      this.#leader = new Leader(this.#lane, this.#context, { post, onceGone }, this.#fence);
+      this.#leader.begin();
+    });
+  }
+
+  #stepDown(): void {
+    this.#leader?.close();
+    this.#leader = null;
+    this.#seen = null;
+    this.isOpen = false;
+    this.#watch();
+  }
+
+  /** Checks from time to time that the leader is there. Timers of hidden pages are late, answers are not. */
+  #watch(): void {
+    this.#after(Math.max(answerMs, silentMs - this.#silence), () => {
+      // The leader may have missed a message, too.
+      if ([...this.#lane.router.routes].some(({ carried }) => !carried)) this.#told = "";
+      this.want();
+      if (this.#silence < silentMs) return this.#watch();
+      this.#post({ kind: "ping", from: this.#id });
+      this.#after(answerMs, () => {
+        if (this.#silence >= silentMs) this.#election.takeOver();
+        else this.#watch();
+      });
+    });
+  }
+
+  get #silence(): number {
+    return this.#context.environment.now() - this.#heardAt;
+  }
+
+  #after(milliseconds: number, callback: () => void): void {
+    this.#cancelTimer();
+    this.#cancelTimer = this.#abort.signal.aborted ? () => {} : this.#context.environment.after(milliseconds, callback);
+  }
+
+  // --- messages ---
+
+  #onMessage(message: TabMessage): void {
+    if ("to" in message && message.to !== this.#id) return;
+    switch (message.kind) {
+      case "who":
+        if (this.#leader === null) this.#post({ kind: "stream", from: this.#id, stream: this.#lane.router.snapshot() });
+        return;
+      case "stream":
+        this.#gathered.push(message.stream);
+        return;
+      case "want":
+        // This tab has been elected, and has not seen the terms of others.
+        if (this.#leader === null && message.fence[0] > this.#fence[0]) this.#fence = [message.fence[0], ""];
+        this.#leader?.serve(message.from, message.channels);
+        if (message.isNew) this.#leader?.welcome(message.from);
+        return;
+      case "leave":
+        this.#leader?.forget(message.from);
+        return;
+      case "ping":
+        this.#leader?.tell({ kind: "here" });
+        return;
+      case "again":
+        this.#leader?.repeat(message.from, message.after);
+        return;
+      default:
+        this.#follow(message);
+    }
+  }
+
+  #follow(message: FromLeader): void {
+    const { fence, number, news } = message;
+    if (isNewer(this.#fence, fence)) return;
+    this.#heardAt = this.#context.environment.now();
+    if (isNewer(fence, this.#fence)) {
+      if (this.#leader !== null) this.#stepDown();
+      this.#fence = fence;
+      this.#seen = null;
+    }
+    if (news.kind === "lead" || news.kind === "welcome") {
+      this.#seen = number;
+      this.#begin(news);
+      this.#askedAt = Number.NEGATIVE_INFINITY;
+    } else if (news.kind === "repeat") {
+      this.#askedAt = Number.NEGATIVE_INFINITY;
+      for (const one of news.messages) if (one.number === (this.#seen ?? Number.NaN) + 1) this.#take(one);
+    } else if ("to" in message) this.#apply(news);
+    else if (this.#seen === null) this.want();
+    else if (news.kind === "here" ? number === this.#seen : number === this.#seen + 1) this.#take(message);
+    else if (number > this.#seen && this.#mayAsk()) this.#post({ kind: "again", from: this.#id, after: this.#seen });
+  }
+
+  #take({ number, news }: FromLeader): void {
+    this.#seen = number;
+    this.#apply(news);
+  }
+
+  /** A leader begins, or this tab begins to follow it. Lines that have missed events catch up on their own connections. */
+  #begin(news: Extract<LeaderNews, { kind: "lead" | "welcome" }>): void {
+    const { router } = this.#lane;
+    const before = router.cursor;
+    const cursor = news.kind === "lead" ? news.cursor : news.snapshot.cursor;
+    this.isOpen = false;
+    const begins = (at: Position | null): boolean => before !== "" && isNew(at, parseCursor(before));
+    if (begins(parseCursor(cursor))) detachLines(this.#lane, null);
+    if (news.kind === "welcome") {
+      const { snapshot, state, isStale } = news;
+      const hasMissed = snapshot.origin !== null && begins(snapshot.origin);
+      detachLines(this.#lane, hasMissed ? null : new Set(snapshot.held));
+      const waiting = [...router.routes].filter(({ carried }) => !carried);
+      router.restore(snapshot);
+      this.#setState(state, isStale);
+      this.isOpen = state?.phase === "open" && news.isOpen;
+      for (const line of waiting) if (line.carried) line.handlers.onOpen();
+      this.#lane.show();
+    }
+    this.want();
+  }
+
+  #apply(news: LeaderNews): void {
+    switch (news.kind) {
+      case "state":
+        this.#setState(news.state, news.isStale);
+        this.#lane.show();
+        break;
+      case "open": {
+        const request = unpackRequest(news.request);
+        detachLines(this.#lane, request.held);
+        this.isOpen = true;
+        this.#lane.open(request);
+        break;
+      }
+      case "event":
+        this.#lane.receive(news.event);
+        break;
+      case "comment":
+        this.#context.limit = readChannelLimit(news.text) ?? this.#context.limit;
+        this.#lane.comment(news.text);
+        break;
+      case "reject":
+        this.#lane.reject(unpackRequest(news.request), news.by, unpackError(news.error));
+        this.want();
+        break;
+      case "end":
+        this.#lane.end(unpackRequest(news.request), news.by, unpackError(news.error));
+        break;
+      case "part":
+        // Without a position, a line has received nothing that it could continue after.
+        if (this.#lane.router.cursor === "") for (const line of this.#lane.router.routes) line.carried = false;
+        this.#lane.part();
+        break;
+    }
+  }
+
+  #setState(state: PackedState | null, isStale: boolean): void {
+    this.state = state === null ? null : unpackState(state, this.#context.environment);
+    this.isStale = isStale;
+    if (state?.phase !== "open") this.isOpen = false;
+  }
+}
