@@ -81,6 +81,7 @@ export class Pump implements CatchUp, Task {
     }
   }
 
+  /** While it waits, the end of the wait asks for a turn: one more would only find that there is nothing to do. */
   schedule(): void {
     if (!this.#isWaiting && !this.#isStopped) scheduler.schedule(this);
   }

@@ -79,6 +79,7 @@ export class Scheduler {
     this.#requestTurn();
   }
 
+  /** At the end of the queue: a task that is not finished waits for all others, however much it has left. */
   #enqueue(task: Task): void {
     if (this.#scheduled.has(task)) return;
     this.#scheduled.add(task);

@@ -54,6 +54,7 @@ export class SnapshotPages {
     for (const page of this.#pages.slice(this.#next)) this.#letGo(page);
   }
 
+  /** The last client takes the page out of the map: nothing of a snapshot stays after its clients. */
   #letGo(page: Page): void {
     this.#next++;
     if (--page.clients === 0) sharedPages.delete(page.text);
@@ -134,6 +135,7 @@ export function assertEvents(events: unknown): void {
   );
 }
 
+/** The text of one event. A promise only where the schema is asynchronous, so that most snapshots are encoded without a wait. */
 function encode({ type, data, channel }: SnapshotEvent, contract: AnyContract | undefined): string | Promise<string> {
   if (contract === undefined) {
     assertNotReserved(type);

@@ -203,6 +203,7 @@ export class PageReader {
 
 /** The entries of a page, as many as it may have. */
 class PageBounds {
+  // Both bounds are checked before an entry is added, so that a page that is full stays within `maxBytes`.
   readonly entries: LogEntry[] = [];
   readonly #limit: number;
   readonly #maxBytes: number;
@@ -245,6 +246,7 @@ function cursorsOf(channel: MemoryChannel, after: number, floor: number, conflat
   return [channel.all.after(after), channel.values.after(after).upTo(floor)];
 }
 
+/** In the order of the log: lists of different channels were collected one after the other. */
 function byOffset(a: LogEntry, b: LogEntry): number {
   return a.offset - b.offset;
 }
