@@ -57,7 +57,7 @@ test(`${rounds} times kill -9: five clients receive everything that was acknowle
   for (const client of clients) {
     assertHeard(client.name, await within(20_000, `${client.name} receives the last`, client.until("last")), publisher);
   }
-});
+}, 240_000);
 
 function assertHeard(name: string, all: readonly Heard[], { posted, acknowledged }: Publisher): void {
   // A checkpoint is a position in a quiet time, as the start of a server can be. Anything else would be a loss.
