@@ -14,6 +14,8 @@ export const parts = {
   redis: 'export * from "./logs/redis/index.js";',
   postgres: 'export * from "./logs/postgres/index.js";',
   nats: 'export * from "./logs/nats/index.js";',
+  ai: 'export * from "./ai/index.js";',
+  mcp: 'export * from "./mcp/index.js";',
   react: 'export * from "./bindings/react.js";',
   svelte: 'export * from "./bindings/svelte.js";',
   "svelte/store": 'export * from "./bindings/svelte/store.js";',
@@ -21,12 +23,10 @@ export const parts = {
 };
 
 /** A part is measured by the bytes that it adds to this one, where it has one. @type {Record<string, string>} */
-const bases = Object.fromEntries(
-  ["tabs", "react", "svelte", "svelte/store", "vue"].map((name) => [
-    name,
-    'export { subscribe } from "./client/index.js";',
-  ]),
-);
+const bases = Object.fromEntries([
+  ...["react", "svelte", "svelte/store", "vue"].map((name) => [name, 'export { subscribe } from "./client/index.js";']),
+  ...["ai", "mcp"].map((name) => [name, 'export * from "./index.js";']),
+]);
 
 /** Bytes with gzip that a part may never exceed, however the budget is written. @type {Record<string, number>} */
 export const ceilings = { parser: 1_400, react: 1_000, svelte: 1_000, "svelte/store": 1_000, vue: 1_000 };
