@@ -27,7 +27,7 @@ export function Chat({ id, messages: stored }) {
     <main>
       <header>
         <h1>An answer that survives</h1>
-        <p className={server.isUp ? "up" : "down"}>{server.isUp ? "connected" : "the server is gone, retrying"}</p>
+        <p className={server.isUp ? "up" : "down"}>{server.isUp ? "connected" : "server gone, retrying"}</p>
         <button type="button" className="quiet" onClick={() => window.open(location.href, "_blank")}>
           Second window
         </button>
