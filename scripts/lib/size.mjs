@@ -24,7 +24,10 @@ export const parts = {
 
 /** A part is measured by the bytes that it adds to this one, where it has one. @type {Record<string, string>} */
 const bases = Object.fromEntries([
-  ...["react", "svelte", "svelte/store", "vue"].map((name) => [name, 'export { subscribe } from "./client/index.js";']),
+  ...["tabs", "react", "svelte", "svelte/store", "vue"].map((name) => [
+    name,
+    'export { subscribe } from "./client/index.js";',
+  ]),
   ...["ai", "mcp"].map((name) => [name, 'export * from "./index.js";']),
 ]);
 
