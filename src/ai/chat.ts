@@ -119,6 +119,18 @@ export class Chat {
     return current;
   }
 
+  /** Tells the producer of the current run that the chat is being deleted. */
+  async discard(): Promise<void> {
+    await this.#hub.log.append([{ channel: this.channels.index, type: "delete", data: "" }]);
+  }
+
+  /** Whether the chat has another run, or is being deleted. */
+  async isSuperseded(run: string): Promise<boolean> {
+    if ((await this.read()).run?.run !== run) return true;
+    const [newest] = await this.#hub.log.last(1, { channels: [this.channels.index], prefixes: [] });
+    return newest?.type === "delete";
+  }
+
   /** Shows that a run without news is alive. */
   async beat(run: string): Promise<void> {
     await this.#hub.log.append([{ channel: this.channels.lease(run), type: "beat", data: "" }]);

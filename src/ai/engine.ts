@@ -81,7 +81,7 @@ export class RunEngine {
   async delete(chat: Chat): Promise<void> {
     const { internals } = this.#options;
     const { run, isOver } = await chat.read();
-    if (run !== null && !isOver) await this.#stopAndEnd(chat, run);
+    if (run !== null && !isOver) await this.#discard(chat, run);
     const names = new Set([chat.channels.index]);
     const all = { channels: [], prefixes: [chat.channels.prefix] };
     for await (const { entry } of entriesOf(internals.log, all, 0)) names.add(entry.channel);
@@ -124,6 +124,7 @@ export class RunEngine {
     const onEntry = async (event: ReadEvent): Promise<void> => {
       if (event.type === "stop" && event.json<{ run: string | null }>().run === elected.run) run.stop();
       else if (event.type === "run" && event.json<{ run: string }>().run !== elected.run) run.giveUp(replacedError());
+      else if (event.type === "delete") run.giveUp(replacedError());
       // Entries that were missed are part of the state.
       else if (event.type.startsWith("sse:")) await this.#catchUp(chat, elected, run);
     };
@@ -137,13 +138,14 @@ export class RunEngine {
     else if (state.stop?.run === elected.run) run.stop();
   }
 
-  /** Ends a run of any process. Its producer cannot append after that. */
-  async #stopAndEnd(chat: Chat, run: ElectedRun): Promise<void> {
-    // Its process acts on this, or on the loss of it.
-    await chat.stop(null);
+  /** Ends a run of any process for a chat that is deleted. Its producer cannot append after that. */
+  async #discard(chat: Chat, run: ElectedRun): Promise<void> {
+    // Its process acts on this, or on the loss of it, and calls no `onFinish`: nothing of the chat is to be stored.
+    await chat.discard();
     const own = this.#own.get(run.run);
-    own?.stop();
-    if ((await own?.finished) !== true) await chat.end(run, this.#options.protocol.stopped().map(written));
+    own?.giveUp(replacedError());
+    await chat.end(run, this.#options.protocol.stopped().map(written));
+    await own?.finished;
   }
 
   /** Ends a run whose place another one has taken. An append to it by its producer conflicts after that. */

@@ -3,7 +3,7 @@ import { now, WakeTimer } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { SourcecastError } from "../base/errors.ts";
 import { textOf, withheld } from "../source/piece-text.ts";
-import { openProducer, type Pipeable, type Producer } from "../source/producer.ts";
+import { assertPipeable, openProducer, type Pipeable, type Producer } from "../source/producer.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import { Gather, type WrittenEvent, written } from "./gather.ts";
 import type { RunProtocol } from "./protocol.ts";
@@ -62,7 +62,7 @@ export interface RunSettings {
 type Interruption =
   | { readonly outcome: "stopped" }
   | { readonly outcome: "failed"; readonly error: unknown; readonly isExpected?: boolean }
-  | { readonly outcome: "fenced"; readonly error: unknown };
+  | { readonly outcome: "fenced"; readonly error: unknown; readonly isExpected?: boolean };
 
 /** Most characters of one merged event, and most that wait for the log before the producer has to wait too. */
 const maxEventLength = 65_536;
@@ -118,9 +118,9 @@ export class Run {
     this.#interrupt({ outcome: "failed", error });
   }
 
-  /** Stops the producer and publishes nothing more: another process has taken the run over. */
+  /** Stops the producer and publishes nothing more: the chat was deleted, or has another run. */
   giveUp(error: unknown): void {
-    this.#interrupt({ outcome: "fenced", error });
+    this.#interrupt({ outcome: "fenced", error, isExpected: true });
   }
 
   #interrupt(interruption: Interruption): void {
@@ -137,8 +137,9 @@ export class Run {
       else await this.#produce(produce);
       return await this.#end();
     } catch (error) {
-      this.#settings.onError(error);
-      return error instanceof FencedError;
+      const isFenced = error instanceof FencedError;
+      if (!isFenced || !(await this.#isSuperseded())) this.#settings.onError(error);
+      return isFenced;
     } finally {
       beats.stop();
     }
@@ -164,6 +165,7 @@ export class Run {
       const context: RunContext = { signal: this.#abort.signal, runId: this.#settings.elected.run };
       const pieces = await this.#ask(() => produce(context));
       if (pieces === null) return;
+      assertPipeable(pieces.value);
       producer = openProducer(pieces.value);
       await this.#readAll(producer);
     } catch (error) {
@@ -241,14 +243,24 @@ export class Run {
     const { writer, onError } = this.#settings;
     await this.#flushRest();
     const interruption = this.#interruption;
-    if (interruption !== null && interruption.outcome !== "stopped") {
-      const isExpected = interruption.outcome === "failed" && interruption.isExpected === true;
-      if (!isExpected) onError(interruption.error);
-      if (interruption.outcome === "fenced") return true;
+    if (interruption?.outcome === "fenced") {
+      if (interruption.isExpected !== true && !(await this.#isSuperseded())) onError(interruption.error);
+      return true;
     }
+    if (interruption?.outcome === "failed" && interruption.isExpected !== true) onError(interruption.error);
     const finishError = await this.#callOnFinish();
     await writer.append(this.#lastEvents(finishError), true);
     return true;
+  }
+
+  /** Whether the chat was deleted, or has another run: then nothing has failed. */
+  async #isSuperseded(): Promise<boolean> {
+    const { chat, elected } = this.#settings;
+    try {
+      return await chat.isSuperseded(elected.run);
+    } catch {
+      return false;
+    }
   }
 
   #lastEvents(finishError: { value: unknown } | null): WrittenEvent[] {

@@ -147,8 +147,9 @@ export class Runs implements AsyncDisposable {
   }
 
   /**
-   * Deletes a chat: stops its run, and erases its events from the log and from the memory of every process. A reader in the
-   * middle of it is told that the rest is missing.
+   * Deletes a chat: stops its run, and erases its events from the log and from the memory of every process. Its readers are told
+   * that it was stopped, or that the rest is missing. `onFinish` is not called for the run; a call that is under way in another
+   * process may end after this.
    *
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log that cannot erase: rely on its retention then.
    */
