@@ -51,8 +51,8 @@ app.get("/api/chat/:id/events", (c) => hub.channel(`chat/${c.req.param("id")}`).
 
 app.delete("/api/chat/:id", async (c) => {
   const id = c.req.param("id");
-  messages.clear(id);
   await runs.delete(id);
+  messages.clear(id);
   return c.body(null, 204);
 });
 

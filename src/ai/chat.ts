@@ -1,8 +1,10 @@
 // The index of a chat: which run is the current one. It is elected by an append that is conditional on everything before.
 import type { HubInternals } from "../hub/internals.ts";
+import { clearType } from "../log/cleared.ts";
 import type { Head, LogEntry, NewEntry } from "../log/log.ts";
 import { formatCursor, headPosition } from "../wire/cursor.ts";
-import { type ChatChannels, channelsOfChat } from "./names.ts";
+import { entriesOf } from "./entries.ts";
+import { type ChatChannels, type ChatKind, channelsOfChat } from "./names.ts";
 import { endMarker, isConflict } from "./run-writer.ts";
 
 /** A run that was elected. */
@@ -61,8 +63,8 @@ export class Chat {
     this.channels = channels;
   }
 
-  static async open(hub: HubInternals, chatId: string): Promise<Chat> {
-    return new Chat(hub, await channelsOfChat(chatId));
+  static async open(hub: HubInternals, kind: ChatKind, chatId: string): Promise<Chat> {
+    return new Chat(hub, await channelsOfChat(kind, chatId));
   }
 
   /** Reads the state of the chat from the log. */
@@ -112,11 +114,30 @@ export class Chat {
    * @returns The run that is to stop; `null` if none is under way.
    */
   async stop(request: string | null): Promise<ElectedRun | null> {
-    const { run, isOver } = await this.read();
-    const current = isOver || (request !== null && run?.request !== request) ? null : run;
-    // The run that was current is named even if it is over, so that this does not stop the next one.
-    await this.#hub.log.append([this.#record("stop", { run: current?.run ?? run?.run ?? null, request })]);
-    return current;
+    for (let conflicts = 0; ; conflicts++) {
+      const { head, run, isOver } = await this.read();
+      const isMeant = run !== null && (request === null || run.request === request);
+      // The run that was current is named even if it is over, so that this does not stop the next one.
+      const record = this.#record("stop", { run: isMeant ? run.run : null, request });
+      try {
+        // A run that was elected since then is the one that is meant.
+        await this.#hub.log.append([{ ...record, after: headPosition(head) }]);
+        return isMeant && !isOver ? run : null;
+      } catch (error) {
+        if (!isConflict(error) || conflicts >= maxConflicts) throw error;
+      }
+    }
+  }
+
+  /** The run that was the newest at an offset; `null` if the log no longer has its election. */
+  async runAt(offset: number): Promise<ElectedRun | null> {
+    let run: ElectedRun | null = null;
+    const selection = { channels: [this.channels.index], prefixes: [] };
+    for await (const { epoch, entry } of entriesOf(this.#hub.log, selection, 0)) {
+      if (entry.offset > offset) break;
+      if (entry.type === "run") run = this.#elected(entry, epoch);
+    }
+    return run;
   }
 
   /** Tells the producer of the current run that the chat is being deleted. */
@@ -142,7 +163,10 @@ export class Chat {
     // Two questions: of both channels together, the newer entry may hide the end.
     const own = await log.last(1, { channels: [run.channel], prefixes: [] });
     const beat = await log.last(1, { channels: [this.channels.lease(run.run)], prefixes: [] });
-    return own[0]?.type === "sse:end" ? null : Math.max(own[0]?.offset ?? 0, beat[0]?.offset ?? 0);
+    const last = own[0]?.type;
+    // A run that was cleared was deleted with its chat.
+    if (last === "sse:end" || last === clearType) return null;
+    return Math.max(own[0]?.offset ?? 0, beat[0]?.offset ?? 0);
   }
 
   /** Ends a run, whatever its state: its producer is fenced off by that. */

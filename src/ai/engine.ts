@@ -7,6 +7,7 @@ import { Chat, type ElectedRun, type Election } from "./chat.ts";
 import { entriesOf } from "./entries.ts";
 import { type WrittenEvent, written } from "./gather.ts";
 import { LeaseWatch } from "./lease-watch.ts";
+import type { ChatKind } from "./names.ts";
 import type { ResolvedRunsOptions, RunsOptions } from "./options.ts";
 import { Run, type RunProducer } from "./run.ts";
 import { textOfRun } from "./run-text.ts";
@@ -27,12 +28,14 @@ export interface Starting {
 /** The runs of one process, and its watch over those of others. */
 export class RunEngine {
   readonly #options: ResolvedRunsOptions;
+  readonly #kind: ChatKind;
   readonly #watch: LeaseWatch;
   /** The runs of this process. */
   readonly #own = new Map<string, Run>();
   #isOpen = true;
 
-  constructor(options: ResolvedRunsOptions) {
+  constructor(options: ResolvedRunsOptions, kind: ChatKind) {
+    this.#kind = kind;
     this.#options = options;
     this.#watch = new LeaseWatch({
       hub: options.internals,
@@ -46,7 +49,7 @@ export class RunEngine {
   /** The channels of a chat. */
   chat(chatId: string): Promise<Chat> {
     if (!this.#isOpen) throw closedError();
-    return Chat.open(this.#options.internals, chatId);
+    return Chat.open(this.#options.internals, this.#kind, chatId);
   }
 
   /** The events that tell a reader that the output cannot be completed. */
@@ -60,8 +63,17 @@ export class RunEngine {
     const record = { run: crypto.randomUUID(), request: requestId, lease: this.#options.leaseMs };
     const election = await chat.elect(record, replace);
     if (election.won) {
-      if (election.replaced !== null) await this.#replace(chat, election.replaced);
-      this.#produce(chatId, chat, election.run, election.isStopped ? null : produce, onFinish);
+      const { run, isStopped, replaced } = election;
+      // The process may have been closed during the election: then the run ends with that error.
+      const open = this.#isOpen ? produce : () => Promise.reject(closedError());
+      this.#produce(chatId, chat, run, isStopped ? null : open, onFinish);
+      if (replaced !== null) {
+        // The new run is elected, whatever happens: a log that fails now leaves the end of the old one to the watch.
+        await this.#replace(chat, replaced).catch((error) => {
+          this.#options.onError(error);
+          this.watch(chatId, chat, replaced);
+        });
+      }
     } else this.watch(chatId, chat, election.run);
     return election;
   }

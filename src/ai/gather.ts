@@ -34,11 +34,13 @@ export class Gather {
 
   /** @throws {SourcecastTypeError} `ERR_SSE_DATA` for data that cannot be serialized. */
   add(event: RunEvent): void {
-    // Serialized here too, so that what cannot be written is the fault of this piece.
-    const size = serialize(event.data).length;
+    // A copy: what cannot be written is the fault of this piece, and a producer may use its object again.
+    const { data } = written(event);
+    const size = data.length;
+    const own = typeof event.data === "string" ? event : { type: event.type, data: JSON.parse(data) as unknown };
     const last = this.#events.at(-1);
-    const merged = last && this.#lastSize + size <= this.#maxSize ? (this.#merge?.(last, event) ?? null) : null;
-    if (merged === null) this.#events.push(event);
+    const merged = last && this.#lastSize + size <= this.#maxSize ? (this.#merge?.(last, own) ?? null) : null;
+    if (merged === null) this.#events.push(own);
     else this.#events[this.#events.length - 1] = merged;
     this.#lastSize = merged === null ? size : this.#lastSize + size;
     this.#size += size;

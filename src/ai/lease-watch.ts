@@ -74,7 +74,8 @@ export class LeaseWatch {
         const entries = events.map((event) => ({ channel: run.channel, ...event }));
         await log.append(entries.map((entry, index) => (index === 0 ? { ...entry, after } : entry)));
       }
-      await this.#context.onLost(chatId, run);
+      // A callback that fails once may fail forever: the run has to end nevertheless.
+      await this.#context.onLost(chatId, run).catch((error) => this.#context.onError(error));
       await log.append([endMarker(run.channel)]);
       return true;
     } catch (error) {

@@ -15,9 +15,12 @@ export interface ChatChannels {
 /** Longest id of a chat, in its encoded form, that stands in the names of channels as it is. */
 const maxPlainLength = 120;
 
+/** The user of the channels: an id of one kind never names the channels of another. */
+export type ChatKind = "runs" | "resumable-streams" | "durable-streams";
+
 /** The channels of a chat, for an id of any characters and any length. */
-export async function channelsOfChat(chatId: string): Promise<ChatChannels> {
-  const prefix = `runs/${plainKey(chatId) ?? (await hashKey(chatId))}/`;
+export async function channelsOfChat(kind: ChatKind, chatId: string): Promise<ChatChannels> {
+  const prefix = `${kind}/${plainKey(chatId) ?? (await hashKey(chatId))}/`;
   return {
     index: `${prefix}index`,
     run: (id) => `${prefix}run/${id}`,

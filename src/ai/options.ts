@@ -148,7 +148,19 @@ export function resolveRunsOptions(options: RunsOptions): ResolvedRunsOptions {
     onBusy: options.onBusy ?? "reject",
     onFinish: options.onFinish,
     errorText: options.errorText ?? (() => "The answer could not be completed"),
-    onError: options.onError ?? ((error) => reportError(error, { stage: "run" })),
+    onError: safely(options.onError),
+  };
+}
+
+/** `onError` of the application; its own failure is reported, and changes nothing. */
+function safely(onError: RunsOptions["onError"]): (error: unknown) => void {
+  const report = (error: unknown): void => reportError(error, { stage: "run" });
+  return (error) => {
+    try {
+      (onError ?? report)(error);
+    } catch (failure) {
+      report(failure);
+    }
   };
 }
 

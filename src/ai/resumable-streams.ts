@@ -64,11 +64,11 @@ const checks: OptionChecks<ResumableStreamsOptions> = { lease: runsChecks.lease,
 export function resumableStreams(hub: RunsHub, options: ResumableStreamsOptions = {}): ResumableStreams {
   checkOptions(options, checks, "resumableStreams()");
   const resolved = resolveRunsOptions({ ...options, hub, protocol: "text", gather: 0 } satisfies RunsOptions);
-  const engine = new RunEngine(resolved);
+  const engine = new RunEngine(resolved, "resumable-streams");
 
   async function open(streamId: string): Promise<Chat> {
     checkOption(streamId ?? null, aName, "streamId");
-    return engine.chat(`resumable-stream/${streamId}`);
+    return engine.chat(streamId);
   }
 
   async function start(

@@ -25,6 +25,8 @@ export class RunWriter {
   /** The offset of the writer's own newest entry, 0 before the first. */
   #lastOwn = 0;
   #appended = 0;
+  /** Entries whose append was given up. They may be in the log, or may not: nothing is appended before that is settled. */
+  #unsettled: readonly NewEntry[] = [];
 
   /**
    * @param start A position at which the channel is empty.
@@ -49,17 +51,36 @@ export class RunWriter {
   async append(events: readonly WrittenEvent[], isEnd: boolean = false): Promise<void> {
     const entries: NewEntry[] = events.map((event) => this.#entryOf(event));
     if (isEnd) entries.push(endMarker(this.#channel));
-    if (entries.length === 0) return;
+    if (this.#unsettled.length > 0) await this.#send(this.#unsettled);
+    if (entries.length > 0) await this.#send(entries);
+  }
+
+  async #send(entries: readonly NewEntry[]): Promise<void> {
+    this.#unsettled = entries;
     const deadline = now() + this.#retryFor;
     for (let pause = firstRetryMs; ; pause = Math.min(pause * 2, maxRetryMs)) {
       try {
-        return this.#accepted(await this.#hub.log.append(this.#numbered(entries)), entries.length);
+        this.#accepted(await this.#limited(this.#hub.log.append(this.#numbered(entries)), deadline), entries.length);
+        this.#unsettled = [];
+        return;
       } catch (error) {
         if (isConflict(error)) await this.#assertOwn(error);
         else if (!(error instanceof LogError) || now() + pause > deadline) throw error;
         else await new Promise<void>((resolve) => new WakeTimer(() => resolve(), true).set(now() + pause));
       }
     }
+  }
+
+  /** An append that does not answer is one whose outcome is unknown: it can be tried again, with the same keys. */
+  #limited<T>(answer: Promise<T>, deadline: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = new WakeTimer(
+        () => reject(new LogError("The log has not answered an append of a run", "unknown")),
+        true,
+      );
+      timer.set(Math.min(deadline, now() + Math.max(this.#retryFor / 2, firstRetryMs)));
+      answer.then(resolve, reject).finally(() => timer.stop());
+    });
   }
 
   #entryOf(event: WrittenEvent): NewEntry {

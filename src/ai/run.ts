@@ -81,7 +81,7 @@ function idleError(idleMs: number): SourcecastError {
 
 /** A run under way, in the process that produces it. */
 export class Run {
-  /** Resolves when the run is over, with whether its channel has ended. Never rejects. */
+  /** Resolves when the run is over, with whether this process has ended its channel: otherwise another one has to. Never rejects. */
   readonly finished: Promise<boolean>;
   readonly #settings: RunSettings;
   readonly #gather: Gather;
@@ -95,6 +95,10 @@ export class Run {
   #flushing: Promise<void> | null = null;
   #endWindow: (() => void) | null = null;
   #onRoom: (() => void) | null = null;
+  /** An event could not be appended: those after it would leave a hole. */
+  #isBroken = false;
+  /** Nothing more will come, so nothing is collected. */
+  #isEnding = false;
 
   /** @param produce `null` for a run that was stopped before it started. */
   constructor(settings: RunSettings, produce: RunProducer | null) {
@@ -137,9 +141,9 @@ export class Run {
       else await this.#produce(produce);
       return await this.#end();
     } catch (error) {
-      const isFenced = error instanceof FencedError;
-      if (!isFenced || !(await this.#isSuperseded())) this.#settings.onError(error);
-      return isFenced;
+      const isExpected = error instanceof FencedError && (await this.#isSuperseded());
+      if (!isExpected) this.#settings.onError(error);
+      return false;
     } finally {
       beats.stop();
     }
@@ -189,7 +193,7 @@ export class Run {
   }
 
   #add(piece: unknown): void {
-    if (piece === withheld || piece === "") return;
+    if (piece === withheld || piece === "" || this.#isBroken) return;
     const { protocol } = this.#settings;
     const event = protocol.encode(piece);
     if (event === null) return;
@@ -205,12 +209,15 @@ export class Run {
       while (!this.#gather.isEmpty) {
         await writer.append(this.#gather.take());
         this.#onRoom?.();
-        if (gatherMs > 0) await this.#window(gatherMs);
+        if (gatherMs > 0 && !this.#isEnding) await this.#window(gatherMs);
       }
     } catch (error) {
+      this.#isBroken = true;
+      this.#gather.take();
       this.#interrupt({ outcome: error instanceof FencedError ? "fenced" : "failed", error });
     } finally {
       this.#flushing = null;
+      this.#onRoom?.();
     }
   }
 
@@ -241,11 +248,12 @@ export class Run {
    */
   async #end(): Promise<boolean> {
     const { writer, onError } = this.#settings;
+    this.#isEnding = true;
     await this.#flushRest();
     const interruption = this.#interruption;
     if (interruption?.outcome === "fenced") {
       if (interruption.isExpected !== true && !(await this.#isSuperseded())) onError(interruption.error);
-      return true;
+      return false;
     }
     if (interruption?.outcome === "failed" && interruption.isExpected !== true) onError(interruption.error);
     const finishError = await this.#callOnFinish();

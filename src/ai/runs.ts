@@ -4,6 +4,7 @@ import { aBoolean, checkOptions } from "../base/options.ts";
 import { assertRequest, type RequestLike, readLastEventId } from "../http/request.ts";
 import { preauthorize } from "../hub/internals.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
+import { parseCursor } from "../wire/cursor.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import { lostError, RunEngine } from "./engine.ts";
 import {
@@ -55,7 +56,7 @@ export class Runs implements AsyncDisposable {
   /** @internal Use {@link createRuns}. */
   constructor(options: RunsOptions) {
     this.#options = resolveRunsOptions(options);
-    this.#engine = new RunEngine(this.#options);
+    this.#engine = new RunEngine(this.#options, "runs");
   }
 
   /**
@@ -100,7 +101,9 @@ export class Runs implements AsyncDisposable {
    */
   async resume(chatId: string, request: RequestLike): Promise<Response> {
     assertRequest(request);
-    const subscription = await this.find(chatId, { ended: readLastEventId(request) !== "" });
+    const lastEventId = readLastEventId(request);
+    const subscription =
+      (await this.#earlier(chatId, lastEventId)) ?? (await this.find(chatId, { ended: lastEventId !== "" }));
     return subscription === null
       ? new Response(null, { status: 204 })
       : this.#options.hub.response(request, subscription);
@@ -170,6 +173,19 @@ export class Runs implements AsyncDisposable {
   #chat(chatId: string): Promise<Chat> {
     if (typeof chatId === "string" && chatId !== "") return this.#engine.chat(chatId);
     throw argumentError("chat id", chatId, "text that is not empty");
+  }
+
+  /** The run of a client's position, if another one is the newest since: its events do not continue that run. */
+  async #earlier(chatId: string, lastEventId: string): Promise<SubscribeOptions | null> {
+    const position = parseCursor(lastEventId);
+    if (position === null) return null;
+    const chat = await this.#chat(chatId);
+    const { run, head } = await chat.read();
+    const start = run && parseCursor(run.cursor);
+    if (start === null || position.epoch !== head.epoch || position.offset >= start.offset) return null;
+    const earlier = await chat.runAt(position.offset);
+    if (earlier !== null) this.#engine.watch(chatId, chat, earlier);
+    return earlier && this.#subscription(earlier);
   }
 
   #subscription(run: ElectedRun): SubscribeOptions {

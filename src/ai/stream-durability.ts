@@ -122,7 +122,7 @@ class LogDurability<Chunk> implements StreamDurability<Chunk> {
     this.#runId = runId;
     this.#offset = offset;
     this.#settings = settings;
-    this.#chat = Chat.open(internals, `durable/${runId}`);
+    this.#chat = Chat.open(internals, "durable-streams", runId);
   }
 
   resumeFrom(): string | null {

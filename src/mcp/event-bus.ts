@@ -91,7 +91,7 @@ export function eventBus<Event extends McpServerEvent = McpServerEvent>(
       const follow = (after: string | undefined): void => {
         internals.channel(channel).subscribe(onEvent, { after, signal: removal.signal });
       };
-      positioned = Promise.all([positioned, position.then(follow).catch(onError)]);
+      positioned = Promise.all([positioned, position.then(follow).catch(onError)]).then(() => undefined);
       return () => removal.abort();
     },
   };

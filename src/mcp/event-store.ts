@@ -73,7 +73,7 @@ export function eventStore(hub: object, options: EventStoreOptions): McpEventSto
   if (options?.session === undefined) throw optionError("session", undefined, "the id of the session");
   const internals = internalsOf(hub);
   if (internals === undefined) throw optionError("hub", hub, "a hub of createHub()");
-  return new LogEventStore(internals, `mcp/${encodeURIComponent(options.session).replaceAll("*", "%2A")}`);
+  return new LogEventStore(internals, `mcp/session/${encodeURIComponent(options.session).replaceAll("*", "%2A")}`);
 }
 
 /** The messages of all streams of a session are on one channel, so that they can be erased together. */

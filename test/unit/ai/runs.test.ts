@@ -1,6 +1,7 @@
 /** Runs: elected once, read by many, ended once, in whatever process. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { createRuns, type FinishedRun, type Runs, type RunsOptions } from "../../../src/ai/index.ts";
+import { LogError } from "../../../src/base/errors.ts";
 import type { Log } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { defineEvents, text } from "../../../src/wire/contract.ts";
@@ -227,7 +228,102 @@ describe("stop()", () => {
   });
 });
 
+test("stop() of one request does not stop the run of another", async () => {
+  const { runs } = openProcess(memoryLog());
+  const producer = controlledProducer();
+  const response = await runs.start("chat", producer.produce, { request: request(), requestId: "1" });
+  expect(await runs.stop("chat", { requestId: "2" })).toBe(false);
+  producer.yield("a");
+  producer.end();
+  expect(await eventsOf(response)).toEqual(["message a", ended]);
+});
+
+test("stop() at the time of a start stops that run, or comes before it", async () => {
+  for (let chat = 0; chat < 20; chat++) {
+    const { runs } = openProcess(memoryLog());
+    const producer = controlledProducer();
+    const starting = runs.start("chat", producer.produce, { request: request(), requestId: "1" });
+    for (let turn = 0; turn < chat; turn++) await null;
+    await runs.stop("chat", { requestId: "1" });
+    expect(await eventsOf(await starting)).toEqual(["stopped {}", ended]);
+  }
+});
+
+test("a client with a position in an earlier run gets the rest of that run, not the newest one", async () => {
+  const { runs } = openProcess(memoryLog());
+  const first = await runs.start("chat", () => ["a", "b"], { request: request() });
+  const [, id] = /^id: (.+)\ndata: a$/m.exec(await first.text()) ?? [];
+  await eventsOf(await runs.start("chat", () => ["c"], { request: request() }));
+  const headers = { "last-event-id": `${id}` };
+  expect(await eventsOf(await runs.resume("chat", request({ headers })))).toEqual(["message b", ended]);
+});
+
+test("an outage of the log in the middle leaves no hole in the text", async () => {
+  const log = memoryLog();
+  let isDown = false;
+  const failing = overLog(log, {
+    append: (entries) => (isDown ? Promise.reject(new LogError("down", "unknown")) : log.append(entries)),
+  });
+  const [one, two] = [openProcess(failing), openProcess(log)];
+  const producer = controlledProducer();
+  await one.runs.start("chat", producer.produce, { request: request() });
+  producer.yield("a ");
+  await expect.poll(() => storedOf(log)).toEqual(["a "]);
+  isDown = true;
+  for (const word of ["b ", "c ", "d "]) producer.yield(word);
+  const reader = await two.runs.resume("chat", request());
+  await expect.poll(() => one.errors.length).toBeGreaterThan(0);
+  isDown = false;
+  producer.yield("e ");
+  producer.end();
+  const text = (await eventsOf(reader))
+    .filter((event) => event.startsWith("message"))
+    .join("")
+    .replaceAll("message ", "");
+  expect("a b c d e ".replaceAll(" ", "").startsWith(text.replaceAll(" ", ""))).toBe(true);
+  one.errors.splice(0);
+});
+
+test("a lost run ends even if its text cannot be stored", async () => {
+  const log = memoryLog();
+  const frozen = freezable(log);
+  const one = openProcess(frozen.log);
+  const two = openProcess(log, { onFinish: () => Promise.reject(new Error("no database")) });
+  const producer = controlledProducer();
+  await one.runs.start("chat", producer.produce, { request: request() });
+  frozen.freeze();
+  const reader = await two.runs.resume("chat", request());
+  expect(await eventsOf(reader)).toEqual([expect.stringMatching(/^failed/), ended]);
+  expect(two.errors).toEqual([expect.objectContaining({ message: "no database" })]);
+  frozen.thaw();
+});
+
+test("a failing onError changes nothing", async () => {
+  const onError = () => {
+    throw new Error("no monitoring");
+  };
+  const { runs } = openProcess(memoryLog(), { onError });
+  const warnings = vi.spyOn(console, "error").mockImplementation(() => {});
+  const response = await runs.start("chat", () => [7], { request: request() });
+  expect(await eventsOf(response)).toEqual([expect.stringMatching(/^failed/), ended]);
+  expect(warnings).toHaveBeenCalledOnce();
+  warnings.mockRestore();
+});
+
 describe("delete()", () => {
+  test("of a run that another process watches is not written to again", async () => {
+    const log = memoryLog();
+    const finished: FinishedRun[] = [];
+    const [one, two] = [openProcess(log), openProcess(log, { onFinish: (run) => void finished.push(run) })];
+    const producer = controlledProducer();
+    await one.runs.start("chat", producer.produce, { request: request() });
+    expect(await two.runs.state("chat")).toBe("open");
+    await one.runs.delete("chat");
+    const { top } = await log.head();
+    await new Promise((resolve) => setTimeout(resolve, 3 * lease));
+    expect([(await log.head()).top, finished]).toEqual([top, []]);
+  });
+
   test("stops the run in whatever process, and leaves nothing of the chat in the log", async () => {
     const log = memoryLog();
     const finished: FinishedRun[] = [];
@@ -306,7 +402,7 @@ describe("a producer", () => {
 
 test("closing the hub ends the runs of the process with an error, which readers elsewhere see", async () => {
   const log = memoryLog();
-  const [one, two] = [openProcess(new Proxy(log, withoutClose)), openProcess(log)];
+  const [one, two] = [openProcess(overLog(log, { close: async () => {} })), openProcess(log)];
   const producer = controlledProducer();
   const own = await one.runs.start("chat", producer.produce, { request: request() });
   await own.body?.cancel();
@@ -372,13 +468,7 @@ function freezable(log: Log) {
     return log.append(entries);
   };
   return {
-    log: new Proxy(log, {
-      get: (target, name) => {
-        if (name === "append") return append;
-        const value = Reflect.get(target, name);
-        return typeof value === "function" ? value.bind(target) : value;
-      },
-    }),
+    log: overLog(log, { append }),
     freeze() {
       thawed = new Promise((resolve) => {
         thaw = resolve;
@@ -388,11 +478,12 @@ function freezable(log: Log) {
   };
 }
 
-/** The log of another process stays open. */
-const withoutClose: ProxyHandler<Log> = {
-  get(target, name) {
-    const value = Reflect.get(target, name);
-    if (name === "close") return async () => {};
-    return typeof value === "function" ? value.bind(target) : value;
-  },
-};
+/** A log with other methods. */
+function overLog(log: Log, methods: Partial<Log>): Log {
+  return new Proxy(log, {
+    get(target, name) {
+      const value = Reflect.get(name in methods ? methods : target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
