@@ -59,14 +59,15 @@ describe("labels", () => {
   });
 
   test("come with the limit of channels in the opening, as soon as there is one", async () => {
-    const { hub } = openHub({ limits: { channels: 2 } });
+    const keepAlive = "15s";
+    const { hub } = openHub({ keepAlive, limits: { channels: 2 } });
     const { comments } = (await joined(hub, { channels: ["a"], label: true })).parser;
     expect(comments).toEqual(["keep-alive 15000", "channels 2"]);
     expect((await joined(hub, ["a"])).parser.comments).toEqual(["keep-alive 15000"]);
     const tooMany = await joined(hub, { channels: ["a", "b"], join: ["c"], label: true });
     expect(tooMany.parser.comments).toEqual(["channels 2"]);
     expect(JSON.parse(tooMany.events[0]?.data ?? "")).toMatchObject({ reason: "channels", limit: 2 });
-    const endless = openHub({ limits: { channels: Number.POSITIVE_INFINITY } }).hub;
+    const endless = openHub({ keepAlive, limits: { channels: Number.POSITIVE_INFINITY } }).hub;
     expect((await joined(endless, { channels: ["a"], label: true })).parser.comments).toEqual(["keep-alive 15000"]);
   });
 });
