@@ -1,4 +1,5 @@
 // The index of a chat: which run is the current one. It is elected by an append that is conditional on everything before.
+import { LogError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import { clearType } from "../log/cleared.ts";
 import type { Head, LogEntry, NewEntry } from "../log/log.ts";
@@ -53,6 +54,9 @@ export type Election =
 /** Most conflicts in a row. Each means that another run was elected, or that one was stopped. */
 const maxConflicts = 100;
 
+/** Most attempts whose outcome is unknown. The log has waited for each of them already. */
+const maxUnknown = 2;
+
 /** The index of one chat. */
 export class Chat {
   readonly channels: ChatChannels;
@@ -89,20 +93,23 @@ export class Chat {
    * @param replace Takes the place of a run that is under way.
    */
   async elect(record: RunRecord, replace: boolean): Promise<Election> {
-    for (let conflicts = 0; ; conflicts++) {
-      const state = await this.read();
-      const { run, isOver, stop } = state;
+    let attempt: Pick<Election & { won: true }, "isStopped" | "replaced"> | null = null;
+    for (let attempts = 0; ; attempts++) {
+      const { head, run, isOver, stop } = await this.read();
+      // The outcome of the last attempt was unknown: it was stored.
+      if (attempt !== null && run?.run === record.run) return { won: true, run, ...attempt };
       const isSameRequest = run !== null && record.request !== null && run.request === record.request;
       if (run !== null && (isSameRequest || !(isOver || replace))) return { won: false, run };
+      attempt = { isStopped: stop !== null && stopsNext(stop, record, run), replaced: isOver ? null : run };
       try {
-        const entry = this.#record("run", record);
-        const [position] = await this.#hub.log.append([{ ...entry, after: headPosition(state.head) }]);
+        const entry = { ...this.#record("run", record), idempotencyKey: record.run, after: headPosition(head) };
+        const [position] = await this.#hub.log.append([entry]);
         if (position === undefined) throw new TypeError("The log returned no position");
         const elected = { ...record, channel: this.channels.run(record.run), cursor: formatCursor(position) };
-        const isStopped = stop !== null && stopsNext(stop, record, run);
-        return { won: true, run: elected, isStopped, replaced: isOver ? null : run };
+        return { won: true, run: elected, ...attempt };
       } catch (error) {
-        if (!isConflict(error) || conflicts >= maxConflicts) throw error;
+        const isUnknown = error instanceof LogError && error.stored === "unknown";
+        if (!(isConflict(error) || isUnknown) || attempts >= (isUnknown ? maxUnknown : maxConflicts)) throw error;
       }
     }
   }

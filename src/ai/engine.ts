@@ -39,6 +39,7 @@ export class RunEngine {
     this.#options = options;
     this.#watch = new LeaseWatch({
       hub: options.internals,
+      endsUnstarted: true,
       lostEvents: () => this.failed(lostError()),
       onLost: (chatId, run) => this.#onLost(chatId, run),
       onError: options.onError,

@@ -11,6 +11,8 @@ import { endMarker, isConflict } from "./run-writer.ts";
 /** The part of the runs that a watch uses. */
 export interface WatchContext {
   readonly hub: HubInternals;
+  /** Whether a run without any sign of life ends, too. A run that has yet to begin has none. */
+  readonly endsUnstarted: boolean;
   /** The events that tell a reader that the run is lost: one at least. */
   lostEvents(): readonly WrittenEvent[];
   /** Called after the producer has been fenced off, before the run ends. */
@@ -46,7 +48,8 @@ export class LeaseWatch {
       try {
         const sign = await chat.lastSign(run);
         if (sign === null) return;
-        if (sign === seen && this.#isOpen && (await this.#end(chatId, chat, run, sign))) return;
+        const mayEnd = sign > 0 || this.#context.endsUnstarted;
+        if (sign === seen && mayEnd && this.#isOpen && (await this.#end(chatId, chat, run, sign))) return;
         seen = sign;
       } catch (error) {
         // A log that cannot be read says nothing about the producer: the lease begins again.

@@ -206,6 +206,7 @@ class LogDurability<Chunk> implements StreamDurability<Chunk> {
     if (this.#stopBeats !== null || lease === Number.POSITIVE_INFINITY) return null;
     const watch = new LeaseWatch({
       hub: this.#internals,
+      endsUnstarted: false,
       lostEvents: () => agUi.failed("The process that produced the run has shown no sign of life").map(written),
       onLost: async () => {},
       onError: () => {},

@@ -284,6 +284,24 @@ test("an outage of the log in the middle leaves no hole in the text", async () =
   one.errors.splice(0);
 });
 
+test.each([true, false])(
+  "an election without an answer is settled first, whether it was stored: %s",
+  async (isStored) => {
+    const log = memoryLog();
+    let elections = 0;
+    const failing = overLog(log, {
+      async append(entries) {
+        if (entries[0]?.type !== "run" || ++elections > 1) return log.append(entries);
+        if (isStored) await log.append(entries);
+        throw new LogError("no answer", "unknown");
+      },
+    });
+    const { runs } = openProcess(failing);
+    const response = await runs.start("chat", () => ["a"], { request: request() });
+    expect(await eventsOf(response)).toEqual(["message a", ended]);
+  },
+);
+
 test("a lost run ends even if its text cannot be stored", async () => {
   const log = memoryLog();
   const frozen = freezable(log);
