@@ -1,7 +1,7 @@
 // The index of a chat: which run is the current one. It is elected by an append that is conditional on everything before.
 import { LogError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
-import { clearType } from "../log/cleared.ts";
+import { isClearEntry } from "../log/cleared.ts";
 import type { Head, LogEntry, NewEntry } from "../log/log.ts";
 import { formatCursor, headPosition } from "../wire/cursor.ts";
 import { entriesOf } from "./entries.ts";
@@ -59,6 +59,7 @@ const maxUnknown = 2;
 
 /** The index of one chat. */
 export class Chat {
+  /** The names of its channels. */
   readonly channels: ChatChannels;
   readonly #hub: HubInternals;
 
@@ -67,6 +68,7 @@ export class Chat {
     this.channels = channels;
   }
 
+  /** The chat of an id. Nothing is read or written yet. */
   static async open(hub: HubInternals, kind: ChatKind, chatId: string): Promise<Chat> {
     return new Chat(hub, await channelsOfChat(kind, chatId));
   }
@@ -170,9 +172,9 @@ export class Chat {
     // Two questions: of both channels together, the newer entry may hide the end.
     const own = await log.last(1, { channels: [run.channel], prefixes: [] });
     const beat = await log.last(1, { channels: [this.channels.lease(run.run)], prefixes: [] });
-    const last = own[0]?.type;
+    const [last] = own;
     // A run that was cleared was deleted with its chat.
-    if (last === "sse:end" || last === clearType) return null;
+    if (last !== undefined && (last.type === "sse:end" || isClearEntry(last))) return null;
     return Math.max(own[0]?.offset ?? 0, beat[0]?.offset ?? 0);
   }
 

@@ -9,7 +9,8 @@ import { type WrittenEvent, written } from "./gather.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import type { ChatKind } from "./names.ts";
 import type { ResolvedRunsOptions, RunsOptions } from "./options.ts";
-import { Run, type RunProducer } from "./run.ts";
+import type { RunProducer } from "./producer.ts";
+import { Run } from "./run.ts";
 import { textOfRun } from "./run-text.ts";
 import { RunWriter } from "./run-writer.ts";
 
@@ -181,10 +182,12 @@ export function lostError(): SourcecastError {
   return new SourcecastError("ERR_SSE_TIMEOUT", "The process that produced the run has shown no sign of life");
 }
 
+/** For a producer that has to stop: its run is not the chat's any more. */
 function replacedError(): SourcecastError {
   return new SourcecastError("ERR_SSE_CONFLICT", "Another run has taken the place of this one");
 }
 
+/** For calls after `close()`, and for the readers of a run that it ends. */
 function closedError(): SourcecastError {
   return new SourcecastError("ERR_SSE_CLOSED", "The runs were used after close(); make new ones");
 }

@@ -28,6 +28,7 @@ export class Gather {
     return this.#size;
   }
 
+  /** Whether nothing waits. */
   get isEmpty(): boolean {
     return this.#events.length === 0;
   }

@@ -38,6 +38,7 @@ export class LeaseWatch {
     void this.#watch(chatId, chat, run).finally(() => this.#watched.delete(run.run));
   }
 
+  /** Ends all watches. A run whose process dies is found by the next process that comes across it. */
   close(): void {
     this.#isOpen = false;
     for (const wake of this.#watched.values()) wake();

@@ -14,9 +14,9 @@ import type { RequestLike } from "../http/request.ts";
 import { type HubInternals, internalsOf } from "../hub/internals.ts";
 import { reportError } from "../hub/lifetime/report.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
+import type { FinishedRun } from "./producer.ts";
 import type { RunProtocol } from "./protocol.ts";
 import { aProtocol, type ProtocolName, protocolOf } from "./protocols.ts";
-import type { FinishedRun } from "./run.ts";
 
 /** The part of a hub that runs use. Any hub of `createHub()` fits. */
 export interface RunsHub {

@@ -66,6 +66,7 @@ export function resumableStreams(hub: RunsHub, options: ResumableStreamsOptions 
   const resolved = resolveRunsOptions({ ...options, hub, protocol: "text", gather: 0 } satisfies RunsOptions);
   const engine = new RunEngine(resolved, "resumable-streams");
 
+  /** Ids are checked here, since every function takes one. */
   async function open(streamId: string): Promise<Chat> {
     checkOption(streamId ?? null, aName, "streamId");
     return engine.chat(streamId);

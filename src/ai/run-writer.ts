@@ -107,6 +107,7 @@ export class RunWriter {
     }));
   }
 
+  /** The position, and the number of the next key. */
   #accepted(positions: readonly Position[], count: number): void {
     this.#last = positions.at(-1) as Position;
     this.#lastOwn = this.#last.offset;

@@ -3,41 +3,12 @@ import { now, WakeTimer } from "../base/clock.ts";
 import { withDeadline } from "../base/deadline.ts";
 import { SourcecastError } from "../base/errors.ts";
 import { textOf, withheld } from "../source/piece-text.ts";
-import { assertPipeable, openProducer, type Pipeable, type Producer } from "../source/producer.ts";
+import { assertPipeable, openProducer, type Producer } from "../source/producer.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import { Gather, type WrittenEvent, written } from "./gather.ts";
+import type { FinishedRun, RunContext, RunProducer } from "./producer.ts";
 import type { RunProtocol } from "./protocol.ts";
 import { FencedError, type RunWriter } from "./run-writer.ts";
-
-/** The argument of a producer. */
-export interface RunContext {
-  /** Aborted when the run is stopped, replaced or taken over. Pass it on to the model's client: it stops the bill. */
-  readonly signal: AbortSignal;
-  /** The id of the run. */
-  readonly runId: string;
-}
-
-/** Starts the output of a run: an async iterable, a `ReadableStream` or an array of the protocol's events. */
-export type RunProducer = (context: RunContext) => Pipeable<unknown> | Promise<Pipeable<unknown>>;
-
-/** A run that has come to its end. */
-export interface FinishedRun {
-  /** The id of the chat. */
-  readonly chatId: string;
-  /** The id of the run. */
-  readonly runId: string;
-  /** The whole text of the run. */
-  readonly text: string;
-  /**
-   * - `"done"`: the producer came to its end.
-   * - `"stopped"`: `stop()` was called.
-   * - `"failed"`: the producer failed with `error`.
-   * - `"lost"`: the producer's process died, and another one found the run. The text is what was published until then.
-   */
-  readonly outcome: "done" | "stopped" | "failed" | "lost";
-  /** Why the producer failed. */
-  readonly error?: unknown;
-}
 
 /** The options of {@link Run}. */
 export interface RunSettings {

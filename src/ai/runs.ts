@@ -17,7 +17,7 @@ import {
   type StopOptions,
   stopChecks,
 } from "./options.ts";
-import type { RunProducer } from "./run.ts";
+import type { RunProducer } from "./producer.ts";
 
 /**
  * Creates the runs of an application. A run is the output of a model for one message of a chat, on a channel of its own: it
@@ -197,6 +197,7 @@ export class Runs implements AsyncDisposable {
   }
 }
 
+/** 409: the client may try again, join the run or stop it. */
 function busyResponse(): Response {
   return Response.json({ error: "busy", message: "The chat has an answer under way" }, { status: 409 });
 }

@@ -30,6 +30,11 @@ export function clearEntry(channel: string, { from, to }: ClearedRange): NewEntr
   return { channel, type: clearType, data: JSON.stringify({ from, to }) };
 }
 
+/** Whether an entry is one that {@link clearEntry} has made. */
+export function isClearEntry({ type }: Pick<LogEntry, "type">): boolean {
+  return type === clearType;
+}
+
 /** Reads the data of an entry that {@link clearEntry} has made. */
 export function clearedRange({ data }: Pick<LogEntry, "data">): ClearedRange {
   return JSON.parse(data) as ClearedRange;
