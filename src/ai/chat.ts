@@ -51,6 +51,9 @@ export type Election =
   | { readonly won: true; readonly run: ElectedRun; readonly isStopped: boolean; readonly replaced: ElectedRun | null }
   | { readonly won: false; readonly run: ElectedRun };
 
+/** Signs of life in one lease. */
+export const beatsPerLease = 3;
+
 /** Most conflicts in a row. Each means that another run was elected, or that one was stopped. */
 const maxConflicts = 100;
 

@@ -1,10 +1,7 @@
 // The entries that the log has now.
 import type { CompleteLog } from "../log/complete.ts";
 import type { ChannelSelection, LogEntry } from "../log/log.ts";
-
-/** One page of the log. */
-const pageEntries = 1_000;
-const pageBytes = 1024 ** 2;
+import { internalPage } from "../log/page-size.ts";
 
 /** Reads channels after an offset, up to the newest entry at the time of the call. */
 export async function* entriesOf(
@@ -14,7 +11,7 @@ export async function* entriesOf(
 ): AsyncGenerator<{ epoch: string; entry: LogEntry }> {
   const { top } = await log.head();
   for (let position = after; position < top; ) {
-    const page = await log.read(position, { limit: pageEntries, maxBytes: pageBytes, selection, conflate: false });
+    const page = await log.read(position, { ...internalPage, selection, conflate: false });
     for (const entry of page.entries) yield { epoch: page.epoch, entry };
     position = page.through;
   }

@@ -12,7 +12,7 @@ import {
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
 import { type HubInternals, internalsOf } from "../hub/internals.ts";
-import { reportError } from "../hub/lifetime/report.ts";
+import { reportError, safely } from "../hub/lifetime/report.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import type { FinishedRun } from "./producer.ts";
 import type { RunProtocol } from "./protocol.ts";
@@ -136,6 +136,7 @@ export function resolveRunsOptions(options: RunsOptions): ResolvedRunsOptions {
   checkOptions(options ?? {}, runsChecks, "createRuns()");
   const { hub, protocol } = options ?? {};
   const internals = assertHub(hub);
+  const onError = safely(options.onError ?? reportError);
   if (protocol === undefined) aProtocol(protocol, "protocol");
   return {
     hub,
@@ -148,19 +149,7 @@ export function resolveRunsOptions(options: RunsOptions): ResolvedRunsOptions {
     onBusy: options.onBusy ?? "reject",
     onFinish: options.onFinish,
     errorText: options.errorText ?? (() => "The answer could not be completed"),
-    onError: safely(options.onError),
-  };
-}
-
-/** `onError` of the application; its own failure is reported, and changes nothing. */
-function safely(onError: RunsOptions["onError"]): (error: unknown) => void {
-  const report = (error: unknown): void => reportError(error, { stage: "run" });
-  return (error) => {
-    try {
-      (onError ?? report)(error);
-    } catch (failure) {
-      report(failure);
-    }
+    onError: (error) => onError(error, { stage: "run" }),
   };
 }
 

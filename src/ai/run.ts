@@ -4,7 +4,7 @@ import { withDeadline } from "../base/deadline.ts";
 import { SourcecastError } from "../base/errors.ts";
 import { textOf, withheld } from "../source/piece-text.ts";
 import { assertPipeable, openProducer, type Producer } from "../source/producer.ts";
-import type { Chat, ElectedRun } from "./chat.ts";
+import { beatsPerLease, type Chat, type ElectedRun } from "./chat.ts";
 import { Gather, type WrittenEvent, written } from "./gather.ts";
 import type { FinishedRun, RunContext, RunProducer } from "./producer.ts";
 import type { RunProtocol } from "./protocol.ts";
@@ -38,9 +38,6 @@ type Interruption =
 /** Most characters of one merged event, and most that wait for the log before the producer has to wait too. */
 const maxEventLength = 65_536;
 const maxWaiting = 262_144;
-
-/** Signs of life in one lease. */
-const beatsPerLease = 3;
 
 /** The error of a producer that has been idle for too long. */
 function idleError(idleMs: number): SourcecastError {

@@ -7,7 +7,7 @@ import { type Duration, milliseconds } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import { formatCursor } from "../wire/cursor.ts";
-import { Chat } from "./chat.ts";
+import { beatsPerLease, Chat } from "./chat.ts";
 import { entriesOf } from "./entries.ts";
 import { written } from "./gather.ts";
 import { LeaseWatch } from "./lease-watch.ts";
@@ -53,9 +53,6 @@ const checks: OptionChecks<StreamDurabilityOptions> = {
   firstChunkTimeout: aDuration,
   lease: (value, name) => (value === false ? undefined : runsChecks.lease(value, name)),
 };
-
-/** Signs of life in one lease. */
-const beatsPerLease = 3;
 
 /**
  * Creates the durability adapter of one run, for the option `durability.adapter` of `toServerSentEventsResponse` and

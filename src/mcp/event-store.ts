@@ -4,6 +4,7 @@ import { quote, SourcecastError } from "../base/errors.ts";
 import { aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type HubInternals, internalsOf } from "../hub/internals.ts";
 import type { LogEntry, Position } from "../log/log.ts";
+import { clientPage } from "../log/page-size.ts";
 import { formatCursor, parseCursor } from "../wire/cursor.ts";
 
 /** The options of {@link eventStore}. */
@@ -40,10 +41,6 @@ interface Stored {
   readonly stream: string;
   readonly message: object;
 }
-
-/** One page of the log. */
-const pageEntries = 256;
-const pageBytes = 1024 ** 2;
 
 const checks: OptionChecks<EventStoreOptions> = { session: aName };
 
@@ -108,8 +105,7 @@ class LogEventStore implements McpEventStore {
     const { top } = await this.#hub.log.head();
     for (let after = from.offset; after < top; ) {
       const page = await this.#hub.log.read(after, {
-        limit: pageEntries,
-        maxBytes: pageBytes,
+        ...clientPage,
         selection: { channels: [this.#channel], prefixes: [] },
         conflate: false,
       });

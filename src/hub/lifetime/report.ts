@@ -1,6 +1,5 @@
 // Reports of failures that no caller waits for.
 import { isPromise } from "../../base/deadline.ts";
-import type { OnError } from "../options.ts";
 
 /** Reports a background failure where the application has given no `onError`. */
 export function reportError(error: unknown, { stage }: { stage: string }): void {
@@ -12,11 +11,13 @@ export function reportError(error: unknown, { stage }: { stage: string }): void 
  * An `onError` that throws or rejects must not interrupt the work in which the failure occurred: that may be the tail, on
  * which all subscriptions depend. The failure of `onError` itself is printed.
  */
-export function safely(onError: OnError): OnError {
+export function safely<Context extends { stage: string }>(
+  onError: (error: unknown, context: Context) => unknown,
+): (error: unknown, context: Context) => void {
   return (error, context) => {
     const report = (failure: unknown): void => reportError(failure, context);
     try {
-      const told: unknown = onError(error, context);
+      const told = onError(error, context);
       if (isPromise(told)) told.then(undefined, report);
     } catch (failure) {
       report(failure);
