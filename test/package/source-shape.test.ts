@@ -1,4 +1,5 @@
 // The shape of a file of src: one subject that its first lines state, seldom more than 300 lines, comments with reasons.
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { measure, type SourceFile, sourceFiles } from "../../scripts/lib/source-files.mjs";
 
@@ -31,6 +32,14 @@ test(`no source file is longer than ${maxLines} lines, apart from those with a r
   );
   const long = files.filter(({ lines }) => lines > maxLines).map(({ name }) => name);
   expect(long.filter((name) => !(name in longer))).toEqual([]);
+});
+
+test("src holds source files only, and nothing that a merge or an editor left", () => {
+  const names = readdirSync(new URL("../../src", import.meta.url), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name);
+  expect(names.length).toBeGreaterThan(0);
+  expect(names.filter((name) => !name.endsWith(".ts"))).toEqual([]);
 });
 
 test("every source file begins with a comment that states its subject", () => {
