@@ -4,10 +4,10 @@ import { createServer, type IncomingMessage, ServerResponse } from "node:http";
 import { type ClientHttp2Session, connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, type Server } from "node:net";
 import express from "express";
-import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type NodeRequest, type NodeResponse, respond } from "../../src/adapters/node.ts";
 import { createHub, type Hub, type RequestLike } from "../../src/index.ts";
+import fc from "../support/properties.ts";
 
 type Line = readonly [name: string, value: string];
 

@@ -1,8 +1,9 @@
 /** A server with a bad line to its only client: histories of what happens between them, and the judgement of what was received. */
-import fc from "fast-check";
+
 import { expect } from "vitest";
 import { createHub, type Hub } from "../../src/index.ts";
 import type { Log } from "../../src/log/log.ts";
+import fc from "./properties.ts";
 import { tick } from "./web.ts";
 
 /** One thing that happens. */

@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import * as v from "valibot";
 import { afterEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { z } from "zod";
@@ -16,6 +15,7 @@ import {
 import { encodeEvent } from "../../src/wire/encode.ts";
 import { expectConsole } from "../support/console.ts";
 import { follow, openHub } from "../support/hub.ts";
+import fc from "../support/properties.ts";
 import { parse } from "../support/recorder.ts";
 import { openWeb } from "../support/web.ts";
 

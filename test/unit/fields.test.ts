@@ -1,7 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SourcecastError } from "../../src/base/errors.ts";
 import { assertNotReserved, type EventFields, encodeEvent } from "../../src/wire/encode.ts";
+import fc from "../support/properties.ts";
 import { parse } from "../support/recorder.ts";
 
 // Each field alone: for any value whatever, it is refused exactly if the rule says so, and read back as it was otherwise.

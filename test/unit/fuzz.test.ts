@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { SourcecastError } from "../../src/index.ts";
 import { type EventFields, encodeComment, encodeEvent } from "../../src/wire/encode.ts";
 import { Frame } from "../../src/wire/frame.ts";
+import fc from "../support/properties.ts";
 import { parse, StreamRecorder } from "../support/recorder.ts";
 
 /** Text of everything that has a meaning on the wire, and of anything else. */

@@ -1,8 +1,8 @@
 import { createParser } from "eventsource-parser";
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SourcecastError } from "../../src/index.ts";
 import { EventStreamParser, type EventStreamParserOptions } from "../../src/wire/parse.ts";
+import fc from "../support/properties.ts";
 import { parse, StreamRecorder } from "../support/recorder.ts";
 import { interpret, type Report } from "../support/reference-parser.ts";
 

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { encodePreamble, readKeepAlive } from "../../src/wire/preamble.ts";
+import fc from "../support/properties.ts";
 import { parse } from "../support/recorder.ts";
 
 test("rule 17: a client reads the announced keep-alive back", () => {

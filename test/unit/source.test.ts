@@ -1,7 +1,7 @@
 import { getEventListeners } from "node:events";
-import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { EventSource, ServerSentEvent } from "../../src/index.ts";
+import fc from "../support/properties.ts";
 import { BodyReader, openWeb, request, tick, url } from "../support/web.ts";
 
 describe("properties of a source", () => {

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LogClock } from "../../src/logs/sqlite/clock.ts";
+import fc from "../support/properties.ts";
 
 const second = 1_000;
 const hour = 3_600 * second;

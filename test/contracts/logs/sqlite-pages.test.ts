@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import type { ChannelSelection, Log, LogEntry, NewEntry, ReadOptions } from "../../../src/log/log.ts";
 import { weightOf } from "../../../src/log/retention.ts";
 import { selects } from "../../../src/log/selection.ts";
+import fc from "../../support/properties.ts";
 import { entry, file, open, openLog, selecting } from "../../support/sqlite.ts";
 
 /** Names that a wrong notion of prefixes would confuse. */

@@ -1,9 +1,10 @@
 /** Protocols: gathering changes how text is cut into events, and nothing else. */
-import fc from "fast-check";
+
 import { describe, expect, test } from "vitest";
 import { Gather } from "../../../src/ai/gather.ts";
 import type { RunProtocol } from "../../../src/ai/protocol.ts";
 import { type ProtocolName, protocolOf } from "../../../src/ai/protocols.ts";
+import fc from "../../support/properties.ts";
 
 /** Pieces of each protocol: deltas of two parts, and other events. */
 const pieces: Record<ProtocolName, { delta(part: number, text: string): unknown; others: unknown[] }> = {

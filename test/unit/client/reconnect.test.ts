@@ -1,5 +1,5 @@
 // The state machine of the client, without timers: time and chance are arguments.
-import fc from "fast-check";
+
 import { describe, expect, test } from "vitest";
 import {
   dueAt,
@@ -11,6 +11,7 @@ import {
   step,
   TimeoutReason,
 } from "../../../src/client/reconnect.ts";
+import fc from "../../support/properties.ts";
 
 const settings: ReconnectSettings = {
   enabled: true,

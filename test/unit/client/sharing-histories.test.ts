@@ -1,6 +1,7 @@
 // Seeded histories of subscriptions that share connections: none loses an event without a loss, gets one twice, or another's.
-import fc from "fast-check";
+
 import { expect, test } from "vitest";
+import fc from "../../support/properties.ts";
 // It is loaded on demand. Here it is there from the start, since the clock is virtual.
 import "../../../src/client/tabs.ts";
 import { FakeBrowser, type FakeTab } from "../../support/fake-tabs.ts";

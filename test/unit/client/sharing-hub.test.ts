@@ -1,9 +1,10 @@
 // Seeded histories of subscriptions that share a connection to a real hub, over a line that cuts at any byte.
-import fc from "fast-check";
+
 import { expect, test } from "vitest";
 import { channelsOf, createHub, type Hub } from "../../../src/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { Follower, type HistoryWorld, judge, type Published, randomNumbers } from "../../support/followers.ts";
+import fc from "../../support/properties.ts";
 import { VirtualEnvironment } from "../../support/virtual-environment.ts";
 import { tick } from "../../support/web.ts";
 

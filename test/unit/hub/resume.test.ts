@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decideResume } from "../../../src/hub/subscription/resume.ts";
 import type { Head, LocateAnswer } from "../../../src/log/log.ts";
 import { formatCursor, type Position, parseCursor } from "../../../src/wire/cursor.ts";
+import fc from "../../support/properties.ts";
 
 const epoch = fc.stringMatching(/^[A-Za-z0-9_-]{1,12}$/);
 const witness = fc.integer({ min: 1, max: 0xffff_ffff });

@@ -1,8 +1,8 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type ChannelSelection, type CompleteLog, completeLog, type NewEntry } from "../../../src/log/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
+import fc from "../../support/properties.ts";
 
 // The memory log keeps indexes so that no question costs more than its answer. The plain log computes every answer from
 // all entries. Whatever happens, both say the same.

@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LogEntry } from "../../../src/log/index.ts";
 import { MemoryChannel } from "../../../src/logs/memory/channel.ts";
 import { ChannelDirectory, note } from "../../../src/logs/memory/directory.ts";
 import { EntryList } from "../../../src/logs/memory/entry-list.ts";
 import { MergedEntries } from "../../../src/logs/memory/merge.ts";
+import fc from "../../support/properties.ts";
 
 const entryAt = (offset: number): LogEntry => {
   return { offset, witness: 1, previousWitness: 1, time: 0, channel: "a", type: "t", data: "" };

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileSelection, endOfPrefix, hasPrefix, selects } from "../../../src/log/index.ts";
+import fc from "../../support/properties.ts";
 
 /** Names and prefixes that meet often, with what is special in UTF-16 and in UTF-8. */
 const piece = fc.constantFrom("a", "b", "/", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "🎉", "1");

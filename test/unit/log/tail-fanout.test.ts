@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import {
   followTail,
@@ -9,6 +8,7 @@ import {
   type TailPage,
   type TailSource,
 } from "../../../src/log/index.ts";
+import fc from "../../support/properties.ts";
 import { tick } from "../../support/web.ts";
 
 /** A store whose newest entries can be cut off and written again, and whose oldest can be trimmed. */

@@ -1,6 +1,6 @@
-import fc from "fast-check";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { IdempotencyWindow, WitnessHistory } from "../../../src/log/index.ts";
+import fc from "../../support/properties.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["Date", "performance"] }));
 afterEach(() => void vi.useRealTimers());
