@@ -129,16 +129,20 @@ export class Router<R extends Route> {
     return this.isComplete(route) && !isNew(route.position, this.#position) ? this.cursor : "";
   }
 
-  /** A stream has opened, and replaces the one before. */
+  /**
+   * A stream has opened, and replaces the one before. That of another tab may begin after the position of this router: a route
+   * in between has missed events, and must not pass for one that this stream can serve.
+   */
   opened({ held, joining, label, cursor }: StreamRequest): void {
     this.#held = new Set(held);
     this.#joining = new Set(joining);
     this.#isLabeled = label;
     this.#origin = null;
     this.#hasLost = false;
-    if (cursor === "") {
-      this.cursor = "";
-      this.#position = null;
+    const position = parseCursor(cursor);
+    if (cursor === "" || (position !== null && isNew(position, this.#position))) {
+      this.cursor = cursor;
+      this.#position = position;
     }
     for (const route of this.routes) if (!route.carried) this.attach(route);
   }
