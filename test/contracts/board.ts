@@ -200,7 +200,7 @@ export function boardSuite(
     test("closes its connection with its page", async () => {
       await eventually(
         "no connection is left",
-        async () => proxy.size,
+        async () => proxy.used,
         (size) => size === 0,
       );
     });

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { expect, test } from "vitest";
-import { within } from "../support/deadline.ts";
+import { eventually, within } from "../support/deadline.ts";
 import { FaultProxy } from "../support/stores/fault-proxy.ts";
 import { redisCommand, startRedis } from "../support/stores/redis-server.ts";
 import type { StoreServer } from "../support/stores/store-server.ts";
@@ -84,4 +84,21 @@ test("a server that is paused answers after it goes on, and one that is killed s
   await redis.kill();
   await redis.restart();
   expect(await redisCommand(redis, "EXISTS k")).toBe(":1");
+});
+
+test("`used` counts the connections on which a client has sent something", async () => {
+  await using context = await setUp();
+  const silent = await open(context.proxy.port);
+  const socket = await open(context.proxy.port);
+  expect(await ask(socket, "PING")).toBe("+PONG\r\n");
+  expect(context.proxy.used).toBe(1);
+  const closed = closeOf(socket);
+  socket.destroy();
+  await within(5_000, "the connection closes", closed);
+  await eventually(
+    "the proxy has seen the end",
+    async () => context.proxy.used,
+    (used) => used === 0,
+  );
+  silent.destroy();
 });

@@ -8,6 +8,8 @@ export type Direction = "requests" | "answers" | "both";
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
+  /** Whether the client has sent anything. */
+  isUsed: boolean;
 }
 
 export class FaultProxy implements AsyncDisposable {
@@ -35,9 +37,12 @@ export class FaultProxy implements AsyncDisposable {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** How many connections there are. */
-  get size(): number {
-    return this.#links.size;
+  /**
+   * How many connections there are on which a client has sent something. A browser keeps others for minutes: those that it
+   * was opening for a request when the request was cancelled.
+   */
+  get used(): number {
+    return [...this.#links].filter(({ isUsed }) => isUsed).length;
   }
 
   /** Resets all connections. New ones are accepted. */
@@ -97,7 +102,10 @@ export class FaultProxy implements AsyncDisposable {
     }
     const server = connect({ port: this.#targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     client.setNoDelay();
-    const link = { client, server };
+    const link = { client, server, isUsed: false };
+    client.once("data", () => {
+      link.isUsed = true;
+    });
     this.#links.add(link);
     this.#forward(client, server, "requests");
     this.#forward(server, client, "answers");
