@@ -45,7 +45,12 @@ export default defineConfig({
       project("clients", { timeout: 240_000, globalSetup: ["test/support/packed.ts"] }),
       project("proxies", {
         timeout: 60_000,
-        globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts", "test/support/with-proxies.ts"],
+        globalSetup: [
+          "test/support/packed.ts",
+          "test/support/with-browser.ts",
+          "test/support/with-proxies.ts",
+          "test/support/with-stores.ts",
+        ],
       }),
       project("runtimes", {
         timeout: 300_000,

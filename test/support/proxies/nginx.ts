@@ -39,7 +39,7 @@ function serversOf({ servers }: Place): string {
 }
 
 /** The file around a site's own. By default, nginx writes to folders that belong to root. */
-function main(site: string, { folder }: Place): string {
+export function main(site: string, { folder }: Pick<Place, "folder">): string {
   const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (name) => `${name}_temp_path ${folder}/${name};`,
   );
