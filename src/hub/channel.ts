@@ -74,12 +74,13 @@ export class Channel<E extends EventMap = false> {
    * Publishes several events next to each other: all of them or none.
    *
    * @returns The cursor of each event, once the log has accepted all of them.
-   * @throws {SourcecastError} As {@link Channel.dispatch} does.
+   * @throws {SourcecastError} As {@link Channel.dispatch} does, and `ERR_SSE_OPTION` for anything but a list.
    */
   dispatchAll(events: readonly EventOf<E>[]): Promise<string[]>;
   /** Publishes several events next to each other, within a transaction of the application: see {@link Channel.dispatch}. */
   dispatchAll(events: readonly EventOf<E>[], options: WithinTransaction): Promise<undefined>;
   async dispatchAll(events: readonly EventOf<E>[], options?: WithinTransaction): Promise<string[] | undefined> {
+    if (!Array.isArray(events)) throw optionError("events", events, "a list of events");
     for (const event of events) checkEvent(event);
     if (options === undefined) return this.#publish(events as readonly PublishedEvent[]);
     assertNoAfter(events as readonly PublishedEvent[]);

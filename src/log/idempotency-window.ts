@@ -1,5 +1,6 @@
 // Entries that were appended lately, by their idempotency keys: a publisher that tries again gets the first answer.
 import { now } from "../base/clock.ts";
+import { milliseconds } from "../base/units.ts";
 import type { Appended, NewEntry } from "./log.ts";
 
 /** Remembers the positions of entries with an `idempotencyKey`, for logs that keep them in memory. Measured monotonically. */
@@ -8,9 +9,12 @@ export class IdempotencyWindow {
   /** Oldest first. */
   readonly #answers = new Map<string, { appended: Appended; time: number }>();
 
-  /** @param window How long an entry is remembered, in milliseconds. */
+  /**
+   * @param window How long an entry is remembered, in milliseconds.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a duration.
+   */
   constructor(window: number) {
-    this.#windowMs = window;
+    this.#windowMs = milliseconds(window, "window");
   }
 
   /** The position of an entry with the same channel and key, marked as a duplicate. */

@@ -1,4 +1,5 @@
 // The questions of connecting clients on their way to a remote store: those that come while others are answered share a call.
+import { aFunction } from "../base/options.ts";
 import type { Located, LocateQuestion } from "./log.ts";
 
 /** Calls at a time. With a second one, a slow answer does not keep all others waiting. */
@@ -18,8 +19,12 @@ export class LocateQueue {
   #waiting: Waiting[] = [];
   #calls = 0;
 
-  /** @param ask Asks the store, in one round trip. */
+  /**
+   * @param ask Asks the store, in one round trip.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a function.
+   */
   constructor(ask: AskLocate) {
+    aFunction(ask, "ask");
     this.#ask = ask;
   }
 

@@ -1,5 +1,6 @@
 // Pages of all channels, read once for all readers that need them, and filtered here: for logs on a remote store.
 import { now, unrefTimeout } from "../base/clock.ts";
+import { aFunction } from "../base/options.ts";
 import type { Head, LogEntry, ReadOptions } from "./log.ts";
 import { weightOf } from "./retention.ts";
 import { compileSelection } from "./selection.ts";
@@ -60,8 +61,12 @@ export class SharedPages {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #top = 0;
 
-  /** @param read Reads a page of all channels from the primary: bounded, in whatever size the store reads well. */
+  /**
+   * @param read Reads a page of all channels from the primary: bounded, in whatever size the store reads well.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a function.
+   */
   constructor(read: ReadUnselected) {
+    aFunction(read, "read");
     this.#read = read;
   }
 

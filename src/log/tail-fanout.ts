@@ -1,7 +1,7 @@
 // Many tails over one store: each delivers every entry once and in order, and detects when the log was cut or replaced.
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
 import { LogError } from "../base/errors.ts";
-import { aDuration, checkOptions, type OptionChecks } from "../base/options.ts";
+import { aDuration, anObjectWith, checkOptions, type OptionCheck, type OptionChecks } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { followTail, type TailPage, type TailPosition } from "./follow-tail.ts";
 import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
@@ -24,6 +24,8 @@ export interface TailFanoutOptions {
   readonly poll?: Duration | false;
 }
 
+const aSource: OptionCheck = anObjectWith("an object with the method read()", "read");
+
 const checks: OptionChecks<TailFanoutOptions> = {
   poll: (value, name) => value === false || aDuration(value, name),
 };
@@ -45,8 +47,10 @@ export class TailFanout {
   /**
    * @param source The log.
    * @param options How often it is read.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for values that are not allowed.
    */
   constructor(source: TailSource, options: TailFanoutOptions = {}) {
+    aSource(source, "source");
     checkOptions(options, checks, "new TailFanout()");
     const { poll = "500ms" } = options;
     this.#source = source;

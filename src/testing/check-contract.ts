@@ -1,6 +1,8 @@
 // Checks by samples that both ends of a stream can use a contract.
 import { quote, SourcecastError, SourcecastTypeError } from "../base/errors.ts";
+import { anObject } from "../base/options.ts";
 import type { EventContract } from "../wire/contract.ts";
+import { aContract } from "../wire/contract-check.ts";
 import type { EventData, EventMap, EventType } from "../wire/event-types.ts";
 import { roundTripProblem } from "../wire/round-trip.ts";
 
@@ -15,7 +17,7 @@ export type ContractSamples<E extends EventMap> = {
  *
  * @param samples The data that `dispatch` takes, for each event of the contract.
  * @throws {SourcecastError} `ERR_SSE_CONTRACT`, with a line for each event type that fails.
- * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an event type without a sample.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an event type without a sample, and for anything but a contract.
  * @example
  * ```ts
  * import { defineEvents } from "sourcecast/contract";
@@ -34,6 +36,8 @@ export async function checkContract<E extends EventMap>(
   contract: EventContract<E>,
   samples: ContractSamples<NoInfer<E>>,
 ): Promise<void> {
+  aContract(contract, "contract");
+  anObject(samples, "samples");
   const problems: string[] = [];
   for (const type of contract.types) {
     for (const sample of samplesOf(samples as Readonly<Record<string, unknown>>, type)) {

@@ -1,5 +1,5 @@
 // The events of a response as a list, for tests of applications.
-import { aBoolean, aCount, aDuration, checkOptions, type OptionChecks } from "../base/options.ts";
+import { aBoolean, aCount, aDuration, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import type { Duration } from "../base/units.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
 import { EventReader, isControl } from "./event-reader.ts";
@@ -41,7 +41,9 @@ export async function collect(
   checkOptions(options, checks, "collect()");
   const { limit = Number.POSITIVE_INFINITY, timeout = "5s", control = false } = options;
   const awaited = await response;
-  const reader = new EventReader(awaited instanceof ReadableStream ? awaited : awaited.body, "", timeout);
+  const body = awaited instanceof ReadableStream ? awaited : awaited?.body;
+  if (body === undefined) throw optionError("response", awaited, "a Response, its body, or a promise of a Response");
+  const reader = new EventReader(body, "", timeout);
   const collected = () => reader.events.filter((event) => control || !isControl(event));
   try {
     await reader.until(() => collected().length >= limit);

@@ -22,6 +22,11 @@ export interface MemoryClientOptions {
 }
 
 const aString = allow("a string", (value) => typeof value === "string");
+const anAnswerer = allow(
+  "a function that takes a Request, or an object with the method response()",
+  (value) =>
+    typeof (typeof value === "function" ? value : (value as { response?: unknown } | null)?.response) === "function",
+);
 const checks: OptionChecks<MemoryClientOptions> = {
   url: aString,
   headers: allow("an object", (value) => typeof value === "object" && value !== null),
@@ -72,9 +77,10 @@ export class MemoryClient implements AsyncDisposable {
   /**
    * @param answerer The handler, or an object with a method `response`.
    * @param options The request that it sends, and how long it waits.
-   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options that are not allowed.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for values that are not allowed.
    */
   constructor(answerer: Answerer, options: MemoryClientOptions = {}) {
+    anAnswerer(answerer, "answerer");
     checkOptions(options, checks, "new MemoryClient()");
     this.#answer = typeof answerer === "function" ? answerer : (request) => answerer.response(request);
     this.#url = options.url ?? "http://localhost/events";

@@ -1,4 +1,5 @@
 // A reference for authors of logs: a complete log of the five required methods, made of the kit and a store.
+import { anObjectWith, type OptionCheck } from "../base/options.ts";
 import { AppendQueue } from "../log/append-queue.ts";
 import { closedError } from "../log/errors.ts";
 import type {
@@ -15,6 +16,8 @@ import type {
 } from "../log/log.ts";
 import { TailFanout, type TailFanoutOptions } from "../log/tail-fanout.ts";
 import { PlainStore } from "./plain-store.ts";
+
+const aStore: OptionCheck = anObjectWith("a PlainStore", "append", "subscribe");
 
 /**
  * The simplest log that passes the suite, to be read and copied by authors of logs, and to be used in tests: everything
@@ -48,6 +51,7 @@ export class PlainLog implements Log {
    * @param options How often tails look for a loss, of which the store does not notify them.
    */
   constructor(store: PlainStore = new PlainStore(), options: TailFanoutOptions = {}) {
+    aStore(store, "store");
     this.#store = store;
     this.#queue = new AppendQueue({ store: (calls) => store.append(calls) });
     this.#tails = new TailFanout({ read: (after) => store.tailPage(after) }, options);

@@ -1,5 +1,6 @@
 // Events and comments to text: the one place where the fields of an event stream are written.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { anything, checkOptions, type OptionChecks } from "../base/options.ts";
 import { binaryType } from "./binary.ts";
 
 /** The fields of one event, as the HTML standard names them. `data` is text by now: see {@link serialize}. */
@@ -19,7 +20,8 @@ export interface EventFields {
 /**
  * The text of one event on the wire: whole, ending in the blank line that dispatches it. Pure.
  *
- * @throws {SourcecastTypeError} when a field cannot be written so that every client reads back the same.
+ * @throws {SourcecastTypeError} when a field cannot be written so that every client reads back the same, `ERR_SSE_OPTION` for a
+ * field that is unknown, such as `event`.
  * @example
  * ```ts
  * import { encodeEvent } from "sourcecast/wire";
@@ -30,6 +32,7 @@ export interface EventFields {
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export function encodeEvent(event: EventFields): string {
+  assertFields(event);
   let text = "";
   if (event.type !== undefined) text += encodeType(event.type);
   if (event.id !== undefined) text += encodeId(event.id);
@@ -172,6 +175,20 @@ function encodeChannel(channel: string): string {
     "ERR_SSE_CHANNEL",
     `The channel ${quote(channel)} cannot be written; use non-empty, well-formed text without CR, LF and NUL`,
   );
+}
+
+const fields: OptionChecks<EventFields> = {
+  type: anything,
+  data: anything,
+  id: anything,
+  retry: anything,
+  channel: anything,
+};
+
+/** Called for every event: the table is read only to name the field that was meant. */
+function assertFields(event: EventFields): void {
+  if (typeof event !== "object" || event === null) checkOptions(event ?? null, fields, "encodeEvent()");
+  for (const name in event) if (!(name in fields)) checkOptions(event, fields, "encodeEvent()");
 }
 
 /** One line of `prefix` for each line of `text`. Clients end a line at CRLF, LF and a lone CR, so text is split at all three. */

@@ -105,17 +105,18 @@ export class EventStreamParser {
   /**
    * @param handlers The callbacks.
    * @param options The last id and the limit, if they are not the defaults.
-   * @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number.
+   * @throws {SourcecastError} `ERR_SSE_OPTION` for handlers without `onEvent`, and for a `maxEventSize` that is not a positive number.
    */
   constructor(handlers: EventStreamHandlers, options: EventStreamParserOptions = {}) {
     this.#handlers = handlers;
     this.lastEventId = options.lastEventId ?? "";
     this.#maxEventSize = options.maxEventSize ?? defaultMaxEventSize;
     this.#limit = this.#maxEventSize;
-    if (this.#limit > 0) return;
+    const isCalled = typeof handlers?.onEvent === "function";
+    if (isCalled && this.#limit > 0) return;
     throw new SourcecastError(
       "ERR_SSE_OPTION",
-      `The option maxEventSize is ${this.#limit}; it takes a number above zero`,
+      `The option ${isCalled ? `maxEventSize is ${this.#limit}; it takes a number above zero` : "onEvent takes a function"}`,
     );
   }
 
@@ -250,7 +251,7 @@ export class EventStreamParser {
     this.#clearEvent();
     throw new SourcecastError(
       "ERR_SSE_LIMIT",
-      `An event of the stream is larger than ${this.#maxEventSize} bytes; raise maxEventSize if it should be accepted`,
+      `An event of the stream is larger than ${this.#maxEventSize} bytes; raise maxEventSize`,
     );
   }
 }

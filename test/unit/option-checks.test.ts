@@ -6,15 +6,23 @@ import { sendEvents, withSendEvents } from "../../src/adapters/oak.ts";
 import { eventHandler, eventRoute, openEvents } from "../../src/adapters/ts-rest.ts";
 import { hubChecks, publishChecks, subscribeChecks } from "../../src/hub/option-checks.ts";
 import { createHub, EventSource, EventSourceSet, type Hub, ServerSentEvent } from "../../src/index.ts";
-import { AppendQueue, completeLog } from "../../src/log/index.ts";
+import {
+  AppendQueue,
+  completeLog,
+  IdempotencyWindow,
+  LocateQueue,
+  SharedPages,
+  TailFanout,
+} from "../../src/log/index.ts";
 import { retentionChecks } from "../../src/log/retention.ts";
 import { memoryLog } from "../../src/logs/memory/index.ts";
 import { sqliteLog } from "../../src/logs/sqlite/index.ts";
 import { presence } from "../../src/presence/index.ts";
 import { sourceChecks } from "../../src/source/options.ts";
 import { pipeChecks } from "../../src/source/pipe.ts";
-import { testAdapter, testLog } from "../../src/testing/index.ts";
+import { checkContract, collect, MemoryClient, PlainLog, testAdapter, testLog } from "../../src/testing/index.ts";
 import { defineEvents } from "../../src/wire/contract.ts";
+import { EventStreamParser, encodeEvent } from "../../src/wire/index.ts";
 import { request } from "../support/web.ts";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -474,7 +482,7 @@ async function errorOf(call: () => unknown): Promise<Error> {
   throw new Error("Nothing was thrown");
 }
 
-describe("arguments of the kit for logs, and of the suites", () => {
+describe("arguments of the kit for logs, of the wire, and of the suites", () => {
   const rejected = expect.objectContaining({ code: "ERR_SSE_OPTION" });
   const { capabilities: _, ...withoutCapabilities } = Object.fromEntries(
     ["append", "head", "read", "tail", "close", "capabilities"].map((name) => [name, () => {}]),
@@ -487,6 +495,28 @@ describe("arguments of the kit for logs, and of the suites", () => {
 
   test.each([undefined, {}, { store: 5 }, { store: null }])("does not store calls: %j", (options) => {
     expect(() => new AppendQueue(options as never)).toThrow(rejected);
+  });
+
+  test.each<[string, (wrong: never) => unknown]>([
+    ["new LocateQueue()", (wrong) => new LocateQueue(wrong)],
+    ["new SharedPages()", (wrong) => new SharedPages(wrong)],
+    ["new TailFanout()", (wrong) => new TailFanout(wrong)],
+    ["new IdempotencyWindow()", (wrong) => new IdempotencyWindow(wrong)],
+    ["new MemoryClient()", (wrong) => new MemoryClient(wrong)],
+    ["collect()", (wrong) => collect(wrong)],
+    ["checkContract()", (wrong) => checkContract(wrong, {} as never)],
+    ["new EventStreamParser()", (wrong) => new EventStreamParser(wrong)],
+    ["encodeEvent()", (wrong) => encodeEvent(wrong)],
+    ["channel.dispatchAll()", (wrong) => createHub().channel("a").dispatchAll(wrong)],
+  ])("are those of %s", async (_, call) => {
+    for (const wrong of [null, "5", { nonsense: 1 }]) {
+      await expect(async () => call(wrong as never)).rejects.toThrow(rejected);
+    }
+  });
+
+  test("name the field of an event that was meant", () => {
+    expect(() => encodeEvent({ typ: "a" } as never)).toThrow("did you mean type?");
+    expect(() => new PlainLog({} as never)).toThrow(rejected);
   });
 
   test.each([undefined, {}, { test: 5 }, { test: () => {}, storage: 5, start: 5 }, { test: () => {}, nonsense: 1 }])(
