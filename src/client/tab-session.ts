@@ -154,8 +154,8 @@ export class Session {
   /** Checks from time to time that the leader is there. Timers of hidden pages are late, answers are not. */
   #watch(): void {
     this.#after(Math.max(answerMs, silentMs - this.#silence), () => {
-      // The leader may have missed a message, too.
-      if ([...this.#lane.router.routes].some(({ carried }) => !carried)) this.#told = "";
+      // The leader may have missed a message, too, and no status shows whether it has.
+      this.#told = "";
       this.want();
       if (this.#silence < silentMs) return this.#watch();
       this.#post({ kind: "ping", from: this.#id });
@@ -263,7 +263,10 @@ export class Session {
         break;
       case "open": {
         const request = unpackRequest(news.request);
-        detachLines(this.#lane, request.held);
+        // A leader that does not know the channels of this tab begins as a new client, or past what this tab has received.
+        const { cursor } = this.#lane.router;
+        const isResumed = cursor === request.cursor || !isNew(parseCursor(request.cursor), parseCursor(cursor));
+        detachLines(this.#lane, isResumed ? request.held : null);
         this.isOpen = true;
         this.#lane.open(request);
         break;

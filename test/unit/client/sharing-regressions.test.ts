@@ -21,6 +21,41 @@ const browserHistories: Record<string, History> = {
     limit: null,
     seed: 761_631_064,
   },
+  "a tab catches up if a leader that did not know its channels has begun a new stream for them": {
+    steps: [
+      { kind: "wait", milliseconds: 38_549 },
+      { kind: "leave", index: 1 },
+      { kind: "follow", channels: ["a"], how: "after", back: 0, tab: 1 },
+      { kind: "wait", milliseconds: 38_386 },
+      { kind: "tab", index: 1, how: "deafen" },
+      { kind: "refuse", refusal: { later: "draining" } },
+      { kind: "limit", perKey: 1 },
+      { kind: "wait", milliseconds: 136_484 },
+      { kind: "tab", index: 0, how: "freeze" },
+      { kind: "wait", milliseconds: 152 },
+      { kind: "publish", channel: "c/2", count: 1 },
+      { kind: "publish", channel: "a", count: 1 },
+      { kind: "wait", milliseconds: 1_585 },
+    ],
+    from: "now",
+    limit: null,
+    seed: 616_667_304,
+  },
+  "a tab whose leader missed its channels gets a connection when messages arrive again": {
+    steps: [
+      { kind: "tab", index: 1, how: "deafen" },
+      { kind: "wait", milliseconds: 30_000 },
+      { kind: "leave", index: 1 },
+      { kind: "follow", channels: ["a"], how: "listen", back: 3, tab: 0 },
+      { kind: "refuse", refusal: { error: "The network is gone" } },
+      { kind: "tab", index: 2, how: "deafen" },
+      { kind: "limit", perKey: 1 },
+      { kind: "wait", milliseconds: 20_000 },
+    ],
+    from: "now",
+    limit: null,
+    seed: 8,
+  },
 };
 
 test.each(Object.entries(browserHistories))("%s", async (_, history) => {
