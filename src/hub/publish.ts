@@ -31,6 +31,8 @@ export interface PublishContext extends Pick<ResolvedHubOptions, "contract" | "l
 /** Validates events and appends them to the log. */
 export class Publisher {
   readonly #context: PublishContext;
+  /** The channels of events that are being checked, which may take an asynchronous schema some time. */
+  readonly #unchecked = new Map<Promise<unknown>, string>();
 
   constructor(context: PublishContext) {
     this.#context = context;
@@ -41,8 +43,14 @@ export class Publisher {
     const { contract, limits } = this.#context;
     await this.#start();
     const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits);
-    // One append for all, so that an event published later does not overtake them.
-    return this.#append(await Promise.all(events.map(check)));
+    const checks = Promise.all(events.map(check));
+    this.#unchecked.set(checks, channel);
+    try {
+      // One append for all, so that an event published later does not overtake them.
+      return this.#append(await checks);
+    } finally {
+      this.#unchecked.delete(checks);
+    }
   }
 
   /**
@@ -77,6 +85,7 @@ export class Publisher {
       );
     }
     await this.#start();
+    await this.#checked(channel);
     const appended = await log.clear(channel);
     return appended && formatCursor(appended);
   }
@@ -84,8 +93,16 @@ export class Publisher {
   /** Appends the end marker of a channel. Resolves with its cursor. */
   async end(channel: string): Promise<string> {
     await this.#start();
+    await this.#checked(channel);
     const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
     return cursor as string;
+  }
+
+  /** Waits until earlier events are on their way to the log: an end, or an erasure, may not overtake them. */
+  async #checked(channel: string): Promise<void> {
+    const earlier = [...this.#unchecked].flatMap(([checks, name]) => (name === channel ? checks : []));
+    // Their publishers were the first to wait for these promises, so they append first.
+    await Promise.allSettled(earlier);
   }
 
   /** @throws {LogError} `stored: false` for a log that does not answer. */

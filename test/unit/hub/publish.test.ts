@@ -6,6 +6,39 @@ import { defineEvents } from "../../../src/wire/contract.ts";
 import { parseCursor } from "../../../src/wire/cursor.ts";
 import { joined, openHub } from "../../support/hub.ts";
 
+/** A contract whose schemas settle at once, or later. */
+const contractOf = (validate: (value: unknown) => unknown) =>
+  defineEvents({ n: { "~standard": { version: 1, vendor: "test", validate } } as never });
+
+describe.each([
+  ["without a contract", undefined],
+  ["with a synchronous schema", contractOf((value) => ({ value }))],
+  ["with an asynchronous schema", contractOf(async (value) => new Promise((resolve) => setTimeout(resolve, 5, { value })))],
+])("an event that was dispatched before, %s,", (_, events) => {
+  const open = () => createHub(events === undefined ? {} : { events: events as never });
+
+  test.each([false, true])("is not overtaken by the end of its channel (started: %s)", async (isStarted) => {
+    await using hub = open();
+    const channel = hub.channel("a");
+    if (isStarted) await hub.channel("b").dispatch("n", 0);
+    const dispatched = [channel.dispatch("n", 1), channel.dispatchAll([{ type: "n", data: 2 }])];
+    await channel.end();
+    await Promise.all(dispatched);
+    const read = [];
+    for await (const event of channel.read({ from: "start" })) if (event.kind === "event") read.push(`${event.data}`);
+    expect(read).toEqual(["1", "2"]);
+  });
+
+  test("is erased by clear()", async () => {
+    await using hub = open();
+    const channel = hub.channel("a");
+    const dispatched = channel.dispatch("n", 1);
+    await channel.clear();
+    await dispatched;
+    expect(await channel.state()).toBe("empty");
+  });
+});
+
 describe("dispatch", () => {
   test("resolves with the cursor that the clients get as its id, when the log has it", async () => {
     const { hub } = openHub();
