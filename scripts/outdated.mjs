@@ -1,4 +1,5 @@
-// npm run outdated: lists examples without their framework's newest version. It asks npm's registry once for each package.
+// npm run outdated: lists examples without their framework's newest version, and published clients that the tests run in an
+// older version. It asks npm's registry once for each package.
 import "./lib/bootstrap.mjs";
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -17,14 +18,20 @@ for (const example of readdirSync(examples).sort()) {
   // Packages that an example keeps at an older version, with the reason.
   const { dependencies, devDependencies, held = {} } = JSON.parse(readFileSync(file, "utf8"));
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
-    if (name === "sourcecast" || name in held) continue;
-    const latest = await newestOf(name);
-    if (version === latest) continue;
-    outdated++;
-    console.log(`examples/${example}: ${name} ${version}, the newest is ${latest}`);
+    if (name !== "sourcecast" && !(name in held)) await compare(`examples/${example}`, name, version);
   }
 }
-console.log(outdated === 0 ? "Every example has the newest versions" : `${outdated} outdated`);
+const clients = JSON.parse(readFileSync(join(root, "test/clients/versions.json"), "utf8"));
+for (const [name, version] of Object.entries(clients)) await compare("test/clients", name, version);
+console.log(outdated === 0 ? "Every example and every client has the newest versions" : `${outdated} outdated`);
+
+/** @param {string} where @param {string} name @param {string} version */
+async function compare(where, name, version) {
+  const latest = await newestOf(name);
+  if (version === latest) return;
+  outdated++;
+  console.log(`${where}: ${name} ${version}, the newest is ${latest}`);
+}
 
 /** @param {string} name */
 function newestOf(name) {

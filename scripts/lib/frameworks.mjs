@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./paths.mjs";
+import { between } from "./tables.mjs";
 
 /** @typedef {{ name: string, example: string, packages: Record<string, string>, except: Record<string, string> }} Result */
 
 const results = join(root, "test/frameworks/results");
-const [begin, end] = ["<!-- frameworks: npm run frameworks -->", "<!-- /frameworks -->"];
 
 /** The package whose version is shown, if it is not named like the example; by row or by example. @type {Record<string, string>} */
 const mainPackage = {
@@ -21,9 +21,7 @@ const mainPackage = {
 
 /** The page with its table brought up to date. @param {string} page */
 export function withTable(page) {
-  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from === -1 || to < from) throw new Error(`The page lacks the marks around the table: ${begin} … ${end}`);
-  return `${page.slice(0, from + begin.length)}\n${table()}\n${page.slice(to)}`;
+  return between(page, "frameworks", table());
 }
 
 function table() {

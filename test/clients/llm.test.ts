@@ -5,9 +5,15 @@ import { respond } from "../../src/adapters/node.ts";
 import { createRuns, type ProtocolName, type Runs } from "../../src/ai/index.ts";
 import { createHub, type Hub } from "../../src/index.ts";
 import { loadClients } from "../support/published-clients.ts";
+import { agUiClient } from "./published/ag-ui.ts";
+import { ai, transportOf } from "./published/ai.ts";
+import { aiSdkReact } from "./published/ai-sdk-react.ts";
+import { anthropic } from "./published/anthropic.ts";
+import type { Any, PublishedClient } from "./published/client.ts";
+import { openai } from "./published/openai.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: the packages are installed by the test, without their types
-type Any = any;
+/** By the names of the protocols of runs. */
+const clients: Record<string, PublishedClient> = { "ai-sdk": ai, openai, anthropic, "ag-ui": agUiClient };
 
 const keepAlive = 100;
 const words = ["Once ", "upon ", "a\n", "time 😀"];
@@ -21,63 +27,15 @@ let close: () => Promise<void>;
 let wait: () => Promise<void>;
 let failAfter = Number.POSITIVE_INFINITY;
 
-const usage = { input_tokens: 1, output_tokens: 1 };
-const chunk = (delta: object, finish_reason: string | null = null) => ({
-  id: "c",
-  object: "chat.completion.chunk",
-  created: 1,
-  model: "m",
-  choices: [{ index: 0, delta, finish_reason }],
-});
-
-/** The events around the words, in each protocol. */
-const protocols: Record<string, { before: object[]; word(text: string): object; after: object[] }> = {
-  "ai-sdk": {
-    before: [
-      { type: "start", messageId: "m" },
-      { type: "text-start", id: "1" },
-    ],
-    word: (delta) => ({ type: "text-delta", id: "1", delta }),
-    after: [{ type: "text-end", id: "1" }, { type: "finish" }],
-  },
-  openai: { before: [], word: (content) => chunk({ content }), after: [chunk({}, "stop")] },
-  anthropic: {
-    before: [
-      {
-        type: "message_start",
-        message: { id: "m", type: "message", role: "assistant", content: [], model: "m", stop_reason: null, usage },
-      },
-      { type: "content_block_start", index: 0, content_block: { type: "text", text: "" } },
-    ],
-    word: (word) => ({ type: "content_block_delta", index: 0, delta: { type: "text_delta", text: word } }),
-    after: [
-      { type: "content_block_stop", index: 0 },
-      { type: "message_delta", delta: { stop_reason: "end_turn" }, usage },
-      { type: "message_stop" },
-    ],
-  },
-  "ag-ui": {
-    before: [
-      { type: "RUN_STARTED", threadId: "t", runId: "r" },
-      { type: "TEXT_MESSAGE_START", messageId: "m", role: "assistant" },
-    ],
-    word: (delta) => ({ type: "TEXT_MESSAGE_CONTENT", messageId: "m", delta }),
-    after: [
-      { type: "TEXT_MESSAGE_END", messageId: "m" },
-      { type: "RUN_FINISHED", threadId: "t", runId: "r" },
-    ],
-  },
-};
-
 async function* produce(name: string) {
-  const { before, word, after } = protocols[name] as (typeof protocols)[string];
-  yield* before;
+  const { before, word, after } = (clients[name] as PublishedClient).protocol;
+  yield* before.map(({ data }) => data);
   for (const [index, one] of words.entries()) {
     if (index === failAfter) throw new Error("no model");
-    yield word(one);
+    yield word(one).data;
     await wait();
   }
-  yield* after;
+  yield* after.map(({ data }) => data);
 }
 
 beforeAll(async () => {
@@ -86,7 +44,7 @@ beforeAll(async () => {
 
 beforeAll(async () => {
   hub = createHub({ keepAlive });
-  const names = Object.keys(protocols);
+  const names = Object.keys(clients);
   const options = { hub, gather: 0, onError: () => {} };
   runs = Object.fromEntries(names.map((name) => [name, createRuns({ ...options, protocol: name as ProtocolName })]));
   // Every protocol has an address, and every test a chat.
@@ -114,43 +72,14 @@ afterEach(() => {
   failAfter = Number.POSITIVE_INFINITY;
 });
 
-/** The text that each client reads, or its error. */
-const clients: Record<string, (chat: string) => Promise<string>> = {
-  async openai(chat) {
-    const { default: OpenAI } = await load("openai");
-    const client = new OpenAI({ baseURL: `${origin}/openai/${chat}`, apiKey: "x", maxRetries: 0 });
-    let received = "";
-    for await (const { choices } of await client.chat.completions.create({ model: "m", messages: [], stream: true }))
-      received += choices[0].delta.content ?? "";
-    return received;
-  },
-  async anthropic(chat) {
-    const { default: Anthropic } = await load("@anthropic-ai/sdk");
-    const client = new Anthropic({ baseURL: `${origin}/anthropic/${chat}`, apiKey: "x", maxRetries: 0 });
-    const stream = client.messages.stream({ model: "m", max_tokens: 9, messages: [{ role: "user", content: "?" }] });
-    return (await stream.finalMessage()).content[0].text;
-  },
-  async "ag-ui"(chat) {
-    const { HttpAgent } = await load("@ag-ui/client");
-    let failure: Error | undefined;
-    const onRunErrorEvent = ({ event }: Any) => {
-      failure = new Error(event.message);
-    };
-    const { newMessages } = await new HttpAgent({ url: `${origin}/ag-ui/${chat}` }).runAgent({}, { onRunErrorEvent });
-    if (failure !== undefined) throw failure;
-    return newMessages[0].content;
-  },
-  async "ai-sdk"(chat) {
-    return textOfMessage(
-      await (await transportOf(chat)).sendMessages({ trigger: "submit-message", chatId: chat, messages: [] }),
-    );
-  },
-};
-
-async function transportOf(chat: string): Promise<Any> {
-  const { DefaultChatTransport } = await load("ai");
-  const api = `${origin}/ai-sdk/${chat}`;
-  return new DefaultChatTransport({ api, prepareReconnectToStreamRequest: () => ({ api }) });
+/** The text that a client reads. Rejects with the error that its application gets. */
+async function textOf({ read }: PublishedClient, name: string, chat: string): Promise<string> {
+  let received = "";
+  const onWord = (word: string) => {
+    received += word;
+  };
+  await read({ url: `${origin}/${name}/${chat}`, load, onWord, again: false });
+  return received;
 }
 
 async function textOfMessage(stream: ReadableStream): Promise<string> {
@@ -160,12 +89,15 @@ async function textOfMessage(stream: ReadableStream): Promise<string> {
   return message.parts.find(({ type }: { type: string }) => type === "text").text;
 }
 
-describe.each(Object.keys(clients))("the client of %s", (name) => {
-  const read = clients[name] as (chat: string) => Promise<string>;
+const readers = [...Object.entries(clients), ["ai-sdk", aiSdkReact] as const];
+
+describe.each(readers.map(([name, client]) => ({ name, client })))("$name, $client.package", ({ name, client }) => {
+  const chat = (state: string) => `${state}-${client.package.replaceAll("/", "-")}`;
+  const read = (state: string) => textOf(client, name, chat(state));
 
   test("reads a run to its end, through pauses and other traffic", async () => {
     expect(await read("whole")).toBe(text);
-    expect(await runs[name]?.state("whole")).toBe("ended");
+    expect(await runs[name]?.state(chat("whole"))).toBe("ended");
   });
 
   test("reports the failure of a producer as its own error", async () => {
@@ -175,7 +107,7 @@ describe.each(Object.keys(clients))("the client of %s", (name) => {
 });
 
 test("useChat's transport resumes a run from its start, any number of times, and gets null after its end", async () => {
-  const transport = await transportOf("resumed");
+  const transport = await transportOf({ url: `${origin}/ai-sdk/resumed`, load });
   const first = await transport.sendMessages({ trigger: "submit-message", chatId: "resumed", messages: [] });
   const reader = first.getReader();
   await reader.read();

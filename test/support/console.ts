@@ -4,6 +4,7 @@
 type Line = string;
 
 const unexpected: Line[] = [];
+let rejections: RegExp[] = [];
 let expectations: { pattern: RegExp | undefined; lines: Line[] }[] = [];
 
 /**
@@ -21,6 +22,16 @@ export function expectConsole(pattern?: RegExp): readonly string[] {
   return lines;
 }
 
+/** Says that code of others, which the running test uses, leaves a rejection unhandled: its text matches. */
+export function expectRejection(pattern: RegExp): void {
+  rejections.push(pattern);
+}
+
+/** @internal */
+export function isExpectedRejection(text: string): boolean {
+  return rejections.some((pattern) => pattern.test(text));
+}
+
 /** @internal */
 export function record(line: Line): void {
   const expectation = expectations.find(({ pattern }) => pattern === undefined || pattern.test(line));
@@ -34,5 +45,6 @@ export function settleConsole(): string[] {
     if (pattern && lines.length === 0) problems.push(`Expected output that matches ${pattern}, there was none`);
   }
   expectations = [];
+  rejections = [];
   return problems;
 }

@@ -4,7 +4,7 @@
  */
 import { format } from "node:util";
 import { afterAll, afterEach } from "vitest";
-import { record, settleConsole } from "./console.ts";
+import { isExpectedRejection, record, settleConsole } from "./console.ts";
 import { leaks, startLeakWatch } from "./leaks.ts";
 
 guardConsole();
@@ -15,7 +15,8 @@ const watch = startLeakWatch();
 afterEach(async () => {
   // Node reports a rejection after the microtasks of the turn in which it happened.
   await watch.turn();
-  complain([...settleConsole(), ...rejections.splice(0).map((reason) => format("Unhandled rejection: %o", reason))]);
+  const unhandled = rejections.splice(0).map((reason) => format("Unhandled rejection: %o", reason));
+  complain([...unhandled.filter((text) => !isExpectedRejection(text)), ...settleConsole()]);
 });
 
 // Hooks of the set-up file run after those of the test file.

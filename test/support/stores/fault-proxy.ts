@@ -19,6 +19,7 @@ export class FaultProxy implements AsyncDisposable {
   #isRefusing = false;
   #delayMs = 0;
   #swallowed: Direction | null = null;
+  #answered = 0;
 
   /** Starts one on a free port. */
   static async start(targetPort: number): Promise<FaultProxy> {
@@ -43,6 +44,11 @@ export class FaultProxy implements AsyncDisposable {
    */
   get used(): number {
     return [...this.#links].filter(({ isUsed }) => isUsed).length;
+  }
+
+  /** How many bytes have come from the server. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** Resets all connections. New ones are accepted. */
@@ -134,6 +140,7 @@ export class FaultProxy implements AsyncDisposable {
       setTimeout(() => waiting.shift()?.(), this.#delayMs);
     };
     from.on("data", (bytes) => {
+      if (direction === "answers") this.#answered += bytes.length;
       if (this.#swallowed === direction || this.#swallowed === "both") return;
       later(() => to.writable && to.write(bytes));
     });

@@ -13,7 +13,10 @@ const contractOf = (validate: (value: unknown) => unknown) =>
 describe.each([
   ["without a contract", undefined],
   ["with a synchronous schema", contractOf((value) => ({ value }))],
-  ["with an asynchronous schema", contractOf(async (value) => new Promise((resolve) => setTimeout(resolve, 5, { value })))],
+  [
+    "with an asynchronous schema",
+    contractOf(async (value) => new Promise((resolve) => setTimeout(resolve, 5, { value }))),
+  ],
 ])("an event that was dispatched before, %s,", (_, events) => {
   const open = () => createHub(events === undefined ? {} : { events: events as never });
 
