@@ -2,10 +2,12 @@
 import { LogError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import { isClearEntry } from "../log/cleared.ts";
-import type { Head, LogEntry, NewEntry } from "../log/log.ts";
+import type { Head, LogEntry, NewEntry, Position } from "../log/log.ts";
 import { formatCursor, headPosition } from "../wire/cursor.ts";
 import { entriesOf } from "./entries.ts";
+import type { WrittenEvent } from "./gather.ts";
 import { type ChatChannels, type ChatKind, channelsOfChat } from "./names.ts";
+import type { FinishedRun } from "./producer.ts";
 import { endMarker, isConflict } from "./run-writer.ts";
 
 /** A run that was elected. */
@@ -41,18 +43,35 @@ export interface ChatState {
   readonly run: ElectedRun | null;
   /** Whether that run is over. */
   readonly isOver: boolean;
+  /** Whether that run is over without its whole text: a repeated request starts another one. */
+  readonly hasFailed: boolean;
   /** The newest request to stop. */
   readonly stop: StopRecord | null;
 }
 
 /** The result of an election. */
-export type Election =
-  /** The run is this caller's to produce, unless it was stopped before it started. */
-  | { readonly won: true; readonly run: ElectedRun; readonly isStopped: boolean; readonly replaced: ElectedRun | null }
-  | { readonly won: false; readonly run: ElectedRun };
+export type Election = WonElection | { readonly won: false; readonly run: ElectedRun };
 
-/** Signs of life in one lease. */
-export const beatsPerLease = 3;
+/** The run is the caller's to produce, unless it was stopped before it started. */
+export interface WonElection {
+  readonly won: true;
+  readonly run: ElectedRun;
+  readonly isStopped: boolean;
+  /** The run whose place it takes. */
+  readonly replaced: ElectedRun | null;
+  /** Its first sign of life; `undefined` where that is not known. */
+  readonly sign: Position | undefined;
+}
+
+/** The signs of life of a run. */
+export interface Signs {
+  /** The channel of the run has ended, or was cleared. */
+  readonly isOver: boolean;
+  /** Offset of the newest one, 0 for none. */
+  readonly offset: number;
+  /** How the run ends, once a process calls `onFinish` with that; `null` while its producer is at work. */
+  readonly outcome: FinishedRun["outcome"] | null;
+}
 
 /** Most conflicts in a row. Each means that another run was elected, or that one was stopped. */
 const maxConflicts = 100;
@@ -84,10 +103,14 @@ export class Chat {
     const started = records.get("run");
     const stopped = records.get("stop");
     const run = started === undefined ? null : this.#elected(started, head.epoch);
+    const signs = run === null ? noSigns : await this.signs(run);
+    // A run that is under way has shown a sign of life since. Nothing is left of a run without any.
+    const isOver = signs.isOver || (signs.offset === 0 && (started?.offset ?? 0) <= head.floor.offset);
     return {
       head,
       run,
-      isOver: run === null || (await this.#isOver(run, started as LogEntry, head)),
+      isOver,
+      hasFailed: isOver && (signs.outcome === "failed" || signs.outcome === "lost"),
       stop: stopped === undefined ? null : (JSON.parse(stopped.data) as StopRecord),
     };
   }
@@ -98,20 +121,22 @@ export class Chat {
    * @param replace Takes the place of a run that is under way.
    */
   async elect(record: RunRecord, replace: boolean): Promise<Election> {
-    let attempt: Pick<Election & { won: true }, "isStopped" | "replaced"> | null = null;
+    let attempt: Pick<WonElection, "isStopped" | "replaced"> | null = null;
     for (let attempts = 0; ; attempts++) {
-      const { head, run, isOver, stop } = await this.read();
+      const { head, run, isOver, hasFailed, stop } = await this.read();
       // The outcome of the last attempt was unknown: it was stored.
-      if (attempt !== null && run?.run === record.run) return { won: true, run, ...attempt };
+      if (attempt !== null && run?.run === record.run) return { won: true, run, sign: undefined, ...attempt };
       const isSameRequest = run !== null && record.request !== null && run.request === record.request;
-      if (run !== null && (isSameRequest || !(isOver || replace))) return { won: false, run };
+      if (run !== null && ((isSameRequest && !hasFailed) || !(isOver || replace))) return { won: false, run };
       attempt = { isStopped: stop !== null && stopsNext(stop, record, run), replaced: isOver ? null : run };
       try {
         const entry = { ...this.#record("run", record), idempotencyKey: record.run, after: headPosition(head) };
-        const [position] = await this.#hub.log.append([entry]);
+        // With a sign of life from the start, a run can be found on channels of its own.
+        const beat = { ...this.#beat(record.run, null), idempotencyKey: "0" };
+        const [position, sign] = await this.#hub.log.append([entry, beat]);
         if (position === undefined) throw new TypeError("The log returned no position");
         const elected = { ...record, channel: this.channels.run(record.run), cursor: formatCursor(position) };
-        return { won: true, run: elected, ...attempt };
+        return { won: true, run: elected, sign, ...attempt };
       } catch (error) {
         const isUnknown = error instanceof LogError && error.stored === "unknown";
         if (!(isConflict(error) || isUnknown) || attempts >= (isUnknown ? maxUnknown : maxConflicts)) throw error;
@@ -152,41 +177,67 @@ export class Chat {
     return run;
   }
 
-  /** Tells the producer of the current run that the chat is being deleted. */
-  async discard(): Promise<void> {
-    await this.#hub.log.append([{ channel: this.channels.index, type: "delete", data: "" }]);
-  }
-
-  /** Whether the chat has another run, or is being deleted. */
+  /** Whether the chat has another run, or was deleted. */
   async isSuperseded(run: string): Promise<boolean> {
-    if ((await this.read()).run?.run !== run) return true;
-    const [newest] = await this.#hub.log.last(1, { channels: [this.channels.index], prefixes: [] });
-    return newest?.type === "delete";
+    return (await this.read()).run?.run !== run;
   }
 
-  /** Shows that a run without news is alive. */
-  async beat(run: string): Promise<void> {
-    await this.#hub.log.append([{ channel: this.channels.lease(run), type: "beat", data: "" }]);
+  /**
+   * Shows that a run without news is alive.
+   *
+   * @param after The newest sign of life is there.
+   * @throws {SourcecastError} `ERR_SSE_CONFLICT` if it is not.
+   */
+  async beat(run: string, outcome: Signs["outcome"], after?: Position): Promise<Position | undefined> {
+    const [position] = await this.#hub.log.append([{ ...this.#beat(run, outcome), after }]);
+    return position;
   }
 
-  /** Offset of the newest sign of life of a run, 0 for none; `null` when the run is over. */
-  async lastSign(run: ElectedRun): Promise<number | null> {
+  /**
+   * Claims the completion of a run: the call of `onFinish`, and then the end. One process has it, until it shows no sign of life
+   * for a lease.
+   *
+   * @param after A position at which the caller has seen that it may complete the run.
+   * @param events Events that fence off its producer.
+   * @returns The position of the claim.
+   * @throws {SourcecastError} `ERR_SSE_CONFLICT` if the run has shown a sign of life since.
+   */
+  async claim(
+    run: ElectedRun,
+    outcome: FinishedRun["outcome"],
+    after: Position,
+    events: readonly WrittenEvent[] = [],
+  ): Promise<Position> {
+    const fence = events.map((event) => ({ channel: run.channel, ...event, after }));
+    const positions = await this.#hub.log.append([...fence, { ...this.#beat(run.run, outcome), after }]);
+    return positions.at(-1) as Position;
+  }
+
+  /** The signs of life of a run. */
+  async signs(run: Pick<ElectedRun, "run" | "channel">): Promise<Signs> {
     const { log } = this.#hub;
     // Two questions: of both channels together, the newer entry may hide the end.
     const own = await log.last(1, { channels: [run.channel], prefixes: [] });
     const beat = await log.last(1, { channels: [this.channels.lease(run.run)], prefixes: [] });
     const [last] = own;
-    // A run that was cleared was deleted with its chat.
-    if (last !== undefined && (last.type === "sse:end" || isClearEntry(last))) return null;
-    return Math.max(own[0]?.offset ?? 0, beat[0]?.offset ?? 0);
+    return {
+      // A run that was cleared was deleted with its chat.
+      isOver: last !== undefined && (last.type === "sse:end" || isClearEntry(last)),
+      offset: Math.max(last?.offset ?? 0, beat[0]?.offset ?? 0),
+      outcome: beat[0]?.type === "beat" && beat[0].data !== "" ? (beat[0].data as FinishedRun["outcome"]) : null,
+    };
   }
 
   /** Ends a run, whatever its state: its producer is fenced off by that. */
-  async end(run: ElectedRun, events: readonly { type: string; data: string }[]): Promise<void> {
+  async end(run: Pick<ElectedRun, "channel">, events: readonly WrittenEvent[]): Promise<void> {
     await this.#hub.log.append([
       ...events.map((event) => ({ channel: run.channel, ...event })),
       endMarker(run.channel),
     ]);
+  }
+
+  #beat(run: string, outcome: Signs["outcome"]): NewEntry {
+    return { channel: this.channels.lease(run), type: "beat", data: outcome ?? "" };
   }
 
   #record(key: "run" | "stop", record: RunRecord | StopRecord): NewEntry {
@@ -210,16 +261,12 @@ export class Chat {
     }
     return newest;
   }
-
-  async #isOver(run: ElectedRun, started: LogEntry, head: Head): Promise<boolean> {
-    const sign = await this.lastSign(run);
-    if (sign === null) return true;
-    // A run that is under way has shown a sign of life since. Nothing is left of this one.
-    return sign === 0 && started.offset <= head.floor.offset;
-  }
 }
+
+const noSigns: Signs = { isOver: true, offset: 0, outcome: null };
 
 /** Whether a request to stop is for a run that had not started then. */
 function stopsNext(stop: StopRecord, next: RunRecord, previous: RunRecord | null): boolean {
-  return stop.request === null ? stop.run === null && previous === null : stop.request === next.request;
+  if (stop.run !== null) return false;
+  return stop.request === null ? previous === null : stop.request === next.request;
 }

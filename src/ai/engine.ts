@@ -3,13 +3,13 @@ import { withDeadline } from "../base/deadline.ts";
 import { SourcecastError } from "../base/errors.ts";
 import type { ReadEvent } from "../hub/reader/read-event.ts";
 import { parseCursor } from "../wire/cursor.ts";
-import { Chat, type ElectedRun, type Election } from "./chat.ts";
-import { entriesOf } from "./entries.ts";
+import { Chat, type ElectedRun, type Election, type WonElection } from "./chat.ts";
+import { eraseChat } from "./erase-chat.ts";
 import { type WrittenEvent, written } from "./gather.ts";
 import { LeaseWatch } from "./lease-watch.ts";
 import type { ChatKind } from "./names.ts";
 import type { ResolvedRunsOptions, RunsOptions } from "./options.ts";
-import type { RunProducer } from "./producer.ts";
+import type { FinishedRun, RunProducer } from "./producer.ts";
 import { Run } from "./run.ts";
 import { textOfRun } from "./run-text.ts";
 import { RunWriter } from "./run-writer.ts";
@@ -33,6 +33,8 @@ export class RunEngine {
   readonly #watch: LeaseWatch;
   /** The runs of this process. */
   readonly #own = new Map<string, Run>();
+  /** The elections of this process that are under way: each may become a run. */
+  readonly #starting = new Set<Promise<unknown>>();
   #isOpen = true;
 
   constructor(options: ResolvedRunsOptions, kind: ChatKind) {
@@ -41,8 +43,8 @@ export class RunEngine {
     this.#watch = new LeaseWatch({
       hub: options.internals,
       endsUnstarted: true,
-      lostEvents: () => this.failed(lostError()),
-      onLost: (chatId, run) => this.#onLost(chatId, run),
+      declare: (outcome) => this.declare(outcome, lostError()),
+      onFinish: (chatId, run, outcome) => this.#onFinish(chatId, run, outcome),
       onError: options.onError,
     });
     options.internals.onClose(() => this.close());
@@ -54,21 +56,30 @@ export class RunEngine {
     return Chat.open(this.#options.internals, this.#kind, chatId);
   }
 
-  /** The events that tell a reader that the output cannot be completed. */
-  failed(error: unknown): WrittenEvent[] {
+  /** The events by which readers learn of an outcome: none for the whole text. */
+  declare(outcome: FinishedRun["outcome"], error: unknown): WrittenEvent[] {
     const { protocol, errorText } = this.#options;
-    return protocol.failed(errorText(error)).map(written);
+    if (outcome === "done") return [];
+    return (outcome === "stopped" ? protocol.stopped() : protocol.failed(errorText(error))).map(written);
   }
 
   /** Elects a run, and produces it if this request is elected. */
-  async start({ chatId, chat, produce, requestId, replace, onFinish }: Starting): Promise<Election> {
+  start(starting: Starting): Promise<Election> {
+    const election = this.#start(starting);
+    this.#starting.add(election);
+    const forget = (): void => void this.#starting.delete(election);
+    election.then(forget, forget);
+    return election;
+  }
+
+  async #start({ chatId, chat, produce, requestId, replace, onFinish }: Starting): Promise<Election> {
     const record = { run: crypto.randomUUID(), request: requestId, lease: this.#options.leaseMs };
     const election = await chat.elect(record, replace);
     if (election.won) {
-      const { run, isStopped, replaced } = election;
+      const { isStopped, replaced } = election;
       // The process may have been closed during the election: then the run ends with that error.
       const open = this.#isOpen ? produce : () => Promise.reject(closedError());
-      this.#produce(chatId, chat, run, isStopped ? null : open, onFinish);
+      this.#produce(chatId, chat, election, isStopped ? null : open, onFinish);
       if (replaced !== null) {
         // The new run is elected, whatever happens: a log that fails now leaves the end of the old one to the watch.
         await this.#replace(chat, replaced).catch((error) => {
@@ -92,36 +103,37 @@ export class RunEngine {
   }
 
   /** Stops the run under way, and erases what the log has of the chat. */
-  async delete(chat: Chat): Promise<void> {
-    const { internals } = this.#options;
-    const { run, isOver } = await chat.read();
-    if (run !== null && !isOver) await this.#discard(chat, run);
-    const names = new Set([chat.channels.index]);
-    const all = { channels: [], prefixes: [chat.channels.prefix] };
-    for await (const { entry } of entriesOf(internals.log, all, 0)) names.add(entry.channel);
-    for (const name of names) await internals.channel(name).clear();
+  delete(chat: Chat): Promise<void> {
+    return eraseChat(this.#options.internals, chat, {
+      stopped: this.declare("stopped", undefined),
+      // No `onFinish` is called for it: nothing of the chat is to be stored.
+      giveUp: (run) => this.#own.get(run)?.giveUp(replacedError()),
+      finished: async (run) => this.#own.get(run)?.finished,
+    });
   }
 
-  /** Ends the runs of this process with an error. Resolves when they have ended. */
+  /** Ends the runs of this process with an error, those included that are being started. Resolves when they have ended. */
   async close(): Promise<void> {
     this.#isOpen = false;
     this.#watch.close();
     for (const run of this.#own.values()) run.close(closedError());
+    await Promise.allSettled(this.#starting);
     await Promise.all(Array.from(this.#own.values(), ({ finished }) => finished));
   }
 
   #produce(
     chatId: string,
     chat: Chat,
-    elected: ElectedRun,
+    { run: elected, sign }: WonElection,
     produce: RunProducer | null,
     onFinish: RunsOptions["onFinish"],
   ): void {
     const { internals, leaseMs, onError } = this.#options;
-    const start = parseCursor(elected.cursor);
-    if (start === null) throw new TypeError("A run has no position");
-    const writer = new RunWriter(internals, elected.channel, start, leaseMs);
-    const settings = { ...this.#options, onFinish, chatId, chat, elected, writer };
+    const position = parseCursor(elected.cursor);
+    if (position === null) throw new TypeError("A run has no position");
+    const writer = new RunWriter(internals, elected.channel, { position }, leaseMs);
+    const declare = this.declare.bind(this);
+    const settings = { ...this.#options, onFinish, chatId, chat, elected, sign, writer, declare };
     const run = new Run(settings, produce);
     this.#own.set(elected.run, run);
     const unfollow = this.#follow(chat, elected, run);
@@ -152,27 +164,18 @@ export class RunEngine {
     else if (state.stop?.run === elected.run) run.stop();
   }
 
-  /** Ends a run of any process for a chat that is deleted. Its producer cannot append after that. */
-  async #discard(chat: Chat, run: ElectedRun): Promise<void> {
-    // Its process acts on this, or on the loss of it, and calls no `onFinish`: nothing of the chat is to be stored.
-    await chat.discard();
-    const own = this.#own.get(run.run);
-    own?.giveUp(replacedError());
-    await chat.end(run, this.#options.protocol.stopped().map(written));
-    await own?.finished;
-  }
-
   /** Ends a run whose place another one has taken. An append to it by its producer conflicts after that. */
   async #replace(chat: Chat, run: ElectedRun): Promise<void> {
     this.#own.get(run.run)?.giveUp(replacedError());
-    await chat.end(run, this.#options.protocol.stopped().map(written));
+    await chat.end(run, this.declare("stopped", undefined));
   }
 
-  async #onLost(chatId: string, run: ElectedRun): Promise<void> {
+  /** Calls `onFinish` for a run that another process produced. */
+  async #onFinish(chatId: string, run: ElectedRun, outcome: FinishedRun["outcome"]): Promise<void> {
     const { onFinish, finishMs, internals, protocol } = this.#options;
     if (onFinish === undefined) return;
     const text = await textOfRun(internals.log, run, protocol);
-    const finished = onFinish({ chatId, runId: run.run, text, outcome: "lost" });
+    const finished = onFinish({ chatId, runId: run.run, text, outcome });
     await withDeadline(finished, finishMs, "onFinish()", "finishTimeout");
   }
 }

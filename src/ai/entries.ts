@@ -1,11 +1,11 @@
 // The entries that the log has now.
-import type { CompleteLog } from "../log/complete.ts";
+import type { LimitedLog } from "../hub/limited-log.ts";
 import type { ChannelSelection, LogEntry } from "../log/log.ts";
 import { internalPage } from "../log/page-size.ts";
 
 /** Reads channels after an offset, up to the newest entry at the time of the call. */
 export async function* entriesOf(
-  log: CompleteLog,
+  log: LimitedLog,
   selection: ChannelSelection,
   after: number,
 ): AsyncGenerator<{ epoch: string; entry: LogEntry }> {

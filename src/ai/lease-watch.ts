@@ -1,11 +1,13 @@
-// Runs whose producer may have died. A process that comes across a run of another process watches it, and ends it when it has
-// shown no sign of life for a lease. The time is the watcher's own, so no clocks are compared.
+// Runs whose producer may have died. A process that comes across a run of another process watches it, and completes it when it
+// has shown no sign of life for a lease. The time is the watcher's own, so no clocks are compared.
 import { now, WakeTimer } from "../base/clock.ts";
 import { SourcecastError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import { headPosition } from "../wire/cursor.ts";
+import { Beats } from "./beats.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import type { WrittenEvent } from "./gather.ts";
+import type { FinishedRun } from "./producer.ts";
 import { endMarker, isConflict } from "./run-writer.ts";
 
 /** The part of the runs that a watch uses. */
@@ -13,17 +15,17 @@ export interface WatchContext {
   readonly hub: HubInternals;
   /** Whether a run without any sign of life ends, too. A run that has yet to begin has none. */
   readonly endsUnstarted: boolean;
-  /** The events that tell a reader that the run is lost: one at least. */
-  lostEvents(): readonly WrittenEvent[];
-  /** Called after the producer has been fenced off, before the run ends. */
-  onLost(chatId: string, run: ElectedRun): Promise<void>;
+  /** The events by which readers learn of an outcome: for `"lost"` one at least, since they fence off the producer. */
+  declare(outcome: FinishedRun["outcome"]): readonly WrittenEvent[];
+  /** Called before the run ends. Its producer may have called it already, and have died then. */
+  onFinish(chatId: string, run: ElectedRun, outcome: FinishedRun["outcome"]): Promise<void>;
   onError(error: unknown): void;
 }
 
 /** Watches runs, each once. */
 export class LeaseWatch {
   readonly #context: WatchContext;
-  /** The runs that are watched, with what ends the pause under way. */
+  /** The runs that are watched, with the function that ends the pause under way. */
   readonly #watched = new Map<string, () => void>();
   #isOpen = true;
 
@@ -47,11 +49,11 @@ export class LeaseWatch {
   async #watch(chatId: string, chat: Chat, run: ElectedRun): Promise<void> {
     for (let seen: number | undefined; this.#isOpen; await this.#pause(run)) {
       try {
-        const sign = await chat.lastSign(run);
-        if (sign === null) return;
-        const mayEnd = sign > 0 || this.#context.endsUnstarted;
-        if (sign === seen && mayEnd && this.#isOpen && (await this.#end(chatId, chat, run, sign))) return;
-        seen = sign;
+        const { isOver, offset } = await chat.signs(run);
+        if (isOver) return;
+        const mayEnd = offset > 0 || this.#context.endsUnstarted;
+        if (offset === seen && mayEnd && this.#isOpen && (await this.#complete(chatId, chat, run, offset))) return;
+        seen = offset;
       } catch (error) {
         // A log that cannot be read says nothing about the producer: the lease begins again.
         seen = undefined;
@@ -62,25 +64,27 @@ export class LeaseWatch {
   }
 
   /**
-   * Ends a run without a sign of life since `seen`. Its producer is fenced off first: its next append conflicts.
+   * Completes a run without a sign of life since `seen`: as lost, or as the process wanted that has died while it called
+   * `onFinish`. The claim comes first. It fences off the producer, and other watchers.
    *
    * @returns Whether the run is over.
    */
-  async #end(chatId: string, chat: Chat, run: ElectedRun, seen: number): Promise<boolean> {
-    const { log } = this.#context.hub;
-    const after = headPosition(await log.head());
-    if ((await chat.lastSign(run)) !== seen) return false;
-    const [newest] = await log.last(1, { channels: [run.channel], prefixes: [] });
-    const events = this.#context.lostEvents();
+  async #complete(chatId: string, chat: Chat, run: ElectedRun, seen: number): Promise<boolean> {
+    const { hub, declare, onFinish, onError } = this.#context;
+    const head = headPosition(await hub.log.head());
+    const signs = await chat.signs(run);
+    if (signs.isOver || signs.offset !== seen) return signs.isOver;
+    const outcome = signs.outcome ?? "lost";
     try {
-      // The process that watched before may have died after this append.
-      if (!isSame(newest, events.at(-1))) {
-        const entries = events.map((event) => ({ channel: run.channel, ...event }));
-        await log.append(entries.map((entry, index) => (index === 0 ? { ...entry, after } : entry)));
-      }
+      const after = await chat.claim(run, outcome, head, signs.outcome === null ? declare("lost") : []);
+      const beats = new Beats(chat, run, { outcome, after });
       // A callback that fails once may fail forever: the run has to end nevertheless.
-      await this.#context.onLost(chatId, run).catch((error) => this.#context.onError(error));
-      await log.append([endMarker(run.channel)]);
+      await onFinish(chatId, run, outcome)
+        .catch(onError)
+        .finally(() => beats.stop());
+      const events = outcome === "lost" ? [] : declare(outcome);
+      const entries = [...events.map((event) => ({ channel: run.channel, ...event })), endMarker(run.channel)];
+      await hub.log.append(entries.map((entry) => ({ ...entry, after })));
       return true;
     } catch (error) {
       if (isConflict(error)) return false;
@@ -105,8 +109,4 @@ export class LeaseWatch {
 /** The hub was closed, and its log with it. */
 function isClosed(error: unknown): boolean {
   return error instanceof SourcecastError && error.code === "ERR_SSE_CLOSED";
-}
-
-function isSame(entry: WrittenEvent | undefined, event: WrittenEvent | undefined): boolean {
-  return entry !== undefined && entry.type === event?.type && entry.data === event.data;
 }

@@ -10,6 +10,8 @@ export interface ChatChannels {
   lease(id: string): string;
   /** The beginning of the name of every channel of the chat. */
   readonly prefix: string;
+  /** The run that one of the channels belongs to; `null` for the index. */
+  runOf(channel: string): string | null;
 }
 
 /** Longest id of a chat, in its encoded form, that stands in the names of channels as it is. */
@@ -26,6 +28,7 @@ export async function channelsOfChat(kind: ChatKind, chatId: string): Promise<Ch
     run: (id) => `${prefix}run/${id}`,
     lease: (id) => `${prefix}lease/${id}`,
     prefix,
+    runOf: (channel) => /^(?:run|lease)\/(.+)$/.exec(channel.slice(prefix.length))?.[1] ?? null,
   };
 }
 

@@ -53,7 +53,9 @@ export interface RunsOptions {
   /** How long the producer may yield nothing before the run fails. @default "5m" */
   idleTimeout?: Duration;
   /**
-   * Called with the whole text before the run ends, for the application to store it. A run that has ended is stored.
+   * Called with the whole text before the run ends, for the application to store it. A run that has ended is stored. One process
+   * at a time calls it, and once: again only if that process dies, or loses the log, before it has published the end. The run id,
+   * the text and the outcome are the same then, so store by the run id.
    * @default none
    */
   onFinish?: (run: FinishedRun) => unknown;
@@ -67,7 +69,11 @@ export interface RunsOptions {
 
 /** The options of {@link Runs.begin}. */
 export interface BeginOptions {
-  /** Identifies the request: another one with the same id joins its run. @default none */
+  /**
+   * Identifies the request: another one with the same id gets its run, even after its end. If the run has failed, or was lost, it
+   * starts another one.
+   * @default none
+   */
   requestId?: string;
   /** As in {@link RunsOptions}, for this run. @default that of `createRuns` */
   onBusy?: OnBusy;

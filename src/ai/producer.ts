@@ -25,6 +25,8 @@ export interface FinishedRun {
    * - `"stopped"`: `stop()` was called.
    * - `"failed"`: the producer failed with `error`.
    * - `"lost"`: the producer's process died, and another one found the run. The text is what was published until then.
+   *
+   * A process that finds the run of one that died while it called `onFinish` repeats that call, with its outcome.
    */
   readonly outcome: "done" | "stopped" | "failed" | "lost";
   /** Why the producer failed. */

@@ -1,32 +1,29 @@
 // One run in the process that produces it: the pieces of the producer become entries of the run's channel.
 import { now, WakeTimer } from "../base/clock.ts";
-import { withDeadline } from "../base/deadline.ts";
 import { SourcecastError } from "../base/errors.ts";
+import type { Position } from "../log/log.ts";
 import { textOf, withheld } from "../source/piece-text.ts";
-import { assertPipeable, openProducer, type Producer } from "../source/producer.ts";
-import { beatsPerLease, type Chat, type ElectedRun } from "./chat.ts";
-import { Gather, type WrittenEvent, written } from "./gather.ts";
+import { assertPipeable, openProducer, type Pipeable, type Producer } from "../source/producer.ts";
+import { Beats } from "./beats.ts";
+import { callOnFinish, type FinishContext } from "./finish.ts";
+import { Gather, type WrittenEvent } from "./gather.ts";
 import type { FinishedRun, RunContext, RunProducer } from "./producer.ts";
 import type { RunProtocol } from "./protocol.ts";
-import { FencedError, type RunWriter } from "./run-writer.ts";
+import { FencedError, takenOver } from "./run-writer.ts";
+import { WaitLimit } from "./wait-limit.ts";
 
 /** The options of {@link Run}. */
-export interface RunSettings {
+export interface RunSettings extends FinishContext {
   readonly chatId: string;
-  readonly chat: Chat;
-  readonly elected: ElectedRun;
-  readonly writer: RunWriter;
+  /** Its first sign of life. */
+  readonly sign: Position | undefined;
   readonly protocol: RunProtocol;
   /** Milliseconds in which deltas are collected. */
   readonly gatherMs: number;
   /** Milliseconds that the producer may be idle. */
   readonly idleMs: number;
-  /** Milliseconds that `onFinish` may take. */
-  readonly finishMs: number;
-  /** The text that readers see for an error. */
-  readonly errorText: (error: unknown) => string;
-  readonly onFinish: ((run: FinishedRun) => unknown) | undefined;
-  readonly onError: (error: unknown) => void;
+  /** The events by which readers learn of an outcome. */
+  declare(outcome: FinishedRun["outcome"], error: unknown): WrittenEvent[];
 }
 
 /** Why a run ends before its producer does. */
@@ -57,8 +54,8 @@ export class Run {
   #interruption: Interruption | null = null;
   /** Ends the wait that is under way, at an interruption. */
   #wake: (() => void) | null = null;
-  /** Since when the producer is waited for; `null` while it is not. */
-  #waitingSince: number | null = null;
+  readonly #beats: Beats;
+  readonly #patience: WaitLimit;
   #text = "";
   #flushing: Promise<void> | null = null;
   #endWindow: (() => void) | null = null;
@@ -72,6 +69,13 @@ export class Run {
   constructor(settings: RunSettings, produce: RunProducer | null) {
     this.#settings = settings;
     this.#gather = new Gather(settings.gatherMs > 0 ? settings.protocol.merge : null, maxEventLength);
+    const { chat, elected, sign, idleMs } = settings;
+    this.#beats = new Beats(chat, elected, {
+      after: sign,
+      isDue: (time, interval) => this.#isQuiet(time, interval),
+      onFenced: () => this.#interrupt({ outcome: "fenced", error: new FencedError(takenOver) }),
+    });
+    this.#patience = new WaitLimit(idleMs, () => this.fail(idleError(idleMs)));
     this.finished = this.#run(produce);
   }
 
@@ -103,7 +107,6 @@ export class Run {
   }
 
   async #run(produce: RunProducer | null): Promise<boolean> {
-    const beats = this.#startBeats();
     try {
       if (produce === null) this.stop();
       else await this.#produce(produce);
@@ -113,30 +116,23 @@ export class Run {
       if (!isExpected) this.#settings.onError(error);
       return false;
     } finally {
-      beats.stop();
+      this.#beats.stop();
+      this.#patience.stop();
     }
   }
 
-  /** Shows that the run is alive while it publishes nothing, and ends the wait for a producer that has been idle for too long. */
-  #startBeats(): WakeTimer {
-    const { chat, elected, writer, idleMs } = this.#settings;
-    const interval = elected.lease / beatsPerLease;
-    const timer = new WakeTimer((time) => {
-      timer.set(time + interval);
-      if (this.#waitingSince !== null && time - this.#waitingSince > idleMs) this.fail(idleError(idleMs));
-      // A log that fails now is reported by the next append; until then, the next beat may arrive.
-      if (time - writer.appendedAt >= interval) chat.beat(elected.run).catch(() => {});
-    });
-    timer.set(now() + interval);
-    return timer;
+  /** Whether nothing was published for a while, or all of it: then readers and watchers have no other sign of life. */
+  #isQuiet(time: number, interval: number): boolean {
+    return this.#isEnding || time - this.#settings.writer.appendedAt >= interval;
   }
 
   async #produce(produce: RunProducer): Promise<void> {
     let producer: Producer<unknown> | null = null;
     try {
       const context: RunContext = { signal: this.#abort.signal, runId: this.#settings.elected.run };
-      const pieces = await this.#ask(() => produce(context));
-      if (pieces === null) return;
+      const opening = (async () => produce(context))();
+      const pieces = await this.#ask(() => opening);
+      if (pieces === null) return stopLate(opening);
       assertPipeable(pieces.value);
       producer = openProducer(pieces.value);
       await this.#readAll(producer);
@@ -215,7 +211,7 @@ export class Run {
    * @returns Whether the channel has ended.
    */
   async #end(): Promise<boolean> {
-    const { writer, onError } = this.#settings;
+    const { chatId, chat, elected, writer, declare, onError } = this.#settings;
     this.#isEnding = true;
     await this.#flushRest();
     const interruption = this.#interruption;
@@ -224,8 +220,14 @@ export class Run {
       return false;
     }
     if (interruption?.outcome === "failed" && interruption.isExpected !== true) onError(interruption.error);
-    const finishError = await this.#callOnFinish();
-    await writer.append(this.#lastEvents(finishError), true);
+    const { outcome = "done" } = interruption ?? {};
+    const failure = interruption?.outcome === "failed" ? { error: interruption.error } : {};
+    const finished: FinishedRun = { chatId, runId: elected.run, text: this.#text, outcome, ...failure };
+    const finishError = await callOnFinish(this.#settings, finished, this.#beats);
+    const last = outcome === "done" && finishError !== null ? "failed" : outcome;
+    // A request that is repeated after a failure starts another run, unless the log fails now.
+    if (last === "failed") await chat.beat(elected.run, last).catch(() => {});
+    await writer.append(declare(last, finishError?.value ?? finished.error), true);
     return true;
   }
 
@@ -239,13 +241,6 @@ export class Run {
     }
   }
 
-  #lastEvents(finishError: { value: unknown } | null): WrittenEvent[] {
-    const { protocol, errorText } = this.#settings;
-    if (this.#interruption?.outcome === "stopped") return protocol.stopped().map(written);
-    const failure = this.#interruption === null ? finishError : { value: this.#interruption.error };
-    return failure === null ? [] : protocol.failed(errorText(failure.value)).map(written);
-  }
-
   async #flushRest(): Promise<void> {
     do {
       this.#endWindow?.();
@@ -253,31 +248,19 @@ export class Run {
     } while (!this.#gather.isEmpty && this.#interruption?.outcome !== "fenced");
   }
 
-  /** @returns The error of a callback that failed. */
-  async #callOnFinish(): Promise<{ value: unknown } | null> {
-    const { onFinish, chatId, elected, onError } = this.#settings;
-    const { outcome = "done" } = this.#interruption ?? {};
-    if (onFinish === undefined || outcome === "fenced") return null;
-    const failure = this.#interruption?.outcome === "failed" ? { error: this.#interruption.error } : {};
-    try {
-      const finished = onFinish({ chatId, runId: elected.run, text: this.#text, outcome, ...failure });
-      await withDeadline(finished, this.#settings.finishMs, "onFinish()", "finishTimeout");
-      return null;
-    } catch (error) {
-      onError(error);
-      return { value: error };
-    }
-  }
-
   /** Asks the producer for something. `null` when the run is interrupted first: a late answer is ignored. */
   #ask<T>(work: () => T | Promise<T>): Promise<{ value: T } | null> {
     if (this.#interruption !== null) return Promise.resolve(null);
-    this.#waitingSince = now();
+    this.#patience.begin();
     return new Promise<{ value: T } | null>((resolve, reject) => {
       this.#wake = () => resolve(null);
       Promise.resolve(work()).then((value) => resolve({ value }), reject);
-    }).finally(() => {
-      this.#waitingSince = null;
-    });
+    }).finally(() => this.#patience.end());
   }
+}
+
+/** Stops a producer that was interrupted before it had begun, when it begins. */
+function stopLate(opening: Promise<Pipeable<unknown>>): void {
+  // Whatever else it returns, or throws, comes too late to matter.
+  opening.then((pieces) => openProducer(pieces).stop()).catch(() => {});
 }

@@ -67,7 +67,8 @@ export class Runs implements AsyncDisposable {
    * @param produce Called once if this request starts the run.
    * @returns The stream of the run. 409 if the chat is busy and `onBusy` says `"reject"`.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option, `ERR_SSE_ARGUMENT` for an invalid chat id.
-   * @throws {LogError} when the log cannot be reached.
+   * @throws {LogError} when the log cannot be reached, and {@link SourcecastError} `ERR_SSE_TIMEOUT` when it does not answer within
+   * the limits of the hub; so does every other method.
    */
   async start(chatId: string, produce: RunProducer, options: StartOptions): Promise<Response> {
     const { request, ...others } = options ?? {};
@@ -152,15 +153,18 @@ export class Runs implements AsyncDisposable {
   /**
    * Deletes a chat: stops its run, and erases its events from the log and from the memory of every process. Its readers are told
    * that it was stopped, or that the rest is missing. `onFinish` is not called for the run; a call that is under way in another
-   * process may end after this.
+   * process may end after this. A run that is being started at this time is deleted, too, or is one of a new chat as a whole.
    *
-   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log that cannot erase: rely on its retention then.
+   * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log that cannot erase, with nothing done: rely on its retention then.
    */
   async delete(chatId: string): Promise<void> {
     await this.#engine.delete(await this.#chat(chatId));
   }
 
-  /** Ends the runs of this process with an error. `hub.close()` does so, too. Resolves when they have ended. */
+  /**
+   * Ends the runs of this process with an error, those included that are being started. `hub.close()` does so, too. Resolves when
+   * they have ended.
+   */
   close(): Promise<void> {
     return this.#engine.close();
   }

@@ -21,6 +21,7 @@ import { registerInternals } from "./internals.ts";
 import { drainAll } from "./lifetime/drain.ts";
 import { revokeStream } from "./lifetime/revocation.ts";
 import { Sweep } from "./lifetime/sweep.ts";
+import { limitedLog } from "./limited-log.ts";
 import { assertReady, closeLog, type LogWatch, watchLog } from "./log-watch.ts";
 import { checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
 import type { HubOptions, SubscribeOptions } from "./options.ts";
@@ -119,7 +120,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#channelContext = channelContext(parts);
     const untyped = channelContext({ ...parts, context: { ...context, contract: undefined } });
     registerInternals(this, {
-      log: this.#log,
+      log: limitedLog(this.#log, deadline, watch.appendDeadline),
       maxEventSize: settings.limits.eventSize,
       channel: (name) => new Channel(name, untyped),
       onClose: (callback) => {

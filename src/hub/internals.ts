@@ -1,11 +1,11 @@
 // The inner parts of a hub, for the folders above it: they need more than its public methods.
-import type { CompleteLog } from "../log/complete.ts";
 import type { Channel } from "./channel.ts";
+import type { LimitedLog } from "./limited-log.ts";
 
 /** The inner parts of a hub. */
 export interface HubInternals {
-  /** The log of the hub, with all optional methods. */
-  readonly log: CompleteLog;
+  /** The log of the hub, with a deadline on each call. */
+  readonly log: LimitedLog;
   /** Most bytes of one event, the limit `eventSize`. */
   readonly maxEventSize: number;
   /** A channel on which the contract of the hub does not count: its events are those of another protocol. */

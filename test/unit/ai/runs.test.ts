@@ -1,80 +1,21 @@
 /** Runs: elected once, read by many, ended once, in whatever process. */
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { createRuns, type FinishedRun, type Runs, type RunsOptions } from "../../../src/ai/index.ts";
+import { describe, expect, test, vi } from "vitest";
+import { createRuns, type FinishedRun } from "../../../src/ai/index.ts";
 import { LogError } from "../../../src/base/errors.ts";
-import type { Log } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { defineEvents, text } from "../../../src/wire/contract.ts";
 import { openHub } from "../../support/hub.ts";
+import {
+  controlledProducer,
+  eventsOf,
+  freezable,
+  lease,
+  opened,
+  openProcess,
+  overLog,
+  storedOf,
+} from "../../support/runs.ts";
 import { request } from "../../support/web.ts";
-
-const lease = 150;
-
-const opened: Runs[] = [];
-
-afterEach(async () => {
-  for (const runs of opened.splice(0)) await runs.close();
-});
-
-/** A process: a hub of its own on the shared log, and the runs on it. */
-function openProcess(log: Log, options: Partial<RunsOptions> = {}) {
-  const { hub } = openHub({ log });
-  const errors: unknown[] = [];
-  const onError = (error: unknown) => void errors.push(error);
-  const runs = createRuns({ hub, protocol: "text", lease, gather: 0, onError, ...options });
-  opened.push(runs);
-  return { hub, runs, errors };
-}
-
-/** A producer that yields what it is told to. */
-function controlledProducer() {
-  const pieces: string[] = [];
-  let wake = () => {};
-  let isDone = false;
-  let calls = 0;
-  let signal: AbortSignal | undefined;
-  return {
-    get calls() {
-      return calls;
-    },
-    get signal() {
-      return signal;
-    },
-    yield(piece: string) {
-      pieces.push(piece);
-      wake();
-    },
-    end() {
-      isDone = true;
-      wake();
-    },
-    async *produce(context: { signal: AbortSignal }) {
-      calls++;
-      signal = context.signal;
-      for (;;) {
-        const piece = pieces.shift();
-        if (piece !== undefined) yield piece;
-        else if (isDone) return;
-        else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-    },
-  };
-}
-
-/** The events of a response, when it has ended. */
-async function eventsOf(response: Response): Promise<string[]> {
-  const text = await response.text();
-  return text
-    .split("\n\n")
-    .map((block) =>
-      `${/^event: (.*)$/m.exec(block)?.[1] ?? "message"} ${/^data: (.*)$/m.exec(block)?.[1] ?? ""}`.trim(),
-    )
-    .filter((event) => !event.startsWith("sse:checkpoint") && event !== "message");
-}
 
 const ended = expect.stringMatching(/^sse:end /);
 
@@ -471,37 +412,3 @@ describe("a lease", () => {
     expect(await eventsOf(reader)).toEqual(["message a", ended]);
   });
 });
-
-/** The newest two entries of the chat's runs. */
-async function storedOf(log: Log): Promise<string[] | undefined> {
-  return (await log.last?.(2, { channels: [], prefixes: ["runs/chat/run/"] }))?.map(({ data }) => data);
-}
-
-/** A log whose appends wait while it is frozen, as those of a process that is paused. */
-function freezable(log: Log) {
-  let thawed = Promise.resolve();
-  let thaw = () => {};
-  const append: Log["append"] = async (entries) => {
-    await thawed;
-    return log.append(entries);
-  };
-  return {
-    log: overLog(log, { append }),
-    freeze() {
-      thawed = new Promise((resolve) => {
-        thaw = resolve;
-      });
-    },
-    thaw: () => thaw(),
-  };
-}
-
-/** A log with other methods. */
-function overLog(log: Log, methods: Partial<Log>): Log {
-  return new Proxy(log, {
-    get(target, name) {
-      const value = Reflect.get(name in methods ? methods : target, name);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}

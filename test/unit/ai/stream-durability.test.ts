@@ -1,8 +1,10 @@
 /** The durability adapter of TanStack AI on a hub. */
 import { describe, expect, test } from "vitest";
 import { streamDurability } from "../../../src/ai/index.ts";
+import { LogError } from "../../../src/base/errors.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { openHub } from "../../support/hub.ts";
+import { freezable, overLog } from "../../support/runs.ts";
 import { request } from "../../support/web.ts";
 
 interface Chunk {
@@ -92,5 +94,80 @@ describe("streamDurability()", () => {
     }
     expect(types).toEqual(["a"]);
     await durability.close();
+  });
+});
+
+const hasConflict = expect.objectContaining({ code: "ERR_SSE_CONFLICT" });
+
+describe("a producer", () => {
+  test("that wakes up after its run was ended for it writes nothing more", async () => {
+    const log = memoryLog();
+    const frozen = freezable(log);
+    const producer = streamDurability<Chunk>(openHub({ log: frozen.log }).hub, { runId: "1" }, { lease: 150 });
+    await producer.append([{ type: "a" }]);
+    frozen.freeze();
+    const reader = streamDurability<Chunk>(openHub({ log }).hub, { runId: "1" }, { lease: 150 });
+    const late = producer.append([{ type: "b" }]);
+    late.catch(() => {});
+    expect(await chunksOf(reader.read("-1"))).toEqual(["a", "RUN_ERROR"]);
+    const { top } = await log.head();
+    frozen.thaw();
+    await expect(late).rejects.toEqual(hasConflict);
+    await expect(producer.append([{ type: "c" }])).rejects.toEqual(hasConflict);
+    await producer.close();
+    expect((await log.head()).top).toBe(top);
+  });
+
+  test("loses the run to the one that takes it over", async () => {
+    const log = memoryLog();
+    const open = () => streamDurability<Chunk>(openHub({ log }).hub, { runId: "1" }, { lease: false });
+    const [first, second] = [open(), open()];
+    await first.append([{ type: "a" }]);
+    await second.append([{ type: "b" }]);
+    await expect(first.append([{ type: "c" }])).rejects.toEqual(hasConflict);
+    // The end is for the second one to say.
+    await first.close();
+    await second.append([{ type: "d" }]);
+    await second.close();
+    expect(await chunksOf(open().read("-1"))).toEqual(["a", "b", "d"]);
+  });
+
+  test("that is never closed is taken for dead after idleTimeout, although its process lives", async () => {
+    const log = memoryLog();
+    const open = () => streamDurability<Chunk>(openHub({ log }).hub, { runId: "1" }, { lease: 150, idleTimeout: 200 });
+    await open().append([{ type: "a" }]);
+    expect(await chunksOf(open().read("-1"))).toEqual(["a", "RUN_ERROR"]);
+  });
+
+  test("cannot continue a run that has ended", async () => {
+    const { hub } = openHub();
+    const producer = streamDurability<Chunk>(hub, { runId: "1" });
+    await producer.append([{ type: "a" }]);
+    await producer.close();
+    await expect(producer.append([{ type: "b" }])).rejects.toEqual(hasConflict);
+    await expect(streamDurability<Chunk>(hub, { runId: "1" }).append([{ type: "b" }])).rejects.toEqual(hasConflict);
+    expect(await producer.snapshot()).toHaveLength(1);
+  });
+
+  test("may append without waiting: the order is that of the calls", async () => {
+    const producer = streamDurability<Chunk>(openHub().hub, { runId: "1" });
+    const types = ["a", "b", "c", "d"];
+    const offsets = (await Promise.all(types.map((type) => producer.append([{ type }])))).flat();
+    await producer.close();
+    expect(await producer.snapshot()).toEqual(
+      types.map((type, index) => ({ offset: offsets[index], chunk: { type } })),
+    );
+  });
+
+  test("appends again after an outage of the log", async () => {
+    const log = memoryLog();
+    let isDown = true;
+    const failing = overLog(log, { head: () => (isDown ? Promise.reject(new LogError("down", false)) : log.head()) });
+    const producer = streamDurability<Chunk>(openHub({ log: failing }).hub, { runId: "1" });
+    await expect(producer.append([{ type: "a" }])).rejects.toThrow("down");
+    isDown = false;
+    await producer.append([{ type: "b" }]);
+    await producer.close();
+    expect(await chunksOf(producer.read("-1"))).toEqual(["b"]);
   });
 });

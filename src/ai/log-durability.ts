@@ -1,0 +1,198 @@
+// The chunks of a run of TanStack AI, as entries of a channel. The producer that appended last is the run's only one.
+import { withDeadline } from "../base/deadline.ts";
+import { quote, SourcecastError } from "../base/errors.ts";
+import type { HubInternals } from "../hub/internals.ts";
+import { formatCursor, headPosition, type Position } from "../wire/cursor.ts";
+import { Beats } from "./beats.ts";
+import { Chat } from "./chat.ts";
+import { entriesOf } from "./entries.ts";
+import { written } from "./gather.ts";
+import { LeaseWatch } from "./lease-watch.ts";
+import { agUi } from "./protocols/ag-ui.ts";
+import { endMarker, FencedError, isConflict, RunWriter } from "./run-writer.ts";
+
+/** How long an append is tried again while the log fails, in milliseconds: less than the default lease. */
+const retryForMs = 10_000;
+
+/** The chunks of one run, on the log of a hub. */
+export class LogDurability<Chunk> {
+  readonly #internals: HubInternals;
+  readonly #runId: string;
+  readonly #offset: string | null;
+  readonly #settings: DurabilitySettings;
+  readonly #chat: Promise<Chat>;
+  /** The writer, once this process produces chunks. */
+  #producing: RunWriter | null = null;
+  /** Resolves after the newest append. */
+  #appended: Promise<unknown> = Promise.resolve();
+  #stopBeats: () => void = () => {};
+  #closing: Promise<void> | null = null;
+
+  constructor(internals: HubInternals, runId: string, offset: string | null, settings: DurabilitySettings) {
+    this.#internals = internals;
+    this.#runId = runId;
+    this.#offset = offset;
+    this.#settings = settings;
+    this.#chat = Chat.open(internals, "durable-streams", runId);
+  }
+
+  resumeFrom(): string | null {
+    return this.#offset;
+  }
+
+  async append(chunks: Chunk[]): Promise<string[]> {
+    if (chunks.length === 0) return [];
+    if (this.#closing !== null) throw fencedError(this.#runId);
+    const events = chunks.map((chunk) => ({ type: "message", data: JSON.stringify(chunk) }));
+    return (await this.#write((writer) => writer.append(events))).map(formatCursor);
+  }
+
+  /** One call after the other. */
+  #write(append: (writer: RunWriter) => Promise<readonly Position[]>): Promise<readonly Position[]> {
+    const writing = this.#appended.then(async () => {
+      this.#producing ??= await this.#produce();
+      return append(this.#producing);
+    });
+    this.#appended = writing.catch((error) => {
+      if (error instanceof FencedError) this.#stopBeats();
+    });
+    return writing.catch((error) => {
+      throw error instanceof FencedError ? fencedError(this.#runId, error) : error;
+    });
+  }
+
+  /** Takes the run over: the next append of another producer is rejected. */
+  async #produce(): Promise<RunWriter> {
+    const chat = await this.#chat;
+    const channel = chat.channels.run(theRun);
+    const { log } = this.#internals;
+    const position = headPosition(await log.head());
+    const [newest] = await log.last(1, { channels: [channel], prefixes: [] });
+    if (newest?.type === "sse:end") throw new FencedError("The run has ended");
+    const start = { position, newest: newest?.offset ?? 0, writerId: `${crypto.randomUUID()}/` };
+    const writer = new RunWriter(this.#internals, channel, start, retryForMs);
+    this.#startBeats(chat, writer, await chat.beat(theRun, null));
+    return writer;
+  }
+
+  async *read(offset: string, signal?: AbortSignal): AsyncGenerator<{ offset: string; chunk: Chunk }> {
+    const chat = await this.#chat;
+    const start = offset === "-1" ? { from: "start" } : offset === "now" ? {} : { after: offset };
+    const events = this.#internals.channel(chat.channels.run(theRun)).read({ ...start, signal });
+    const watch = this.#watch(chat);
+    try {
+      let next = events.next();
+      if (offset === "-1") next = this.#first(next);
+      for (let result = await next; !result.done; result = await events.next()) {
+        const event = result.value;
+        if (event.type !== "message") throw lossError(this.#runId, event.type);
+        yield { offset: event.cursor, chunk: event.json<Chunk>() };
+      }
+    } finally {
+      watch?.close();
+      await events.return?.();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close().catch((error) => {
+      this.#closing = null;
+      throw error;
+    });
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#appended;
+    if (this.#producing !== null) {
+      await this.#write((writer) => writer.append([], true)).catch(ignoreConflict);
+      return this.#stopBeats();
+    }
+    const channel = (await this.#chat).channels.run(theRun);
+    const [newest] = await this.#internals.log.last(1, { channels: [channel], prefixes: [] });
+    // A run without chunks was never a run.
+    if (newest !== undefined && newest.type !== "sse:end") await this.#internals.log.append([endMarker(channel)]);
+  }
+
+  async snapshot(): Promise<{ offset: string; chunk: Chunk }[]> {
+    const { log } = this.#internals;
+    const channel = (await this.#chat).channels.run(theRun);
+    const chunks: { offset: string; chunk: Chunk }[] = [];
+    for await (const { epoch, entry } of entriesOf(log, { channels: [channel], prefixes: [] }, 0)) {
+      if (entry.type !== "message") continue;
+      const { offset, witness } = entry;
+      chunks.push({ offset: formatCursor({ epoch, offset, witness }), chunk: JSON.parse(entry.data) as Chunk });
+    }
+    return chunks;
+  }
+
+  /** The first chunk of a run that may never have been started. */
+  async #first<T>(next: Promise<T>): Promise<T> {
+    const { firstChunkTimeout } = this.#settings;
+    return withDeadline(next, firstChunkTimeout, `The first chunk of run ${quote(this.#runId)}`, "firstChunkTimeout");
+  }
+
+  #startBeats(chat: Chat, writer: RunWriter, after: Position | undefined): void {
+    const { lease, idleTimeout } = this.#settings;
+    const run = { run: theRun, channel: chat.channels.run(theRun), lease };
+    const beats = new Beats(chat, run, {
+      after,
+      isDue(time) {
+        const isInUse = time - writer.appendedAt <= idleTimeout;
+        if (!isInUse) beats.stop();
+        return isInUse;
+      },
+    });
+    const remove = this.#internals.onClose(async () => beats.stop());
+    this.#stopBeats = () => {
+      beats.stop();
+      remove();
+    };
+  }
+
+  /** Ends a run of another process when that has died. */
+  #watch(chat: Chat): LeaseWatch | null {
+    const { lease } = this.#settings;
+    if (this.#producing !== null || lease === Number.POSITIVE_INFINITY) return null;
+    const watch = new LeaseWatch({
+      hub: this.#internals,
+      endsUnstarted: false,
+      declare: () => agUi.failed("The process that produced the run has shown no sign of life").map(written),
+      onFinish: async () => {},
+      onError: () => {},
+    });
+    const channel = chat.channels.run(theRun);
+    watch.watch(this.#runId, chat, { run: theRun, request: null, lease, channel, cursor: "" });
+    return watch;
+  }
+}
+
+/** A durable run is a chat with this one run. */
+const theRun = "chunks";
+
+function fencedError(runId: string, cause?: FencedError): SourcecastError {
+  return new SourcecastError(
+    "ERR_SSE_CONFLICT",
+    `Run ${quote(runId)} has ended, or another producer has taken it over; start a new run`,
+    { cause },
+  );
+}
+
+/** A producer that another one has replaced has nothing to end. */
+function ignoreConflict(error: unknown): void {
+  if (!isConflict(error)) throw error;
+}
+
+function lossError(runId: string, loss: string): SourcecastError {
+  return new SourcecastError(
+    "ERR_SSE_CURSOR",
+    `Run ${quote(runId)} cannot be continued (${loss}): the log no longer has all its chunks; start a new run`,
+  );
+}
+
+/** The options with their defaults, in milliseconds. */
+export interface DurabilitySettings {
+  readonly lease: number;
+  readonly firstChunkTimeout: number;
+  readonly idleTimeout: number;
+}
