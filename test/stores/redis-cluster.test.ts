@@ -5,7 +5,7 @@ import { at, dataOf, entry, range, read, select } from "../../src/testing/log/as
 import { TailRecorder } from "../../src/testing/log/scenario.ts";
 import { eventually } from "../support/deadline.ts";
 import { freePort } from "../support/server-process.ts";
-import { ioredisCluster, nodeRedisCluster } from "../support/stores/redis-clients.ts";
+import { redisClusters } from "../support/stores/redis-clients.ts";
 import { redisCommand, startRedis } from "../support/stores/redis-server.ts";
 import type { StoreServer } from "../support/stores/store-server.ts";
 
@@ -38,10 +38,7 @@ afterAll(async () => {
   for (const node of nodes) await node[Symbol.asyncDispose]();
 });
 
-describe.each([
-  ["node-redis", nodeRedisCluster],
-  ["ioredis", ioredisCluster],
-])("with %s", (name, open) => {
+describe.each(Object.entries(redisClusters))("with %s", (name, open) => {
   // Names whose slots are on different nodes.
   test.each(range(1, 4).map((i) => `${name}-${i}`))("a log named %s", async (key) => {
     const { client, close } = await open((nodes[0] as StoreServer).port);

@@ -9,11 +9,9 @@ import { expectConsole } from "../support/console.ts";
 import { eventually } from "../support/deadline.ts";
 import { follow, type HubClient, openHub } from "../support/hub.ts";
 import { FaultProxy } from "../support/stores/fault-proxy.ts";
-import { ioredisClient, nodeRedisClient } from "../support/stores/redis-clients.ts";
+import { ioredisClient, redisClients } from "../support/stores/redis-clients.ts";
 import { connect, openRedisLog, track } from "../support/stores/redis-log.ts";
 import { redisCommand, startRedis } from "../support/stores/redis-server.ts";
-
-const clients = { "node-redis": nodeRedisClient, ioredis: ioredisClient };
 
 async function tailOf(log: CompleteLog, offset = 0): Promise<TailRecorder> {
   return new TailRecorder(log, await at(log, offset));
@@ -162,7 +160,7 @@ describe("the store", () => {
   });
 });
 
-describe.each(Object.entries(clients))("the network, with %s", (_, open) => {
+describe.each(Object.entries(redisClients))("the network, with %s", (_, open) => {
   test("a connection that was cut is replaced, and tails miss nothing", async () => {
     const redis = track(await startRedis());
     const proxy = track(await FaultProxy.start(redis.port));

@@ -12,7 +12,7 @@ describe("options", () => {
   const client = createClient();
 
   test.each([
-    ["nothing", undefined, /The option client is undefined; pass a client of redis \(node-redis\) 5/],
+    ["nothing", undefined, /The option client is undefined; pass a client of redis \(node-redis\) 5 or 6/],
     ["an address", "redis://localhost", /The option client is "redis:\/\/localhost"; pass a client/],
     ["a pool of PostgreSQL", new pg.Pool(), /The option client is an instance of (Bound)?Pool; pass a client/],
     ["a set of functions", { get: () => {}, duplicate: () => {} }, /is an object without the methods of a client/],

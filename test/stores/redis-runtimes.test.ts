@@ -23,7 +23,10 @@ test("the log keeps its contract with Bun's own client", async () => {
   expect(tests).toBeGreaterThan(50);
 });
 
-test.each(["node-redis", "ioredis"])("a tail does not keep the process alive, with %s", async (library) => {
-  const args = [fixture("redis-tail-only.ts"), `${redis.port}`, library];
-  expect(await runQuietly(process.execPath, args, { timeout: 20_000 })).toBe("");
-});
+test.each(["redis", "redis-6", "ioredis", "ioredis-6"])(
+  "a tail does not keep the process alive, with %s",
+  async (library) => {
+    const args = [fixture("redis-tail-only.ts"), `${redis.port}`, library];
+    expect(await runQuietly(process.execPath, args, { timeout: 20_000 })).toBe("");
+  },
+);

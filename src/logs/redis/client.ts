@@ -2,9 +2,9 @@
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
 
 /**
- * A client of Redis or Valkey, or of a cluster: `createClient()` or `createCluster()` of node-redis 5, `new Redis()` or `new
- * Cluster()` of ioredis 5, `new RedisClient()` of Bun. It has the address, the password and the other settings of the
- * connections that the log opens. The client itself stays as it is.
+ * A client of Redis or Valkey: `createClient()` and `createCluster()` of node-redis 5 and 6, `createSentinel()` of 6, `new
+ * Redis()` and `new Cluster()` of ioredis 5 and 6, `new RedisClient()` of Bun. It has the address, the password and the other
+ * settings of the connections that the log opens. The client itself stays as it is.
  */
 export interface RedisLike {
   /** Makes another client with the same configuration. */
@@ -32,20 +32,34 @@ export function connectorOf(client: unknown): Connect {
   const known: unknown = client;
   if (typeof client === "object" && client !== null && isFunction(client, "duplicate")) {
     if (isFunction(client, "sendCommand") && "isOpen" in client) {
-      return isFunction(client, "nodeClient") ? nodeCluster(known as NodeCluster) : nodeRedis(known as NodeRedis);
+      if (isFunction(client, "nodeClient")) return nodeCluster(known as NodeCluster);
+      return isFunction(client, "getSentinelNode")
+        ? nodeSentinel(known as NodeSentinel)
+        : nodeRedis(known as NodeRedis);
     }
     if (isFunction(client, "call") && "status" in client) return ioredis(known as IoRedis);
     if (isFunction(client, "send") && "connected" in client) return bun(known as BunRedis);
   }
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
-    `The option client is ${nameOf(client)}; pass a client of redis (node-redis) 5, of ioredis 5, or Bun's RedisClient`,
+    `The option client is ${nameOf(client)}; pass a client of redis (node-redis) 5 or 6, of ioredis 5 or 6, or Bun's RedisClient`,
   );
 }
 
 // --- node-redis ---
 
-/** `createClient()`, and a client of a pool. */
+/**
+ * Options that the library rejects together with RESP 2 are taken back: version 6 adds `maintNotifications` to the
+ * options of every client. A timeout for commands would end every wait for entries, and other types of replies are unknown here.
+ */
+const plainNodeRedis = {
+  commandOptions: {},
+  maintNotifications: "disabled",
+  clientSideCache: undefined,
+  emitInvalidate: undefined,
+};
+
+/** `createClient()`. */
 interface NodeRedis {
   readonly options?: { readonly socket?: object };
   sendCommand(args: readonly string[]): Promise<unknown>;
@@ -58,10 +72,9 @@ interface NodeRedis {
 
 function nodeRedis(client: NodeRedis): Connect {
   return async () => {
-    // A timeout for commands would end every wait for entries. The client is not to reconnect: after that, version 5.12 has
-    // resolved calls with the replies to others.
+    // The client is not to reconnect: after that, version 5.12 has resolved calls with the replies to others.
     const socket = { ...client.options?.socket, reconnectStrategy: false };
-    const own = client.duplicate({ RESP: 2, commandOptions: {}, disableOfflineQueue: true, socket });
+    const own = client.duplicate({ ...plainNodeRedis, RESP: 2, disableOfflineQueue: true, socket });
     // The call that fails reports it. An event without a listener would end the process.
     own.on("error", () => {});
     await opened(own.connect(), () => own.destroy());
@@ -82,21 +95,46 @@ interface NodeCluster {
 /**
  * A cluster opens connections to its nodes as they are needed, and follows them when slots move: it reconnects on its own. Its
  * connections keep the process alive until the log is closed, since neither library has a way to say that they need not.
+ *
+ * It keeps its version of RESP, which its nodes may have options for. Replies of both versions are read.
  */
 function nodeCluster(client: NodeCluster): Connect {
   return async () => {
-    const own = client.duplicate({ RESP: 2 });
+    const own = client.duplicate({ commandOptions: {}, clientSideCache: undefined });
     own.on("error", () => {});
     await opened(own.connect(), () => own.destroy());
     return { call: (key, args) => own.sendCommand(key, false, args), close: () => quietly(() => own.destroy()) };
   };
 }
 
+/** `createSentinel()` of version 6: a command goes to the node that is the primary by then. */
+interface NodeSentinel {
+  sendCommand(isReadonly: boolean, args: readonly string[]): Promise<unknown>;
+  duplicate(overrides?: object): NodeSentinel;
+  connect(): Promise<unknown>;
+  destroy(): unknown;
+  on(event: "error", listener: () => void): unknown;
+}
+
+/** As with a cluster, it reconnects on its own, keeps its version of RESP, and keeps the process alive. */
+function nodeSentinel(client: NodeSentinel): Connect {
+  return async () => {
+    const own = client.duplicate({ commandOptions: {}, clientSideCache: undefined });
+    own.on("error", () => {});
+    await opened(own.connect(), () => own.destroy());
+    return { call: (_, args) => own.sendCommand(false, args), close: () => quietly(() => own.destroy()) };
+  };
+}
+
 // --- ioredis ---
+
+/** Of each connection. Version 6 speaks RESP 3 by default, version 5 knows neither of the last two. */
+const plainIoRedis = { commandTimeout: undefined, protocol: 2, replyMapping: "legacy" };
 
 /** `new Redis()` and `new Cluster()`, which finds the node by the keys of a command that it knows. */
 interface IoRedis {
   readonly isCluster?: boolean;
+  readonly options?: { readonly redisOptions?: object };
   readonly stream?: { unref?(): void; destroy?(): void };
   call(command: string, args: readonly string[]): Promise<unknown>;
   duplicate(...overrides: unknown[]): IoRedis;
@@ -107,9 +145,7 @@ interface IoRedis {
 
 function ioredis(client: IoRedis): Connect {
   return async () => {
-    const overrides = { lazyConnect: true, commandTimeout: undefined, retryStrategy: () => null };
-    // A cluster finds its nodes again on its own.
-    const own = client.isCluster ? client.duplicate(undefined, { lazyConnect: true }) : client.duplicate(overrides);
+    const own = client.isCluster ? duplicateCluster(client) : duplicateServer(client);
     own.on("error", () => {});
     const close = (): void => {
       own.disconnect();
@@ -120,6 +156,17 @@ function ioredis(client: IoRedis): Connect {
     own.stream?.unref?.();
     return { call: (_, args) => own.call(args[0] as string, args.slice(1)), close: () => quietly(close) };
   };
+}
+
+/** It is replaced when it has failed, and does not reconnect. */
+function duplicateServer(client: IoRedis): IoRedis {
+  return client.duplicate({ ...plainIoRedis, lazyConnect: true, retryStrategy: () => null });
+}
+
+/** It finds its nodes again on its own. Version 5 replaces the options of the nodes, version 6 adds to them. */
+function duplicateCluster(client: IoRedis): IoRedis {
+  const redisOptions = { ...client.options?.redisOptions, ...plainIoRedis };
+  return client.duplicate(undefined, { lazyConnect: true, redisOptions });
 }
 
 // --- Bun ---
@@ -153,10 +200,10 @@ async function opened(connecting: Promise<unknown>, giveUp: () => void): Promise
   }
 }
 
-/** Closing a client that is closed is an error for some. */
+/** Closing a client that is closed is an error for some, thrown or as a rejection. */
 function quietly(close: () => unknown): void {
   try {
-    close();
+    Promise.resolve(close()).catch(() => {});
   } catch {
     // Closed already.
   }

@@ -13,8 +13,8 @@ export type { RedisLike };
 /** The options of {@link redisLog}. By default it keeps 100,000 entries of 256 MB in total. */
 export interface RedisLogOptions extends Retention {
   /**
-   * A client: `createClient()` or `createCluster()` of `redis` (node-redis) 5, `new Redis()` or `new Cluster()` of `ioredis` 5,
-   * or Bun's `RedisClient`. The log opens two connections of its own with the configuration of the client, and closes them:
+   * A client: `createClient()` or `createCluster()` of `redis` (node-redis) 5 or 6, `createSentinel()` of 6, `new Redis()` or
+   * `new Cluster()` of `ioredis` 5 or 6, or Bun's `RedisClient`. The log opens two connections of its own with the configuration of the client, and closes them:
    * one for its calls, and one that waits for new entries. The client itself may be in use, or not even connected.
    */
   client: RedisLike;

@@ -1,6 +1,8 @@
 /** Redis servers of tests: alone, as a replica, or as the nodes of a cluster. */
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { type StoreKind, type StorePlace, StoreServer } from "./store-server.ts";
 
 /** Directives of redis.conf, in addition to those that every test has. */
@@ -13,6 +15,28 @@ export function startRedis(options: RedisOptions = {}, program: RedisProgram = "
 
 /** The server of Debian, the oldest version that a log works with, and Valkey. */
 export type RedisProgram = "redis-server" | "redis-server-6.2" | "valkey-server";
+
+/** Starts a sentinel, which alone decides whether a primary is gone, after a second and a half. */
+export function startSentinel(name: string, primary: Pick<StorePlace, "port">): Promise<StoreServer> {
+  const config = ({ folder }: StorePlace) => join(folder, "sentinel.conf");
+  return StoreServer.start({
+    name: "redis-server",
+    // It keeps what it knows in its configuration, so that has to be a file.
+    prepare: async (place) => {
+      const lines = [
+        "bind 127.0.0.1",
+        `port ${place.port}`,
+        `dir ${place.folder}`,
+        `sentinel monitor ${name} 127.0.0.1 ${primary.port} 1`,
+        `sentinel down-after-milliseconds ${name} 1500`,
+        `sentinel failover-timeout ${name} 5000`,
+      ];
+      writeFileSync(config(place), `${lines.join("\n")}\n`);
+    },
+    args: (place) => [config(place), "--sentinel"],
+    isReady: async (place) => (await redisCommand(place, "PING")) === "+PONG",
+  });
+}
 
 function redis(options: RedisOptions, name: RedisProgram): StoreKind {
   return {
