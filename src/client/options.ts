@@ -133,6 +133,10 @@ export function resolveSubscribeOptions(
   const isAddress = typeof url === "string" || typeof url === "function" || url instanceof URL;
   if (!isAddress || url === "")
     throw optionError("url", url, "a non-empty string, a URL, or a function that gives one");
+  const address = addressOf(url);
+  // Another `fetch` may take a path: that of a framework on its server, or of a test.
+  if (address === undefined && options.fetch === undefined)
+    throw optionError("url", url, "an absolute address outside of a browser: https://example.com/events");
   const { channels = [], after = "", body, retry = {}, timeout = {}, lastEventIdIn = "header", maxEventSize } = options;
   const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST" } = options;
   if (body !== undefined && /^(GET|HEAD)$/i.test(method))
@@ -167,14 +171,18 @@ export function resolveSubscribeOptions(
     validate: options.validate ?? true,
     onInvalid: options.onInvalid,
   };
-  return { ...resolved, key: keyOf(resolved, options) };
+  return { ...resolved, key: keyOf(resolved, address ?? url, options) };
 }
 
 /**
  * Everything on which the connection depends. Functions are compared by identity, since they may give the headers of different
  * users. An `identity` says that they do not.
  */
-function keyOf(resolved: ResolvedSubscribeOptions, options: SubscribeOptions<AnyContract | undefined>): unknown[] {
+function keyOf(
+  resolved: ResolvedSubscribeOptions,
+  address: unknown,
+  options: SubscribeOptions<AnyContract | undefined>,
+): unknown[] {
   const { method, lastEventIdIn, maxEventSize, enabled, initial, max, connectTimeout, idleTimeout, channels } =
     resolved;
   const { identity, headers, body, fetch, shouldRetry, credentials = "same-origin" } = options;
@@ -182,26 +190,17 @@ function keyOf(resolved: ResolvedSubscribeOptions, options: SubscribeOptions<Any
   const timing = [enabled, initial, max, connectTimeout, idleTimeout];
   // Where the address decides about the channels, the events are for all subscriptions.
   const isOfChannels = channels.length > 0;
-  return [
-    addressOf(resolved.url),
-    method,
-    credentials,
-    isOfChannels,
-    lastEventIdIn,
-    maxEventSize,
-    ...timing,
-    ...byIdentity,
-  ];
+  return [address, method, credentials, isOfChannels, lastEventIdIn, maxEventSize, ...timing, ...byIdentity];
 }
 
-/** The address as `fetch` resolves it; a function stands for itself. */
+/** The address as `fetch` resolves it, if it can; a function stands for itself. */
 function addressOf(url: PerAttempt<string | URL>): unknown {
   if (typeof url === "function") return url;
   const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
   try {
     return new URL(url, document?.baseURI ?? location?.href).href;
   } catch {
-    return String(url);
+    return undefined;
   }
 }
 

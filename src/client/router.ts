@@ -39,6 +39,8 @@ export interface StreamSnapshot {
   readonly joining: readonly string[];
   readonly label: boolean;
   readonly origin: Position | null;
+  /** A loss was declared, and the position after it has not come yet. */
+  readonly hasLost: boolean;
 }
 
 /** Routes the events of one stream after another. */
@@ -55,7 +57,7 @@ export class Router<R extends Route> {
   #joining = new Set<string>();
   /** The offset from which on the stream sends the events of all of its channels. */
   #origin: Position | null = null;
-  /** The stream has declared a loss, so the state that follows is for channels that were resumed, too. */
+  /** The stream has declared a loss, so the state that follows, up to a checkpoint, is for channels that were resumed, too. */
   #hasLost = false;
   readonly #isShared: boolean;
   /** Whether the stream was asked to name the channel of each event. */
@@ -150,15 +152,16 @@ export class Router<R extends Route> {
   /** The stream as it is now. */
   snapshot(): StreamSnapshot {
     const [held, joining] = [[...this.#held], [...this.#joining]];
-    return { cursor: this.cursor, held, joining, label: this.#isLabeled, origin: this.#origin };
+    return { cursor: this.cursor, held, joining, label: this.#isLabeled, origin: this.#origin, hasLost: this.#hasLost };
   }
 
   /** Continues with the stream of another router. */
-  restore({ cursor, held, joining, label, origin }: StreamSnapshot): void {
+  restore({ cursor, held, joining, label, origin, hasLost }: StreamSnapshot): void {
     this.cursor = cursor;
     this.#position = parseCursor(cursor);
     this.opened({ held: new Set(held), joining: new Set(joining), label, cursor, guests: [] });
     this.#origin = origin;
+    this.#hasLost = hasLost;
   }
 
   /**
@@ -202,6 +205,7 @@ export class Router<R extends Route> {
     }
     for (const channel of this.#joining) this.#held.add(channel);
     this.#joining.clear();
+    this.#hasLost = false;
   }
 
   /** A loss concerns the channels that it names, or else all that were resumed: a route that joins has lost nothing. */

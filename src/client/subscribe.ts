@@ -32,7 +32,8 @@ import { isSameStatus, statusOf } from "./status.ts";
  * reconnects for as long as it takes, resumes where it was, and reports what it could not receive.
  *
  * @param url The address, or an (async) function that gives it for each attempt.
- * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options that are unknown or have values that are not allowed.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options that are unknown or have values that are not allowed,
+ * and for a relative address outside of a browser, unless the option `fetch` is given.
  * @example
  * ```ts fragment
  * import { subscribe } from "sourcecast/client";

@@ -243,7 +243,7 @@ export class Session {
     if (begins(parseCursor(cursor))) detachLines(this.#lane, null);
     if (news.kind === "welcome") {
       const { snapshot, state, isStale } = news;
-      const hasMissed = snapshot.origin !== null && begins(snapshot.origin);
+      const hasMissed = snapshot.hasLost || (snapshot.origin !== null && begins(snapshot.origin));
       detachLines(this.#lane, hasMissed ? null : new Set(snapshot.held));
       const waiting = [...router.routes].filter(({ carried }) => !carried);
       router.restore(snapshot);

@@ -440,7 +440,7 @@ describe("sourcecast/ts-rest", () => {
   });
 
   test("openEvents() does not need the parameters that are optional", () => {
-    openEvents(route, { baseUrl: "", params: { id: 1 } as never }).close();
+    openEvents(route, { baseUrl: "http://localhost", params: { id: 1 } as never }).close();
   });
 });
 

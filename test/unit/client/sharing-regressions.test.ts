@@ -56,6 +56,27 @@ const browserHistories: Record<string, History> = {
     limit: null,
     seed: 8,
   },
+  "a tab that joins between a loss and the position after it receives the loss, too": {
+    steps: [
+      { kind: "refuse", refusal: { status: 500 } },
+      { kind: "leave", index: 0 },
+      { kind: "follow", channels: ["c/1"], how: "listen", back: 4, tab: 0 },
+      { kind: "wait", milliseconds: 176 },
+      { kind: "tab", index: 0, how: "suspend" },
+      { kind: "tab", index: 1, how: "deafen" },
+      { kind: "replace" },
+      { kind: "follow", channels: ["a"], how: "listen", back: 0, tab: 0 },
+      { kind: "follow", channels: ["a"], how: "loop", back: 2, tab: 1 },
+      { kind: "tab", index: 0, how: "suspend" },
+      { kind: "wait", milliseconds: 82 },
+      { kind: "follow", channels: ["c/*"], how: "listen", back: 1, tab: 2 },
+      { kind: "publish", channel: "c/1", count: 1 },
+      { kind: "wait", milliseconds: 41 },
+    ],
+    from: "now",
+    limit: null,
+    seed: 4,
+  },
 };
 
 test.each(Object.entries(browserHistories))("%s", async (_, history) => {

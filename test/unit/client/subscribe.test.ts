@@ -573,10 +573,22 @@ describe("options", () => {
     ["lastEventIdIn", { lastEventIdIn: "cookie" }],
     ["signal", { signal: {} }],
     ["url", {}, ""],
+    ["url", {}, "http://:bad"],
   ])("%s: %o is refused by name, before anything is sent", (name, options, url = "http://localhost/") => {
     expect(() => subscribe(url, options as never)).toThrow(
       expect.objectContaining({ code: "ERR_SSE_OPTION", message: expect.stringContaining(`The option ${name} `) }),
     );
+  });
+
+  test("a path outside of a browser is refused at once, with the remedy", async () => {
+    expect(() => subscribe("/events")).toThrow(
+      'The option url is "/events"; it takes an absolute address outside of a browser: https://example.com/events',
+    );
+    const line = new Line();
+    const stream = subscribe("/events", { fetch: line.fetch });
+    await stream.opened;
+    expect(line.requests.map(({ url }) => url)).toEqual(["/events"]);
+    stream.close();
   });
 
   test("a listener that is not a function is refused", () => {
