@@ -108,7 +108,7 @@ describe("one connection", () => {
   });
 
   test("an identity is required", () => {
-    expect(() => resolveSubscribeOptions("/events", { share: "browser" })).toThrow("identity");
+    expect(() => resolveSubscribeOptions("http://localhost/events", { share: "browser" })).toThrow("identity");
   });
 
   test("a forbidden channel ends its own subscriptions, in whatever tab they are", async () => {
