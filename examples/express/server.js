@@ -18,11 +18,25 @@ app.post("/messages{/:user}", async (req, res) => {
 app.get("/", (_req, res) => {
   res.send(`<!doctype html>
 <title>sourcecast on Express</title>
+<h1>Messages to <output></output></h1>
+<form>
+  <input name="text" aria-label="Message" placeholder="A message" required>
+  <button>Send to everyone</button>
+</form>
 <ul></ul>
 <script>
   const user = new URLSearchParams(location.search).get("user") ?? "ann";
-  new EventSource("/events/" + encodeURIComponent(user)).onmessage = (event) => {
-    document.querySelector("ul").append(Object.assign(document.createElement("li"), { textContent: event.data }));
+  document.querySelector("output").textContent = user;
+
+  new EventSource("/events/" + encodeURIComponent(user)).onmessage = ({ data }) => {
+    document.querySelector("ul").append(Object.assign(document.createElement("li"), { textContent: JSON.parse(data).text }));
+  };
+
+  document.querySelector("form").onsubmit = (event) => {
+    event.preventDefault();
+    const body = JSON.stringify({ text: event.target.text.value });
+    fetch("/messages", { method: "POST", headers: { "content-type": "application/json" }, body });
+    event.target.reset();
   };
 </script>`);
 });

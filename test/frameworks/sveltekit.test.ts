@@ -80,10 +80,10 @@ describe("the example of SvelteKit in production", () => {
       await page.goto(server.origin);
       await connected;
     }
-    await writer.getByLabel("Text").fill("Grüße an alle");
+    await writer.getByLabel("Message").fill("Grüße an alle");
     await writer.getByRole("button", { name: "Send" }).click();
     await reader.getByRole("listitem").getByText("Grüße an alle").waitFor();
-    await writer.getByText("2 served").waitFor();
+    await writer.getByText("Sent to 2").waitFor();
   });
 
   test("a signal ends the streams, and the server by its own means", async () => {

@@ -36,6 +36,12 @@ export function Chat({ id, messages: stored }) {
         </button>
       </header>
       <ol>
+        {chat.messages.length === 0 && (
+          <li className="hint">
+            Send a question. While the answer arrives, reload this page, open it in a second window, or kill the server:
+            the answer goes on.
+          </li>
+        )}
         {chat.messages.map((message) => (
           <Message key={message.id} message={message} />
         ))}

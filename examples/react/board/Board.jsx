@@ -26,7 +26,7 @@ export default function Board({ initial = emptyBoard, after = "" }) {
       <Trains rows={rowsOf(board)} />
       <Announcements list={board.announcements} isLive={stream.status.state === "open"} />
       <footer>
-        {board.received} events received. Stop the server, or go offline, and come back: the board continues where it
+        Events received: {board.received}. Stop the server, or go offline, and come back: the board continues where it
         was.
       </footer>
     </main>

@@ -50,7 +50,7 @@ function LiveBoard({ board }) {
       </p>
       <Trains rows={rowsOf(board)} />
       <Announcements list={board.announcements} isLive={stream.status.state === "open"} />
-      <footer>{board.received} events have changed the cache.</footer>
+      <footer>Events that changed the cache: {board.received}</footer>
     </main>
   );
 }
