@@ -91,7 +91,7 @@ export function readArguments(args: readonly string[]): Settings | "help" | "ver
     throw invalid("--method", values.method, "a method that has a body, since there is --data");
   }
   if (body !== undefined && !headers.some(([name]) => name.toLowerCase() === "content-type")) {
-    headers.push(["content-type", isJson(body) ? "application/json" : "text/plain;charset=UTF-8"]);
+    headers.push(["content-type", contentTypeOf(body)]);
   }
   const retry = values.retry ?? method === "GET";
   return {
@@ -180,13 +180,18 @@ function readBody(text: string): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** Most bodies are JSON, and most servers reject JSON without its content type. */
-function isJson(body: Uint8Array): boolean {
+/**
+ * Most bodies are JSON, and most servers reject JSON without its content type. `name=value&name=value` is a form, as curl sends
+ * everything: a hub reads its channels from one, for example.
+ */
+function contentTypeOf(body: Uint8Array): string {
+  const text = new TextDecoder().decode(body);
   try {
-    JSON.parse(new TextDecoder().decode(body));
-    return true;
+    JSON.parse(text);
+    return "application/json";
   } catch {
-    return false;
+    const isForm = /^[^\s=&]+=[^\s=&]*(?:&[^\s=&]+=[^\s=&]*)*$/.test(text);
+    return isForm ? "application/x-www-form-urlencoded" : "text/plain;charset=UTF-8";
   }
 }
 

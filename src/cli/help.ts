@@ -14,7 +14,8 @@ last event, and reports on standard error what happens to the connection.
 Request
   -c, --channel NAME      follow this channel of a hub; repeatable
   -H, --header LINE       send a header such as "authorization: Bearer TOKEN"; repeatable
-  -d, --data BODY         send a body, with POST; @FILE reads a file, @- standard input
+  -d, --data BODY         send a body, with POST: JSON, a form such as a=1&b=2, or text; @FILE reads
+                          a file, @- standard input
   -X, --method METHOD     send another method
       --after CURSOR      continue after this position, the id of an event
       --resume FILE       continue after the position in FILE, and keep it there

@@ -61,6 +61,10 @@ test.each([
 test.each([
   [['{"a":1}'], "application/json"],
   [["plain words"], "text/plain;charset=UTF-8"],
+  [["channel=news&channel=orders%2F7"], "application/x-www-form-urlencoded"],
+  [["empty="], "application/x-www-form-urlencoded"],
+  [["Is 1+1=2 true?"], "text/plain;charset=UTF-8"],
+  [["a==b"], "text/plain;charset=UTF-8"],
 ])("--data %j is sent as %s", ([body = ""], type) => {
   const settings = read("--data", body);
   expect(settings).toMatchObject({ method: "POST", headers: [["content-type", type]], retry: false, idle: 300_000 });
