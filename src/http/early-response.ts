@@ -79,14 +79,14 @@ export function retryLater(request: RequestLike, options: ResponseOptions, reaso
   return { status: 200, headers, body: new TextEncoder().encode(text), reason };
 }
 
-/** Tells the client not to come back: a native client stops for good. */
-export function giveUp(
-  request: RequestLike,
-  options: ResponseOptions,
-  status: 204 | 403,
-  reason: string,
-): EarlyResponse {
-  return { status, headers: mergeHeaders(cors(request, options)), body: null, reason };
+/** Tells the client that nothing will follow: a native client stops for good. */
+export function noContent(request: RequestLike, options: ResponseOptions, reason: string): EarlyResponse {
+  return { status: 204, headers: mergeHeaders(cors(request, options)), body: null, reason };
+}
+
+/** Tells the client that it may not read the stream: a native client stops for good. */
+export function forbidden(request: RequestLike, options: ResponseOptions): EarlyResponse {
+  return textResponse(request, options, 403, "forbidden", "This client may not read this event stream\n");
 }
 
 /** Tells the client that its request is at fault. A native client stops for good. */

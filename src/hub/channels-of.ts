@@ -6,6 +6,9 @@ import { hasPrefix } from "../log/selection.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { isChannelName } from "./selection.ts";
 
+/** The lists of channels that came from a request as they are: a mistake in them is one of the client. */
+const requestedLists = new WeakSet<readonly string[]>();
+
 /** Most names of one request that the application is asked about. Beyond that none is allowed: it is over any sensible limit. */
 const maxAskedNames = 1_000;
 
@@ -33,7 +36,7 @@ export type RequestedChannels = Pick<SubscribeOptions, "channels" | "join" | "la
  * @param request The request of a web framework, of `node:http`, or of a framework that extends one of the two. The body of a
  * form must not have been read, unless the framework has put it on `request.body`.
  * @returns The channels. Those that `allow` rejects are in `forbidden`: the client receives them as rejected, and gets the
- * others. If the request names none, the hub answers 400.
+ * others. If the request names none, or one that is not valid, the hub answers 400 and says so, without a report to `onError`.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid `allow`, `ERR_SSE_ARGUMENT` for anything but a request, and for
  * a form that has been read already. It rejects with the error of `allow`.
  * @example
@@ -63,12 +66,27 @@ export async function channelsOf(request: FormRequest, options: ChannelsOfOption
   const allowed = new Set(names.filter((_, index) => answers[index] === true));
   const join = joining.filter((name) => allowed.has(name));
   const forbidden = names.filter((name) => !allowed.has(name));
+  const channels = held.filter((name) => allowed.has(name));
+  requestedLists.add(channels);
   return {
-    channels: held.filter((name) => allowed.has(name)),
+    channels,
     ...(join.length > 0 && { join }),
     ...(fields.get("label") === "1" && { label: true }),
     ...(forbidden.length > 0 && { forbidden }),
   };
+}
+
+/**
+ * The mistake in the channels of a request, in words for its client.
+ *
+ * @param error Of the check of the channels.
+ * @returns `null` if the application may have made the mistake: clients are not told its names.
+ */
+export function requestProblem({ channels, join, forbidden }: RequestedChannels, error: unknown): string | null {
+  const isAboutChannels = error instanceof SourcecastTypeError && error.code === "ERR_SSE_CHANNEL";
+  if (!isAboutChannels || !requestedLists.has(channels)) return null;
+  const isEmpty = channels.length === 0 && join === undefined && forbidden === undefined;
+  return isEmpty ? "The request names no channel; add one to the address, as in ?channel=news" : error.message;
 }
 
 /** @throws {SourcecastTypeError} for anything but a list of names and prefixes, and a function. */

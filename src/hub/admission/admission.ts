@@ -11,6 +11,7 @@ import { encodeControl, encodeLater, type LaterReason } from "../../wire/control
 import { encodeRetry } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import { drawOverloadRetry } from "../../wire/retry.ts";
+import { requestProblem } from "../channels-of.ts";
 import { isPreauthorized } from "../internals.ts";
 import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
@@ -127,10 +128,11 @@ export class Admission implements Gate {
   rejectInput({ request, sink }: Exchange, options: SubscribeOptions, error: unknown): void {
     const sourceOptions = this.#optionsFor(options);
     const early = earlyResponse(request, sourceOptions);
-    if (early === null) this.#context.onError(error, { stage: "request" });
-    sink.refuse(
-      early ?? badRequest(request, sourceOptions, "The channels of this request, or its position, are not valid"),
-    );
+    const problem = requestProblem(options, error);
+    // Any visitor could fill the error log of the application with requests that it has no part in.
+    if (early === null && problem === null) this.#context.onError(error, { stage: "request" });
+    const message = problem ?? "The channels of this request, or its position, are not valid";
+    sink.refuse(early ?? badRequest(request, sourceOptions, message));
   }
 
   /** Takes a slot for a request that may get a stream. Any other is answered here. */

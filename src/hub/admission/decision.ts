@@ -1,6 +1,11 @@
 // Whether a request gets a stream: the application's permission, and then one question to the log.
 import type { CapturedContext } from "../../base/async-context.ts";
-import { type EarlyResponse, giveUp, retryLater } from "../../http/early-response.ts";
+import {
+  type EarlyResponse,
+  forbidden as forbiddenResponse,
+  noContent,
+  retryLater,
+} from "../../http/early-response.ts";
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
@@ -29,14 +34,14 @@ export async function decide(
   const { control } = asked.options;
   // The declaration of the loss was the end of its stream.
   if (control !== undefined && isLostId(readLastEventId(request))) {
-    return { early: giveUp(request, sourceOptions, 204, "lost") };
+    return { early: noContent(request, sourceOptions, "lost") };
   }
   try {
     const origin = await findOrigin(context, request, asked);
     const isOver =
       hasReceivedAllEnds(origin, asked.selection) ||
       (control !== undefined && !control.end && (await hasReceivedAllEvents(context, origin, asked.selection)));
-    return isOver ? { origin, asked, early: giveUp(request, sourceOptions, 204, "ended") } : { origin, asked };
+    return isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
   } catch (error) {
     // A hub that is closed during the question closes its log.
     if (gate.isOpen) context.onError(error, { stage: "replay" });
@@ -67,7 +72,7 @@ export function permit(
   // Not 403: it would stop a native client for good, for a failure on this side.
   if (allowed === null) return { asked: candidate, early: retryLater(request, sourceOptions, "error") };
   const isOpen = isWhole || (options.label === true && allowed.length > 0);
-  if (!isOpen) return { asked: candidate, early: giveUp(request, sourceOptions, 403, "forbidden") };
+  if (!isOpen) return { asked: candidate, early: forbiddenResponse(request, sourceOptions) };
   return { asked: narrow(candidate, allowed), early: null };
 }
 

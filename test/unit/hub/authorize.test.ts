@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { follow, joined, openHub } from "../../support/hub.ts";
-import { tick } from "../../support/web.ts";
+import { request, tick } from "../../support/web.ts";
 
 const nobody = { connections: 0, live: 0, lagging: 0, channels: 0 };
 
@@ -12,8 +12,8 @@ describe("authorize", () => {
     ["something truthy", 1],
   ])("that answers %s: 403, no stream, no connection", async (_, answer) => {
     const { hub } = openHub({ authorize: () => answer as boolean });
-    const client = await follow(hub, "a");
-    expect([client.status, client.response.body]).toEqual([403, null]);
+    const response = await hub.response(request(), { channels: ["a"] });
+    expect([response.status, await response.text()]).toEqual([403, "This client may not read this event stream\n"]);
     expect(hub.stats()).toMatchObject({ ...nobody, refused: { authorize: 1 } });
   });
 
