@@ -6,8 +6,8 @@ import { root } from "./package.ts";
 /**
  * How a block is checked. A `complete` one runs until it ends, a `server` answers a request and ends on SIGTERM, a `browser`
  * one runs in a browser against the server before it, and a `fragment` needs something that only an application has: all of
- * these are type-checked in one program. An `installed` one is a server that needs other packages; the test of migrations
- * checks and runs it. An `excerpt` is part of a file that other tests run.
+ * these are type-checked in one program. An `installed` one needs other packages; the tests of migrations and of recipes
+ * check and run it. An `excerpt` is part of a file that other tests run.
  */
 export type Kind = (typeof kinds)[number];
 
