@@ -14,10 +14,12 @@ export interface AdapterRoute {
   respond(hub: Hub, options: SubscribeOptions): Promise<unknown>;
 }
 
+/** The handler of a scenario. It gets the adapter for this request, and the hub that the scenario has made. */
 export type Route = (route: AdapterRoute, shared: { hub: Hub }) => unknown;
 
 /** One test: the route that it serves, the clients that it has, the reasons with which its sources closed. */
 export class AdapterContext {
+  /** The address of the server under test, set once it listens. */
   url = "";
   /** Reasons of the sources that have closed, in order. */
   readonly #closed: string[] = [];
@@ -25,6 +27,7 @@ export class AdapterContext {
   readonly #clients: StreamClient[] = [];
   #route: Route = () => {};
   #hub: Hub | undefined;
+  /** How many of `#closed` a scenario has read: a source may close before a scenario waits for it. */
   #reported = 0;
   #onClose: () => void = () => {};
 
@@ -61,6 +64,7 @@ export class AdapterContext {
     const hub = createHub();
     this.#hub = hub;
     const live = async (): Promise<void> => {
+      // Polls, because a hub has no event for it, and the suite must work with the public names alone.
       // An event that is published before the subscription is live is not for it, unless its client has a position.
       while (hub.stats().live === 0) {
         this.#signal.throwIfAborted();
@@ -70,6 +74,10 @@ export class AdapterContext {
     return { news: hub.channel("news"), live };
   };
 
+  /**
+   * Opens a connection, and waits for the header. A server that holds the header until the first event fails here, by the
+   * deadline of the test.
+   */
   readonly connect = async (init: ConstructorParameters<typeof StreamClient>[1] = {}): Promise<StreamClient> => {
     const client = new StreamClient(this.url + (init.path ?? "/"), init, this.#signal);
     this.#clients.push(client);

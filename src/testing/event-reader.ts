@@ -5,11 +5,13 @@ import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 
 /** The events of one body, in the order in which they arrive. */
 export class EventReader {
+  /** Only grows. Its users keep an index into it, so an event that arrives while none waits is not lost. */
   readonly events: ParsedEvent[] = [];
   /** The id that a client sends when it reconnects. */
   lastEventId: string;
   /** The reconnection time that the stream has announced, in milliseconds. */
   retry: number | undefined;
+  /** The body has ended or failed. Events that arrived before that are still to be read. */
   ended = false;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
   readonly #timeoutMs: number;
@@ -42,7 +44,7 @@ export class EventReader {
     }
   }
 
-  /** The client leaves. */
+  /** The client leaves. A body that has failed rejects `cancel()`, which does not matter to a client that leaves. */
   async cancel(): Promise<void> {
     await this.#reader?.cancel().catch(() => {});
   }
@@ -67,6 +69,7 @@ export class EventReader {
         this.#wake();
       }
     } catch (error) {
+      // Thrown by the next wait: a rejection that no test awaits would fail another one.
       this.#failure = error;
     }
     this.ended = true;

@@ -37,6 +37,7 @@ export class PlainStore {
   #floor = 0;
   /** Positions by idempotency key, and by the id of a call. */
   #answers = new Map<string, { appended: Appended; time: number }>();
+  /** Kept forever, which only a store for tests can afford. A real one keeps them for as long as a queue tries again. */
   #calls = new Map<string, readonly Appended[]>();
   readonly #limits: RetentionLimits;
   readonly #listeners = new Set<StoreListener>();
@@ -55,7 +56,7 @@ export class PlainStore {
     return this.#epoch;
   }
 
-  /** The newest position. */
+  /** The newest position. Expired entries are removed first: retention by age needs no timer if every question does that. */
   head(): Head {
     this.#trim();
     return this.#head;
@@ -64,8 +65,10 @@ export class PlainStore {
   /** Stores the entries of each call, all or none. A call that was stored before gets the positions that it had then. */
   append(calls: readonly AppendCall[]): AppendOutcome[] {
     const from = this.#top;
+    // One after the other: each call sees the entries of those before it, and may conflict with them.
     const outcomes = calls.map((call) => this.#calls.get(call.id) ?? this.#appendCall(call));
     const entries = this.#entries.slice(from);
+    // Before retention: a tail gets a burst that is longer than the log, too.
     if (entries.length > 0) for (const listener of this.#listeners) listener(this.#epoch, entries);
     this.#trim();
     return outcomes;
@@ -85,6 +88,7 @@ export class PlainStore {
       return index === limit || (index > 0 && bytes > maxBytes);
     });
     const entries = end === -1 ? readable : readable.slice(0, end);
+    // A page that ends with the log accounts for everything up to the head, so that its reader can go live there.
     const through = Math.max(after, end === -1 ? this.#top : (entries.at(-1)?.offset as number));
     // An entry at or below the floor counts as trimmed, so it is not counted as conflated too.
     const isConflated = (entry: LogEntry) => conflate && entry.offset > this.#floor && this.#isSuperseded(entry);
@@ -120,7 +124,10 @@ export class PlainStore {
     for (const [id, appended] of this.#calls) if (appended.some(({ offset }) => offset > top)) this.#calls.delete(id);
   }
 
-  /** Everything that is stored, to be restored later: a backup. */
+  /**
+   * Everything that is stored, to be restored later: a backup. The answers to repeated publishes are part of it. Without them,
+   * a restored log would store a repetition as a new entry.
+   */
   copy(): () => void {
     const [epoch, origin, floor] = [this.#epoch, this.#origin, this.#floor];
     const [entries, times] = [[...this.#entries], [...this.#times]];
@@ -132,7 +139,7 @@ export class PlainStore {
     };
   }
 
-  /** Begins a new epoch, with nothing in it. */
+  /** Begins a new epoch, with nothing in it, as a store does that was flushed: the origin has another witness, too. */
   renew(): void {
     [this.#epoch, this.#origin, this.#floor] = [makeEpoch(), makeWitness(), 0];
     [this.#entries, this.#times] = [[], []];
@@ -148,6 +155,7 @@ export class PlainStore {
     return { epoch: this.#epoch, top: this.#top, witness, floor: this.#position };
   }
 
+  /** The floor with its witness, which the oldest retained entry stores. */
   get #position(): Floor {
     return { offset: this.#floor, witness: this.#witnessAt(this.#floor) as number };
   }
@@ -179,6 +187,7 @@ export class PlainStore {
     return appended;
   }
 
+  /** `time` is for people and follows the wall clock. Durations are measured by the other one, which does not jump. */
   #place({ channel, type, data, key, sender, idempotencyKey }: NewEntry): Appended {
     const [offset, witness, time] = [this.#top + 1, makeWitness(), now()];
     const previousWitness = this.#witnessAt(this.#top) as number;
@@ -189,6 +198,7 @@ export class PlainStore {
     return appended;
   }
 
+  /** A key counts within its channel: two publishers that do not know each other may choose the same one. */
   #answerTo({ channel, idempotencyKey }: NewEntry): Appended | undefined {
     if (idempotencyKey === undefined) return undefined;
     const answer = this.#answers.get(JSON.stringify([channel, idempotencyKey]));

@@ -3,9 +3,13 @@ import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 
 /** The request of a {@link StreamClient}. */
 export interface StreamClientInit {
+  /** @default "/" */
   path?: string;
+  /** @default "GET" */
   method?: string;
+  /** Sent as JSON. A request with a body ends twice: some servers report the end of its body as that of the client. */
   body?: string;
+  /** The position of an earlier connection, sent as a browser does when it reconnects. */
   lastEventId?: string;
   /** False for a client that never reads the body. @default true */
   reads?: boolean;
@@ -15,8 +19,11 @@ export interface StreamClientInit {
 export class StreamClient {
   /** Resolves with the header of the response. */
   readonly opened: Promise<void>;
+  /** All events, control events included: scenarios check that a hub sends those that it owes, and no others. */
   readonly events: ParsedEvent[] = [];
+  /** The last reconnection time that the server has sent, in milliseconds. */
   retry: number | undefined;
+  /** The position that a browser would send when it reconnects. */
   lastEventId = "";
   /** The response has ended. */
   ended = false;
@@ -34,6 +41,7 @@ export class StreamClient {
     this.opened = this.#open(url, init);
   }
 
+  /** 0 before the response. A scenario waits for `opened` first. */
   get status(): number {
     return this.#response?.status ?? 0;
   }
@@ -42,6 +50,7 @@ export class StreamClient {
     return this.#response?.headers ?? new Headers();
   }
 
+  /** `""` for a header that the response does not have, so that a scenario compares without a case for it. */
   header(name: string): string {
     return this.headers.get(name) ?? "";
   }
@@ -96,6 +105,7 @@ export class StreamClient {
     const parser = new EventStreamParser({
       onEvent: (event) => {
         this.events.push(event);
+        // The carried-over id, not that of this event: most events of a source have none.
         this.lastEventId = event.lastEventId;
       },
       onRetry: (time) => {
@@ -111,6 +121,7 @@ export class StreamClient {
         this.#wake();
       }
     } catch {
+      // A body that is cut rejects, and one that ends does not: `fetch` tells a clean end by the last chunk.
       this.failed = true;
     }
     this.ended = true;

@@ -7,8 +7,8 @@ import { parseCursor } from "../../wire/cursor.ts";
 import { parseFrom } from "../selection.ts";
 import type { ReaderContext, ReadOrigin } from "./context.ts";
 import { type AnyReadEvent, readEntry, readLoss } from "./read-event.ts";
+import type { ReadItem } from "./read-item.ts";
 import { Reader } from "./reader.ts";
-import type { Taken } from "./taken.ts";
 
 /** The options of `channel.read()` and `channel.subscribe()`. */
 export interface ReadOptions {
@@ -80,8 +80,8 @@ export class ChannelIterator implements AsyncIterableIterator<AnyReadEvent, unde
     // Nothing else keeps the process alive: the tail must not, and a promise does not.
     const timer = this.#keepsAlive && !isWorkers ? setInterval(() => {}, longestTimerMs) : undefined;
     try {
-      const taken = await this.#reader.take();
-      if (taken !== null) return { done: false, value: this.#eventOf(taken) };
+      const item = await this.#reader.take();
+      if (item !== null) return { done: false, value: this.#eventOf(item) };
       this.#close();
       return { done: true, value: undefined };
     } finally {
@@ -89,9 +89,9 @@ export class ChannelIterator implements AsyncIterableIterator<AnyReadEvent, unde
     }
   }
 
-  #eventOf(taken: Taken): AnyReadEvent {
-    if ("entry" in taken) return readEntry(taken.epoch, taken.entry, this.#contract);
-    return readLoss(taken.kind, taken.loss, taken.position, this.#name);
+  #eventOf(item: ReadItem): AnyReadEvent {
+    if ("entry" in item) return readEntry(item.epoch, item.entry, this.#contract);
+    return readLoss(item.kind, item.loss, item.position, this.#name);
   }
 
   /** The signal may live as long as the application: its listener must not keep the reader. */

@@ -14,8 +14,8 @@ import { presentPosition } from "../subscription/position.ts";
 import { type RecoveringReader, Recovery } from "../subscription/recovery.ts";
 import { type DeclaredGap, decideResume } from "../subscription/resume.ts";
 import { entriesOf, type ReaderContext, type ReadOrigin } from "./context.ts";
+import { lossOfCleared, type ReadItem } from "./read-item.ts";
 import { ReadStart } from "./read-start.ts";
-import { lossOfCleared, type Taken } from "./taken.ts";
 
 /**
  * A reader has no queue: it holds a position, and finds the next entry in the ring, or in pages of the log where the ring has
@@ -50,7 +50,7 @@ export class Reader implements Receiver, RecoveringReader {
   #wake: (() => void) | null = null;
   readonly #begin: ReadStart;
   readonly #selects: ChannelMatcher;
-  readonly #recovery: Recovery<Taken>;
+  readonly #recovery: Recovery<ReadItem>;
   #pages: PageReader | null = null;
 
   constructor(selection: ChannelSelection, from: ReadOrigin, context: ReaderContext) {
@@ -58,7 +58,7 @@ export class Reader implements Receiver, RecoveringReader {
     this.context = context;
     this.#begin = new ReadStart(from, context.feed);
     this.#selects = compileSelection(selection);
-    this.#recovery = new Recovery<Taken>(this, {
+    this.#recovery = new Recovery<ReadItem>(this, {
       gap: (gap) => this.#declareGap(gap),
       reset: (reason, location) => this.#declareReset(reason, location),
     });
@@ -70,7 +70,7 @@ export class Reader implements Receiver, RecoveringReader {
    * @returns `null` after {@link close}, and when the channel has ended.
    * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`. The next call tries again.
    */
-  async take(): Promise<Taken | null> {
+  async take(): Promise<ReadItem | null> {
     if (this.offset === -1 && !this.closed) {
       const first = await this.#start();
       if (first !== null) return first;
@@ -136,7 +136,7 @@ export class Reader implements Receiver, RecoveringReader {
    *
    * @returns The loss of a reader whose position the log does not have any more.
    */
-  async #start(): Promise<Taken | null> {
+  async #start(): Promise<ReadItem | null> {
     const { feed, locator, readers } = this.context;
     const cursor = await this.#begin.cursor();
     const { restarts } = feed;
@@ -155,7 +155,7 @@ export class Reader implements Receiver, RecoveringReader {
   }
 
   /** The first position, decided as for a client that reconnects. */
-  #beginAt(cursor: Position | "unreadable" | null, location: Location): Taken | null {
+  #beginAt(cursor: Position | "unreadable" | null, location: Location): ReadItem | null {
     const { head } = location;
     if (cursor === null) {
       this.#moveTo({ epoch: head.epoch, ...head.floor });
@@ -173,7 +173,7 @@ export class Reader implements Receiver, RecoveringReader {
   }
 
   /** The order is that of a subscription that lags: see {@link Pump}. */
-  async #next(): Promise<Taken | null> {
+  async #next(): Promise<ReadItem | null> {
     const { feed } = this.context;
     const { ring } = feed;
     this.#isAtHead = false;
@@ -190,7 +190,7 @@ export class Reader implements Receiver, RecoveringReader {
    * Synchronous up to the wait, so that no entry can arrive between the look at the top and the wait for the next one.
    * Entries of other channels are passed over here; while it waits at the head, they cost it nothing.
    */
-  #takeFromRing(): Taken | null | Promise<null> {
+  #takeFromRing(): ReadItem | null | Promise<null> {
     const { ring } = this.context.feed;
     // The tail may have come to another entry at the offset than the one that the cursor names.
     const known = ring.witnessAt(this.offset);
@@ -214,7 +214,7 @@ export class Reader implements Receiver, RecoveringReader {
    *
    * @param end Where a hole begins: entries past it are declared first.
    */
-  async #takeFromPage(end: number): Promise<Taken | null> {
+  async #takeFromPage(end: number): Promise<ReadItem | null> {
     const { feed } = this.context;
     const page = this.#pagesOfLog.at(this.offset) ?? (await this.#loadPage());
     if (page === null || this.closed) return null;
@@ -269,13 +269,13 @@ export class Reader implements Receiver, RecoveringReader {
   }
 
   /** The reader continues after the gap, at a position that can be verified. */
-  #declareGap({ reason, from, to, position }: DeclaredGap): Taken {
+  #declareGap({ reason, from, to, position }: DeclaredGap): ReadItem {
     this.context.counters.countGap(reason);
     this.#moveTo(position);
     return { kind: "gap", loss: { missed: to - from + 1, from, to, reason, exact: false }, position };
   }
 
-  #declareReset(reason: ResetReason, { head }: Location): Taken {
+  #declareReset(reason: ResetReason, { head }: Location): ReadItem {
     this.context.counters.resets++;
     const position = presentPosition(head, this.context.feed.ring.head);
     this.#moveTo(position);

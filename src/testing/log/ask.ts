@@ -27,13 +27,16 @@ export async function witnessAt(log: CompleteLog, offset: number): Promise<numbe
   return (await log.witnesses([offset]))[0];
 }
 
-/** The newest entry of each key of a selection. */
+/** The newest entry of each key of a selection, in one page: that pages fit together has scenarios of its own. */
 export async function values(log: CompleteLog, selection: ChannelSelection): Promise<readonly LogEntry[]> {
   const { top } = await log.head();
   return (await log.latestByKey(selection, { after: 0, upTo: top, maxBytes: Number.MAX_SAFE_INTEGER })).entries;
 }
 
-/** The highest offset trimmed from a selection. */
+/**
+ * The highest offset trimmed from a selection. Read at the head, where a page has no entries: `trimmed` is about the selection
+ * and not about the page.
+ */
 export async function trimmed(log: Log, selection: ChannelSelection, options?: Partial<ReadOptions>): Promise<number> {
   const { top } = await log.head();
   return (await read(log, top, 1, selection, options)).trimmed;
@@ -80,15 +83,17 @@ export function range(first: number, last: number): number[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
 }
 
+/** Most scenarios compare offsets alone: a failed comparison prints a list that shows the hole. */
 export function offsetsOf(entries: readonly { readonly offset: number }[]): number[] {
   return entries.map(({ offset }) => offset);
 }
 
+/** The data of entries, which scenarios choose so that it tells where an entry came from. */
 export function dataOf(entries: readonly LogEntry[]): string[] {
   return entries.map(({ data }) => data);
 }
 
-/** A check for `assert.rejects`. */
+/** A check for `assert.rejects`, by the code: a log may throw the error class of another copy of the package. */
 export function hasCode(code: string): (error: unknown) => boolean {
   return (error) => (error as { code?: unknown } | null)?.code === code;
 }

@@ -10,6 +10,9 @@ export function testClear(scenario: TestScenario): void {
       if (context.declares("clear") && clear !== undefined) await body({ ...context, clear: clear.bind(context.log) });
     });
 
+  // `clear` MUST leave an empty slot for each entry: the offset, both witnesses, and nothing else. Clients stand at these
+  // offsets, and a log that closes the holes moves all later positions. `clear` MUST append the entry that tells of it in
+  // the same step, or a reader that comes in between finds the slots empty and declares no loss.
   clearing("leaves empty slots with their witnesses, and an entry that tells of it", async ({ log, clear }) => {
     await log.append(range(1, 6).map((i) => entry(i % 2 === 0 ? "kept" : "cleared", `secret ${i}`)));
     const before = await read(log, 0, 10);
@@ -27,6 +30,8 @@ export function testClear(scenario: TestScenario): void {
     assert.deepEqual(dataOf((await read(log, 0, 10, select("kept"))).entries), ["secret 2", "secret 4", "secret 6"]);
   });
 
+  // `clear` MUST erase what is kept apart from the sequence: values, ends, and the positions by idempotency key. A log that
+  // forgets the last of these answers a publisher with the position of an erased entry, and its event is never stored.
   clearing("erases values, ends, and what was published with a key", async ({ log, clear }) => {
     const once = entry("a", "once", { idempotencyKey: "once", key: "k" });
     const [first] = await log.append([once, entry("a", "end", { type: "sse:end" })]);
@@ -40,11 +45,15 @@ export function testClear(scenario: TestScenario): void {
     assert.deepEqual(dataOf(await values(log, select("a"))), ["once"]);
   });
 
+  // Clearing is repeated after a crash, and by several processes. A log that appends an entry each time fills itself with
+  // declarations of losses that no client has had.
   clearing("does nothing for a channel without entries", async ({ log, clear }) => {
     await log.append([entry("a")]);
     assert.deepEqual([await clear("b"), (await log.head()).top], [null, 1]);
   });
 
+  // The hubs of other processes learn of it from their tails alone, and empty their rings. A publisher whose `after` is an
+  // erased entry MUST get a conflict: what it builds on is gone.
   clearing("reaches tails as an entry, and a publisher in the middle as a conflict", async (context) => {
     const { log, clear, follow } = context;
     const tail = follow(await at(log, 0));
@@ -58,6 +67,8 @@ export function testClear(scenario: TestScenario): void {
     assert.equal(tail.entries[3]?.previousWitness, tail.entries[2]?.witness);
   });
 
+  // The second time, the first entry that tells of a clearing is an entry of the channel, too, and becomes a slot. A log that
+  // spares it declares the first loss again to each client that replays.
   clearing("may be repeated, and erases what came after the first time", async ({ log, clear }) => {
     await log.append([entry("a", "1")]);
     await clear("a");
@@ -66,6 +77,8 @@ export function testClear(scenario: TestScenario): void {
     assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["", "", "", '{"from":2,"to":3}']);
   });
 
+  // Slots count for `maxEvents` as entries do. A log that skips them keeps more than it should, and one that trims by channel
+  // never gets past them.
   scenario("clear: retention goes on over the empty slots", { maxEvents: 4 }, async (context) => {
     const { log, declares, eventually } = context;
     if (!declares("clear")) return;

@@ -37,6 +37,7 @@ export function testFailure(scenario: TestScenario): void {
       await log.append([entry("a", "after")]);
       const { entries } = await read(log, 0, 100);
       const data = dataOf(entries);
+      // The queue gives each call an id. A log that does not store it cannot tell its own repetition from a new call.
       assert.equal(new Set(data).size, data.length, "an entry is stored twice");
       for (const [index, outcome] of outcomes.entries()) assertTrue(outcome, data.includes(`${index + 1}`));
       assert.deepEqual(offsetsOf(entries), range(1, entries.length));
@@ -73,6 +74,7 @@ function assertTrue(outcome: boolean | "unknown", isStored: boolean): void {
   if (outcome !== "unknown") assert.equal(outcome, isStored);
 }
 
+/** How the store fails from now on, `null` for not at all. */
 async function fail({ storage }: TestContext, how: "refused" | "lost" | null): Promise<void> {
   if (storage.fail === undefined) throw new Error("The storage of a failing log has no fail(); add it");
   await storage.fail(how);

@@ -112,6 +112,7 @@ function testValues(scenario: TestScenario): void {
         }
         assert.deepEqual(found, expected, `pages of ${maxBytes} bytes`);
       }
+      // Both bounds count: a client in the middle of its values asks for the rest, up to the position that it was told.
       const middle = await log.latestByKey(selection, { after: 2, upTo: 8, maxBytes: 1_000_000 });
       assert.deepEqual([offsetsOf(middle.entries), middle.through], [[3, 5, 6, 7, 8], 8]);
       const none = await log.latestByKey(selection, { after: 9, upTo: 11, maxBytes: 1_000_000 });

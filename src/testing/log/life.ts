@@ -44,6 +44,7 @@ export function testLife(
     await assert.rejects(log.latestByKey(select("a"), { after: 0, upTo: 1, maxBytes: 1 }), closed);
     await assert.rejects(log.locate([{ cursor: null, selection: select("a") }]), closed);
     assert.throws(() => follow(origin), closed);
+    // A batch that was on its way arrives within a few turns, if the log does not drop it.
     await pause(20);
     assert.equal(tail.entries.length, length);
   });
@@ -79,6 +80,7 @@ export function testLife(
   }
 }
 
+/** Everything that a client can learn from a log: a restart must change none of it. */
 async function stateOf(log: CompleteLog) {
   return {
     head: await log.head(),

@@ -21,6 +21,7 @@ export function testLocate(scenario: TestScenario): void {
     }
     const head = await at(log, 5);
     for (const offset of [6, 1_000_000]) assert.equal(await verification(log, { ...head, offset }), "other");
+    // A client without a position has nothing to refute.
     assert.equal(await verification(log, null), "same");
   });
 
@@ -104,6 +105,7 @@ export function testLocate(scenario: TestScenario): void {
   });
 }
 
+/** Whether the log confirms a position. The selection does not matter to that. */
 export async function verification(log: CompleteLog, cursor: Position | null): Promise<LocateAnswer["verification"]> {
   return (await answerTo(log, select("a"), cursor)).verification;
 }

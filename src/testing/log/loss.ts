@@ -22,6 +22,7 @@ export function testLoss(scenario: TestScenario): void {
     assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["1"]);
     assert.deepEqual(dataOf([...(await values(log, select("a")))]), ["1"]);
     assert.deepEqual(offsetsOf(await log.append([entry("b"), entry("b")])), [2, 3]);
+    // The offset 3 exists again, with another entry: only the witness tells its client that it has something else.
     const cursors = [first ?? null, third ?? null];
     assert.deepEqual(await Promise.all(cursors.map((cursor) => verification(log, cursor))), ["same", "other"]);
   });

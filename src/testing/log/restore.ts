@@ -12,6 +12,7 @@ export function testRestore(scenario: TestScenario): void {
   scenario("restore: positions that the copy has hold, and those of the lost history do not", {}, async (context) => {
     const { log } = context;
     const { placed, lost } = await loseAfterCopy(context);
+    // Right after the restore the lost offsets are past the head. Once they are written again, only witnesses tell.
     for (const cursor of placed) assert.equal(await verification(log, cursor), "same");
     for (const cursor of lost) assert.equal(await verification(log, cursor), "other");
     await log.append(range(4, 9).map((i) => entry("b", `${i} again`)));
@@ -67,6 +68,7 @@ async function loseAfterCopy(context: TestContext): Promise<{ placed: Appended[]
   return { placed, lost };
 }
 
+/** Resolves with a function that restores the storage as it is now, under the logs that are open. */
 async function copyOf({ storage }: TestContext): Promise<() => unknown> {
   if (storage.copy === undefined) throw new Error("The storage of a restorable log has no copy(); add it");
   return storage.copy();

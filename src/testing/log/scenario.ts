@@ -79,6 +79,7 @@ async function run(
   }
 }
 
+// One after the other: logs that share a storage may take turns in closing it.
 async function closeAll(logs: readonly Log[]): Promise<void> {
   for (const log of logs) await log.close();
 }
@@ -113,8 +114,9 @@ export class TailRecorder {
     return this.entries.map(({ offset }) => offset);
   }
 
-  /** Resolves when so many entries have been delivered. */
-  /** Waits for each batch. The deadline of the test ends a wait for entries that never come. */
+  /**
+   * Resolves when so many entries have been delivered. The deadline of the test ends a wait for entries that never come.
+   */
   async count(entries: number): Promise<void> {
     while (this.entries.length < entries) {
       await new Promise<void>((resolve) => {
@@ -124,6 +126,7 @@ export class TailRecorder {
   }
 }
 
+/** For what has no event: that nothing arrives, or that a store has had its time to fail. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

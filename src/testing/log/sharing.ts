@@ -59,6 +59,7 @@ export function testSharing(scenario: TestScenario): void {
   });
 }
 
+/** Another log in each round, so that no log answers for its own entries only. */
 function pick(logs: CompleteLog[], round: number): CompleteLog {
   return logs[round % logs.length] as CompleteLog;
 }

@@ -1,20 +1,20 @@
-// The things that a reader takes from the log, one after the other: entries, and losses in their place.
+// The items that a reader yields, one after the other: entries of the log, and losses in their place.
 import { clearedRange } from "../../log/cleared.ts";
 import type { LogEntry, Position } from "../../log/log.ts";
 import type { Gap, Reset } from "../../wire/control.ts";
 import type { Counters } from "../stats.ts";
 
 /** An entry, or a loss with the position after it. */
-export type Taken = TakenEntry | TakenLoss;
+export type ReadItem = EntryItem | LossItem;
 
 /** An entry, with the epoch that its offset belongs to. */
-export interface TakenEntry {
+export interface EntryItem {
   readonly entry: LogEntry;
   readonly epoch: string;
 }
 
 /** A declared loss. */
-export type TakenLoss =
+export type LossItem =
   | { readonly kind: "gap"; readonly loss: Gap; readonly position: Position }
   | { readonly kind: "reset"; readonly loss: Reset; readonly position: Position };
 
@@ -26,10 +26,10 @@ export type TakenLoss =
  * @returns `null` if it has got all that was cleared, or was not to get it.
  */
 export function lossOfCleared(
-  { entry, epoch }: TakenEntry,
+  { entry, epoch }: EntryItem,
   owedAfter: number,
   counters: Pick<Counters, "countGap">,
-): TakenLoss | null {
+): LossItem | null {
   const { from: first, to } = clearedRange(entry);
   const from = Math.max(first, owedAfter + 1);
   if (from > to) return null;
