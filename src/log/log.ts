@@ -146,7 +146,8 @@ export interface ClearingLog {
    * - MUST erase the entries that are kept as values, and forget the idempotency keys of the channel.
    * - MUST append, in the same step, the entry that `clearEntry` makes: tails deliver it, and readers that were in the middle of
    *   the channel learn from it what they have lost.
-   * - MUST resolve only when no data of the erased entries can be found in the store, its journals included.
+   * - MUST resolve only when no reader of the store can find data of the erased entries. A store that erases it from its files
+   *   and journals MUST have done so by then; one that cannot MUST say in its docs how long they have it.
    *
    * @returns The position of the appended entry, `null` if the channel has no entries. Nothing is appended then.
    */

@@ -32,9 +32,17 @@ export class Machine implements CompleteLog {
   #frozen: { promise: Promise<void>; resolve(): void } | null = null;
   readonly #tails = new Set<{ tail: Tail; onEntries: (batch: TailBatch) => void }>();
 
+  /** Where the log has it: a hub looks for it before it calls it. */
+  readonly clear?: NonNullable<CompleteLog["clear"]>;
+
   constructor(log: Log) {
     this.#log = completeLog(log);
     this.capabilities = this.#log.capabilities;
+    if (this.#log.clear === undefined) return;
+    this.clear = async (channel) => {
+      this.#assertAlive();
+      return (this.#log as Required<CompleteLog>).clear(channel);
+    };
   }
 
   /** The power is off: nothing of it arrives any longer, and it receives nothing. */

@@ -25,14 +25,16 @@ import type {
 import type { RetentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { type Answer, Batch, callParameters, columnCasts, keyError, Witnesses } from "./batch.ts";
+import { clearChannel } from "./clear.ts";
 import { enlist, type TransactionQuery } from "./clients.ts";
 import type { Connection } from "./connection.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
 import { Membership } from "./membership.ts";
 import { Reader } from "./reader.ts";
-import { RetentionWorker } from "./retention.ts";
+import { RetentionWorker, windowOf } from "./retention.ts";
 import type { SchemaNames } from "./schema/index.ts";
 import { Sequencer } from "./sequencer.ts";
+import { callOf } from "./statement.ts";
 import { Watch } from "./watch.ts";
 
 /** The parts that a log is made of. */
@@ -58,6 +60,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     "atomicBatch",
     "conflation",
     "transaction",
+    "clear",
   ]);
   readonly #parts: PostgresLogParts;
   readonly #membership: Membership;
@@ -143,7 +146,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#reader.head();
   }
 
-  // Questions of the contract are asked on the pool, several at a time, and never wait for the work in the background.
+  // Questions are asked on the pool, several at a time, and never wait for the work in the background.
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     this.#assertOpen();
     return this.#reader.witnesses(offsets);
@@ -169,6 +172,17 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
     this.#assertOpen();
     return this.#reader.locate(questions);
+  }
+
+  /** As with an append, the outcome may be unknown. To clear the channel once more does no harm. */
+  async clear(channel: string): Promise<Appended | null> {
+    this.#assertOpen();
+    try {
+      await this.#membership.enter();
+      return await clearChannel(channel, (request) => this.#parts.connection.query(this.#call("clear"), request));
+    } catch (error) {
+      throw this.#explain(error);
+    }
   }
 
   /** The watch costs a connection and a timer, so it runs only while there are tails. */
@@ -245,11 +259,10 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   async #ask(name: string, request?: unknown): Promise<unknown> {
     return this.#answer(async () => {
       await this.#membership.enter();
-      const { connection } = this.#parts;
       const how = name === "next" ? "background" : "query";
       const parameters = request === undefined ? [] : [JSON.stringify(request)];
       const sql = request === undefined ? `SELECT ${this.#parts.names.schema}.${name}() AS reply` : this.#call(name);
-      return JSON.parse(await connection[how](sql, ...parameters));
+      return JSON.parse(await this.#parts.connection[how](sql, ...parameters));
     });
   }
 
@@ -272,14 +285,8 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#parts.connection.background(sql, ...parameters);
   }
 
-  /**
-   * Every function is passed text and returns text, so that all clients agree on types.
-   *
-   * @param casts The types of the parameters after the request.
-   */
-  #call(name: string, casts: readonly string[] = []): string {
-    const parameters = ["json", ...casts].map((cast, index) => `$${index + 1}::text::${cast}`);
-    return `SELECT ${this.#parts.names.schema}.${name}(${parameters.join(", ")}) AS reply`;
+  #call(name: string, casts?: readonly string[]): string {
+    return callOf(this.#parts.names, name, casts);
   }
 
   /** The error as the contract has it. */
@@ -290,9 +297,4 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   #assertOpen(): void {
     if (this.#closed !== null) throw closedError();
   }
-}
-
-/** JSON has no `Infinity`. */
-function windowOf({ window }: RetentionLimits): number {
-  return Number.isFinite(window) ? Math.ceil(window) : Number.MAX_SAFE_INTEGER;
 }

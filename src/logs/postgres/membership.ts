@@ -7,6 +7,7 @@ import type { RetentionLimits } from "../../log/retention.ts";
 import type { Connection } from "./connection.ts";
 import { prepare } from "./prepare.ts";
 import type { SchemaNames } from "./schema/index.ts";
+import { callOf } from "./statement.ts";
 
 /** How often a process says that it is there, in milliseconds: a third of the time after which it counts as gone. */
 const memberIntervalMs = 10_000;
@@ -76,7 +77,7 @@ export class Membership {
     this.#timer.stop();
     if (this.#entered === null) return;
     const request = JSON.stringify({ member: this.id });
-    await this.#connection.background(this.#call("leave"), request).catch(() => {});
+    await this.#connection.background(callOf(this.#names, "leave"), request).catch(() => {});
   }
 
   /** The schema first: it has the table in which the process registers. */
@@ -91,7 +92,7 @@ export class Membership {
   /** Says that the process is there, and compares the options. */
   async #register(): Promise<void> {
     const request = JSON.stringify({ member: this.id, options: this.#options });
-    const other = await this.#connection.background(this.#call("enter"), request);
+    const other = await this.#connection.background(callOf(this.#names, "enter"), request);
     if (other === "") return;
     throw new LogError(
       `Another process uses the log in the schema ${JSON.stringify(this.#names.name)} with other options: ` +
@@ -113,10 +114,6 @@ export class Membership {
 
   #plan(): void {
     if (!this.#hasLeft) this.#timer.set(now() + memberIntervalMs);
-  }
-
-  #call(name: string): string {
-    return `SELECT ${this.#names.schema}.${name}($1::text::json) AS reply`;
   }
 }
 

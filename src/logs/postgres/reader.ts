@@ -15,6 +15,7 @@ import type {
 } from "../../log/log.ts";
 import { type EntryRow, entryOf, type HeadRow, headOf } from "./rows.ts";
 import { rangeOf, selectionOf } from "./selection.ts";
+import { encodeText } from "./text.ts";
 
 /** Calls a function of the schema that reads, and resolves with its answer. */
 export type Ask = (name: string, request?: unknown) => Promise<unknown>;
@@ -89,7 +90,7 @@ export class Reader {
       if (cursor !== null) offsets.add(cursor.offset);
     }
     const found = (await this.#ask("locate", {
-      names: names.values,
+      names: names.values.map(encodeText),
       ranges: prefixes.values.flatMap((prefix) => rangeOf(prefix) ?? []),
       offsets: offsets.values,
     })) as LocateRow;

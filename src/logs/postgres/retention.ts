@@ -74,3 +74,8 @@ export class RetentionWorker {
     this.#plan(delay);
   }
 }
+
+/** JSON has no `Infinity`. */
+export function windowOf({ window }: RetentionLimits): number {
+  return Number.isFinite(window) ? Math.ceil(window) : Number.MAX_SAFE_INTEGER;
+}

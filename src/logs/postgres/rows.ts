@@ -32,7 +32,7 @@ export function entryOf([
     witness,
     previousWitness,
     time,
-    channel,
+    channel: decodeText(channel),
     type: decodeText(type),
     data: decodeText(data),
     key: key === null ? undefined : decodeText(key),

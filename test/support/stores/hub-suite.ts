@@ -100,6 +100,38 @@ export function testHubs(name: string, withStorage: WithStorage): void {
       await a.dispatch("n", 3, { after: second });
     });
 
+    scenario(
+      "a channel that one process clears is gone in all of them, or the log says that it cannot",
+      {},
+      async ({ open }) => {
+        const [a, b] = [await open(), await open()];
+        const chat = a.hub.channel("chat");
+        const first = await chat.dispatch("n", "secret 1");
+        if (!a.log.capabilities.has("clear")) {
+          await expect(chat.clear()).rejects.toMatchObject({ code: "ERR_SSE_OPTION" });
+          return;
+        }
+        await chat.dispatch("n", "secret 2", { key: "k" });
+        await a.hub.channel("other").dispatch("n", "kept");
+        // Whatever a process keeps in memory for those that come next has the secrets now.
+        const before = await follow(b.hub, { channels: ["chat"], from: "start" });
+        await before.until(() => before.data.length === 2);
+        await b.hub.channel("chat").clear();
+        await chat.dispatch("n", "new");
+        await before.until(() => before.data.length === 3);
+        for (const { hub } of [a, b]) {
+          const client = await follow(hub, ["chat", "other"], { lastEventId: first });
+          await client.until(() => client.data.at(-1) === "new");
+          expect(client.types).toEqual(["n", "sse:gap", "n"]);
+          expect(client.control("gap")).toMatchObject([{ reason: "cleared", from: 2, to: 2, channels: ["chat"] }]);
+          const whole = await follow(hub, { channels: ["*"], from: "start" });
+          await whole.until(() => whole.data.at(-1) === "new");
+          expect(whole.data).toEqual(["kept", "new"]);
+        }
+        expect(before.types).toEqual(["n", "n", "n"]);
+      },
+    );
+
     scenario("rewind and from give a new client the past", {}, async ({ open }) => {
       const { hub } = await open();
       for (const n of numbers(6)) await hub.channel(n % 2 ? "odd" : "even").dispatch("n", n);

@@ -1,5 +1,6 @@
 // The schema of the log in its versions, and the migrations between them.
 import { writingFunctions } from "./append.ts";
+import { clearingFunctions } from "./clear.ts";
 import { pageFunctions } from "./pages.ts";
 import { readingFunctions } from "./read.ts";
 import { retentionFunctions } from "./retention.ts";
@@ -39,6 +40,7 @@ export const migrations: readonly Migration[] = [
         pageFunctions(schema),
         readingFunctions(schema),
         retentionFunctions(schema, lock),
+        clearingFunctions(schema, notifyChannel),
       ].join("\n"),
   },
 ];

@@ -1,4 +1,6 @@
 // Retention: a function in the database that removes a slice of what is not to be kept.
+import { clearedChannel } from "../../../log/cleared.ts";
+import { encodeText } from "../text.ts";
 
 /** Entries that one statement removes: publishers wait for that at most. */
 const entriesPerSlice = 500;
@@ -72,7 +74,9 @@ export function retentionFunctions(schema: string, lock: number): string {
         INSERT INTO ${schema}.trimmed AS t (channel, log_offset)
         SELECT channel, max(log_offset) FROM ${schema}.entry
         -- Of entries with a key, the newest is still there: readers that conflate have lost nothing.
-        WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND key IS NULL GROUP BY channel
+        -- Of an empty slot, nothing can be lost.
+        WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND key IS NULL AND channel <> '${encodeText(clearedChannel)}'
+        GROUP BY channel
         ON CONFLICT (channel) DO UPDATE SET log_offset = excluded.log_offset;
         IF (request->>'witnessAge')::bigint > 0 THEN
           UPDATE ${schema}.witness SET last_offset = cut.log_offset, log_time = stamp, witnesses = witnesses || (
