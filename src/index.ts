@@ -2,6 +2,7 @@
 // returns a `Response`.
 export { type ErrorCode, LogError, SourcecastError, SourcecastTypeError } from "./base/errors.ts";
 export type { Duration, Size } from "./base/units.ts";
+export type { Compress, CompressOptions } from "./compression/options.ts";
 export type { CorsDetails, CorsOptions } from "./http/cors.ts";
 export type { FormRequest } from "./http/form.ts";
 export type { HeaderOverrides } from "./http/headers.ts";
@@ -13,6 +14,7 @@ export { createHub, Hub } from "./hub/hub.ts";
 export type { Outage } from "./hub/log-health.ts";
 export type {
   Authorize,
+  ChannelOptions,
   ControlEvent,
   FailureStage,
   FilteredEvent,
@@ -60,6 +62,7 @@ export type {
   ContractOptions,
   Overflow,
   OverflowDecision,
+  SetOptions,
   SourceArgument,
   SourceOptions,
 } from "./source/options.ts";

@@ -12,6 +12,7 @@ export const layers = [
   "wire",
   "http",
   "sinks",
+  "compression",
   "source",
   "log",
   "logs",

@@ -67,7 +67,7 @@ function layers() {
   return [
     group("platform", "base/(runtime|async-context|clock).ts"),
     group("protocol", "base/(options|units|warn|deadline).ts|wire/(encode|binary|cursor|contract-check|preamble).ts"),
-    group("source", "(source|sinks|http)/|base/shutdown.ts|wire/(frame|round-trip|retry).ts"),
+    group("source", "(source|compression|sinks|http)/|base/shutdown.ts|wire/(frame|round-trip|retry).ts"),
     group("log", "log/"),
     group("hub", "(hub|logs)/"),
   ];

@@ -29,6 +29,8 @@ export interface ResponseOptions {
   readonly rejectOverload?: boolean | undefined;
   /** How many channels one connection may have, announced to a client that decides how many it asks for. */
   readonly maxChannels?: number | undefined;
+  /** Compresses the stream where the client accepts that. */
+  readonly compress?: unknown;
   /** Rejects requests while the process is stopping. */
   readonly closeOnSignal?: boolean | undefined;
 }
@@ -58,7 +60,8 @@ export function earlyResponse(request: RequestLike, options: ResponseOptions): E
 /** The response to a `HEAD` that would get a stream if it were a `GET`; `null` for any other method. */
 export function headResponse(request: RequestLike, options: ResponseOptions): EarlyResponse | null {
   if (request.method !== "HEAD") return null;
-  return { status: 200, headers: streamHeaders(request, options), body: null, reason: "head" };
+  const coding = options.compress ? varyByEncoding : undefined;
+  return { status: 200, headers: streamHeaders(request, options, undefined, coding), body: null, reason: "head" };
 }
 
 /**
@@ -94,9 +97,17 @@ export function badRequest(request: RequestLike, options: ResponseOptions, messa
   return textResponse(request, options, 400, "bad request", `${message}\n`);
 }
 
-/** The headers of the stream itself. The option `headers` is the application's last word, so it overrides those of CORS. */
-export function streamHeaders(request: RequestLike, options: ResponseOptions, preset?: HeaderOverrides): HeaderFields {
-  return eventStreamHeaders(preset, cors(request, options), options.headers);
+/** Caches must not give the response of one client to another one that accepts other encodings. */
+export const varyByEncoding: HeaderOverrides = { vary: "accept-encoding" };
+
+/** The headers of the stream itself. The option `headers` is the application's last word, so it overrides the others. */
+export function streamHeaders(
+  request: RequestLike,
+  options: ResponseOptions,
+  preset?: HeaderOverrides,
+  coding?: HeaderOverrides,
+): HeaderFields {
+  return eventStreamHeaders(preset, cors(request, options), coding, options.headers);
 }
 
 const allowedMethods: string = [...streamMethods, "OPTIONS"].join(", ");

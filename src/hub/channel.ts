@@ -7,7 +7,13 @@ import type { DispatchArguments, EventData, EventMap, EventType } from "../wire/
 import type { ChannelContext } from "./channel-context.ts";
 import { type ChannelPipeOptions, channelPipeChecks, pipeToChannel } from "./channel-pipe.ts";
 import { eventChecks, publishChecks, subscribeChecks, transactionChecks } from "./option-checks.ts";
-import type { PublishOptions, SubscribeOptions, TransactionOptions, WithinTransaction } from "./options.ts";
+import type {
+  ChannelOptions,
+  PublishOptions,
+  SubscribeOptions,
+  TransactionOptions,
+  WithinTransaction,
+} from "./options.ts";
 import type { Member } from "./presence.ts";
 import type { PublishedEvent } from "./publish.ts";
 import { ChannelIterator, checkListener, checkReadOptions, type ReadOptions } from "./reader/channel-iterator.ts";
@@ -31,11 +37,13 @@ export class Channel<E extends EventMap = false> {
   /** The name of the channel. */
   readonly name: string;
   readonly #context: ChannelContext;
+  readonly #options: ChannelOptions;
 
   /** @internal Use `hub.channel()`. */
-  constructor(name: string, context: ChannelContext) {
+  constructor(name: string, context: ChannelContext, options: ChannelOptions = {}) {
     this.name = name;
     this.#context = context;
+    this.#options = options;
   }
 
   /**
@@ -95,7 +103,7 @@ export class Channel<E extends EventMap = false> {
   /** Answers a request with the stream of this channel. A name that ends in `*` stands for every channel with that prefix. */
   async response(request: RequestLike, options: Omit<SubscribeOptions, "channels"> = {}): Promise<Response> {
     checkOptions(options, responseChecks, "channel.response()");
-    return this.#context.response(request, { ...options, channels: [this.name] });
+    return this.#context.response(request, { ...this.#options, ...options, channels: [this.name] });
   }
 
   /**

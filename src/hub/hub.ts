@@ -14,6 +14,7 @@ import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
 import { Channel } from "./channel.ts";
 import type { ChannelContext } from "./channel-context.ts";
+import { CompressionGroups } from "./compression-groups.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
@@ -23,8 +24,8 @@ import { revokeStream } from "./lifetime/revocation.ts";
 import { Sweep } from "./lifetime/sweep.ts";
 import { limitedLog } from "./limited-log.ts";
 import { assertReady, closeLog, type LogWatch, watchLog } from "./log-watch.ts";
-import { checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
-import type { HubOptions, SubscribeOptions } from "./options.ts";
+import { channelChecks, checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
+import type { ChannelOptions, HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence } from "./presence.ts";
 import { presenceContext } from "./presence-context.ts";
 import { Publisher } from "./publish.ts";
@@ -102,6 +103,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
       readers,
       checkpoints: new Checkpoints(ring),
       counters: new Counters(),
+      compression: new CompressionGroups(settings.compressionThreshold),
       catchUp: (subscription: Subscription) => new Pump(subscription),
       subscribe: (admitted: Admitted) => subscribe(admitted, this.#context, this.#sweep, this.#presence),
     };
@@ -137,11 +139,12 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * Returns a channel by its name: up to 256 printable characters. A name that ends in `*` is a prefix, which can be
    * subscribed to but not published on.
    *
-   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid name.
+   * @throws {SourcecastTypeError} `ERR_SSE_CHANNEL` for an invalid name, `ERR_SSE_OPTION` for an invalid option.
    */
-  channel(name: string): Channel<E> {
+  channel(name: string, options: ChannelOptions = {}): Channel<E> {
     parseSelection([name]);
-    return new Channel(name, this.#channelContext);
+    checkOptions(options, channelChecks, "hub.channel()");
+    return new Channel(name, this.#channelContext, options);
   }
 
   /**

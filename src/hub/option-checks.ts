@@ -17,10 +17,12 @@ import {
   type OptionChecks,
   optionError,
 } from "../base/options.ts";
+import { aCompress } from "../compression/options.ts";
 import { mayHaveSent, type RequestLike } from "../http/request.ts";
 import { aLog } from "../log/complete.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
 import type {
+  ChannelOptions,
   HubOptions,
   Limits,
   PublishOptions,
@@ -61,11 +63,15 @@ export const hubChecks: OptionChecks<HubOptions> = {
   onLoss: aFunction,
   onError: aFunction,
   ring: aGroup(ringChecks),
+  compress: aCompress,
   presence: anObjectWith(
     'presence() of sourcecast/presence, as in createHub({ presence: presence({ grace: "10s" }) })',
     "open",
   ),
 };
+
+/** The checks of the options of `hub.channel()`. */
+export const channelChecks: OptionChecks<ChannelOptions> = { compress: aCompress };
 
 const controlChecks: OptionChecks<StreamControl> = {
   end: (value, name) => {
@@ -93,6 +99,7 @@ export const subscribeChecks: OptionChecks<SubscribeOptions> = {
   member: aGroup({ id: anything, data: anything }),
   control: aGroup(controlChecks),
   snapshot: aFunction,
+  compress: aCompress,
   rejectOverload: aBoolean,
 };
 

@@ -1,5 +1,6 @@
 // The options of a hub, of a subscription and of a published event, and the functions that applications pass in them.
 import type { Duration, Size } from "../base/units.ts";
+import type { Compress } from "../compression/options.ts";
 import type { CorsOptions } from "../http/cors.ts";
 import type { HeaderOverrides } from "../http/headers.ts";
 import type { RequestLike } from "../http/request.ts";
@@ -122,6 +123,18 @@ export interface HubOptions<E extends EventMap = false> {
   presence?: PresencePlugin;
   /** Ends the streams when the process gets SIGTERM or SIGHUP. @default true */
   closeOnSignal?: boolean;
+  /**
+   * Compresses the streams of clients that accept gzip: each event once for all subscriptions of the same channels, whatever
+   * their number. Subscriptions with a `filter` or a `sender`, and runtimes without zlib, send without compression.
+   * @default false
+   */
+  compress?: Compress;
+}
+
+/** The options of {@link Hub.channel}. */
+export interface ChannelOptions {
+  /** As in {@link HubOptions}, for the responses of this channel. @default that of the hub */
+  compress?: Compress;
 }
 
 /** A loss that is declared to a client. */
@@ -224,6 +237,8 @@ export interface SubscribeOptions {
   control?: StreamControl;
   /** As in {@link HubOptions}, for this subscription only. @default that of the hub */
   snapshot?: SnapshotFunction;
+  /** As in {@link HubOptions}, for this subscription only. @default that of the hub */
+  compress?: Compress;
   /**
    * Answers 503 with `retry-after` over a limit and while draining. Only for clients other than a native `EventSource`, which
    * never reconnects after a 503. @default false, with `control` true

@@ -2,6 +2,7 @@
 import { checkOptions } from "../base/options.ts";
 import { defaultKeepAlive } from "../base/runtime.ts";
 import { bytes, milliseconds } from "../base/units.ts";
+import { resolveThreshold } from "../compression/options.ts";
 import { type ResolvedOptions, resolveOptions } from "../source/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import type { EventMap } from "../wire/event-types.ts";
@@ -23,6 +24,8 @@ export interface ResolvedHubOptions {
   readonly limits: ResolvedLimits;
   readonly presence: PresencePlugin | undefined;
   readonly reauthorize: number;
+  /** From how many subscriptions on a group is compressed; `null` for never. */
+  readonly compressionThreshold: number | null;
   readonly ring: { readonly maxEvents: number; readonly maxBytes: number };
   /** The options of every stream. Those of the request take precedence. */
   readonly sourceOptions: ResolvedOptions;
@@ -43,10 +46,11 @@ export function resolveHubOptions<E extends EventMap>(options: HubOptions<E>): R
     limits: resolveLimits(options.limits),
     presence: presence,
     reauthorize: reauthorize === undefined ? Number.POSITIVE_INFINITY : milliseconds(reauthorize, "reauthorize"),
+    compressionThreshold: resolveThreshold(options.compress),
     ring: {
       maxEvents: ring?.maxEvents ?? 4_096,
       maxBytes: bytes(ring?.maxBytes ?? "16mb", "ring.maxBytes"),
     },
-    sourceOptions: resolveOptions({ keepAlive, retry, closeOnSignal }),
+    sourceOptions: { ...resolveOptions({ keepAlive, retry, closeOnSignal }), compress: false },
   };
 }

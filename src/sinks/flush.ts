@@ -9,6 +9,18 @@ export interface Flushable {
 }
 
 const pending: Flushable[] = [];
+let tick = 0;
+let isFlushing = false;
+
+/** The number of this tick. The next one begins when everything has been flushed. */
+export function currentTick(): number {
+  return tick;
+}
+
+/** True while the connections of this tick are flushed: what was sent until then is complete. */
+export function isEndOfTick(): boolean {
+  return isFlushing;
+}
 
 /** Calls `flushable.flush()` once at the end of this tick. The caller makes sure to ask once. */
 export function flushAtEndOfTick(flushable: Flushable): void {
@@ -17,11 +29,14 @@ export function flushAtEndOfTick(flushable: Flushable): void {
 
 function flushAll(): void {
   const time = now();
+  isFlushing = true;
   // A flush may append others. They belong to the same tick.
   for (let index = 0; index < pending.length; index++) pending[index]?.flush(time);
   pending.length = 0;
+  isFlushing = false;
+  tick++;
   // Connections share the frames that they joined from the same parts. After the tick, none of them joins these again.
-  Frame.forgetJoined();
+  Frame.forgetTick();
 }
 
 /** A tick is a turn of the event loop, so that everything which one poll brings in leaves in one write per connection. */

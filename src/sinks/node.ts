@@ -26,7 +26,9 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   readonly #response: NodeResponse;
   /** The response is one of HTTP/1.1 in chunks, and the application allows writing past it. */
   #fastWrite: boolean;
-  #isStarted = false;
+  /** Makes the header, as long as that has not been done. */
+  #headerSource: HeaderSource | null = null;
+  #isHeaderMade = false;
   #headSent = false;
   /** The socket or response that has no room, if any. */
   #blockedBy: NodeResponse | Socket | null = null;
@@ -87,17 +89,16 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     return this.#isCrowdedOut;
   }
 
-  start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
-    this.owner = owner;
-    this.#isStarted = true;
+  override get canBeCoded(): boolean {
+    return this.#headerSource !== null;
+  }
+
+  start(owner: SinkOwner, opening: Frame, headers: HeaderSource, isHeaderLate = false): void {
     const response = this.#response;
-    const header = headers(presetHeaders(response));
-    // An option has removed these by `null`, or they say how long a body is.
-    for (const name of response.getHeaderNames()) {
-      if (!header.has(name)) response.removeHeader(name);
-    }
+    this.owner = owner;
+    this.#headerSource = headers;
+    if (!isHeaderLate) this.makeHeader();
     this.#bufferingCheck = BufferingMiddlewareCheck.of(response, owner);
-    writeHead(response, 200, header);
     // Node holds the header until the first write (https://nodejs.org/api/http.html#responseflushheaders), so it leaves with
     // the opening and the first events in one packet.
     this.write(opening);
@@ -105,8 +106,21 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     // https://nodejs.org/api/http.html#event-close_3).
     response.on("close", this.#onGone);
     response.on("error", this.#onGone);
-    this.#fastWrite &&= response instanceof ServerResponse && response.chunkedEncoding;
     noteServer(response);
+  }
+
+  protected override makeHeader(): void {
+    if (this.#headerSource === null) return;
+    const response = this.#response;
+    const header = this.#headerSource(presetHeaders(response));
+    this.#headerSource = null;
+    // An option has removed these by `null`, or they say how long a body is.
+    for (const name of response.getHeaderNames()) {
+      if (!header.has(name)) response.removeHeader(name);
+    }
+    writeHead(response, 200, header);
+    this.#isHeaderMade = true;
+    this.#fastWrite &&= response instanceof ServerResponse && response.chunkedEncoding;
   }
 
   /** Sends nothing if the application has answered: a second header would throw. */
@@ -123,11 +137,15 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
    * resolves at the response's `close`, too, since `finish` never comes for a client that has left.
    */
   end(): Promise<void> {
-    const { pending } = this;
+    const response = this.#response;
+    if (response.destroyed || this.#isAnsweredByOthers) {
+      this.release();
+      return Promise.resolve();
+    }
+    this.makeHeader();
+    const last = this.takeLast();
     const rest = this.#rest;
     this.release();
-    const response = this.#response;
-    if (response.destroyed) return Promise.resolve();
     const connection = connectionOf(response);
     return new Promise((resolve) => {
       const linger = new Linger(this, response);
@@ -140,7 +158,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
       response.once("close", ended);
       try {
         if (rest !== null) write(response, rest);
-        if (pending !== null) write(response, pending.bytes);
+        if (last !== null) write(response, last.bytes);
         response.end();
       } catch {
         // Middleware that throws loses its response, and nothing else.
@@ -218,12 +236,12 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   /**
-   * True if the application or its framework has answered while this sink waited to be started: a handler that throws after
-   * it has called `respond()` gets an error page, for example.
+   * True if the application or its framework has answered while this sink waited to be started, or to make its header: a
+   * handler that throws after it has called `respond()` gets an error page, for example.
    */
   get #isAnsweredByOthers(): boolean {
     const response = this.#response;
-    return !this.#isStarted && (response.headersSent || response.writableEnded);
+    return !this.#isHeaderMade && (response.headersSent || response.writableEnded);
   }
 
   /** The socket, if frames may be written to it past the response now. */

@@ -23,6 +23,14 @@ export interface SinkOwner {
   onUnread(): void;
 }
 
+/** A content coding: how the bytes of a response are written (RFC 9110, section 8.4). */
+export interface ContentCoding {
+  /** Encodes frames that leave now. */
+  encode(frame: Frame): Frame;
+  /** Encodes the last frames, if there are any, and the end of the coding. */
+  end(frame: Frame | null): Frame;
+}
+
 /**
  * How bytes leave for one client. A sink knows nothing about events. Everything that is written within a tick leaves in one
  * piece at its end; a frame is never cut.
@@ -34,6 +42,7 @@ export abstract class Sink {
   protected owner: SinkOwner | null = null;
   /** Frames that are written at the end of the tick, or when there is room. */
   protected pending: Frame | null = null;
+  #coding: ContentCoding | null = null;
   #scheduled = false;
 
   /** Written bytes that neither the operating system nor the reader of the body has accepted yet. */
@@ -47,6 +56,16 @@ export abstract class Sink {
   /** True if the connection carries so many streams that this one has to be rejected. */
   get crowdedOut(): boolean {
     return false;
+  }
+
+  /** True as long as the body can be given a content coding: until the header has been made, on sinks that can at all. */
+  get canBeCoded(): boolean {
+    return false;
+  }
+
+  /** Encodes the body. The caller adds the coding to the header that is being made. */
+  set coding(coding: ContentCoding) {
+    this.#coding = coding;
   }
 
   /** True while the client reads more slowly than it is sent to; `onDrain` follows. */
@@ -69,8 +88,13 @@ export abstract class Sink {
     return this.bufferedAmount;
   }
 
-  /** Opens the response, with `opening` as its first bytes. */
-  abstract start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void;
+  /**
+   * Opens the response, with `opening` as its first bytes.
+   *
+   * @param isHeaderLate Makes the header not now but when it is needed, at the end of the tick at the latest: it may depend on
+   * what happens until then.
+   */
+  abstract start(owner: SinkOwner, opening: Frame, headers: HeaderSource, isHeaderLate?: boolean): void;
 
   /** Sends a response other than a stream. */
   abstract refuse(answer: EarlyResponse): void;
@@ -113,14 +137,26 @@ export abstract class Sink {
   /** True while the platform accepts no bytes. */
   protected abstract get blocked(): boolean;
 
-  /** Passes a frame to the platform. False leaves it pending. */
+  /** Passes a frame to the platform. False leaves it pending; it is not returned where the platform is not `blocked`. */
   protected abstract send(frame: Frame): boolean;
+
+  /** Called before the first frame is sent: the header cannot be later. */
+  protected makeHeader(): void {}
+
+  /** Takes what is left to send before the end, if there is anything. */
+  protected takeLast(): Frame | null {
+    const { pending } = this;
+    this.pending = null;
+    return this.#coding === null ? pending : this.#coding.end(pending);
+  }
 
   /** @param wasFull Whether a producer may be waiting for `onDrain`: it follows unless this frame fills the platform again. */
   #forward(frame: Frame, time: number, wasFull: boolean): void {
-    if (this.owner === null) return;
+    // A coding is asked for bytes once, and they leave then.
+    if (this.owner === null || this.blocked) return;
     try {
-      if (!this.send(frame)) return;
+      this.makeHeader();
+      if (!this.send(this.#coding === null ? frame : this.#coding.encode(frame))) return;
     } catch {
       // A failed write counts as a disconnect, and must not affect other connections.
       this.owner.onGone();

@@ -30,6 +30,8 @@ export class WebSink extends Sink {
   #unreadCheck: UnreadBodyCheck | null = null;
   readonly #preset: HeaderOverrides | undefined;
   #headers: HeaderFields | null = null;
+  /** Makes the header, as long as that has not been done. */
+  #headerSource: HeaderSource | null = null;
   #earlyResponse: EarlyResponse | null = null;
   #responded = false;
 
@@ -51,9 +53,14 @@ export class WebSink extends Sink {
     return () => signal?.removeEventListener("abort", callback);
   }
 
-  start(owner: SinkOwner, opening: Frame, headers: HeaderSource): void {
+  override get canBeCoded(): boolean {
+    return this.#headerSource !== null;
+  }
+
+  start(owner: SinkOwner, opening: Frame, headers: HeaderSource, isHeaderLate = false): void {
     // The response may be made later, or never: the opening waits in the body, and the check looks for a reader.
-    this.#headers = headers(this.#preset);
+    this.#headerSource = headers;
+    if (!isHeaderLate) this.makeHeader();
     this.owner = owner;
     this.write(opening);
     this.#signal?.addEventListener("abort", this);
@@ -104,10 +111,11 @@ export class WebSink extends Sink {
   }
 
   end(): Promise<void> {
-    const { pending } = this;
+    this.makeHeader();
+    const last = this.takeLast();
     this.#release();
     try {
-      if (pending !== null) this.#enqueue(pending);
+      if (last !== null) this.#enqueue(last);
       this.#bodySource.controller.close();
     } catch {
       // The reader cancelled the body: it is closed already.
@@ -138,7 +146,14 @@ export class WebSink extends Sink {
     this.owner?.onGone();
   }
 
+  protected override makeHeader(): void {
+    if (this.#headerSource === null) return;
+    this.#headers = this.#headerSource(this.#preset);
+    this.#headerSource = null;
+  }
+
   #mergedHeaders(overrides: HeaderOverrides | undefined): HeaderFields {
+    this.makeHeader();
     const headers = this.#headers ?? eventStreamHeaders();
     return overrides === undefined ? headers : mergeHeaders(headers, overrides);
   }

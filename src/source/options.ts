@@ -13,6 +13,8 @@ import {
 } from "../base/options.ts";
 import { defaultKeepAlive } from "../base/runtime.ts";
 import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
+import type { CompressionGroup } from "../compression/group.ts";
+import { aCompress, type Compress } from "../compression/options.ts";
 import { assertCors, type CorsOptions } from "../http/cors.ts";
 import { assertHeaders, type HeaderOverrides } from "../http/headers.ts";
 import type { AnyContract, EventContract } from "../wire/contract.ts";
@@ -85,6 +87,16 @@ export interface ContractOptions<E extends EventMap = false> {
   events?: ContractFor<E>;
 }
 
+/** The options of a set. */
+export interface SetOptions<E extends EventMap = false> extends ContractOptions<E> {
+  /**
+   * Compresses what is dispatched on the set: once, whatever the number of members. It applies to members whose client accepts
+   * gzip, and that were added before their response began, in the tick in which they were created. Any other member gets the
+   * same events without compression. @default false
+   */
+  compress?: Compress;
+}
+
 /** The second argument of an event source in its three forms: the keep-alive in ms, the render function, or options. */
 export type SourceArgument<E extends EventMap = false> = Duration | Render | (SourceOptions & ContractOptions<E>);
 
@@ -105,6 +117,8 @@ export interface ResolvedOptions {
   readonly rejectOverload: boolean;
   /** Announced in the opening; `Infinity` on a stream whose client does not choose its channels. */
   readonly maxChannels: number;
+  /** The group that the stream is compressed in; `false` for none, `undefined` if a set may decide. */
+  readonly compress: (() => CompressionGroup) | false | undefined;
 }
 
 const defaults: ResolvedOptions = {
@@ -121,6 +135,7 @@ const defaults: ResolvedOptions = {
   closeOnSignal: true,
   rejectOverload: false,
   maxChannels: Number.POSITIVE_INFINITY,
+  compress: undefined,
 };
 
 /** The checks of the options that sources and subscriptions share. */
@@ -142,7 +157,7 @@ export const streamChecks: OptionChecks<
 };
 
 /** The checks of the options of a set. */
-export const setChecks: OptionChecks<ContractOptions> = { events: aContract };
+export const setChecks: OptionChecks<SetOptions> = { events: aContract, compress: aCompress };
 
 /** The checks of the options of a source, for an adapter that adds options of its own. */
 export const sourceChecks: OptionChecks<SourceOptions & ContractOptions> = {
@@ -180,6 +195,7 @@ export function resolveOptions<E extends EventMap>(options: SourceArgument<E> | 
     closeOnSignal: options.closeOnSignal ?? defaults.closeOnSignal,
     rejectOverload: defaults.rejectOverload,
     maxChannels: defaults.maxChannels,
+    compress: defaults.compress,
   };
 }
 

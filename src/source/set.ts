@@ -1,14 +1,17 @@
 // A group of sources.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
+import { CompressionGroup } from "../compression/group.ts";
+import { resolveThreshold } from "../compression/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { encodeComment } from "../wire/encode.ts";
 import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
 import { Frame } from "../wire/frame.ts";
 import { type EventOptions, encodeChecked, encodeFrame, type Render } from "./event.ts";
-import { type ContractOptions, setChecks } from "./options.ts";
+import { type SetOptions, setChecks } from "./options.ts";
 import { EventSource, streamOf } from "./source.ts";
 import type { Stream, StreamObserver } from "./stream.ts";
+import { expectCompressedSets, joinGroup, leaveGroup } from "./stream-compression.ts";
 
 /**
  * A group of sources that receive the same events. Each event is encoded once for all of them. A member that closes is
@@ -33,6 +36,8 @@ import type { Stream, StreamObserver } from "./stream.ts";
  */
 export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<E>> {
   readonly #events: AnyContract | undefined;
+  /** The members that are compressed together. */
+  readonly #group: CompressionGroup | null;
   /** The members' streams; `null` when the set has changed since they were listed. */
   #streams: readonly Stream[] | null = null;
   readonly #observer: StreamObserver = {
@@ -46,15 +51,18 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
    * @param sources The first members.
    * @param options May also stand alone.
    */
-  constructor(sources?: Iterable<EventSource<E>> | null, options?: ContractOptions<E>);
-  constructor(options: ContractOptions<E>);
-  constructor(first?: Iterable<EventSource<E>> | ContractOptions<E> | null, second?: ContractOptions<E>) {
+  constructor(sources?: Iterable<EventSource<E>> | null, options?: SetOptions<E>);
+  constructor(options: SetOptions<E>);
+  constructor(first?: Iterable<EventSource<E>> | SetOptions<E> | null, second?: SetOptions<E>) {
     // `super(first)` would call add() before the fields of this class exist.
     super();
     const isIterable = first === undefined || first === null || Symbol.iterator in Object(first);
-    const options = (isIterable ? second : first) as ContractOptions<E> | undefined;
+    const options = (isIterable ? second : first) as SetOptions<E> | undefined;
     checkOptions(options, setChecks, "EventSourceSet");
     this.#events = options?.events;
+    const threshold = resolveThreshold(options?.compress);
+    this.#group = threshold === null ? null : new CompressionGroup(threshold);
+    if (threshold !== null) expectCompressedSets();
     for (const source of isIterable ? ((first ?? []) as Iterable<EventSource<E>>) : []) this.add(source);
   }
 
@@ -69,7 +77,9 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
     if (source.closeReason !== null || this.has(source)) return this;
     super.add(source);
     this.#streams = null;
-    streamOf(source).observe(this.#observer);
+    const stream = streamOf(source);
+    stream.observe(this.#observer);
+    if (this.#group !== null) joinGroup(stream, this.#group);
     return this;
   }
 
@@ -77,13 +87,13 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   override delete(source: EventSource<E>): boolean {
     if (!super.delete(source)) return false;
     this.#streams = null;
-    streamOf(source).unobserve(this.#observer);
+    this.#release(streamOf(source));
     return true;
   }
 
   /** Removes all sources and leaves them open: see {@link closeAll}. */
   override clear(): void {
-    for (const source of this) streamOf(source).unobserve(this.#observer);
+    for (const source of this) this.#release(streamOf(source));
     super.clear();
     this.#streams = null;
   }
@@ -98,7 +108,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   dispatch(type: string, data?: unknown, options?: EventOptions): number {
     const streams = this.#listStreams();
     const frames = encodeForAll(streams, type, data, options, this.#events);
-    if (!(frames instanceof Map)) return deliver(streams, frames);
+    if (!(frames instanceof Map)) return this.#deliver(streams, frames);
     let served = 0;
     for (const [render, frame] of frames) {
       const rendered = streams.filter((stream) => stream.options.render === render);
@@ -115,7 +125,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
 
   /** Sends a comment, which clients ignore. */
   dispatchComment(comment = ""): number {
-    return deliver(this.#listStreams(), Frame.of(encodeComment(comment)));
+    return this.#deliver(this.#listStreams(), Frame.of(encodeComment(comment)));
   }
 
   /**
@@ -133,6 +143,20 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
     }
     this.clear();
     return closed;
+  }
+
+  /** To all members, so that it is compressed for all of them. */
+  #deliver(streams: readonly Stream[], frame: Frame | Promise<Frame>): number {
+    const group = this.#group;
+    if (frame instanceof Frame) group?.write(frame);
+    // The members report the failure.
+    else if (group !== null) frame.then((rendered) => group.write(rendered)).catch(() => {});
+    return deliver(streams, frame);
+  }
+
+  #release(stream: Stream): void {
+    stream.unobserve(this.#observer);
+    if (this.#group !== null) leaveGroup(stream, this.#group);
   }
 
   #listStreams(): readonly Stream[] {

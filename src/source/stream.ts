@@ -3,7 +3,7 @@ import { type CapturedContext, captureContext } from "../base/async-context.ts";
 import { now } from "../base/clock.ts";
 import { type Closable, cancelCloseOnSignal, closeOnSignal } from "../base/shutdown.ts";
 import { warnOnce } from "../base/warn.ts";
-import { earlyResponse, headResponse, retryLater, streamHeaders } from "../http/early-response.ts";
+import { earlyResponse, headResponse, retryLater } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
@@ -14,6 +14,7 @@ import { LateFrames, type LateFramesOwner } from "./late-frames.ts";
 import { type CloseReason, LifecycleEvents, SourceCloseEvent, SourceErrorEvent } from "./lifecycle.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { OverflowPolicy } from "./overflow.ts";
+import { endCompression, headersOf, isHeaderLate, type StreamCompression, writeToGroup } from "./stream-compression.ts";
 
 const emptyComment = Frame.of(":\n");
 
@@ -27,6 +28,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   readonly options: ResolvedOptions;
   /** Why it is closed, or `null` while it is open. */
   closeReason: CloseReason | null = null;
+  compression: StreamCompression | null = null;
   #handle: EventTarget | null = null;
   #ended: Promise<void> | undefined;
   #controller: AbortController | undefined;
@@ -109,8 +111,9 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     return true;
   }
 
-  /** Sends a frame whatever is waiting: for callers that watch `full` themselves. */
-  write(frame: Frame): void {
+  /** Sends a frame whatever is waiting: for callers that watch `full` themselves. `isForGroup`: see {@link writeToGroup}. */
+  write(frame: Frame, isForGroup = false): void {
+    if (isForGroup) writeToGroup(this, frame);
     if (this.closeReason === null) this.sink.write(frame);
   }
 
@@ -223,11 +226,11 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   }
 
   #open(): void {
-    const { request, sink, options } = this;
+    const { sink, options } = this;
     this.hold(opened);
     sink.lastSent = now();
     const opening = Frame.of(encodePreamble(options.retry(), options.keepAlive, options.maxChannels));
-    sink.start(this, opening, (preset) => streamHeaders(request, options, preset));
+    sink.start(this, opening, (preset) => headersOf(this, preset), isHeaderLate(this));
     watchIdle(this);
     if (options.closeOnSignal) closeOnSignal(this);
   }
@@ -247,6 +250,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     const observers = this.#observers;
     this.#observers = null;
     for (const observer of observers ?? []) observer.onClose(this, reason);
+    endCompression(this);
     const ended = release();
     // An application that awaits the end of its last stream finds the process as it was before the first.
     this.#ended = removed === undefined ? ended : Promise.all([ended, removed]).then(() => undefined);

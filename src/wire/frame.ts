@@ -26,6 +26,7 @@ export class Frame {
   /** The frame last joined to this one, and the result: within a tick, all connections join the same two. */
   #next: Frame | null = null;
   #joined: Frame | null = null;
+  #stored: Frame | null = null;
 
   private constructor(buffer: Uint8Array | null, byteLength: number) {
     this.#buffer = buffer;
@@ -38,10 +39,11 @@ export class Frame {
     // Text of one byte a character, the usual case, fits exactly; the rest of the room is for the tail.
     const { read, written } = encoder.encodeInto(text, room.subarray(chunkHeadBytes, chunkHeadBytes + text.length));
     if (read === text.length) return new Frame(room, written);
-    return Frame.#copyOf(encoder.encode(text));
+    return Frame.copyOf(encoder.encode(text));
   }
 
-  static #copyOf(bytes: Uint8Array): Frame {
+  /** The frame of bytes that are encoded already. */
+  static copyOf(bytes: Uint8Array): Frame {
     const buffer = new Uint8Array(chunkHeadBytes + bytes.length + chunkTailBytes);
     buffer.set(bytes, chunkHeadBytes);
     return new Frame(buffer, bytes.length);
@@ -75,19 +77,29 @@ export class Frame {
     const joined = new Frame(null, this.byteLength + next.byteLength);
     joined.#before = this;
     joined.#last = next;
-    if (this.#next === null) joinedFrames.push(this);
+    if (this.#next === null) framesOfTick.push(this);
     this.#next = next;
     this.#joined = joined;
     return joined;
   }
 
-  /** Ends the sharing of joined frames, which no connection needs after the end of a tick. */
-  static forgetJoined(): void {
-    for (const frame of joinedFrames) {
+  /** The events as stored blocks of deflate (RFC 1951, section 3.2.4). Within a tick, it is the same frame each time. */
+  get stored(): Frame {
+    if (this.#stored === null) {
+      framesOfTick.push(this);
+      this.#stored = Frame.copyOf(storedBlocks(this.bytes));
+    }
+    return this.#stored;
+  }
+
+  /** Ends the sharing of joined and of stored frames, which no connection needs after the end of a tick. */
+  static forgetTick(): void {
+    for (const frame of framesOfTick) {
       frame.#next = null;
       frame.#joined = null;
+      frame.#stored = null;
     }
-    joinedFrames.length = 0;
+    framesOfTick.length = 0;
   }
 
   #materialize(): Uint8Array {
@@ -109,7 +121,8 @@ export class Frame {
   }
 }
 
-const joinedFrames: Frame[] = [];
+/** Frames with results that are shared until the end of the tick. */
+const framesOfTick: Frame[] = [];
 
 /** Writes the head and tail of the chunk around the bytes and returns where the head begins. */
 function frameChunk(buffer: Uint8Array, byteLength: number): number {
@@ -123,4 +136,23 @@ function frameChunk(buffer: Uint8Array, byteLength: number): number {
     buffer[--head] = digit < 10 ? 48 + digit : 87 + digit;
   }
   return head;
+}
+
+/** Bytes before each stored block that begins at a byte: no final block, its length, and the complement of that. */
+const storedHeadBytes = 5;
+const maxStoredBytes = 0xffff;
+
+function storedBlocks(bytes: Uint8Array): Uint8Array {
+  const count = Math.ceil(bytes.length / maxStoredBytes);
+  const blocks = new Uint8Array(bytes.length + count * storedHeadBytes);
+  const view = new DataView(blocks.buffer);
+  let end = 0;
+  for (let at = 0; at < bytes.length; at += maxStoredBytes) {
+    const block = bytes.subarray(at, at + maxStoredBytes);
+    view.setUint16(end + 1, block.length, true);
+    view.setUint16(end + 3, ~block.length, true);
+    blocks.set(block, end + storedHeadBytes);
+    end += storedHeadBytes + block.length;
+  }
+  return blocks;
 }

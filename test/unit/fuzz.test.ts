@@ -125,14 +125,14 @@ test("joined frames are their concatenation, whoever joins and asks first, and a
         } else if ("look" in one) expect(Buffer.from(pick(one.look).frame.bytes)).toEqual(pick(one.look).expected);
         else if ("chunk" in one)
           expect(unchunk(pick(one.chunk).frame.chunk((bytes) => bytes))).toEqual(pick(one.chunk).expected);
-        else Frame.forgetJoined();
+        else Frame.forgetTick();
       }
       for (const one of all) {
         expect(Buffer.from(one.frame.bytes)).toEqual(one.expected);
         expect(one.frame.byteLength).toBe(one.expected.length);
         expect(unchunk(one.frame.chunk((bytes) => bytes))).toEqual(one.expected);
       }
-      Frame.forgetJoined();
+      Frame.forgetTick();
     }),
     { numRuns: 500 },
   );

@@ -3,6 +3,7 @@ import { captureContext } from "../../base/async-context.ts";
 import { isPromise } from "../../base/deadline.ts";
 import { badRequest, type EarlyResponse, earlyResponse, headResponse, retryLater } from "../../http/early-response.ts";
 import type { RequestLike } from "../../http/request.ts";
+import type { ChannelSelection } from "../../log/log.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
@@ -12,6 +13,7 @@ import { encodeRetry } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import { drawOverloadRetry } from "../../wire/retry.ts";
 import { requestProblem } from "../channels-of.ts";
+import type { CompressionGroups } from "../compression-groups.ts";
 import { isPreauthorized } from "../internals.ts";
 import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
@@ -137,7 +139,7 @@ export class Admission implements Gate {
 
   /** Takes a slot for a request that may get a stream. Any other is answered here. */
   #admit({ request, sink }: Exchange, asked: Subscribing): Candidate | null {
-    const sourceOptions = this.#optionsFor(asked.options);
+    const sourceOptions = this.#optionsFor(asked.options, asked.selection);
     // Callbacks for this connection run in the context of its request, whoever causes them.
     const asyncContext = captureContext();
     const context = isPreauthorized(asked.options) ? { ...this.#context, authorize: undefined } : this.#context;
@@ -229,15 +231,18 @@ export class Admission implements Gate {
     return revoked ? retryLater(request, sourceOptions, "revoked") : null;
   }
 
-  #optionsFor(options: SubscribeOptions): ResolvedOptions {
-    const { sourceOptions } = this.#context;
+  #optionsFor(options: SubscribeOptions, selection?: ChannelSelection): ResolvedOptions {
+    const { sourceOptions, compression } = this.#context;
+    const compress = selection === undefined ? false : compression.find(selection, options);
     const { headers, cors, label = false, control } = options;
     // To a client of another protocol, a stream that ends would be an empty answer.
     const { rejectOverload = control !== undefined } = options;
-    if (headers === undefined && cors === undefined && !rejectOverload && !label) return sourceOptions;
+    if (headers === undefined && cors === undefined && !rejectOverload && !label && !compress) {
+      return sourceOptions;
+    }
     // The client of a labeled stream decides how many channels it asks for together.
     const maxChannels = label ? this.#context.limits.channels : Number.POSITIVE_INFINITY;
-    return { ...sourceOptions, headers, cors, rejectOverload, maxChannels };
+    return { ...sourceOptions, headers, cors, rejectOverload, maxChannels, compress };
   }
 }
 
@@ -262,6 +267,7 @@ export interface AdmissionContext
   extends DecisionContext,
     Pick<ResolvedHubOptions, "authorize" | "limits" | "onError" | "sourceOptions"> {
   readonly counters: Counters;
+  readonly compression: CompressionGroups;
   /** Called in the tick in which a stream is opened. */
   subscribe(admitted: Admitted): void;
 }

@@ -229,7 +229,7 @@ export class Subscription implements Subscriber, StreamObserver {
     const isTranslated = isEnd && this.protocol !== null;
     const frame = isTranslated ? endInProtocol(this, entry) : this.isLabeled ? item.labeled : item.frame;
     if (frame !== null) {
-      this.stream.write(frame);
+      this.stream.write(frame, this.live && !isTranslated);
       this.announcedOffset = entry.offset;
       this.context.counters.deliveries++;
       this.context.counters.bytes += frame.byteLength;
