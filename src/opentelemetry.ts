@@ -28,7 +28,7 @@ interface Metric {
   /** In UCUM notation. */
   readonly unit: string;
   readonly description: string;
-  /** Each value, with the attributes that tell it from the others of the same instrument. */
+  /** Each value, with the attributes that distinguish it from the others of the same instrument. */
   observe(stats: HubStats): Iterable<readonly [value: number, attributes?: Record<string, string>]>;
 }
 

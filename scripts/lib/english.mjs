@@ -178,6 +178,50 @@ export const rules = [
     write: "metrics, measurements, benchmarks",
   },
   {
+    name: "at-a-time",
+    // Fine: one at a time, several events at a time, page at a time.
+    find: /(?<!(?:\b(?:one|two|an?|many|several|few|N|\d+)|…)(?: [\w-]+){0,2} |\b(?:page|piece|slice|step) )\bat a time\b/gi,
+    why: "Without a number before it, a reader expects one",
+    write: "at the same time, at once; N at a time",
+  },
+  {
+    name: "seldom",
+    find: /\bseldom\b/gi,
+    why: "Period flavor",
+    write: "rarely, less often",
+  },
+  {
+    name: "takes-for",
+    find: /\btak(?:e|es|en|ing) (?:(?!(?:care|to)\b)[\w…'-]+ ){0,4}for (?:dead|a dead|one|another|an event|a message|a lost|theirs|a continuation)\b/gi,
+    why: "A translation of other languages' idiom",
+    write: "treats as, mistakes for, considers",
+  },
+  {
+    name: "tells-from",
+    // Fine: tells them apart from, tells a client from where to continue.
+    find: /\b(?:tell|tells|told) (?:it|one|none|(?:such )?an? \w+(?: \w+)?) from (?!where\b|which\b|there\b|then\b)/gi,
+    why: "Not the field's word",
+    write: "distinguishes from",
+  },
+  {
+    name: "goes-on-with",
+    find: /\b(?:go|goes|going|went) on with\b/gi,
+    why: "Not the field's word",
+    write: "continues with",
+  },
+  {
+    name: "there-already",
+    find: /\bthere already\b/gi,
+    why: "No subject says what exists, and where",
+    write: "that exists, that you already run, already attached",
+  },
+  {
+    name: "no-need",
+    find: /\bthere (?:is|was) no need\b/gi,
+    why: "Impersonal: no noun acts",
+    write: "you need not; X does it",
+  },
+  {
     name: "documents",
     // Fine: an HTML document, the standard's `document`, "the code documents itself".
     find: /(?<!\bHTML )\bdocuments\b(?= (?:that|are|is|were|say|of|in|and|run)\b|[.,:;]|$)/gi,

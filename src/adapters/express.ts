@@ -24,7 +24,7 @@ export { OverloadError, overloadHandler };
 
 /** The options of {@link createSSE}, in addition to those of a hub. */
 export interface SSEOptions<E extends EventMap = false> extends Omit<HubOptions<E>, "limits"> {
-  /** Most connections at a time. At the limit, `attach` throws; open connections stay. @default no limit */
+  /** Most connections at the same time. At the limit, `attach` throws; open connections stay. @default no limit */
   connections?: number;
   /** How long a connection may last, less up to a tenth at random. Its client reconnects and misses nothing. @default no limit */
   connectionTimeout?: Duration;

@@ -109,7 +109,7 @@ export function eventHandler<I extends { res: object }>(
   return async (input) => {
     const result = await controller(input);
     const { res } = input;
-    // ts-rest leaves a body that is a stream to its own pipe(); this one is there already.
+    // ts-rest leaves a body that is a stream to its own pipe(); this one is piped already.
     if (isClaimed(res)) return { status: 200, body: Object.create(res, { pipe: { value: () => res } }) } as never;
     if (result !== undefined) return result as never;
     throw new SourcecastTypeError(

@@ -34,7 +34,7 @@ export interface RunsOptions {
   /** The protocol of the clients. */
   protocol: ProtocolName | RunProtocol;
   /**
-   * How long a run may show no sign of life before another process takes its producer for dead. Then the run ends with an error
+   * How long a run may show no sign of life before another process treats its producer as dead. Then the run ends with an error
    * in the terms of the protocol.
    * @default "15s"
    */
@@ -112,7 +112,7 @@ export interface ResolvedRunsOptions extends Required<Pick<RunsOptions, "hub" | 
 const busyAnswers: readonly unknown[] = ["reject", "join", "replace"];
 const anAnswer = allow('"reject", "join" or "replace"', (value) => busyAnswers.includes(value));
 
-/** A lease shorter than this would take a busy process for a dead one. */
+/** A lease shorter than this would treat a busy process as a dead one. */
 const minLeaseMs = 100;
 
 /** The checks of {@link RunsOptions}. */

@@ -42,7 +42,7 @@ export interface StreamDurabilityOptions {
    */
   lease?: Duration | false;
   /**
-   * How long a producer may append nothing before it is taken for dead, even if its process lives: it may have been left without
+   * How long a producer may append nothing before it counts as dead, even if its process lives: it may have been left without
    * `close()`. @default "5m"
    */
   idleTimeout?: Duration;

@@ -42,7 +42,7 @@ const AsyncResource = builtinModule<AsyncHooks>("node:async_hooks")?.AsyncResour
 
 /**
  * The context of a request of a worker. Workers refuse to enter it while they serve another request, outside of a Durable
- * Object. A callback runs without stores then: with those of the other request, it could take one user for another.
+ * Object. A callback runs without stores then: with those of the other request, it could mistake one user for another.
  */
 class RequestContext implements CapturedContext {
   readonly #own: CapturedContext;

@@ -152,7 +152,7 @@ export function iterate<T>(buffer: EventBuffer): AsyncGenerator<T, void, undefin
   return iteration(buffer, async () => (await buffer.take(1))?.[0] as T | undefined);
 }
 
-/** A loop over everything that waits at a time: one promise for a burst, not one for each event. */
+/** A loop over everything that waits, all at once: one promise for a burst, not one for each event. */
 export function iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void, undefined> {
   return iteration(buffer, async () => (await buffer.take(Number.POSITIVE_INFINITY)) as T[] | null);
 }

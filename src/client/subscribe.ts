@@ -166,7 +166,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     return iterate(this.#buffer(options));
   }
 
-  /** As {@link events}, with all events that wait at a time: for high rates. */
+  /** As {@link events}, with all waiting events at once: for high rates. */
   batches<T extends EventTypeOf<C> = EventTypeOf<C>>(
     options: IterationOptions<T> = {},
   ): AsyncGenerator<EventOfType<C, T>[], void, undefined> {

@@ -37,7 +37,7 @@ export interface AppendQueueOptions {
   readonly canRetry?: (error: unknown) => boolean;
   /** Time after which a call is given up, and its outcome reported as unknown. @default "10s" */
   readonly deadline?: Duration;
-  /** Most calls of one batch, whose entries are stored at a time. @default 1024 */
+  /** Most calls of one batch, whose entries are stored together. @default 1024 */
   readonly maxCalls?: number;
   /** Most bytes of one batch, as `weightOf` counts them; a larger call is a batch of its own. @default "4mb" */
   readonly maxBytes?: Size;

@@ -2,7 +2,7 @@
 import { aFunction } from "../base/options.ts";
 import type { Located, LocateQuestion } from "./log.ts";
 
-/** Calls at a time. With a second one, a slow answer does not keep all others waiting. */
+/** Calls under way at the same time. With a second one, a slow answer does not keep all others waiting. */
 const maxCalls = 2;
 /** Questions of one call. */
 const maxQuestions = 2_048;

@@ -1,4 +1,4 @@
-// How much of a log is read at a time.
+// How much of a log is read at once.
 
 /** A page for a client: a socket takes a fraction of it at once, and a reader that stops has little in memory. */
 export const clientPage: PageSize = { limit: 512, maxBytes: 256 * 1024 };

@@ -9,7 +9,7 @@ import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
 /** The part of a log that a {@link TailFanout} uses. */
 export interface TailSource {
   /**
-   * The entries after an offset, as many as are read at a time, with the head of the same state. Both MUST come from the
+   * The entries after an offset, as many as are read at once, with the head of the same state. Both MUST come from the
    * primary: a tail goes back where they say so.
    */
   read(after: number): TailPage | Promise<TailPage>;

@@ -89,7 +89,7 @@ export class PresenceTracker implements HubPresence {
 
   /** Another process has written a record. */
   #onRecord(replaced: PresenceRecord): void {
-    // It may have removed a record of this process, taking it for dead. Then the record is written again.
+    // It may have removed a record of this process, assuming that it was dead. Then the record is written again.
     const isOurs = replaced?.process === this.#process;
     if (isOurs && isMemberRecord(replaced)) this.#markDirty(replaced);
     if (isOurs || this.#log.state === null) this.#sync();

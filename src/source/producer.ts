@@ -14,7 +14,7 @@ export interface Producer<T> {
   stop(): void;
 }
 
-/** @throws {SourcecastTypeError} for a value that has no pieces. A string has characters, which are seldom meant. */
+/** @throws {SourcecastTypeError} for a value that has no pieces. A string has characters, which are rarely meant. */
 export function assertPipeable(pieces: unknown): void {
   const source = pieces as Partial<AsyncIterable<unknown> & Iterable<unknown> & ReadableStream> | null | undefined;
   const ways = [source?.getReader, source?.[Symbol.asyncIterator], source?.[Symbol.iterator]];

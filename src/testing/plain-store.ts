@@ -23,8 +23,8 @@ import { compileSelection } from "../log/selection.ts";
 export type StoreListener = (epoch: string, entries: readonly LogEntry[]) => void;
 
 /**
- * The storage of {@link PlainLog}: what a database is to a real log. It survives its logs, several logs may use it at a
- * time, and it can be copied and lose its newest entries. It keeps every entry in memory and computes the rest from that.
+ * The storage of {@link PlainLog}: what a database is to a real log. It survives its logs, several logs may use it at
+ * once, and it can be copied and lose its newest entries. It keeps every entry in memory and computes the rest from that.
  */
 export class PlainStore {
   #epoch: string = makeEpoch();

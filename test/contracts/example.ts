@@ -44,7 +44,7 @@ export function exampleSuite(
 export async function showsTheTime(page: Page, { port }: ServerProcess): Promise<void> {
   const errors: Error[] = [];
   page.on("pageerror", (error) => errors.push(error));
-  // By this name, since Next.js in development takes the address for another origin.
+  // By this name, since Next.js in development treats the address as another origin.
   await page.goto(`http://localhost:${port}`, { waitUntil: "domcontentloaded" });
   const time = page.locator("#time", { hasText: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/ });
   const first = (await time.textContent()) as string;

@@ -8,7 +8,7 @@ import { root } from "../support/package.ts";
 
 /** More by hand: `SIGNAL_TRIES=1000 npm test -- test/faults/signal-tries.test.ts` */
 const tries = Number(process.env.SIGNAL_TRIES ?? 24);
-/** Tries at a time. */
+/** Tries at the same time. */
 const lanes = 6;
 /** The handlers are removed at the latest this long after the last stream has ended. */
 const lingerMs = 450;

@@ -1,4 +1,4 @@
-// The shape of a file of src: one subject that its first lines state, seldom more than 300 lines, comments with reasons.
+// The shape of a file of src: one subject that its first lines state, rarely more than 300 lines, comments with reasons.
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { measure, type SourceFile, sourceFiles } from "../../scripts/lib/source-files.mjs";

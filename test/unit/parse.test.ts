@@ -169,7 +169,7 @@ describe("beyond the standard", () => {
     expect(heard).toEqual(["a", "b", "e"]);
   });
 
-  test("a client goes on with the id that it was given", () => {
+  test("a client continues with the id that it was given", () => {
     expect(reportsOf(["data: a\n\n"], { lastEventId: "9" }).reports).toMatchObject([{ event: { lastEventId: "9" } }]);
   });
 });

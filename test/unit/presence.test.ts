@@ -568,7 +568,7 @@ describe("a machine that crashes", () => {
     for (const error of stopped.errors) expect(error).toEqual(["presence", expect.objectContaining(timeout)]);
   });
 
-  test("a machine that was stopped does not take the others for dead when it wakes up", async () => {
+  test("a machine that was stopped does not assume that the others are dead when it wakes up", async () => {
     const { log, machines } = openMachines(2);
     const [stopped, other] = machines as [(typeof machines)[0], (typeof machines)[0]];
     await connect(other.hub, "bob");

@@ -13,7 +13,7 @@ const revokedRetryMs = 5_000;
  * keeps its reason.
  *
  * A labeled stream belongs to several parts of a page: they are told to retry, because an `sse:end` would end all of them,
- * whatever the application decides about each channel. Clients of other protocols would take it for an event of theirs.
+ * whatever the application decides about each channel. Clients of other protocols would read it as an event of their own.
  *
  * @param retryAfter Milliseconds after which the client of such a stream reconnects.
  */

@@ -10,7 +10,7 @@ import { encodeChecked } from "../publish.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { type Slice, scheduler } from "./scheduler.ts";
 
-/** A page ends with the event that reaches this length: as much as a socket takes at a time, in characters. */
+/** A page ends with the event that reaches this length: as much as a socket takes at once, in characters. */
 const pageLength = 64 * 1024;
 /** Characters that cost as much to encode as one unit of a {@link Slice}. */
 const charactersPerUnit = 1_024;
@@ -62,7 +62,7 @@ export class SnapshotPages {
 }
 
 /**
- * Answers that are in memory as a whole at a time, from the call of the application until they are encoded. Beyond that, clients
+ * Answers that may be in memory as a whole at the same time, from the call of the application until they are encoded. Beyond that, clients
  * wait: after a loss that concerns all of them, a thousand answers of 20 MB would take 20 GB.
  */
 const maxAnswers = 32;

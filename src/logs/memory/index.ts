@@ -74,7 +74,7 @@ export function memoryLog(options: MemoryLogOptions = {}): CompleteLog {
 
 /** Entries that one call removes, beyond as many as it appends. The rest is removed in turns of their own. */
 const entriesPerTrim = 1_024;
-/** Entries and bytes that a tail reads at a time. */
+/** Entries and bytes that a tail reads at once. */
 const tailPageEntries = 1_000;
 const tailPageBytes = 4 * 1024 ** 2;
 

@@ -106,7 +106,7 @@ export class Locating {
     return (await Promise.all(parts)).flat();
   }
 
-  /** Those that are still the newest entries of their channels. Asked only where there is one, which is seldom. */
+  /** Those that are still the newest entries of their channels. Asked only where there is one, which is rare. */
   async #ends(
     candidates: readonly { channel: string; offset: number }[],
     state: Observation,

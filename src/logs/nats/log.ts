@@ -44,7 +44,7 @@ export interface NatsLogSettings extends StreamOptions {
   readonly appendTimeout: number;
 }
 
-/** Entries that a tail reads at a time. */
+/** Entries that a tail reads at once. */
 const tailPageEntries = 512;
 
 /**
@@ -125,7 +125,7 @@ export class NatsLog implements CompleteLog {
     return this.#queue.append(entries);
   }
 
-  /** Asked at the leader, always: a server that lags could take a client's position for a lost one. */
+  /** Asked at the leader, always: a server that lags could treat a client's position as a lost one. */
   head(): Promise<Head> {
     return this.#ask(async () => (await this.#heads.observe()).head);
   }

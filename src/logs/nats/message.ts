@@ -129,7 +129,7 @@ export function hash(text: string): number {
   return state || 1;
 }
 
-/** A message of another publisher has no witness. Its time tells it from another one at the same place. */
+/** A message of another publisher has no witness. Its time distinguishes it from another one at the same place. */
 function foreignWitness(sequence: number, time: number): number {
   return hash(`${sequence} ${time}`);
 }

@@ -175,7 +175,7 @@ export class Reader {
   }
 }
 
-/** Entries that are read at a time on the way back from the head: parts of the pages that readers on their way share. */
+/** Entries that are read at once on the way back from the head: parts of the pages that readers on their way share. */
 const backwardEntries = 256;
 
 /** Collects the entries of one page, within its limits. */

@@ -11,7 +11,7 @@ import type { Incarnation } from "./streams.ts";
 /** Most subjects of one question, and most messages of one answer: the server has no more than 1,024. */
 const questionSize = 1_000;
 const requestBytes = 1024 ** 2;
-/** Values that are written at a time. */
+/** Values that are written at once. */
 const writesAtOnce = 256;
 /** Attempts at one value, while other processes write it too. */
 const maxAttempts = 5;
@@ -98,7 +98,7 @@ export class ValueStore {
 
   /**
    * Removes values of a history that the log has lost, with offsets in (after, upTo]: once the entries there are removed,
-   * nothing would tell such a value from one of the log.
+   * nothing would distinguish such a value from one of the log.
    *
    * @param present The witnesses of the entries with a key that the log has there.
    */

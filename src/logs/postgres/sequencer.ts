@@ -1,7 +1,7 @@
 // Moves what transactions have published from the outbox to the log: in one process at a time, whichever comes first.
 import { now, WakeTimer } from "../../base/clock.ts";
 
-/** How soon after a publish within a transaction to look for its commit, and how seldom at last, in milliseconds. */
+/** How soon after a publish within a transaction to look for its commit, and how rarely in the end, in milliseconds. */
 const firstLookMs = 5;
 const maxLookMs = 500;
 /** How long to wait after a failure. */
@@ -12,7 +12,7 @@ export type Move = () => Promise<number>;
 
 /**
  * Nothing announces a commit: `NOTIFY` takes a lock that all transactions with notifications share. So a process that has
- * published within a transaction looks for it, more and more seldom. Every process with tails looks about once a second.
+ * published within a transaction looks for it, less and less often. Every process with tails looks about once a second.
  */
 export class Sequencer {
   readonly #move: Move;

@@ -27,7 +27,7 @@ export function entryOf(entry: StreamEntry): LogEntry {
     channel: fields[1] as string,
     type: fields[3] as string,
     data: fields[13] as string,
-    // Each begins with a letter, to tell an empty text from none.
+    // Each begins with a letter, so that an empty text differs from none.
     key: key === "" ? undefined : key.slice(1),
     sender: sender === "" ? undefined : sender.slice(1),
   };

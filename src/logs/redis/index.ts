@@ -42,7 +42,7 @@ export interface RedisLogOptions extends Retention {
 }
 
 /**
- * A log on Redis 6.2 or later, Valkey, or Redis Cluster, which any number of processes may use at a time. All that is published
+ * A log on Redis 6.2 or later, Valkey, or Redis Cluster, which any number of processes may use at once. All that is published
  * in one tick is one call of a script.
  *
  * Processes that share a log must have the same options. The first use checks the server, the keys and the permissions before

@@ -1,4 +1,4 @@
-// A database of a driver: a file that several processes may use at a time, or one in memory.
+// A database of a driver: a file that several processes may use at once, or one in memory.
 import { LogError } from "../../base/errors.ts";
 import type { Durability, SQLiteLike, SQLiteStatementLike, SqlConnection, Statement } from "./connection.ts";
 import { CommitError, isFull, isLocked } from "./driver.ts";
@@ -144,7 +144,7 @@ export class DatabaseConnection implements SqlConnection {
 
   /**
    * SQLite keeps pages in memory until another connection commits. It does not notice when the file itself is overwritten,
-   * such as by a copy that is restored, and would mix old pages with new ones. A checkpoint writes the file too, and seldom
+   * such as by a copy that is restored, and would mix old pages with new ones. A checkpoint writes the file too, and rarely
    * enough that forgetting its pages costs nothing.
    */
   get #hasStalePages(): boolean {

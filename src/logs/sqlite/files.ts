@@ -55,7 +55,7 @@ export function walOf(path: string): string {
 /**
  * The files of a connection: the database and its WAL. Data in neither of them is not stored.
  *
- * SQLite goes on with a file that was removed or renamed, and acknowledges commits that are lost with it; see "How To Corrupt
+ * SQLite continues with a file that was removed or renamed, and acknowledges commits that are lost with it; see "How To Corrupt
  * An SQLite Database File", 1.4 and 4.2 (https://sqlite.org/howtocorrupt.html). The files are not opened for this check:
  * closing one would release the locks that SQLite has on it (2.2 of the same page).
  */
@@ -111,7 +111,7 @@ export class OpenFiles {
 
   /**
    * Whether another file has taken the place of the lost one, and has not changed for a moment. A database without its WAL is
-   * not among them: SQLite shares the state of a WAL among the connections of a process, and would go on with that of the lost
+   * not among them: SQLite shares the state of a WAL among the connections of a process, and would continue with that of the lost
    * one.
    */
   areReplaced(): boolean {

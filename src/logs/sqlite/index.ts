@@ -49,7 +49,7 @@ export interface SqliteLogOptions extends Retention {
 }
 
 /**
- * The durable log of one machine: a file that several processes may use at a time. One transaction stores everything that is
+ * The durable log of one machine: a file that several processes may use at once. One transaction stores everything that is
  * published in one tick.
  *
  * When the file is removed or replaced while the log runs, every call rejects until a file is there again: see the page on logs.

@@ -59,7 +59,7 @@ export class Locating {
   }
 
   /**
-   * The row of the end marker is read only where there is one, which is seldom. Offset 0, which no entry has, stands
+   * The row of the end marker is read only where there is one, which is rare. Offset 0, which no entry has, stands
    * for a newest entry of another type; `null` for a channel without entries.
    */
   #channelOf(name: string, state: LogState): Found {

@@ -6,7 +6,7 @@ import type { SqlConnection, Statement } from "./connection.ts";
 
 /** Up to so many channels are read one by one, whatever else is in the log. */
 const fewChannels = 32;
-/** Of more, the log is scanned, and the selected entries are picked out: so many entries at a time. */
+/** Of more, the log is scanned, and the selected entries are picked out, this many of them in one step. */
 const scannedAtATime = 1_024;
 /** And so many for a page. */
 const scannedPerPage = 4_096;

@@ -10,7 +10,7 @@ import { type EntryRow, EntryRows, entryColumns, entryOf } from "./rows.ts";
 import { headOf, type LogState, StateReader } from "./state.ts";
 import { StoredWitnesses } from "./witnesses.ts";
 
-/** Bytes that a tail takes at a time, and how many entries. */
+/** Bytes and entries that a tail takes at once. */
 const tailPageBytes = 4 * 1024 ** 2;
 const tailPageEntries = 1_000;
 /** Values that one page has at most: they are bounded by bytes alone. */

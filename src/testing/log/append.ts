@@ -40,8 +40,8 @@ export function testAppend(scenario: TestScenario): void {
     }
   });
 
-  // `append` MUST store a random witness with each entry and return it unchanged: it alone tells a rewritten tail from
-  // the real one. A hash of the data, or a counter, is the same again after a loss, and a signed column returns half of
+  // `append` MUST store a random witness with each entry and return it unchanged: it alone distinguishes a rewritten
+  // tail from the real one. A hash of the data, or a counter, is the same again after a loss, and a signed column returns half of
   // them negative.
   scenario("append: each entry has a random witness, and returns with it", {}, async ({ log }) => {
     const placed = await log.append(range(1, 64).map(() => entry("a")));

@@ -28,7 +28,7 @@ export function testLocate(scenario: TestScenario): void {
   // Where the log cannot say, `locate` MUST answer `unknown`, which becomes a declared gap. A log that answers `same`
   // hides a loss, and one that answers `other` resets a client that has missed nothing.
   scenario(
-    "locate: a position whose entry is gone is never taken for another, or another for it",
+    "locate: a position whose entry is gone is never mistaken for another, or another for it",
     { maxEvents: 3 },
     async (context) => {
       const { log, eventually } = context;

@@ -72,7 +72,7 @@ export function testLoss(scenario: TestScenario): void {
 
   // `tail` MUST check each batch against the witness of the entry before it. If the log has grown past the old head by
   // the time the tail looks, its offset alone says that nothing happened.
-  scenario("loss: a tail does not take entries written at once for a continuation", {}, async (context) => {
+  scenario("loss: a tail does not treat entries written at once as a continuation", {}, async (context) => {
     const { log, follow, storage } = context;
     const tail = follow(await at(log, 0));
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));

@@ -22,7 +22,7 @@ function testDelivery(scenario: TestScenario): void {
     assert.deepEqual(none.offsets, range(31, 50));
   });
 
-  // A notification seldom carries all fields. A tail that makes entries of it, and not of the log, lacks some of them,
+  // A notification rarely carries all fields. A tail that makes entries of it, and not of the log, lacks some of them,
   // such as the sender, without which a client receives its own events.
   scenario("tail: has the entries that a reader has, and the epoch", {}, async ({ log, follow }) => {
     const tail = follow(await at(log, 0));

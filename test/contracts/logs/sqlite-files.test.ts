@@ -55,7 +55,7 @@ const replacements: [string, (path: string) => void, string[]][] = [
 
 describe("a file that takes the place of a lost one", () => {
   test.each(replacements)(
-    "%s: the log goes on with it, in every process, and so do tails",
+    "%s: the log continues with it, in every process, and so do tails",
     async (_, replace, data) => {
       const path = file();
       const [log, other] = [openLog({ path }), openLog({ path })];
@@ -272,7 +272,7 @@ describe("a copy that is restored while logs and tails run", () => {
   test.each([
     ["by then the WAL is empty", true],
     ["the WAL has newer pages", false],
-  ])("over the file's bytes, %s: no log goes on with pages of the old file", async (_, isEmpty) => {
+  ])("over the file's bytes, %s: no log continues with pages of the old file", async (_, isEmpty) => {
     const path = file();
     const copy = file();
     const [log, other] = [openLog({ path }), openLog({ path })];

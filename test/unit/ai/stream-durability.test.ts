@@ -132,7 +132,7 @@ describe("a producer", () => {
     expect(await chunksOf(open().read("-1"))).toEqual(["a", "b", "d"]);
   });
 
-  test("that is never closed is taken for dead after idleTimeout, although its process lives", async () => {
+  test("that is never closed counts as dead after idleTimeout, although its process lives", async () => {
     const log = memoryLog();
     const open = () => streamDurability<Chunk>(openHub({ log }).hub, { runId: "1" }, { lease: 150, idleTimeout: 200 });
     await open().append([{ type: "a" }]);

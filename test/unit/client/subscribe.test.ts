@@ -276,7 +276,7 @@ describe("loops", () => {
     expect(losses.reduce((sum: number, loss) => sum + (loss as { missed: number }).missed, 0)).toBe(2);
   });
 
-  test("batches give a burst at a time", async () => {
+  test("batches give a burst as a whole", async () => {
     const { stream, line } = open();
     const batches = stream.batches();
     await settle();

@@ -204,7 +204,7 @@ describe("channel.read()", () => {
     expect(() => hub.channel("a").read()).toThrow(expect.objectContaining({ code: "ERR_SSE_CLOSED" }));
   });
 
-  test("rejects with the failure of the log, and goes on with the next call", async () => {
+  test("rejects with the failure of the log, and continues with the next call", async () => {
     const log = memoryLog();
     let isBroken = true;
     const locate = log.locate?.bind(log) as NonNullable<typeof log.locate>;

@@ -29,7 +29,7 @@ local top, witness, weight = s.top, s.witness, s.weight
 -- The newest entry of each channel of this batch, and the next argument.
 local lasts, at = {}, 8
 
--- The last calls of this queue, which has one batch under way at a time.
+-- The last calls of this queue, which has one batch at a time under way.
 local before = call('HGET', CALLS, queue)
 before = before and cmsgpack.unpack(before)
 

@@ -70,7 +70,7 @@ local function idOf(entry)
 end
 
 -- The fields of an entry are c(hannel), t(ype), k(ey), s(ender), p(revious witness), a(t), d(ata), always in this order: Redis
--- then stores their names once for many entries. A key begins with "k" and a sender with "s", to tell none from an empty one.
+-- then stores their names once for many entries. A key begins with "k" and a sender with "s", so that none differs from an empty one.
 -- In bytes of UTF-8. The contract counts UTF-16 code units, which are never more, so a page of this size fits.
 local function weightOf(f)
   if not f[14] then error({err = 'FOREIGN an entry has the fields ' .. table.concat(f, ' ')}) end

@@ -72,7 +72,7 @@ export const brokenReads: BrokenLogs = {
     change: (log) => ({ read: (after, options) => log.read(after, { ...options, conflate: false }) }),
   },
   "does not count what it conflates": pages(/^key: each superseded entry is counted/, () => ({ conflated: 0 })),
-  "takes keys of different channels for one": values(/^key: is one of its channel/, async (page, log) => {
+  "treats keys of different channels as one": values(/^key: is one of its channel/, async (page, log) => {
     const { entries } = await log.read(0, { limit: 1_000, maxBytes: 1e9, conflate: false });
     const isNewest = ({ key, offset }: LogEntry) =>
       !entries.some((other) => other.key === key && other.offset > offset);
