@@ -38,7 +38,7 @@ async function publish(group: CompressionGroup, text: string, readers: readonly 
   await tick();
 }
 
-test("a reader that a block was not for cannot go on with the next one, only with a fresh one", async () => {
+test("a reader that a block was not for cannot continue with the next one, only with a fresh one", async () => {
   const group = new CompressionGroup(1);
   const readers = [new Reader(group), new Reader(group), new Reader(group)] as const;
   const [alone, always, sometimes] = readers;
