@@ -22,8 +22,9 @@ const runs = createRuns({
   errorText: (error) =>
     error?.code === "ERR_SSE_TIMEOUT" ? "The server that wrote this was stopped." : "The model failed.",
   // Called before the run ends: whoever finds no run under way finds the answer here.
-  async onFinish({ chatId, runId, text }) {
-    if (text !== "") messages.add(chatId, { id: runId, role: "assistant", parts: [{ type: "text", text }] });
+  async onFinish({ chatId, runId, text, outcome }) {
+    if (text === "") return;
+    messages.add(chatId, { id: runId, role: "assistant", metadata: { outcome }, parts: [{ type: "text", text }] });
   },
 });
 
@@ -53,6 +54,7 @@ app.delete("/api/chat/:id", async (c) => {
   const id = c.req.param("id");
   await runs.delete(id);
   messages.clear(id);
+  await hub.channel(`chat/${id}`).dispatch("deleted");
   return c.body(null, 204);
 });
 

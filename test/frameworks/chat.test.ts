@@ -57,8 +57,10 @@ test("a reload and a second window show the answer that grows, once, and either 
     expect(await window.locator(question).count()).toBe(1);
   }
   await other.click("text=Stop");
-  await page.waitForSelector("text=Send");
-  await other.waitForSelector("text=Send");
+  for (const window of [page, other]) {
+    await window.waitForSelector("text=You stopped this answer.");
+    await window.waitForSelector("text=Send");
+  }
   expect(await written(page, 0)).toBe(await written(other, 0));
   // The words so far are stored, and the chat goes on.
   await page.reload();
@@ -74,11 +76,31 @@ test("a server that is killed leaves the words so far, and the page is told that
   await page.click("text=Send");
   const before = await written(page, 30);
   await page.click("text=kill -9");
-  await page.waitForSelector("text=The server that wrote this was stopped.");
-  expect((await written(page, 0)).startsWith(before.slice(0, 20))).toBe(true);
-  await page.reload();
-  expect((await written(page, 0)).startsWith(before.slice(0, 20))).toBe(true);
+  for (let time = 0; time < 2; time++) {
+    await page.waitForSelector("text=The server that wrote this was killed.");
+    expect((await written(page, 0)).startsWith(before.slice(0, 20))).toBe(true);
+    await page.reload();
+  }
   await page.click("text=Send");
   await expect.poll(() => page.locator(answer).count(), patient).toBe(2);
   await page.close();
+});
+
+test("a chat that is deleted is empty in every window, for the one that writes, too, and goes on", async () => {
+  const [page, other] = [await open("delete"), await open("delete")];
+  await page.click("text=Send");
+  await written(page, 30);
+  await written(other, 30);
+  await other.click("text=Delete chat");
+  for (const window of [page, other]) {
+    await window.waitForSelector("text=Ask something.");
+    await window.waitForSelector("text=Send");
+    expect(await window.locator(answer).count()).toBe(0);
+  }
+  await page.reload();
+  await page.waitForSelector("text=Ask something.");
+  await page.click("text=Send");
+  await written(other, 30);
+  await page.close();
+  await other.close();
 });

@@ -26,27 +26,44 @@ export function Chat({ id, messages: stored }) {
   return (
     <main>
       <header>
-        <h1>An answer that survives</h1>
-        <p className={server.isUp ? "up" : "down"}>{server.isUp ? "connected" : "server gone, retrying"}</p>
-        <button type="button" className="quiet" onClick={() => window.open(location.href, "_blank")}>
-          Second window
-        </button>
-        <button type="button" className="danger" onClick={server.kill}>
-          kill -9 the server
-        </button>
+        <div>
+          <h1>An answer that survives</h1>
+          <p className={server.isUp ? "up" : "down"} role="status">
+            {server.isUp ? "connected" : "server gone, retrying"}
+          </p>
+        </div>
+        <nav>
+          <button type="button" className="quiet" onClick={() => window.open(location.href, "_blank")}>
+            Second window
+          </button>
+          <button type="button" className="quiet" onClick={() => fetch(`/api/chat/${id}`, { method: "DELETE" })}>
+            Delete chat
+          </button>
+          <button type="button" className="danger" onClick={server.kill}>
+            kill -9 the server
+          </button>
+        </nav>
       </header>
       <ol>
         {chat.messages.length === 0 && (
           <li className="hint">
-            Send a question. While the answer arrives, reload this page, open it in a second window, or kill the server:
-            the answer goes on.
+            Ask something. While the answer arrives, reload this page, open it in a second window and stop it there, or
+            kill the server: no word that you have seen is lost.
           </li>
         )}
-        {chat.messages.map((message) => (
-          <Message key={message.id} message={message} />
+        {chat.messages.map((message, index) => (
+          <Message
+            key={message.id}
+            message={message}
+            isGrowing={isBusy && index === chat.messages.length - 1 && message.role === "assistant"}
+          />
         ))}
         {chat.status === "submitted" && <li className="assistant thinking">thinking</li>}
-        {chat.error && server.isUp && <li className="error">{chat.error.message}</li>}
+        {chat.error && server.isUp && !isNoted(chat.messages.at(-1)) && (
+          <li className="note" role="alert">
+            {chat.error.message}
+          </li>
+        )}
         <li className="end" ref={end} />
       </ol>
       <Composer
@@ -59,7 +76,7 @@ export function Chat({ id, messages: stored }) {
   );
 }
 
-/** Follows what other windows do, and finds the answer again when the server is back. */
+/** Follows what other windows do, finds the answer again when the server is back, and learns how an answer has ended. */
 function useServer(id, chat, isBusy) {
   const [isUp, setIsUp] = useState(true);
   const latest = useRef({ chat, isBusy });
@@ -68,13 +85,13 @@ function useServer(id, chat, isBusy) {
   useEffect(() => {
     const catchUp = async () => {
       const { chat, isBusy } = latest.current;
-      if (isBusy && chat.status !== "error") return;
-      const response = await fetch(`/api/chat/${id}/messages`);
-      chat.setMessages(await response.json());
+      if (isBusy) return;
+      chat.setMessages(await load(id));
       await chat.resumeStream();
     };
     const events = subscribe(`/api/chat/${id}/events`, { retry: { initial: 500, max: 2_000 } });
     events.on("run", catchUp);
+    events.on("deleted", () => latest.current.chat.setMessages([]));
     let wasOpen = false;
     events.onStatus(({ state }) => {
       setIsUp(state === "open" || state === "connecting");
@@ -85,20 +102,47 @@ function useServer(id, chat, isBusy) {
     return () => events.close();
   }, [id]);
 
+  const wasBusy = useRef(false);
+  useEffect(() => {
+    const { chat } = latest.current;
+    // An answer that has ended is stored, with its outcome. While the server is gone, it cannot be read.
+    if (wasBusy.current && !isBusy) load(id).then(chat.setMessages, () => {});
+    wasBusy.current = isBusy;
+  }, [id, isBusy]);
+
   return { isUp, kill: () => fetch("/kill", { method: "POST" }).catch(() => {}) };
 }
 
-function Message({ message }) {
+/** The messages that are stored. */
+async function load(id) {
+  return (await fetch(`/api/chat/${id}/messages`)).json();
+}
+
+/** How an answer has ended, if not with its last word. */
+const notes = {
+  stopped: "You stopped this answer.",
+  failed: "The model failed.",
+  lost: "The server that wrote this was killed. These are the words that it had published.",
+};
+
+function isNoted(message) {
+  return notes[message?.metadata?.outcome] !== undefined;
+}
+
+function Message({ message, isGrowing }) {
   const text = message.parts
     .filter(({ type }) => type === "text")
     .map(({ text }) => text)
     .join("");
   return (
-    <li className={message.role}>
-      {text.split("\n\n").map((paragraph, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: paragraphs are only added at the end.
-        <p key={index}>{inline(paragraph)}</p>
-      ))}
+    <li className={isGrowing ? (text === "" ? "assistant thinking" : "assistant growing") : message.role}>
+      {text === "" && isGrowing
+        ? "thinking"
+        : text.split("\n\n").map((paragraph, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: paragraphs are only added at the end.
+            <p key={index}>{inline(paragraph)}</p>
+          ))}
+      {isNoted(message) && <p className="note">{notes[message.metadata.outcome]}</p>}
     </li>
   );
 }
