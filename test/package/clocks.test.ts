@@ -28,6 +28,7 @@ const timers: Readonly<Record<string, string>> = {
   "hub/lifetime/no-subscribers.ts": "an interval of a second at most, which keeps the process alive",
   "log/append-queue.ts": "a pause between two attempts, which keeps the process alive",
   "hub/reader/channel-iterator.ts": "nothing else keeps the process alive while a reader waits",
+  "logs/redis/clear.ts": "a pause of a moment while another channel is cleared, which keeps the process alive",
   "logs/sqlite/clear.ts": "a pause of a few milliseconds, which keeps the process alive",
   "logs/sqlite/log.ts": "a pause of a few milliseconds, which keeps the process alive",
   "client/environment.ts": "the client's own timers: they keep a process alive while it is subscribed",

@@ -28,6 +28,8 @@ const names = [
   "calls",
   // Hash: the witnesses of trimmed entries, in blocks.
   "witnesses",
+  // Stream: the copy of the entries while a channel is being cleared, none at other times.
+  "copy",
 ] as const;
 
 /** The place of the stream among the keys. */

@@ -1,6 +1,7 @@
 // The log over one client: takes calls, and puts the parts of this folder together.
 import { runDetached } from "../../base/async-context.ts";
 import { AppendQueue } from "../../log/append-queue.ts";
+import { isClearEntry } from "../../log/cleared.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import { closedError } from "../../log/errors.ts";
 import type { TailPage } from "../../log/follow-tail.ts";
@@ -25,6 +26,7 @@ import type {
 } from "../../log/log.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
+import { clearChannel } from "./clear.ts";
 import type { Connect } from "./client.ts";
 import { Commands } from "./commands.ts";
 import { canRetry } from "./errors.ts";
@@ -67,6 +69,7 @@ export class RedisLog implements CompleteLog {
     "locate",
     "atomicBatch",
     "conflation",
+    "clear",
   ]);
   readonly #settings: RedisLogSettings;
   readonly #commands: Commands;
@@ -142,6 +145,16 @@ export class RedisLog implements CompleteLog {
     return this.#ask(() => this.#questions.locate(questions));
   }
 
+  /** Other processes forget their pages when their tails deliver the entry that tells of it, or a second later at most. */
+  clear(channel: string): Promise<Appended | null> {
+    return this.#ask(async () => {
+      const appended = await clearChannel(channel, this.#commands);
+      this.#reader.pages.clear();
+      if (appended !== null) this.#reader.pages.noteTop(appended.offset);
+      return appended;
+    });
+  }
+
   /** The connection that waits for entries is open only while there are tails. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
@@ -211,8 +224,8 @@ export class RedisLog implements CompleteLog {
     // Entries that the stream has delivered in the meantime are newer than this page.
     if (this.#stream.position !== known) return page;
     const { epoch, top, witness } = page.head;
-    // The log was cut or replaced: pages of the former one must not reach readers.
-    if (epoch !== this.#epoch || top < this.#top) this.#reader.pages.clear();
+    // The log was cut or replaced, or a channel was cleared: pages of before must not reach readers.
+    if (epoch !== this.#epoch || top < this.#top || page.entries.some(isClearEntry)) this.#reader.pages.clear();
     [this.#epoch, this.#top] = [epoch, top];
     this.#reader.pages.noteTop(top);
     this.#stream.moveTo(top, witness);
@@ -224,6 +237,7 @@ export class RedisLog implements CompleteLog {
   #offer(entries: readonly LogEntry[]): void {
     const { offset } = entries.at(-1) as LogEntry;
     this.#top = Math.max(this.#top, offset);
+    if (entries.some(isClearEntry)) this.#reader.pages.clear();
     this.#reader.pages.noteTop(offset);
     // The epoch is that of the last page. In another one, the first entry would not continue what the tails have.
     this.#tails.offer(this.#epoch, entries);

@@ -1,4 +1,5 @@
 // The scripts that start and maintain a log.
+import { clearedChannel } from "../../../log/cleared.ts";
 import { prelude } from "./prelude.ts";
 
 /**
@@ -10,7 +11,8 @@ import { prelude } from "./prelude.ts";
  * within a later script would leave half of its work.
  */
 export const startScript: string = `${prelude}
-local types = {'hash', 'stream', 'zset', 'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'zset', 'hash', 'hash'}
+local types = {'hash', 'stream', 'zset', 'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'zset', 'hash', 'hash',
+  'stream'}
 for i, key in ipairs(KEYS) do
   local found = call('TYPE', key).ok
   if found ~= 'none' and found ~= types[i] then return {'type', key, found} end
@@ -75,12 +77,22 @@ local window, witnessAge, maxWitnesses, slice = tonumber(ARGV[6]), tonumber(ARGV
 local minAge = tonumber(ARGV[10])
 -- This process is still there.
 call('HSET', HEAD, 'm:' .. ARGV[1], now() .. ' ' .. ARGV[2])
+-- A process that clears a channel copies the entries. When it is gone, its copy goes, too.
+local clearing = call('HGET', HEAD, 'clearing')
+if clearing then
+  local due = cmsgpack.unpack(clearing)[2]
+  if due > now() then return {0, due - now()} end
+  call('HDEL', HEAD, 'clearing')
+  call('UNLINK', COPY)
+end
 
 -- Keeps what a trimmed entry leaves: the newest of a key, that its channel has lost something, its witness.
 local marks, blocks = {}, {}
 local function leave(entry, offset, witness)
   local f = entry[2]
-  if f[6] == '' then marks[f[2]] = offset
+  -- Of an empty slot, nothing can be lost.
+  if f[6] == '' then
+    if f[2] ~= '${clearedChannel}' then marks[f[2]] = offset end
   else
     local member = memberOf(f[2], string.sub(f[6], 2))
     if tonumber(call('HGET', NEWEST, member) or 0) == offset then call('HSET', KEPT, member, cmsgpack.pack(entry)) end

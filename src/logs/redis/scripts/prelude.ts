@@ -7,7 +7,8 @@
  * UTF-8 text has, so it is not a channel, and sorts after all of them.
  */
 export const prelude = `
-local HEAD, ENTRIES, CHANNELS, LAST, ENDED, TRIMMED, KEYNAMES, NEWEST, KEPT, IDS, IDTIMES, CALLS, WITNESSES = unpack(KEYS)
+local HEAD, ENTRIES, CHANNELS, LAST, ENDED, TRIMMED, KEYNAMES, NEWEST, KEPT, IDS, IDTIMES, CALLS, WITNESSES, COPY =
+  unpack(KEYS)
 local call = redis.call
 -- In every key but the stream.
 local SENTINEL = '\\255'
@@ -30,7 +31,7 @@ end
 -- The state of the log, nil when there is none, or when a part of it is gone.
 local function load()
   local h = call('HMGET', HEAD, 'epoch', 'origin', 'top', 'witness', 'floor', 'floorWitness', 'weight', 'forgotten', 'time')
-  if not h[1] or call('EXISTS', unpack(KEYS)) < (h[3] == '0' and 12 or 13) then return nil end
+  if not h[1] or call('EXISTS', unpack(KEYS, 1, 13)) < (h[3] == '0' and 12 or 13) then return nil end
   return {
     epoch = h[1], origin = tonumber(h[2]), top = tonumber(h[3]), witness = tonumber(h[4]), floor = tonumber(h[5]),
     floorWitness = tonumber(h[6]), weight = tonumber(h[7]), forgotten = tonumber(h[8]),
