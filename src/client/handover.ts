@@ -152,9 +152,10 @@ export class Handover implements Upstream {
   }
 
   #onState(leg: Leg, { phase, closedBy, error }: ReconnectState): void {
+    const isCrowded = phase === "waiting" && (error as StreamError | undefined)?.status === 429;
     if (leg === this.#next) {
       if (phase === "closed") this.#reject(leg, closedBy ?? "failed", error);
-      else if (phase === "waiting" && (error as StreamError | undefined)?.status === 429) this.#restart(breakMs);
+      else if (isCrowded) this.#restart(breakMs);
       else this.#owner.show();
     }
     if (leg !== this.#current) return;
@@ -163,7 +164,10 @@ export class Handover implements Upstream {
     if (phase !== "open") this.#drop("next");
     if (phase === "closed") this.#owner.end(leg.request, closedBy ?? "closed", error);
     else if (phase !== "open" && this.#owner.isIdle) this.#owner.shut();
-    else this.#owner.show();
+    else {
+      this.#owner.show();
+      if (isCrowded) this.#owner.crowded();
+    }
   }
 
   /** The old connection goes on. Only the lines that were to join are rejected. */
@@ -197,7 +201,7 @@ export class Handover implements Upstream {
       else this.#restart();
     }
     // The server allows no second connection: break before make.
-    else if (isNext && reason === "connectionsPerKey") this.#restart(breakMs);
+    else if (reason === "connectionsPerKey") isNext ? this.#restart(breakMs) : this.#owner.crowded();
   }
 
   #receive(event: ParsedEvent): void {
@@ -280,6 +284,8 @@ export interface UpstreamOwner {
   part(): void;
   /** Moves lines to other connections, if the lines follow more channels than one may have. @returns Whether it did. */
   split(): boolean;
+  /** The server allows no connection in addition to those that there are. */
+  crowded(): void;
   /** No line is left. */
   shut(): void;
 }

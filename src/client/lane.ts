@@ -3,7 +3,7 @@ import type { ParsedEvent } from "../wire/parse.ts";
 import { isAsked, type Upstream, type UpstreamContext, type UpstreamOwner } from "./handover.ts";
 import type { Line } from "./line.ts";
 import type { ClosedBy } from "./reconnect.ts";
-import { Router, type StreamRequest } from "./router.ts";
+import { Router, type StreamRequest, type StreamSnapshot } from "./router.ts";
 
 /**
  * Lines that share a connection, or one line with a connection of its own.
@@ -14,8 +14,10 @@ import { Router, type StreamRequest } from "./router.ts";
  */
 export class Lane implements UpstreamOwner {
   readonly router: Router<Line>;
-  /** Whether other lines may join. A connection that is not shared is paused by a full loop. */
+  /** Whether several lines may use it. A connection that is not shared is paused by a full loop. */
   readonly isShared: boolean;
+  /** Whether its lines stay. Lines of the others have come late or lag, and move to one that is home when they have caught up. */
+  readonly isHome: boolean;
   /** Lines that catch up on connections of their own, and come back. */
   readonly returning: Set<Line> = new Set();
   readonly #context: LaneContext;
@@ -23,9 +25,16 @@ export class Lane implements UpstreamOwner {
   /** The server sends no cursors, so channels cannot change. */
   #isFixed = false;
 
-  constructor(context: LaneContext, isShared: boolean, cursor = "", held: Iterable<string> = []) {
+  constructor(
+    context: LaneContext,
+    isShared: boolean,
+    cursor = "",
+    held: Iterable<string> = [],
+    isHome: boolean = isShared,
+  ) {
     this.#context = context;
     this.isShared = isShared;
+    this.isHome = isHome;
     this.router = new Router(isShared, cursor, held);
     this.#upstream = context.connect(this);
     context.add(this);
@@ -42,8 +51,9 @@ export class Lane implements UpstreamOwner {
   }
 
   /** Whether a line can be served here, now or after a handover. */
-  accepts(line: Line, limit: number): boolean {
-    if (!this.isShared || new Set([...this.router.wanted, ...line.channels]).size > limit) return false;
+  accepts(line: Line, limit: number, isHome = true): boolean {
+    if (!this.isShared || this.isHome !== isHome || new Set([...this.router.wanted, ...line.channels]).size > limit)
+      return false;
     return !this.#isFixed || this.router.covers(line);
   }
 
@@ -74,14 +84,14 @@ export class Lane implements UpstreamOwner {
 
   /** A connection that is not open is of no use to a component that comes back. */
   #update(): void {
-    if (this.isIdle && !(this.isShared && this.isOpen)) this.shut();
+    if (this.isIdle && !(this.isHome && this.isOpen)) this.shut();
     else this.#upstream.update();
   }
 
   /** Takes a line over from a connection of its own, once this one sends all that the line has not received. */
   invite(line: Line): void {
     const { router } = this;
-    if (router.isJoining || router.isAhead(line.position)) return;
+    if (router.isJoining || router.isAhead(line)) return;
     if (router.covers(line)) this.#takeIn(line);
     else {
       router.guests.add(line);
@@ -110,6 +120,8 @@ export class Lane implements UpstreamOwner {
     this.router.routes.add(line);
     line.lane = this;
     before?.remove(line);
+    // A next connection that was to give up the channels of the line is outdated.
+    this.#upstream.update(line);
     this.#attach(line);
     this.#show(line);
   }
@@ -134,14 +146,31 @@ export class Lane implements UpstreamOwner {
     this.detach(line, event.lastEventId, false);
   };
 
+  /** Continues with the stream of another tab. */
+  restore(snapshot: StreamSnapshot): void {
+    this.#begin(() => this.router.restore(snapshot), true);
+  }
+
+  /** Lets lines that wait begin with a stream, apart from those that have missed state, which get it elsewhere. */
+  #begin(start: () => void, isUnderWay: boolean): void {
+    const { routes } = this.router;
+    const waiting = [...routes].filter(({ carried }) => !carried);
+    for (const line of waiting) routes.delete(line);
+    start();
+    for (const line of waiting) {
+      if (!this.isHome || !line.needsState || !this.router.isLate(line, isUnderWay)) {
+        routes.add(line);
+        this.#attach(line);
+      } else this.#context.catchUp(this, line);
+    }
+  }
+
   // --- UpstreamOwner ---
 
   /** Lines that waited are told first. Guests have been receiving all the time, on connections of their own. */
   open(request: StreamRequest): void {
     const { router } = this;
-    const waiting = [...router.routes].filter(({ carried }) => !carried);
-    router.opened(request);
-    for (const line of waiting) if (line.carried) line.handlers.onOpen();
+    this.#begin(() => router.opened(request), false);
     for (const guest of request.guests as readonly Line[]) if (router.guests.has(guest)) this.#takeIn(guest);
     router.guests.clear();
   }
@@ -198,6 +227,19 @@ export class Lane implements UpstreamOwner {
     }
   }
 
+  /** The server allows no other connection, so lines that have received nothing do without the state of their channels. */
+  crowded(): void {
+    if (this.isHome || !this.isShared) return;
+    for (const line of [...this.router.routes]) {
+      if (line.position !== null) continue;
+      this.router.routes.delete(line);
+      line.carried = false;
+      line.needsState = false;
+      this.#context.place(line);
+    }
+    if (this.isIdle) this.shut();
+  }
+
   /** From now on the lane takes only lines whose channels the stream has. */
   part(): void {
     this.#isFixed = true;
@@ -248,6 +290,8 @@ export interface LaneContext extends UpstreamContext {
   delete(lane: Lane): void;
   /** Finds another connection for a line. */
   place(line: Line): void;
+  /** Opens a connection that sends a line the state of its channels. The line comes back to the lane after that. */
+  catchUp(lane: Lane, line: Line): void;
   /** Called when positions have moved: lines with connections of their own may have caught up. */
   merge(): void;
   /** No lane expects the line any more. */

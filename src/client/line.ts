@@ -34,6 +34,8 @@ export class Line implements Route {
   carried = false;
   /** A full loop has taken it off a shared connection. It does not return, since it would be full again. */
   isDetached = false;
+  /** Whether a line that comes late opens a connection for the state of its channels. One that stands for another tab does not. */
+  needsState = true;
   /** The connection that serves this line at present. */
   lane: LineOwner | null = null;
   state: ReconnectState;

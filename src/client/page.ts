@@ -49,7 +49,7 @@ class Group implements LaneContext {
 
   /** A browser has one connection for all tabs. Lines that it cannot serve have others, in their page. */
   connect(lane: Lane): Upstream {
-    const isFirst = lane.isShared && ![...this.lanes].some((one) => one.isShared);
+    const isFirst = lane.isHome && ![...this.lanes].some((one) => one.isHome);
     return (isFirst && this.#openTabs?.(lane, this)) || new Handover(lane, this);
   }
 
@@ -84,19 +84,35 @@ class Group implements LaneContext {
       new Lane(this, false, after, line.channels).add(line);
       return;
     }
-    const lane = [...this.lanes].find((one) => one.accepts(line, this.limit)) ?? new Lane(this, true);
-    lane.add(line);
+    const lane = this.#find(line) ?? new Lane(this, true);
+    if (line.needsState && lane.router.isLate(line, true)) this.catchUp(lane, line);
+    else lane.add(line);
   }
 
-  /** Moves lines that have caught up from their own connections to one that is shared. */
-  /** Called for each event of each lane, so it does nothing as long as there is one lane. */
+  /** Lines that come late at the same time have one connection for that. */
+  catchUp(lane: Lane, line: Line): void {
+    lane.returning.add(line);
+    const { lanes, limit } = this;
+    const opening = [...lanes].find((one) => !one.isOpen && one.accepts(line, limit, false));
+    (opening ?? new Lane(this, true, "", [], false)).add(line);
+  }
+
+  #find(line: Line): Lane | undefined {
+    return [...this.lanes].find((one) => one.accepts(line, this.limit));
+  }
+
+  /**
+   * Moves lines that have caught up to their shared connection. Called for each event of each lane, so it does nothing as long as
+   * there is one lane.
+   */
   merge(): void {
     if (this.lanes.size < 2) return;
-    for (const lane of this.lanes) {
-      const [line] = lane.router.routes;
-      if (lane.isShared || !lane.isOpen || line === undefined || line.isDetached) continue;
-      const shared = [...this.lanes].find((one) => one.isOpen && one.accepts(line, this.limit));
-      if (shared !== undefined) shared.invite(line);
+    for (const lane of [...this.lanes]) {
+      if (lane.isHome || !lane.isOpen) continue;
+      for (const line of [...lane.router.routes]) {
+        const home = line.isDetached ? undefined : this.#find(line);
+        if (home?.isOpen) home.invite(line);
+      }
     }
   }
 

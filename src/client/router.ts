@@ -7,6 +7,7 @@ import { type Position, parseCursor } from "../wire/cursor.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
 import { StreamError } from "./errors.ts";
 import { readControlData } from "./events.ts";
+import { hasMatch, Passed } from "./passed.ts";
 import { advance, isNew, positionOf } from "./position.ts";
 
 /** The part of a subscription that the router knows. */
@@ -57,6 +58,7 @@ export class Router<R extends Route> {
   #joining = new Set<string>();
   /** The offset from which on the stream sends the events of all of its channels. */
   #origin: Position | null = null;
+  readonly #passed = new Passed();
   /** The stream has declared a loss, so the state that follows, up to a checkpoint, is for channels that were resumed, too. */
   #hasLost = false;
   readonly #isShared: boolean;
@@ -121,9 +123,19 @@ export class Router<R extends Route> {
     return !isNew(this.#position, position) && ![...channels].some((channel) => joining.has(channel));
   }
 
-  /** Whether the stream does not send all events after a position any more. */
-  isAhead(position: Position | null): boolean {
-    return isNew(advance(this.#position, this.#origin), position);
+  /** Whether events have passed that a route would miss. */
+  isAhead(route: Route): boolean {
+    return this.#passed.isAhead(route);
+  }
+
+  /**
+   * Whether the stream has sent the state of any channel of a route before the route came. A stream that is under way may have
+   * sent some of the state of the channels that join.
+   */
+  isLate({ position, channels }: Route, isUnderWay: boolean): boolean {
+    if (position !== null || !this.hasPosition) return false;
+    const isSent = (channel: string): boolean => this.#held.has(channel) || (isUnderWay && this.#joining.has(channel));
+    return channels.size === 0 || [...channels].some(isSent);
   }
 
   /** The cursor of a route that has received everything so far; `""` if it has not. */
@@ -142,6 +154,7 @@ export class Router<R extends Route> {
     this.#origin = null;
     this.#hasLost = false;
     const position = parseCursor(cursor);
+    this.#passed.begin(position);
     if (cursor === "" || (position !== null && isNew(position, this.#position))) {
       this.cursor = cursor;
       this.#position = position;
@@ -161,6 +174,7 @@ export class Router<R extends Route> {
     this.#position = parseCursor(cursor);
     this.opened({ held: new Set(held), joining: new Set(joining), label, cursor, guests: [] });
     this.#origin = origin;
+    this.#passed.begin(advance(this.#position, origin));
     this.#hasLost = hasLost;
   }
 
@@ -195,6 +209,7 @@ export class Router<R extends Route> {
     this.#move(event, position);
     const origin = Math.max(held ?? 0, joined ?? 0);
     if (position !== null && origin > 0) this.#origin = { ...position, offset: origin };
+    if (position !== null) this.#passed.complete(advance(position, this.#origin), this.isJoining);
     for (const route of this.routes) {
       if (!route.carried || position === null) continue;
       const isComplete = this.isComplete(route);
@@ -216,6 +231,7 @@ export class Router<R extends Route> {
     // offsets are used again.
     const restarts = event.type === "sse:reset" || reason === "unverified";
     this.#move(event, position);
+    this.#passed.lose(position);
     this.#hasLost = true;
     for (const route of this.routes) {
       if (!this.isComplete(route)) continue;
@@ -234,6 +250,7 @@ export class Router<R extends Route> {
     const label = this.#isLabeled ? (event.channel ?? ended) : undefined;
     if (this.#isLabeled && label === undefined && !event.type.startsWith("sse:")) this.#assertBelongsToAll(event);
     this.#move(event, position);
+    if (position !== null) this.#passed.note(label, position);
     for (const route of this.routes) {
       if (!route.carried || (label !== undefined && !hasMatch(route.channels, label))) continue;
       const isComplete = this.isComplete(route);
@@ -275,15 +292,6 @@ export class Router<R extends Route> {
 }
 
 type Deliver<R> = (route: R, event: ParsedEvent) => void;
-
-/** Whether a channel, or a prefix that it begins with, is among those that are followed, and among `within`. */
-function hasMatch(followed: ReadonlySet<string>, channel: string, within = followed): boolean {
-  for (const name of followed) {
-    const matches = name === channel || (name.endsWith("*") && channel.startsWith(name.slice(0, -1)));
-    if (matches && within.has(name)) return true;
-  }
-  return false;
-}
 
 function unionOf(routes: Iterable<Route>): Set<string> {
   const union = new Set<string>();

@@ -118,6 +118,7 @@ export class Leader implements UpstreamOwner {
       isFull: () => false,
       overflow: () => {},
     });
+    line.needsState = false;
     return line;
   }
 
@@ -209,6 +210,10 @@ export class Leader implements UpstreamOwner {
   /** The lines of this tab stay, if they fit without those of other tabs. */
   split(): boolean {
     return this.#dismiss(() => true) || this.#lane.split();
+  }
+
+  crowded(): void {
+    this.#lane.crowded();
   }
 
   shut(): void {

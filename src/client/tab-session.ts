@@ -134,7 +134,7 @@ export class Session {
       this.#seen = 0;
       // A tab that has just opened continues the stream of the others.
       const latest = this.#gathered.reduce<StreamSnapshot | null>(laterStream, null);
-      if (router.cursor === "" && latest !== null) router.restore(latest);
+      if (router.cursor === "" && latest !== null) this.#lane.restore(latest);
       const post = (message: TabMessage): void => this.#post(message);
       const onceGone = (tab: string, callback: () => void): void => this.#election.onceGone(tab, callback);
       this.#leader?.close();
@@ -245,11 +245,9 @@ export class Session {
       const { snapshot, state, isStale } = news;
       const hasMissed = snapshot.hasLost || (snapshot.origin !== null && begins(snapshot.origin));
       detachLines(this.#lane, hasMissed ? null : new Set(snapshot.held));
-      const waiting = [...router.routes].filter(({ carried }) => !carried);
-      router.restore(snapshot);
+      this.#lane.restore(snapshot);
       this.#setState(state, isStale);
       this.isOpen = state?.phase === "open" && news.isOpen;
-      for (const line of waiting) if (line.carried) line.handlers.onOpen();
       this.#lane.show();
     }
     this.want();
@@ -286,8 +284,8 @@ export class Session {
         this.#lane.end(unpackRequest(news.request), news.by, unpackError(news.error));
         break;
       case "part":
-        // Without a position, a line has received nothing that it could continue after.
-        if (this.#lane.router.cursor === "") for (const line of this.#lane.router.routes) line.carried = false;
+        // Without a position, a line has received nothing that it could continue after. And no stream may ever open here.
+        if (this.#lane.router.cursor === "" || !this.isOpen) detachLines(this.#lane, null);
         this.#lane.part();
         break;
     }

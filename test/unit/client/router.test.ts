@@ -1,6 +1,6 @@
 // The router on its own: what a stream that has opened means for its position.
 import { expect, test } from "vitest";
-import { Router } from "../../../src/client/router.ts";
+import { type Route, Router } from "../../../src/client/router.ts";
 import { parseCursor } from "../../../src/wire/cursor.ts";
 
 function routerAt(cursor: string, streamCursor: string): Router<never> {
@@ -9,11 +9,15 @@ function routerAt(cursor: string, streamCursor: string): Router<never> {
   return router;
 }
 
+function routeAt(cursor: string, channel = "a"): Route {
+  return { channels: new Set([channel]), position: parseCursor(cursor), carried: false };
+}
+
 test("a stream that begins past the position, as that of another tab may, cannot serve a route in between", () => {
   const router = routerAt("e0.1.a", "e0.3.a");
   expect(router.cursor).toBe("e0.3.a");
-  expect(router.isAhead(parseCursor("e0.2.a"))).toBe(true);
-  expect(router.isAhead(parseCursor("e0.3.a"))).toBe(false);
+  expect(router.isAhead(routeAt("e0.2.a"))).toBe(true);
+  expect(router.isAhead(routeAt("e0.3.a"))).toBe(false);
 });
 
 test("a stream that begins before the position repeats events, and does not move the router back", () => {
@@ -23,4 +27,16 @@ test("a stream that begins before the position repeats events, and does not move
 test("a stream of a new client has no position yet", () => {
   const router = routerAt("e0.3.a", "");
   expect([router.cursor, router.hasPosition]).toEqual(["", false]);
+});
+
+test("events of other channels do not put a stream ahead of a route", () => {
+  const router = new Router<never>(true, "e0.1.a", ["a", "b"]);
+  router.opened({ held: new Set(["a", "b"]), joining: new Set(), label: true, cursor: "e0.1.a", guests: [] });
+  const receive = (id: string, channel: string): void =>
+    router.receive({ type: "x", data: "", id, lastEventId: id, channel }, () => {});
+  receive("e0.2.a", "a");
+  receive("e0.5.a", "b");
+  expect(router.isAhead(routeAt("e0.2.a", "a"))).toBe(false);
+  expect(router.isAhead(routeAt("e0.2.a", "b"))).toBe(true);
+  expect(router.isAhead(routeAt("e0.1.a", "a"))).toBe(true);
 });

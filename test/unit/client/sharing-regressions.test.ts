@@ -77,6 +77,20 @@ const browserHistories: Record<string, History> = {
     limit: null,
     seed: 4,
   },
+  "a tab that has too many channels for a new leader gets connections of its own for all of its lines": {
+    steps: [
+      { kind: "wait", milliseconds: 47 },
+      { kind: "follow", channels: ["a", "c/2", "b"], how: "listen", back: 3, tab: 2 },
+      { kind: "wait", milliseconds: 51 },
+      { kind: "tab", index: 0, how: "suspend" },
+      { kind: "tab", index: 0, how: "wake" },
+      { kind: "wait", milliseconds: 1000 },
+      { kind: "tab", index: 2, how: "suspend" },
+    ],
+    from: "start",
+    limit: 3,
+    seed: 1,
+  },
 };
 
 test.each(Object.entries(browserHistories))("%s", async (_, history) => {

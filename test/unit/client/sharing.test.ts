@@ -87,19 +87,71 @@ describe("one connection", () => {
     expect(hub.requests[0]?.url).toBe("http://localhost/events?channel=a");
   });
 
-  test("a later subscription to a channel that the page follows makes no request, and receives from then on", async () => {
-    const hub = open();
-    const first = follow(hub, ["a", "b"]);
-    await pass(500);
-    hub.publish("a", "1");
-    await pass(500);
-    const second = follow(hub, ["a"]);
-    await second.stream.opened;
-    hub.publish("a", "2");
-    hub.publish("b", "3");
-    await pass(500);
-    expect([first.received, second.received]).toEqual([["1", "2", "3"], ["2"]]);
-    expect(hub.requests).toHaveLength(1);
+  describe("a later subscription to channels that the page follows", () => {
+    test("receives their values on a connection that then closes, and nothing twice", async () => {
+      const hub = open();
+      hub.valued.add("a");
+      const first = follow(hub, ["a", "b"]);
+      await pass(500);
+      hub.publish("a", "1");
+      await pass(500);
+      const second = follow(hub, ["a"]);
+      hub.publish("a", "2");
+      hub.publish("b", "3");
+      await pass(500);
+      expect(hub.requests).toHaveLength(2);
+      expect(hub.open).toHaveLength(1);
+      hub.publish("a", "4");
+      await pass(500);
+      expect([first.received, second.received]).toEqual([
+        ["1", "2", "3", "4"],
+        ["v2", "4"],
+      ]);
+      expect([first, second].map(({ stream }) => stream.status.state)).toEqual(["open", "open"]);
+    });
+
+    test("several of one turn have one connection for that", async () => {
+      const hub = open();
+      follow(hub, ["a", "b"]);
+      await pass(500);
+      hub.publish("a", "1");
+      hub.publish("b", "2");
+      hub.valued.add("a").add("b");
+      await pass(500);
+      const late = [follow(hub, ["a"]), follow(hub, ["b"]), follow(hub, ["a", "b"])];
+      await pass(500);
+      expect(late.map(({ received }) => received.join())).toEqual(["v1", "v2", "v1,v2"]);
+      expect(asked(hub, 1)).toEqual([["a", "b"], [], ""]);
+      expect([hub.requests.length, hub.open.length]).toEqual([2, 1]);
+    });
+
+    test("returns to the shared connection although events of other channels pass all the time", async () => {
+      const hub = open();
+      follow(hub, ["a", "b"]);
+      await pass(500);
+      const late = follow(hub, ["a"]);
+      for (let n = 0; n < 30; n++) {
+        hub.publish("b", String(n));
+        await pass(10);
+      }
+      expect(hub.open).toHaveLength(1);
+      hub.publish("a", "x");
+      await pass(500);
+      expect(late.received).toEqual(["x"]);
+    });
+
+    test("does without values where the server allows one connection", async () => {
+      const hub = open();
+      follow(hub, ["a"]);
+      await pass(500);
+      hub.connectionsPerKey = 1;
+      const late = follow(hub, ["a"]);
+      await pass(500);
+      hub.publish("a", "1");
+      await pass(500);
+      expect(late.received).toEqual(["1"]);
+      expect([hub.requests.length, hub.open.length]).toEqual([2, 1]);
+    });
   });
 
   test("subscriptions without channels share by the address", async () => {
@@ -135,16 +187,17 @@ describe("one connection", () => {
     expect(resolveSubscribeOptions("http://localhost/", {}).share).toBe(false);
   });
 
-  test("a remount changes nothing; the last one closes the connection after a while", async () => {
+  test("a remount keeps the connection; the last one closes it after a while", async () => {
     const hub = open();
     const first = follow(hub, ["a"]);
     await pass(500);
     first.stream.close();
     await pass(500);
+    const [kept] = hub.open;
     const second = follow(hub, ["a"]);
     await pass(500);
-    expect(hub.requests).toHaveLength(1);
-    expect(second.states).toEqual(["open"]);
+    expect(hub.open).toEqual([kept]);
+    expect(second.states).toEqual(["connecting", "open"]);
     second.stream.close();
     await pass(2_000);
     expect(hub.open).toEqual([]);

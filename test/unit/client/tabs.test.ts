@@ -99,6 +99,24 @@ describe("one connection", () => {
     expect(hub.open).toHaveLength(1);
   });
 
+  test("a tab that comes later receives the values of a channel that the others follow", async () => {
+    begin();
+    const first = follow(browser.open(), ["a"]);
+    await pass(1_000);
+    hub.publish("a", "state");
+    hub.valued.add("a");
+    await pass(500);
+    const late = follow(browser.open(), ["a"]);
+    await pass(2_000);
+    hub.publish("a", "1");
+    await pass(500);
+    expect([first.received, late.received]).toEqual([
+      ["state", "1"],
+      ["vstate", "1"],
+    ]);
+    expect(hub.open).toHaveLength(1);
+  });
+
   test("different users of one profile never share", async () => {
     begin();
     follow(browser.open(), ["a"], { identity: "ann" });
