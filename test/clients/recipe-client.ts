@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { eventually } from "../support/deadline.ts";
 
 export class Client implements AsyncDisposable {
@@ -21,14 +22,16 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  /** Waits until it has printed these lines, and no others. */
-  async printed(lines: readonly string[]): Promise<void> {
+  /** Waits until it has printed so many lines, which have to be these. */
+  async printed(expected: readonly string[]): Promise<void> {
+    const lines = () => this.#output.split("\n").slice(0, -1);
     await eventually(
-      `the client prints ${lines.join(", ")}`,
-      async () => this.#output,
-      (output) => output === `${lines.join("\n")}\n`,
+      `the client prints ${expected.length} lines`,
+      async () => lines(),
+      ({ length }) => length >= expected.length,
       30_000,
     );
+    expect(lines()).toEqual(expected);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
