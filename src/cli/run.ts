@@ -1,4 +1,5 @@
 // One run of the command: follows a stream, prints its events, and ends with an exit code.
+import { now, WakeTimer } from "../base/clock.ts";
 import type { StreamClosed, StreamLoss, TextEvent } from "../client/events.ts";
 import { type Subscription, subscribe } from "../client/subscribe.ts";
 import type { Settings } from "./arguments.ts";
@@ -71,14 +72,15 @@ export class Run {
    */
   async finish(): Promise<number> {
     const { timeout } = this.#settings;
-    const timer = timeout === undefined ? undefined : setTimeout(() => this.#end(exitCodes.timeout), timeout);
+    const timer = new WakeTimer(() => this.#end(exitCodes.timeout), true);
+    if (timeout !== undefined) timer.set(now() + timeout);
     // Once each: a second signal finds no listener, and ends the process at once.
     this.#terminal.once("SIGINT", this.#onInterrupt);
     this.#terminal.once("SIGTERM", this.#onTerminate);
     try {
       await this.#print();
     } finally {
-      clearTimeout(timer);
+      timer.stop();
       this.#stream.close();
       this.#terminal.off("SIGINT", this.#onInterrupt);
       this.#terminal.off("SIGTERM", this.#onTerminate);

@@ -93,8 +93,12 @@ function nameProblem(name: unknown): [found: string, remedy: string] | null {
 function channelsError(channels: unknown): SourcecastTypeError {
   return new SourcecastTypeError(
     "ERR_SSE_CHANNEL",
-    `The option channels is ${quote(channels)}; pass a list of at least one channel name`,
+    `The option channels is ${isEmptyList(channels) ? "an empty list" : quote(channels)}; pass a list of at least one channel name`,
   );
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function channelError(name: unknown, found: string, remedy: string): SourcecastTypeError {

@@ -75,6 +75,20 @@ describe("callbacks of a subscription run in the context of its request", () => 
   });
 });
 
+test("a listener of a channel runs in the context in which it was added, whoever publishes", async () => {
+  const { hub } = openHub();
+  const ran: (string | undefined)[] = [];
+  const remove = as("ann", () => hub.channel("a").subscribe(() => void ran.push(user.getStore())));
+  for (const publisher of ["bob", "carl"]) await as(publisher, () => hub.channel("a").dispatch("n", 1));
+  await eventually(
+    "the listener was called for both",
+    async () => ran.length,
+    (calls) => calls === 2,
+  );
+  remove();
+  expect(ran).toEqual(["ann", "ann"]);
+});
+
 describe("listeners of a source run in the context in which it was made", () => {
   const open = () => {
     const ran: (string | undefined)[] = [];

@@ -262,6 +262,13 @@ describe("exit codes", () => {
     expect(await command.end()).toBe(3);
   });
 
+  test("not 3 for a --timeout that is longer than a timer of the platform", async () => {
+    answer = (res) => setTimeout(() => stream(res, "data: x\n\n"), 50);
+    const command = run("--timeout", "60d", "--count", "1", url);
+    expect(await command.end()).toBe(0);
+    expect(command.stderr).not.toContain("TimeoutOverflowWarning");
+  });
+
   test("0 when the server ends the stream", async () => {
     answer = (res) => res.writeHead(204).end();
     const command = run(url);
