@@ -40,9 +40,12 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   // This sink lets go of its owner before it ends the response. So one that has ended and still has an owner was ended by
   // another caller.
   readonly #onGone = (): void => {
+    this.#onceGone?.();
+    this.#onceGone = null;
     if (this.owner !== null && this.#response.writableEnded) warnEndedByOthers(this.owner.path);
     this.owner?.onGone();
   };
+  #listensForClose = false;
   #listensForDrain = false;
   /** The slices of a frame that wait for the client to take those before. */
   #rest: Uint8Array | null = null;
@@ -73,10 +76,9 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   onceGone(callback: () => void): () => void {
     this.#onceGone = callback;
-    this.#response.once("close", callback);
+    this.#listenForClose();
     return () => {
       this.#onceGone = null;
-      this.#response.removeListener("close", callback);
     };
   }
 
@@ -102,9 +104,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     // Node holds the header until the first write (https://nodejs.org/api/http.html#responseflushheaders), so it leaves with
     // the opening and the first events in one packet.
     this.write(opening);
-    // The response, not the request, whose "close" comes as soon as its body has been read (since Node 16,
-    // https://nodejs.org/api/http.html#event-close_3).
-    response.on("close", this.#onGone);
+    this.#listenForClose();
     response.on("error", this.#onGone);
     noteServer(response);
   }
@@ -179,7 +179,6 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   /** The connection closed before the response had its turn. */
   onConnectionClosed(): void {
-    this.#onceGone?.();
     this.#onGone();
   }
 
@@ -260,9 +259,21 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     }
   }
 
-  /** Lets go of the response and its connection. */
+  /**
+   * The response, not the request, whose "close" comes as soon as its body has been read (since Node 16,
+   * https://nodejs.org/api/http.html#event-close_3). One listener, from the first need on until the end.
+   */
+  #listenForClose(): void {
+    if (this.#listensForClose) return;
+    this.#listensForClose = true;
+    this.#response.on("close", this.#onGone);
+  }
+
+  /** Lets go of the response and its connection. A response that was not started may be the application's again. */
   release(): void {
     this.owner = null;
+    this.#onceGone = null;
+    if (!this.#isStarted) this.#response.removeListener("close", this.#onGone);
     this.pending = null;
     this.#rest = null;
     this.#blockedBy?.removeListener("drain", this.#onDrain);

@@ -98,13 +98,12 @@ export class LifecycleEvents {
     this.context = context;
   }
 
-  /** The target that listeners are added to. There is none until the application holds a handle. */
-  protected setTarget(target: EventTarget): void {
+  /**
+   * Records that a listener for `type` was added to a target, which is kept in memory from now on. The first listener
+   * receives an event that fired before it.
+   */
+  listensTo(type: string, target: EventTarget): void {
     this.#target = target;
-  }
-
-  /** Records that a listener for `type` was added. The first one receives an event that fired before it. */
-  listensTo(type: string): void {
     this.#listenedTypes ??= new Set();
     if (this.#listenedTypes.has(type)) return;
     this.#listenedTypes.add(type);

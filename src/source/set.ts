@@ -78,6 +78,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
     super.add(source);
     this.#streams = null;
     const stream = streamOf(source);
+    stream.handle = source;
     stream.observe(this.#observer);
     if (this.#group !== null) joinGroup(stream, this.#group);
     return this;

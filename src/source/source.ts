@@ -83,7 +83,6 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
     // biome-ignore lint/complexity/noArguments: a rest parameter would cost an array for each source
     assertTwoArguments(arguments.length);
     this.#stream = openStream(request, options);
-    this.#stream.handle = this;
   }
 
   /** The constant of the class. */
@@ -158,7 +157,7 @@ export class EventSource<E extends EventMap = false> extends EventTarget impleme
   override addEventListener(type: string, listener: WireEventListener<this>, options?: ListenerOptions): void;
   override addEventListener(type: string, listener: unknown, options?: ListenerOptions): void {
     super.addEventListener(type, listener as (event: Event) => void, options);
-    this.#stream.listensTo(type);
+    this.#stream.listensTo(type, this);
   }
 
   /**

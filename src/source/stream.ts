@@ -29,7 +29,8 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   /** Why it is closed, or `null` while it is open. */
   closeReason: CloseReason | null = null;
   compression: StreamCompression | null = null;
-  #handle: EventTarget | null = null;
+  /** The application's handle, for a set that has to find it. Otherwise the application alone keeps it in memory. */
+  handle: EventTarget | null = null;
   #ended: Promise<void> | undefined;
   #controller: AbortController | undefined;
   #observers: StreamObserver[] | null = null;
@@ -63,16 +64,6 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     } else {
       this.#open();
     }
-  }
-
-  /** The application's handle, if there is one. */
-  get handle(): EventTarget | null {
-    return this.#handle;
-  }
-
-  set handle(handle: EventTarget) {
-    this.#handle = handle;
-    this.setTarget(handle);
   }
 
   /** True while the client takes less than it is sent. */

@@ -7,7 +7,10 @@ import {
   SourceErrorEvent,
   type SourceEventMap,
 } from "../../src/index.ts";
-import { openSource, openWeb, tick, url } from "../support/web.ts";
+import { WebSink } from "../../src/sinks/web.ts";
+import { collectGarbage } from "../support/collect-garbage.ts";
+import { openHub } from "../support/hub.ts";
+import { openSource, openWeb, request, tick, url } from "../support/web.ts";
 
 const lifeTypes = ["open", "close", "error", "overflow", "drain"] as const satisfies (keyof SourceEventMap)[];
 
@@ -227,4 +230,28 @@ test("a source without listeners stays silent about everything", async () => {
   expect(piped).toMatchObject({ ended: "failed", events: 1 });
   controller.abort();
   await source.close();
+});
+
+test("a stream keeps the handle of its application only for a listener: the hub needs none", async () => {
+  const { hub } = openHub();
+  const open = async () => hub.open({ request: request(), sink: new WebSink(undefined) }, { channels: ["a"] });
+  const unused: WeakRef<object>[] = [];
+  const used: WeakRef<object>[] = [];
+  const heard: string[] = [];
+  // In a function of its own: a local variable would keep the last source.
+  const openAll = async () => {
+    for (let n = 0; n < 10; n++) unused.push(new WeakRef((await open()) as object));
+    const source = (await open()) as EventSource;
+    source.addEventListener("close", ({ reason }) => heard.push(reason));
+    used.push(new WeakRef(source));
+  };
+  await openAll();
+  await vi.waitFor(async () => {
+    await tick();
+    collectGarbage();
+    expect(unused.filter((source) => source.deref() !== undefined).length).toBe(0);
+  });
+  expect(used[0]?.deref()).toBeInstanceOf(EventSource);
+  await hub.close();
+  expect(heard).toEqual(["closed"]);
 });
