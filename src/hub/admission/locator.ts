@@ -1,7 +1,8 @@
 // The questions that the log is asked for connecting clients: those of one tick share one call.
 import { runDetached } from "../../base/async-context.ts";
-import { setImmediateOrTimeout } from "../../base/clock.ts";
+import { now, setImmediateOrTimeout } from "../../base/clock.ts";
 import type { ChannelSelection, Head, LocateAnswer, LocateQuestion } from "../../log/log.ts";
+import { expectFlush } from "../../sinks/flush.ts";
 import { formatCursor } from "../../wire/cursor.ts";
 import type { Feed } from "../feed/feed.ts";
 import type { LogDeadline } from "../log-deadline.ts";
@@ -12,6 +13,16 @@ import { selectionKey } from "../selection.ts";
  * of a process come at once, and the event loop must still get its turns.
  */
 const maxQuestionsPerCall = 512;
+
+/**
+ * How many turns of the event loop a call waits for further questions, as long as each turn brings some. A log answers ten
+ * questions in little more time than one, and in a storm a turn brings one or two. Otherwise a call waits for nothing.
+ */
+const maxTurnsPerCall = 8;
+
+/** After so many calls with pauses of less than a millisecond, it is a storm. */
+const stormCalls = 8;
+const stormPauseMs = 1;
 
 /** The sequence started over while the log was asked. No number of restarts equals it, so the answer is stale. */
 const outOfDate = -1;
@@ -29,6 +40,13 @@ export class Locator {
   readonly #deadline: LogDeadline;
   /** The questions of this tick. Clients with the same channels and the same position have the same one. */
   readonly #waiting = new Map<string, Waiting>();
+  /** Questions that came since the last turn, those included that had been asked already. */
+  #newQuestions = 0;
+  /** Turns that the next call may still wait. */
+  #turnsLeft = 0;
+  #lastCall = Number.NEGATIVE_INFINITY;
+  /** How many calls have followed each other without a longer pause. */
+  #quickCalls = 0;
 
   constructor(feed: Feed, deadline: LogDeadline) {
     this.#feed = feed;
@@ -39,11 +57,16 @@ export class Locator {
   ask(question: LocateQuestion): Promise<Location> {
     const { cursor, selection } = question;
     const key = cursor === null ? selectionKey(selection) : `${selectionKey(selection)}\n${formatCursor(cursor)}`;
+    this.#newQuestions++;
     const asked = this.#waiting.get(key);
     if (asked !== undefined) return asked.answer;
     const { promise: answer, resolve, reject } = Promise.withResolvers<Location>();
     this.#waiting.set(key, { question, answer, resolve, reject });
-    if (this.#waiting.size === 1) this.#requestTurn();
+    if (this.#waiting.size === 1) {
+      this.#quickCalls = now() - this.#lastCall < stormPauseMs ? this.#quickCalls + 1 : 0;
+      this.#turnsLeft = this.#quickCalls > stormCalls ? maxTurnsPerCall : 0;
+      this.#requestTurn();
+    }
     return answer;
   }
 
@@ -56,11 +79,25 @@ export class Locator {
 
   /** Detached: the timer serves many requests, and must not keep the context of the first one alive. */
   #requestTurn(): void {
-    runDetached(() => setImmediateOrTimeout(() => this.#askNext()));
+    runDetached(() => {
+      setImmediateOrTimeout(this.#onTurn);
+      // The answers of an embedded log open streams in that very turn.
+      expectFlush();
+    });
   }
+
+  readonly #onTurn = (): void => {
+    const isLast = this.#newQuestions === 0 || this.#turnsLeft === 0 || this.#waiting.size >= maxQuestionsPerCall;
+    this.#turnsLeft--;
+    this.#newQuestions = 0;
+    if (isLast) this.#askNext();
+    else this.#requestTurn();
+  };
 
   /** One call in each turn of the event loop. Calls do not wait for one another: one that hangs delays only its clients. */
   #askNext(): void {
+    this.#turnsLeft = 0;
+    this.#lastCall = now();
     const asked: Waiting[] = [];
     for (const [key, waiting] of this.#waiting) {
       if (asked.length === maxQuestionsPerCall) break;

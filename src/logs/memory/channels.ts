@@ -78,6 +78,7 @@ export class MemoryChannels {
     // A prefix may have had channels that are forgotten now, so their highest loss counts for each prefix.
     let trimmed = prefixes.length === 0 ? 0 : this.#forgotten;
     for (const name of names) trimmed = Math.max(trimmed, this.#channels.get(name)?.[lost] ?? this.#forgotten);
+    if (prefixes.length === 0) return trimmed;
     const raise = (found: MemoryChannel | ChannelGroup) => {
       trimmed = Math.max(trimmed, found[lost]);
       return true;
@@ -90,12 +91,13 @@ export class MemoryChannels {
 
   /** Stops at the first channel with values. Groups without any are passed over whole. */
   hasValues(selection: ChannelSelection): boolean {
-    let found = false;
+    const { names, prefixes } = disjoint(selection);
+    let found = names.some((name) => (this.#channels.get(name)?.values ?? null) !== null);
     const find = ({ values }: MemoryChannel) => {
-      found = values !== null;
+      found ||= values !== null;
       return !found;
     };
-    this.visit(selection, (group) => group.hasValues, find);
+    for (const prefix of prefixes) if (!found) this.#directory.visit(prefix, (group) => group.hasValues, find);
     return found;
   }
 
@@ -134,9 +136,14 @@ export class MemoryChannels {
   }
 }
 
+/** The same names, each of them once. */
+export function distinct(names: readonly string[]): readonly string[] {
+  return names.length < 2 ? names : [...new Set(names)];
+}
+
 /** The same selection with each channel in it once. */
 function disjoint({ channels, prefixes }: ChannelSelection): { names: readonly string[]; prefixes: readonly string[] } {
-  if (prefixes.length === 0) return { names: channels.length < 2 ? channels : [...new Set(channels)], prefixes };
+  if (prefixes.length === 0) return { names: distinct(channels), prefixes };
   const shortest: string[] = [];
   // In sorted order, a prefix stands before all that it covers, so comparing with the last one that was taken is enough.
   for (const prefix of [...prefixes].sort()) {

@@ -29,7 +29,7 @@ import type {
 } from "../../log/log.ts";
 import { type RetentionLimits, retentionChecks, retentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
-import { MemoryChannels } from "./channels.ts";
+import { distinct, MemoryChannels } from "./channels.ts";
 import { PageReader } from "./pages.ts";
 import { warnWhenOneOfSeveral } from "./processes.ts";
 import { EntryRing } from "./ring.ts";
@@ -102,6 +102,7 @@ class MemoryLog implements CompleteLog {
   readonly #window: IdempotencyWindow;
   /** Nothing else writes to this log, so there is nothing to poll for. */
   readonly #tails: TailFanout = new TailFanout({ read: (after) => this.#tailPage(after) }, { poll: false });
+  readonly #witnessAt = (offset: number): number | undefined => this.#ring.witnessAt(offset);
   #isTrimming = false;
   #closed = false;
 
@@ -250,12 +251,13 @@ class MemoryLog implements CompleteLog {
    * any kind: a channel that was published on again has not ended.
    */
   #answerOf({ cursor, selection }: LocateQuestion, head: Head): LocateAnswer {
-    const names = new Set(selection.channels);
-    const ends = Array.from(names, (name) => this.#channels.get(name)?.plain.last).filter(
-      (entry): entry is LogEntry => entry?.type === "sse:end" && entry.offset === this.#channels.last(entry.channel),
-    );
+    const ends: LogEntry[] = [];
+    for (const name of distinct(selection.channels)) {
+      const last = this.#channels.get(name)?.plain.last;
+      if (last?.type === "sse:end" && last.offset === this.#channels.last(name)) ends.push(last);
+    }
     return {
-      verification: verify(cursor, head, (offset) => this.#ring.witnessAt(offset)),
+      verification: verify(cursor, head, this.#witnessAt),
       ends: ends.sort((a, b) => a.offset - b.offset),
       trimmed: this.#channels.trimmed(selection, true),
       hasValues: this.#channels.hasValues(selection),

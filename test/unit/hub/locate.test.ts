@@ -1,5 +1,5 @@
 // How often a connecting client asks the log.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { CompleteLog } from "../../../src/log/complete.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { joined, openHub } from "../../support/hub.ts";
@@ -118,5 +118,35 @@ describe("10,000 clients that reconnect in one tick", () => {
     expect(read).toBeLessThanOrEqual(most.read ?? 0);
     expect(rest).toEqual({});
     await Promise.all(responses.map((response) => response.body?.cancel()));
+  });
+});
+
+describe("clients that connect in consecutive turns of the event loop", () => {
+  /** Connects a client in each turn, and returns how often the log was asked. */
+  async function connect(turns: number): Promise<number> {
+    const { log, take } = countingLog();
+    const { hub } = openHub({ log });
+    await publish(hub, 1);
+    await tick();
+    take();
+    // The clock stands still: the machine may be busy, and these clients are to come right after each other.
+    const time = performance.now();
+    vi.spyOn(performance, "now").mockImplementation(() => time);
+    const responses: Promise<Response>[] = [];
+    for (let turn = 0; turn < turns; turn++) {
+      responses.push(hub.response(request(), { channels: ["a"] }));
+      await tick();
+    }
+    await Promise.all(responses);
+    vi.restoreAllMocks();
+    return take().locate ?? 0;
+  }
+
+  test("are asked for at once, unless they are many", async () => {
+    expect(await connect(8)).toBe(8);
+  });
+
+  test("share calls in a storm, as long as each turn brings another client, for eight turns at most", async () => {
+    expect([await connect(11), await connect(15), await connect(8 + 3 * 9)]).toEqual([10, 10, 12]);
   });
 });
