@@ -82,8 +82,15 @@ export async function respond<E extends EventMap>(
   options: SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">,
 ): Promise<EventSource | null> {
   checkOptions(options, nodeSubscribeChecks, "respond()");
-  const { fastWrite = true, ...subscribe } = options ?? {};
-  return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribe));
+  const { fastWrite = true } = options ?? {};
+  return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribeOptions(options)));
+}
+
+/** The options without those of Node: the same object where it has none of them, since it is kept for each connection. */
+function subscribeOptions(options: Parameters<typeof respond>[3]): SubscribeOptions {
+  if (options === undefined || !("fastWrite" in options)) return options;
+  const { fastWrite: _, ...own } = options;
+  return own;
 }
 
 const nodeSourceChecks: OptionChecks<NodeSourceOptions & ContractOptions> = { ...sourceChecks, fastWrite: aBoolean };

@@ -8,7 +8,6 @@ import { memoryLog } from "../logs/memory/index.ts";
 import type { Exchange } from "../sinks/exchange.ts";
 import { WebSink } from "../sinks/web.ts";
 import { type EventSource, sourceOf } from "../source/source.ts";
-import type { Stream } from "../source/stream.ts";
 import { headCursor } from "../wire/cursor.ts";
 import type { EventMap } from "../wire/event-types.ts";
 import { Admission, type Admitted } from "./admission/admission.ts";
@@ -17,6 +16,7 @@ import type { ChannelContext } from "./channel-context.ts";
 import { CompressionGroups } from "./compression-groups.ts";
 import { FrameRing } from "./feed/frame-ring.ts";
 import { PageCache } from "./feed/page-cache.ts";
+import { RunCache } from "./feed/run-cache.ts";
 import { Subscribers } from "./feed/subscribers.ts";
 import { registerInternals } from "./internals.ts";
 import { drainAll } from "./lifetime/drain.ts";
@@ -91,14 +91,16 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     const { feed, locator, deadline } = watch;
     this.#subscribers = new Subscribers(ring);
     const pages = new PageCache(feed, () => locator.confirm(), deadline);
-    // At a break in the sequence the pages are dropped before subscriptions ask for others.
+    // At a break in the sequence pages and runs are dropped before subscriptions ask for others.
+    const runs = new RunCache(ring);
     const readers = new Readers(this.#subscribers.channels);
-    feed.observers.add(pages).add(this.#subscribers).add(readers);
+    feed.observers.add(pages).add(runs).add(this.#subscribers).add(readers);
     // Each part declares which of these it needs.
     const context = {
       ...settings,
       ...watch,
       pages,
+      runs,
       subscribers: this.#subscribers,
       readers,
       checkpoints: new Checkpoints(ring),
@@ -159,7 +161,9 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
   async response(request: RequestLike, options: SubscribeOptions): Promise<Response> {
     assertRequest(request);
     const sink = new WebSink(request.signal);
-    await this.#open({ request, sink }, options);
+    const exchange = { request, sink };
+    const asked = this.#read(exchange, options);
+    if (asked !== null) await this.#admission.open(exchange, asked);
     return sink.response();
   }
 
@@ -170,7 +174,8 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
    */
   async open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
-    const stream = await this.#open(exchange, options);
+    const asked = this.#read(exchange, options);
+    const stream = asked === null ? null : await this.#admission.open(exchange, asked);
     return stream === null ? null : sourceOf(stream);
   }
 
@@ -264,11 +269,6 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     this.#sweep.stop();
     await this.#presence.close();
     await closeLog(this.#log, this.#context);
-  }
-
-  async #open(exchange: Exchange, options: SubscribeOptions): Promise<Stream | null> {
-    const asked = this.#read(exchange, options);
-    return asked === null ? null : this.#admission.open(exchange, asked);
   }
 
   /** The options of a subscription; `null` if a value that the client may have sent is not valid: then it was answered. */

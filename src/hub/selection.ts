@@ -7,6 +7,9 @@ import type { SubscribeOptions } from "./options.ts";
 /** Longest name of a channel, in characters. */
 const maxNameLength = 256;
 
+/** Shared by all subscriptions that have none of something. */
+const none: readonly string[] = [];
+
 /** @throws {SourcecastTypeError} for a name on which events cannot be published. */
 export function assertChannelName(name: string): void {
   assertName(name);
@@ -29,6 +32,9 @@ export function assertChannelList(channels: unknown): void {
 export function parseSelection(channels: readonly string[]): ChannelSelection {
   if (channels.length === 0) throw channelsError(channels);
   for (const name of channels) assertName(name);
+  const [first = ""] = channels;
+  // The usual request names one channel: nothing in it can be double.
+  if (channels.length === 1 && !first.endsWith("*")) return { channels: [first], prefixes: none };
   const prefixes = channels.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
   const names = channels.filter((name) => !name.endsWith("*") && !prefixes.some((prefix) => name.startsWith(prefix)));
   const shortest = prefixes.filter((one) => !prefixes.some((other) => other !== one && one.startsWith(other)));
@@ -111,8 +117,8 @@ function channelError(name: unknown, found: string, remedy: string): SourcecastT
  *
  * @throws {SourcecastTypeError} if no channel is named, and for an invalid name.
  */
-export function parseChannels({ channels, join = [], forbidden = [] }: ChannelOptions): AskedChannels {
-  const joining = join.filter((name) => !channels.includes(name));
+export function parseChannels({ channels, join = none, forbidden = none }: ChannelOptions): AskedChannels {
+  const joining = join.length === 0 ? none : join.filter((name) => !channels.includes(name));
   const all = [...channels, ...joining];
   // Everything may be forbidden: then there is a request all the same, and 403 is its answer.
   const selection = parseSelection(all.length === 0 ? forbidden : all);

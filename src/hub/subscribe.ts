@@ -3,7 +3,8 @@ import type { Admitted } from "./admission/admission.ts";
 import type { Sweep } from "./lifetime/sweep.ts";
 import type { HubPresence } from "./presence.ts";
 import { openSubscription } from "./subscription/opening.ts";
-import { Subscription, type SubscriptionContext } from "./subscription/subscription.ts";
+import type { SubscriptionContext } from "./subscription/subscription.ts";
+import { Subscription } from "./subscription/subscription.ts";
 
 /**
  * Makes the subscription of a request that has got its stream, and opens it in this tick. The slot of the request and the
@@ -12,12 +13,8 @@ import { Subscription, type SubscriptionContext } from "./subscription/subscript
 export function subscribe(admitted: Admitted, context: SubscriptionContext, sweep: Sweep, presence: HubPresence): void {
   const subscription = new Subscription(admitted, context);
   subscription.expires = sweep.expiry();
-  const { leave, stream, options, channels } = admitted;
-  const leaveChannels = options.member && presence.enter(options.member, channels);
-  subscription.onLeave = () => {
-    leave();
-    leaveChannels?.(stream.closeReason ?? "closed");
-  };
+  const { options, channels, forbidden } = admitted.asked;
+  if (options.member !== undefined) subscription.leavePresence = presence.enter(options.member, channels);
   sweep.schedule();
-  openSubscription(subscription, admitted.origin, admitted.forbidden);
+  openSubscription(subscription, admitted.origin, forbidden);
 }

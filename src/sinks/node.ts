@@ -271,9 +271,9 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   /** Lets go of the response and its connection. A response that was not started may be the application's again. */
   release(): void {
+    if (this.owner === null) this.#response.removeListener("close", this.#onGone);
     this.owner = null;
     this.#onceGone = null;
-    if (!this.#isStarted) this.#response.removeListener("close", this.#onGone);
     this.pending = null;
     this.#rest = null;
     this.#blockedBy?.removeListener("drain", this.#onDrain);

@@ -145,6 +145,20 @@ describe.each(Object.entries(kinds))("%s", (_name, open) => {
   });
 });
 
+it("a subscription opens in the turn of the event loop in which its request came: one write, with its replay", async () => {
+  const { hub } = openHub();
+  const first = await hub.channel("ticks").dispatch("tick", 0);
+  for (let event = 1; event <= 100; event++) await hub.channel("ticks").dispatch("tick", event);
+  await tick();
+  const { req, res } = new Wire();
+  req.headers["last-event-id"] = first;
+  const before = writes();
+  void respond(hub, req, res, { channels: ["ticks"] });
+  await tick();
+  await new Promise((resolve) => process.nextTick(resolve));
+  expect([writes() - before, hub.stats().deliveries]).toEqual([1, 100]);
+});
+
 it("a web body is given one chunk for all that a tick brings", async () => {
   const set = new EventSourceSet();
   const source = openSource();

@@ -1,11 +1,10 @@
 // Which requests get a stream, and how the others are answered.
-import { captureContext } from "../../base/async-context.ts";
+import { type CapturedContext, captureContext } from "../../base/async-context.ts";
 import { isPromise } from "../../base/deadline.ts";
 import { badRequest, type EarlyResponse, earlyResponse, headResponse, retryLater } from "../../http/early-response.ts";
 import type { RequestLike } from "../../http/request.ts";
 import type { ChannelSelection } from "../../log/log.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
-import type { Sink } from "../../sinks/sink.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import { Stream } from "../../source/stream.ts";
 import { encodeControl, encodeLater, type LaterReason } from "../../wire/control.ts";
@@ -29,10 +28,9 @@ import {
   type Permission,
   permit,
 } from "./decision.ts";
-import { Departure } from "./departure.ts";
 import type { Origin } from "./origin.ts";
-import { Permissions } from "./permissions.ts";
-import { ConnectionSlots } from "./slots.ts";
+import { AskedPermissions, allPermissions, type Permissions } from "./permissions.ts";
+import { ConnectionSlots, Slot } from "./slots.ts";
 
 /**
  * Admits requests: slot, permission, and then one question to the log, before the response starts.
@@ -44,7 +42,7 @@ import { ConnectionSlots } from "./slots.ts";
 export class Admission implements Gate {
   readonly #context: AdmissionContext;
   readonly #slots: ConnectionSlots;
-  /** Requests that are being admitted: a revocation has to find them before they are subscriptions. */
+  /** Requests with a key that are being admitted: a revocation has to find them before they are subscriptions. */
   readonly #candidates = new Set<Candidate>();
   isOpen = true;
 
@@ -68,7 +66,7 @@ export class Admission implements Gate {
    * the one that was revoked. They retry, and are authorized again.
    */
   revoke(key: string): void {
-    for (const candidate of this.#candidates) if (candidate.options.key === key) candidate.revoked = true;
+    for (const candidate of this.#candidates) if (candidate.asked.options.key === key) candidate.revoked = true;
   }
 
   /**
@@ -80,17 +78,12 @@ export class Admission implements Gate {
   async open(exchange: Exchange, asked: Subscribing): Promise<Stream | null> {
     const candidate = this.#admit(exchange, asked);
     if (candidate === null) return null;
-    const departure = new Departure(exchange.sink);
     try {
-      // A client that leaves in between frees its slot at once, however long the application and the log take.
-      const permission = askPermission(candidate);
-      const decision = await Promise.race([decide(this.#context, this, candidate, permission), departure.gone]);
-      return this.#answer(exchange, candidate, decision);
+      return this.#answer(candidate, await this.#decideUnlessGone(candidate));
     } catch (error) {
-      candidate.leave();
+      candidate.slot.release();
       throw error;
     } finally {
-      departure.forget();
       this.#candidates.delete(candidate);
     }
   }
@@ -116,7 +109,7 @@ export class Admission implements Gate {
         exchange.sink.refuse(rejection);
         return null;
       }
-      const stream = new Stream(exchange, candidate.sourceOptions, candidate.asyncContext);
+      const stream = openStream(candidate);
       if (stream.closeReason === null) void this.#subscribeLater(stream, candidate, permission);
       else this.#dismiss(candidate);
       return stream;
@@ -138,28 +131,46 @@ export class Admission implements Gate {
   }
 
   /** Takes a slot for a request that may get a stream. Any other is answered here. */
-  #admit({ request, sink }: Exchange, asked: Subscribing): Candidate | null {
+  #admit(exchange: Exchange, asked: Subscribing): Candidate | null {
+    const { request, sink } = exchange;
     const sourceOptions = this.#optionsFor(asked.options, asked.selection);
-    // Callbacks for this connection run in the context of its request, whoever causes them.
-    const asyncContext = captureContext();
-    const context = isPreauthorized(asked.options) ? { ...this.#context, authorize: undefined } : this.#context;
-    const permissions = new Permissions(context, request, asyncContext);
-    const slot = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(request, sink, asked, sourceOptions);
-    if (typeof slot !== "function") {
+    const slot = earlyResponse(request, sourceOptions) ?? this.#acquireSlot(exchange, asked, sourceOptions);
+    if (!(slot instanceof Slot)) {
       sink.refuse(slot);
       return null;
     }
     // HEAD is answered as GET would be, and opens nothing that would keep the slot.
-    if (request.method === "HEAD") slot();
-    const rest = { request, sink, permissions, sourceOptions, asyncContext, leave: slot, revoked: false };
-    const candidate: Candidate = { ...asked, ...rest };
-    this.#candidates.add(candidate);
+    if (request.method === "HEAD") slot.release();
+    // Callbacks for this connection run in the context of its request, whoever causes them.
+    const asyncContext = captureContext();
+    const permissions = this.#permissionsOf(request, asked, asyncContext);
+    const candidate = { exchange, asked, permissions, sourceOptions, asyncContext, slot, revoked: false };
+    if (asked.options.key !== undefined) this.#candidates.add(candidate);
     return candidate;
+  }
+
+  /**
+   * Resolves with `null` if the client leaves before the decision: it frees its slot at once, however long the application and
+   * the log take. Until the stream is open, nothing else observes the sink.
+   */
+  #decideUnlessGone(candidate: Candidate): Promise<Decision | null> {
+    return new Promise((resolve, reject) => {
+      const permission = askPermission(candidate);
+      const forget = candidate.exchange.sink.onceGone(() => resolve(null));
+      const decision = decide(this.#context, this, candidate, permission);
+      decision.then(resolve, reject).then(forget);
+    });
+  }
+
+  #permissionsOf(request: RequestLike, { options }: Subscribing, asyncContext: CapturedContext): Permissions {
+    const { authorize, limits, onError } = this.#context;
+    if (authorize === undefined || isPreauthorized(options)) return allPermissions;
+    return new AskedPermissions({ authorize, limits, onError }, request, asyncContext);
   }
 
   #dismiss(candidate: Candidate): void {
     this.#candidates.delete(candidate);
-    candidate.leave();
+    candidate.slot.release();
   }
 
   /**
@@ -168,15 +179,15 @@ export class Admission implements Gate {
    * @param decision `null` when the client has left. Its stream is made all the same, closed from the start, because the
    * application is to be given a source and not an answer that it would take for a rejection.
    */
-  #answer(exchange: Exchange, candidate: Candidate, decision: Decision | null): Stream | null {
-    const { request, sink, sourceOptions, asyncContext, leave } = candidate;
+  #answer(candidate: Candidate, decision: Decision | null): Stream | null {
+    const { request, sink } = candidate.exchange;
     // The hub may have closed, or the key been revoked, while the request was pending.
-    const early = this.rejectedSince(candidate) ?? decision?.early ?? headResponse(request, sourceOptions);
+    const early = this.rejectedSince(candidate) ?? decision?.early ?? headResponse(request, candidate.sourceOptions);
     if (early !== null) sink.refuse(early);
-    const stream = early === null ? new Stream(exchange, sourceOptions, asyncContext) : null;
-    const origin = decision?.origin;
-    if (stream === null || stream.closeReason !== null || origin === undefined) leave();
-    else this.#context.subscribe({ ...candidate, ...decision?.asked, stream, origin });
+    const stream = early === null ? openStream(candidate) : null;
+    const { asked = candidate.asked, origin } = decision ?? {};
+    if (stream === null || stream.closeReason !== null || origin === undefined) candidate.slot.release();
+    else this.#context.subscribe({ candidate, asked, stream, origin });
     return stream;
   }
 
@@ -188,16 +199,17 @@ export class Admission implements Gate {
     const observer = { onClose: () => this.#dismiss(candidate) };
     stream.observe(observer);
     try {
-      const { early, origin, asked } = await decide(this.#context, this, candidate, permission);
+      const { early, origin, asked = candidate.asked } = await decide(this.#context, this, candidate, permission);
       if (stream.closeReason !== null) return;
       // With an origin, `early` is 204: too late for that. The subscription finds the ends itself, and closes the stream.
       const rejected = this.rejectedSince(candidate) ?? (origin === undefined ? early : null) ?? null;
       if (rejected === null && origin !== undefined) {
         this.#candidates.delete(candidate);
         stream.unobserve(observer);
-        this.#context.subscribe({ ...candidate, ...asked, stream, origin });
+        this.#context.subscribe({ candidate, asked, stream, origin });
       } else if (rejected !== null) {
-        const text = candidate.options.control === undefined ? farewell(rejected) : encodeRetry(drawOverloadRetry());
+        const text =
+          candidate.asked.options.control === undefined ? farewell(rejected) : encodeRetry(drawOverloadRetry());
         stream.write(Frame.of(text));
         void stream.close(rejected.reason);
       }
@@ -207,26 +219,25 @@ export class Admission implements Gate {
     }
   }
 
-  /** A slot, as the function that releases it; or the response that rejects the request. */
+  /** A slot, or the response that rejects the request. */
   #acquireSlot(
-    request: RequestLike,
-    sink: Sink,
+    { request, sink }: Exchange,
     { selection, options }: Subscribing,
     sourceOptions: ResolvedOptions,
-  ): EarlyResponse | (() => void) {
+  ): EarlyResponse | Slot {
     if (!this.isOpen) return retryLater(request, sourceOptions, "draining");
     if (sink.crowdedOut) return retryLater(request, sourceOptions, "pipelined");
     const { limits, counters } = this.#context;
     const isOverLimit = selection.channels.length + selection.prefixes.length > limits.channels;
     const slot = isOverLimit ? "channels" : this.#slots.acquire(options.key);
-    if (typeof slot === "function") return slot;
+    if (slot instanceof Slot) return slot;
     counters.countRefused(slot);
     return retryLater(request, sourceOptions, slot);
   }
 
   // --- Gate ---
 
-  rejectedSince({ request, sourceOptions, revoked }: Candidate): EarlyResponse | null {
+  rejectedSince({ exchange: { request }, sourceOptions, revoked }: Candidate): EarlyResponse | null {
     if (!this.isOpen) return retryLater(request, sourceOptions, "draining");
     return revoked ? retryLater(request, sourceOptions, "revoked") : null;
   }
@@ -252,12 +263,15 @@ function farewell({ status, reason }: EarlyResponse): string {
   return encodeLater(reason as LaterReason, drawOverloadRetry());
 }
 
+function openStream({ exchange, sourceOptions, asyncContext }: Candidate): Stream {
+  return new Stream(exchange, sourceOptions, asyncContext);
+}
+
 /** A request that has got its stream. */
-export interface Admitted
-  extends Pick<
-    Candidate,
-    "request" | "selection" | "channels" | "joining" | "forbidden" | "options" | "permissions" | "leave"
-  > {
+export interface Admitted {
+  readonly candidate: Candidate;
+  /** The request with the channels that it may have. */
+  readonly asked: Subscribing;
   readonly stream: Stream;
   readonly origin: Origin;
 }

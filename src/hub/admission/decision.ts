@@ -1,13 +1,14 @@
 // Whether a request gets a stream: the application's permission, and then one question to the log.
 import type { CapturedContext } from "../../base/async-context.ts";
+import { isPromise } from "../../base/deadline.ts";
 import {
   type EarlyResponse,
   forbidden as forbiddenResponse,
   noContent,
   retryLater,
 } from "../../http/early-response.ts";
-import { type RequestLike, readLastEventId } from "../../http/request.ts";
-import type { Sink } from "../../sinks/sink.ts";
+import { readLastEventId } from "../../http/request.ts";
+import type { Exchange } from "../../sinks/exchange.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { narrow, type Subscribing } from "../selection.ts";
@@ -15,6 +16,7 @@ import type { Counters } from "../stats.ts";
 import { isLostId } from "../subscription/protocol.ts";
 import { findOrigin, hasReceivedAllEnds, hasReceivedAllEvents, type Origin, type OriginContext } from "./origin.ts";
 import type { Permissions } from "./permissions.ts";
+import type { Slot } from "./slots.ts";
 
 /**
  * Waits for the application's answer, and then asks the log. Does not reject for a failure of either: that becomes an answer
@@ -26,8 +28,9 @@ export async function decide(
   candidate: Candidate,
   permission: Permission,
 ): Promise<Decision> {
-  const { request, sourceOptions } = candidate;
-  const { asked, early } = permit(context, candidate, await permission);
+  const { exchange, sourceOptions } = candidate;
+  const { request } = exchange;
+  const { asked, early } = permit(context, candidate, isPromise(permission) ? await permission : permission);
   if (early !== null) return { early };
   const rejected = gate.rejectedSince(candidate);
   if (rejected !== null) return { early: rejected };
@@ -50,7 +53,7 @@ export async function decide(
 }
 
 /** Asks the application which of the channels may be read. */
-export function askPermission({ permissions, options, channels, forbidden }: Candidate): Permission {
+export function askPermission({ permissions, asked: { options, channels, forbidden } }: Candidate): Permission {
   const isEach = options.label === true;
   return !isEach && forbidden.length > 0 ? [] : permissions.reauthorize(channels, isEach);
 }
@@ -66,28 +69,28 @@ export function permit(
   candidate: Candidate,
   allowed: readonly string[] | null,
 ): { readonly asked: Subscribing; readonly early: EarlyResponse | null } {
-  const { request, sourceOptions, channels, forbidden, options } = candidate;
+  const { exchange, sourceOptions, asked } = candidate;
+  const { channels, forbidden, options } = asked;
   const isWhole = allowed?.length === channels.length && forbidden.length === 0;
   if (!isWhole) counters.countRefused("authorize");
   // Not 403: it would stop a native client for good, for a failure on this side.
-  if (allowed === null) return { asked: candidate, early: retryLater(request, sourceOptions, "error") };
+  if (allowed === null) return { asked, early: retryLater(exchange.request, sourceOptions, "error") };
   const isOpen = isWhole || (options.label === true && allowed.length > 0);
-  if (!isOpen) return { asked: candidate, early: forbiddenResponse(request, sourceOptions) };
-  return { asked: narrow(candidate, allowed), early: null };
+  if (!isOpen) return { asked, early: forbiddenResponse(exchange.request, sourceOptions) };
+  return { asked: narrow(asked, allowed), early: null };
 }
 
 /** The channels that may be read; `null` if the application did not answer. */
 export type Permission = readonly string[] | null | Promise<readonly string[] | null>;
 
 /** A request that is being admitted. */
-export interface Candidate extends Subscribing {
-  readonly request: RequestLike;
+export interface Candidate {
+  readonly exchange: Exchange;
+  readonly asked: Subscribing;
   readonly permissions: Permissions;
-  readonly sink: Sink;
   readonly sourceOptions: ResolvedOptions;
   readonly asyncContext: CapturedContext;
-  /** Releases the slot. */
-  leave(): void;
+  readonly slot: Slot;
   revoked: boolean;
 }
 

@@ -14,21 +14,24 @@ import { findRewindStart } from "./rewind.ts";
  *
  * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
  */
-export async function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
+export function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
   const { feed } = context;
-  if (!feed.isStarted) await feed.start();
+  if (feed.isStarted) return findStarts(context, request, asked);
+  return feed.start().then(() => findStarts(context, request, asked));
+}
+
+function findStarts(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
   const lastEventId = readLastEventId(request);
   const held = heldOf(asked);
   // The position of a client says nothing about channels that it has not followed.
   const own = lastEventId === "" || held.length === 0 ? null : (parseCursor(lastEventId) ?? "unreadable");
   if (own === null || asked.joining.length === 0) {
-    return { ...(await findStart(context, asked, asked.channels, asked.selection, own)), joining: null };
+    return findStart(context, asked, asked.channels, asked.selection, own);
   }
-  const [start, joining] = await Promise.all([
+  return Promise.all([
     findStart(context, asked, held, parseSelection(held), own),
     findStart(context, asked, asked.joining, parseSelection(asked.joining), null),
-  ]);
-  return { ...start, joining };
+  ]).then(([start, joining]) => ({ ...start, joining }));
 }
 
 /**
@@ -41,7 +44,7 @@ async function findStart(
   channels: readonly string[],
   selection: ChannelSelection,
   own: Start["cursor"],
-): Promise<Start> {
+): Promise<Origin> {
   // Entries that arrive while the log is asked were published after the client came.
   const delivered = feed.ring.head;
   const { restarts } = feed;
@@ -54,7 +57,7 @@ async function findStart(
   const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
   // The log may have lost what this process had delivered, and the answer itself may have shown it.
   const present = restarts === location.asOf ? delivered : null;
-  return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location };
+  return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location, joining: null };
 }
 
 /**

@@ -10,15 +10,43 @@ import { isInternal } from "../selection.ts";
 /** Under a prefix there is no end of channels. The oldest answers are forgotten, and asked for again. */
 const maxCachedAnswers = 1_024;
 
+/** Which channels a connection may read. */
+export interface Permissions {
+  /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked: then the entry has to wait. */
+  cached(channel: string): boolean | undefined;
+  /** Asks for a channel unless the answer is cached. False without an answer: then nothing may be read or skipped. */
+  check(channel: string): Promise<boolean>;
+  /**
+   * Asks for channels again, and forgets the answers for any other. Answers at once if `authorize()` does. A call that is
+   * still under way is shared, so that calls do not pile up on an application that hangs.
+   *
+   * @param isEach Asks for every channel; otherwise the first one that may not be read ends the asking.
+   * @returns The channels that may be read, `null` without an answer.
+   */
+  reauthorize(channels: readonly string[], isEach: boolean): Answers | Promise<Answers>;
+  /** From now on nothing but these channels may be read, whatever the application would answer. */
+  restrictTo(selection: ChannelSelection): void;
+}
+
+/** The permissions of all connections for which the application is not asked: one object, without state. */
+export const allPermissions: Permissions = {
+  cached: (channel) => !isInternal(channel),
+  check: () => Promise.resolve(true),
+  reauthorize: (channels) => channels,
+  restrictTo: () => {
+    throw new Error("Nothing is asked for these permissions, so nothing can be taken away from them");
+  },
+};
+
 /**
  * The permissions of one connection. Answers are cached until all of them are checked again, since delivery needs them in
  * the tick in which an entry arrives: {@link cached} is synchronous, and a subscription lags while an answer is missing.
  */
-export class Permissions {
+export class AskedPermissions implements Permissions {
   readonly #context: PermissionsContext;
   readonly #request: RequestLike;
   readonly #asyncContext: CapturedContext;
-  /** `null` until the first answer, which a hub without `authorize` never needs. */
+  /** `null` until the first answer. */
   #answers: Map<string, boolean> | null = null;
   /** Set once one of the channels may not be read any more. */
   #selects: ChannelMatcher | null = null;
@@ -31,13 +59,10 @@ export class Permissions {
     this.#asyncContext = asyncContext;
   }
 
-  /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked: then the entry has to wait. */
   cached(channel: string): boolean | undefined {
-    if (isInternal(channel) || this.#selects?.(channel) === false) return false;
-    return this.#context.authorize === undefined ? true : this.#answers?.get(channel);
+    return isInternal(channel) || this.#selects?.(channel) === false ? false : this.#answers?.get(channel);
   }
 
-  /** Asks for a channel unless the answer is cached. False without an answer: then nothing may be read or skipped. */
   async check(channel: string): Promise<boolean> {
     if (this.cached(channel) !== undefined) return true;
     const answer = await this.#ask(channel);
@@ -47,13 +72,6 @@ export class Permissions {
     return true;
   }
 
-  /**
-   * Asks for channels again, and forgets the answers for any other. Answers at once if `authorize()` does. A call that is
-   * still under way is shared, so that calls do not pile up on an application that hangs.
-   *
-   * @param isEach Asks for every channel; otherwise the first one that may not be read ends the asking.
-   * @returns The channels that may be read, `null` without an answer.
-   */
   reauthorize(channels: readonly string[], isEach: boolean): Answers | Promise<Answers> {
     if (this.#reauthorizing !== null) return this.#reauthorizing;
     const answers = this.#askForAll(channels, isEach, 0, []);
@@ -64,7 +82,6 @@ export class Permissions {
     return this.#reauthorizing;
   }
 
-  /** From now on nothing but these channels may be read, whatever the application would answer. */
   restrictTo(selection: ChannelSelection): void {
     this.#selects = compileSelection(selection);
   }
@@ -76,7 +93,6 @@ export class Permissions {
     first: number,
     allowed: readonly string[],
   ): Answers | Promise<Answers> {
-    if (this.#context.authorize === undefined) return channels;
     let known = allowed;
     for (let index = first; index < channels.length; index++) {
       const channel = channels[index] as string;
@@ -104,7 +120,7 @@ export class Permissions {
       return null;
     };
     try {
-      const asked = authorize && this.#asyncContext.runInAsyncScope(authorize, undefined, question);
+      const asked = this.#asyncContext.runInAsyncScope(authorize, undefined, question);
       const answer = withDeadline(asked, limits.callbackTimeout, "authorize()", "limits.callbackTimeout");
       return isPromise(answer) ? answer.then((settled) => settled === true, fail) : answer === true;
     } catch (error) {
@@ -128,4 +144,6 @@ type Answer = boolean | null;
 type Answers = readonly string[] | null;
 
 /** The parts of the hub that permissions use. */
-export interface PermissionsContext extends Pick<ResolvedHubOptions, "authorize" | "limits" | "onError"> {}
+export interface PermissionsContext extends Pick<ResolvedHubOptions, "limits" | "onError"> {
+  readonly authorize: NonNullable<ResolvedHubOptions["authorize"]>;
+}

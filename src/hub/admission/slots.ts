@@ -26,8 +26,6 @@ export function resolveLimits(limits: Limits = {}): ResolvedLimits {
 /**
  * Counts connections, in total and by key. At a limit, the new connection is rejected, and no old one is evicted: clients
  * that reconnect would otherwise evict one another without end.
- *
- * Releasing a slot again does nothing, since the ways on which a connection ends may cross.
  */
 export class ConnectionSlots {
   readonly #limits: ResolvedLimits;
@@ -42,26 +40,40 @@ export class ConnectionSlots {
     return this.#total;
   }
 
-  /** Takes a slot and returns the function that releases it, or the name of the limit that is reached. */
-  acquire(key: string | undefined): (() => void) | "connections" | "connectionsPerKey" {
+  /** Takes a slot, or returns the name of the limit that is reached. */
+  acquire(key: string | undefined): Slot | "connections" | "connectionsPerKey" {
     if (this.#total >= this.#limits.connections) return "connections";
     const ofKey = key === undefined ? 0 : (this.#byKey.get(key) ?? 0);
     if (ofKey >= this.#limits.connectionsPerKey) return "connectionsPerKey";
     this.#total++;
     if (key !== undefined) this.#byKey.set(key, ofKey + 1);
-    let taken = true;
-    return () => {
-      if (taken) this.#release(key);
-      taken = false;
-    };
+    return new Slot(this, key);
   }
 
-  #release(key: string | undefined): void {
+  /** Called by a slot, once. */
+  onReleased(key: string | undefined): void {
     this.#total--;
     if (key === undefined) return;
     const rest = (this.#byKey.get(key) ?? 1) - 1;
     // Keys are users or addresses: without this, the map would grow with each one that was ever connected.
     if (rest === 0) this.#byKey.delete(key);
     else this.#byKey.set(key, rest);
+  }
+}
+
+/** The slot of one connection. Releasing it again does nothing, since the ways on which a connection ends may cross. */
+export class Slot {
+  #slots: ConnectionSlots | null;
+  readonly #key: string | undefined;
+
+  /** @internal Use {@link ConnectionSlots.acquire}. */
+  constructor(slots: ConnectionSlots, key: string | undefined) {
+    this.#slots = slots;
+    this.#key = key;
+  }
+
+  release(): void {
+    this.#slots?.onReleased(this.#key);
+    this.#slots = null;
   }
 }

@@ -3,6 +3,7 @@ import type { Floor, LogEntry, Page, ValuePage } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { frameOfEntry, type SharedEntry, stateFrameOfEntry } from "./frame-ring.ts";
+import { RunBuilder, type SharedRun } from "./shared-run.ts";
 
 /** Memory of an entry in addition to its data, in bytes, approximately. */
 const entryOverheadBytes = 200;
@@ -23,6 +24,11 @@ export class SharedPage {
   readonly bytes: number;
   /** Readers that are about to use it. */
   users = 0;
+  /** By the index of the first entry. Of the last entries there may be none. */
+  readonly #runs: [plain: Map<number, SharedRun | null>, labeled: Map<number, SharedRun | null>] = [
+    new Map(),
+    new Map(),
+  ];
 
   constructor(after: number, page: Page | ValuePage, isVerified: boolean) {
     const isState = !("floor" in page);
@@ -39,6 +45,20 @@ export class SharedPage {
 
   covers(offset: number): boolean {
     return offset >= this.after && offset < this.through;
+  }
+
+  /** The run that begins with an entry; `null` if that entry cannot be part of one. */
+  runFrom(index: number, isLabeled: boolean): SharedRun | null {
+    const runs = this.#runs[isLabeled ? 1 : 0];
+    const known = runs.get(index);
+    if (known !== undefined) return known;
+    const builder = new RunBuilder(isLabeled);
+    for (let next = index; next < this.items.length && builder.hasRoom; next++) {
+      if (!builder.add(this.items[next] as PageItem)) break;
+    }
+    const run = builder.finish();
+    runs.set(index, run);
+    return run;
   }
 
   /** The index of the first entry after an offset, by binary search: readers enter a shared page anywhere. */

@@ -23,11 +23,10 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
     this.#ring = ring;
   }
 
-  /** Adds a subscription. It lags until its position has been found. */
+  /** Adds a subscription. It is neither live nor lags until its position has been found, in the same tick. */
   join(subscriber: S): void {
     const { selection, key } = subscriber;
     this.all.add(subscriber);
-    this.lagging.add(subscriber);
     this.channels.add(subscriber, selection);
     if (key === undefined) return;
     const ofKey = this.#byKey.get(key);

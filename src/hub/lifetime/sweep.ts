@@ -3,6 +3,7 @@ import { checkInterval, now, unrefTimeout } from "../../base/clock.ts";
 import { isWorkers } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
 import type { PageCache } from "../feed/page-cache.ts";
+import type { RunCache } from "../feed/run-cache.ts";
 import type { Subscribers } from "../feed/subscribers.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import type { Counters } from "../stats.ts";
@@ -16,6 +17,7 @@ const lostTimerMs = 10_000;
 export interface SweepContext extends Pick<ResolvedHubOptions, "limits" | "reauthorize"> {
   readonly subscribers: Subscribers<Subscription>;
   readonly pages: PageCache;
+  readonly runs: RunCache;
   readonly counters: Counters;
 }
 
@@ -61,6 +63,7 @@ export class Sweep {
     this.#timer = undefined;
     const time = now();
     this.#context.pages.sweep();
+    this.#context.runs.clear();
     // A live subscription has nothing outstanding: the first entry that does not fit makes it lag.
     for (const subscription of this.#context.subscribers.lagging) this.#checkStalled(subscription, time);
     // All connections are visited only if there is a time to enforce; by default there is none.

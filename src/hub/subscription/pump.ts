@@ -1,20 +1,23 @@
 // Brings a subscription to the head: through pages of the log, then through the ring.
-import { clearType } from "../../log/cleared.ts";
 import type { LogEntry } from "../../log/log.ts";
 import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
 import type { RingEntry } from "../feed/frame-ring.ts";
 import { PageReader } from "../feed/page-reader.ts";
+import type { RunQuery } from "../feed/run-cache.ts";
 import type { PageItem } from "../feed/shared-page.ts";
 import type { CatchUp } from "./catch-up.ts";
 import { checkPermission } from "./filter.ts";
-import { declareCleared, declareGap, declareReset } from "./loss.ts";
+import { declareGap, declareReset } from "./loss.ts";
 import { Recovery } from "./recovery.ts";
+import { type Blocker, Replay } from "./replay.ts";
 import { type Slice, scheduler, type Task } from "./scheduler.ts";
 import type { StateTransfer } from "./state-transfer.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** The cost of an entry that is sent, in the units of a {@link Slice}. A skipped one costs 1. */
 const sendUnits = 8;
+/** That of a run, which may have to be made first: enough for a look at the clock after each. */
+const runUnits = 256;
 
 /**
  * Works in steps, when the scheduler says so, and only while the client reads. Everything that takes time
@@ -23,35 +26,30 @@ const sendUnits = 8;
 export class Pump implements CatchUp, Task {
   readonly #subscription: Subscription;
   readonly #selects: ChannelMatcher;
+  readonly #runs: RunQuery;
   readonly #pages: PageReader;
   readonly #recovery: Recovery<StateTransfer>;
+  readonly #replay: Replay;
   /** A state that is sent before the position moves on. */
   #transfer: StateTransfer | null = null;
   /** It waits for an answer, of the log or of the application. */
   #isWaiting = false;
   #isStopped = false;
-  /** Entries sent since the client was last declared a gap, as long as it has not been at the head. */
-  #replayed = 0;
-  readonly #maxReplay: number;
-  /** The witness of the last entry that it has passed. One object, changed in place: it is written for every entry. */
-  #passed = { offset: -1, witness: 0 };
 
   constructor(subscription: Subscription) {
-    const { selection, conflates, context, isCatchingUp } = subscription;
+    const { selection, conflates, context, isLabeled, selectionKey } = subscription;
     const kind = conflates ? "conflated" : "all";
     this.#subscription = subscription;
     this.#selects = compileSelection(selection);
-    // The limit counts from the last loss that the client was told.
-    const restartCount = (): void => {
-      this.#replayed = 0;
-    };
+    this.#runs = { selects: this.#selects, isLabeled, key: `${isLabeled} ${selectionKey}` };
+    this.#replay = new Replay(subscription);
     this.#recovery = new Recovery(subscription, {
-      gap(gap, location) {
-        restartCount();
+      gap: (gap, location) => {
+        this.#replay.restart();
         return declareGap(subscription, gap, location);
       },
-      reset(reason, location) {
-        restartCount();
+      reset: (reason, location) => {
+        this.#replay.restart();
         return declareReset(subscription, reason, location);
       },
     });
@@ -59,13 +57,8 @@ export class Pump implements CatchUp, Task {
       kind,
       selection,
       upTo: Number.POSITIVE_INFINITY,
-      // Needed only by a client that the ring has left behind.
-      get key() {
-        return `${kind} ${subscription.selectionKey}`;
-      },
+      key: `${kind} ${selectionKey}`,
     });
-    // A client that has been at the head is not reconnecting any more.
-    this.#maxReplay = isCatchingUp ? context.limits.maxReplay : Number.POSITIVE_INFINITY;
   }
 
   /**
@@ -143,16 +136,21 @@ export class Pump implements CatchUp, Task {
     const subscription = this.#subscription;
     const { feed, counters } = subscription.context;
     const { ring } = feed;
+    const { takesRuns } = this.#replay;
     while (subscription.offset < ring.top) {
+      if (takesRuns && this.#replay.sendRun(subscription.context.runs.after(subscription.offset, this.#runs))) {
+        if (slice.isOver(runUnits)) return true;
+        continue;
+      }
       const item = ring.at(subscription.offset + 1) as RingEntry;
       const { entry, superseded } = item;
       const isSelected = this.#selects(entry.channel);
       if (isSelected && superseded && subscription.conflates) counters.conflated++;
       else if (isSelected) {
-        const blocker = this.#trySend(item);
+        const blocker = this.#replay.send(item);
         if (blocker !== null) return this.#overcome(blocker, entry);
       }
-      this.#pass(entry);
+      this.#replay.pass(entry);
       if (slice.isOver(isSelected ? sendUnits : 1)) return true;
     }
     subscription.reachHead();
@@ -174,12 +172,19 @@ export class Pump implements CatchUp, Task {
     // Entries past the ring's top will arrive through the tail.
     const last = Math.min(page.through, feed.ring.top, end);
     const isWhole = subscription.offset === page.after;
+    const { takesRuns } = this.#replay;
     for (let index = page.indexAfter(subscription.offset); index < page.items.length; index++) {
       const item = page.items[index] as PageItem;
       if (item.entry.offset > last) break;
-      const blocker = this.#trySend(item);
+      const run = takesRuns ? page.runFrom(index, subscription.isLabeled) : null;
+      if (run !== null && run.last.offset <= last && this.#replay.sendRun(run)) {
+        if (slice.isOver(runUnits)) return true;
+        index = page.indexAfter(run.last.offset) - 1;
+        continue;
+      }
+      const blocker = this.#replay.send(item);
       if (blocker !== null) return this.#overcome(blocker, item.entry);
-      this.#pass(item.entry);
+      this.#replay.pass(item.entry);
       if (slice.isOver(sendUnits)) return true;
     }
     if (isWhole) counters.conflated += page.conflated;
@@ -195,7 +200,7 @@ export class Pump implements CatchUp, Task {
     const subscription = this.#subscription;
     const { feed } = subscription.context;
     const { offset } = subscription;
-    const witness = this.#witnessAt(offset);
+    const witness = this.#replay.witnessAt(offset);
     const page = await this.#pages.load(offset, witness);
     const isOfThisLog = subscription.epoch === feed.ring.epoch && subscription.epoch === page.epoch;
     if (isOfThisLog && page.isVerified && page.through > offset) return;
@@ -211,43 +216,10 @@ export class Pump implements CatchUp, Task {
     else subscription.stream.close("reset");
   }
 
-  /** Sends an entry if it is for this client, or returns the reason why that cannot be decided or done now. */
-  #trySend(item: RingEntry | PageItem): Blocker | null {
-    const subscription = this.#subscription;
-    const { entry } = item;
-    if (subscription.closed || subscription.stream.full) return "full";
-    const allowed = subscription.permissions.cached(entry.channel);
-    if (allowed === undefined) return "unchecked";
-    if (!allowed) return null;
-    if (!subscription.wants(entry)) return subscription.closed ? "full" : null;
-    if (entry.type === clearType) {
-      declareCleared(subscription, entry);
-      return null;
-    }
-    if (this.#replayed >= this.#maxReplay) return "limit";
-    subscription.sendEntry(item);
-    this.#replayed++;
-    return null;
-  }
-
   /** Waits for what the entry needs. For room it need not wait: the sink says when it drains. */
   #overcome(blocker: Blocker, entry: LogEntry): boolean {
     if (blocker === "unchecked") return this.#wait(checkPermission(this.#subscription, entry.channel));
     return blocker === "limit" && this.#recover(this.#recovery.skipToPresent());
-  }
-
-  /** The entry was sent, or is not for this client. Its witness proves the position when the next page is read. */
-  #pass({ offset, witness }: LogEntry): void {
-    this.#subscription.offset = offset;
-    this.#passed.offset = offset;
-    this.#passed.witness = witness;
-  }
-
-  /** The witness of the entry at an offset, where it is known. */
-  #witnessAt(offset: number): number | undefined {
-    const { movedTo, context } = this.#subscription;
-    if (this.#passed.offset === offset) return this.#passed.witness;
-    return movedTo?.offset === offset ? movedTo.witness : context.feed.ring.witnessAt(offset);
   }
 
   /** Puts the state that takes the place of lost entries before everything else. */
@@ -280,6 +252,3 @@ export class Pump implements CatchUp, Task {
     else this.#transfer?.release();
   }
 }
-
-/** Why an entry could not be sent: no room, permission not checked yet, or enough has been replayed. */
-type Blocker = "full" | "unchecked" | "limit";

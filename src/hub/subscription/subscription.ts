@@ -7,18 +7,14 @@ import type { Stream, StreamObserver } from "../../source/stream.ts";
 import { formatCursor } from "../../wire/cursor.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { Admitted } from "../admission/admission.ts";
-import type { Locator } from "../admission/locator.ts";
 import type { Permissions } from "../admission/permissions.ts";
-import type { Feed } from "../feed/feed.ts";
+import type { Slot } from "../admission/slots.ts";
 import type { RingEntry, SharedEntry } from "../feed/frame-ring.ts";
-import type { PageCache } from "../feed/page-cache.ts";
-import type { Subscriber, Subscribers } from "../feed/subscribers.ts";
+import type { Subscriber } from "../feed/subscribers.ts";
 import type { FailureStage, SubscribeOptions } from "../options.ts";
-import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { conflates, selectionKey } from "../selection.ts";
-import type { Counters } from "../stats.ts";
 import type { CatchUp } from "./catch-up.ts";
-import type { Checkpoints } from "./checkpoints.ts";
+import type { SubscriptionParts } from "./context.ts";
 import { EndedChannels } from "./ended-channels.ts";
 import { passesFilter } from "./filter.ts";
 import { Progress } from "./progress.ts";
@@ -64,25 +60,25 @@ export class Subscription implements Subscriber, StreamObserver {
   isCatchingUp = true;
   /** Has to be found in the log again before anything is sent: it is at or after the position, and was there before. */
   anchor: Position | null = null;
-  /** That of its client, while it lags. */
-  readonly progress: Progress;
   /** The offset of the last position that the client was given; -1 before the first. */
   announcedOffset = -1;
   /** When it is to end, in the time of `now()`. */
   expires: number = Number.POSITIVE_INFINITY;
   /** When its permissions were last checked. */
   lastAsked: number = now();
-  /** Called once when it is over. */
-  onLeave: () => void = () => {};
+  /** Called once when it is over, if its member is present on channels. */
+  leavePresence: ((closeReason: string) => void) | null = null;
+  readonly #slot: Slot;
   #catchUp: CatchUp | null = null;
-  readonly #ended = new EndedChannels();
-  #selectionKey: string | null = null;
+  /** Most subscriptions never lag, and most channels never end: these two are made when they are needed. */
+  #progress: Progress | null = null;
+  #ended: EndedChannels | null = null;
 
-  constructor(admitted: Admitted, context: SubscriptionContext) {
-    const { stream, request, selection, channels, joining, options, permissions } = admitted;
+  constructor({ candidate, asked, stream }: Admitted, context: SubscriptionContext) {
+    const { exchange, permissions, slot } = candidate;
+    const { selection, channels, joining, options } = asked;
     this.stream = stream;
-    this.progress = new Progress(stream.sink);
-    this.request = request;
+    this.request = exchange.request;
     this.selection = selection;
     this.options = options;
     this.channels = channels;
@@ -90,7 +86,14 @@ export class Subscription implements Subscriber, StreamObserver {
     this.isLabeled = options.label === true;
     this.protocol = options.control === undefined ? null : new Protocol(options.control);
     this.permissions = permissions;
+    this.#slot = slot;
     this.context = context;
+  }
+
+  /** That of its client, while it lags. */
+  get progress(): Progress {
+    this.#progress ??= new Progress(this.stream.sink);
+    return this.#progress;
   }
 
   get key(): string | undefined {
@@ -103,8 +106,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** The same for subscriptions of the same channels. */
   get selectionKey(): string {
-    this.#selectionKey ??= selectionKey(this.selection);
-    return this.#selectionKey;
+    return selectionKey(this.selection);
   }
 
   /** Whether superseded entries are left out. */
@@ -112,9 +114,14 @@ export class Subscription implements Subscriber, StreamObserver {
     return conflates(this.options);
   }
 
+  /** True when some of its channels have, or had, ended. */
+  get hasEnds(): boolean {
+    return this.#ended !== null;
+  }
+
   /** True when all its channels have ended. Of a prefix that is never known. */
   get allEnded(): boolean {
-    return this.#ended.hasAll(this.selection);
+    return this.#ended?.hasAll(this.selection) === true;
   }
 
   // --- Subscriber ---
@@ -168,7 +175,8 @@ export class Subscription implements Subscriber, StreamObserver {
     this.#catchUp?.stop();
     this.#catchUp = null;
     this.context.subscribers.leave(this);
-    this.onLeave();
+    this.#slot.release();
+    this.leavePresence?.(this.stream.closeReason ?? "closed");
   }
 
   /** An idle client gets the head as its position, so that it does not ask for other channels' entries when it reconnects. */
@@ -181,14 +189,15 @@ export class Subscription implements Subscriber, StreamObserver {
 
   // --- For the pump and the opening ---
 
-  /** Joins the subscriptions of its channels, and lags until {@link reachHead}. */
+  /** Joins those of its channels. The caller calls {@link reachHead} or {@link follow} in the same tick. */
   start(): void {
     this.context.subscribers.join(this);
     this.stream.observe(this);
   }
 
-  /** Is brought to the head from now on. */
+  /** Lags, and is brought to the head from now on. */
   follow(catchUp: CatchUp): void {
+    this.context.subscribers.lagging.add(this);
     this.#catchUp = catchUp;
   }
 
@@ -224,8 +233,8 @@ export class Subscription implements Subscriber, StreamObserver {
   sendEntry(item: SharedEntry): void {
     const { entry } = item;
     const isEnd = entry.type === "sse:end";
-    if (isEnd) this.#ended.add(entry.channel);
-    else this.#ended.delete(entry.channel);
+    if (isEnd) this.markEnded(entry.channel);
+    else this.#ended?.delete(entry.channel);
     const isTranslated = isEnd && this.protocol !== null;
     const frame = isTranslated ? endInProtocol(this, entry) : this.isLabeled ? item.labeled : item.frame;
     if (frame !== null) {
@@ -243,7 +252,7 @@ export class Subscription implements Subscriber, StreamObserver {
     if (announced !== undefined) this.announcedOffset = announced;
   }
 
-  /** Gives the client a position, by an event of its own, which another protocol has no place for. */
+  /** Gives the client a position, by an event that another protocol has no place for. */
   announce(position: Position): void {
     if (this.protocol === null) this.sendControl(this.context.checkpoints.at(formatCursor(position)), position.offset);
   }
@@ -255,6 +264,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** The client knows, or is about to be told, that a channel has ended. */
   markEnded(channel: string): void {
+    this.#ended ??= new EndedChannels();
     this.#ended.add(channel);
   }
 
@@ -286,14 +296,4 @@ export class Subscription implements Subscriber, StreamObserver {
 }
 
 /** The parts of the hub that a subscription uses. */
-export interface SubscriptionContext
-  extends Pick<ResolvedHubOptions, "contract" | "limits" | "onError" | "onLoss" | "snapshot"> {
-  readonly feed: Feed;
-  readonly pages: PageCache;
-  readonly locator: Locator;
-  readonly subscribers: Subscribers<Subscription>;
-  readonly checkpoints: Checkpoints;
-  readonly counters: Counters;
-  /** Makes the pump of a subscription. */
-  catchUp(subscription: Subscription): CatchUp;
-}
+export interface SubscriptionContext extends SubscriptionParts<Subscription> {}
