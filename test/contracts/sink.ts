@@ -219,7 +219,10 @@ export function sinkContract(sink: Sink): void {
       const headers = { origin: "https://a.example" };
       const cors = ["https://a.example"];
       const get = await open({ cors }, { headers });
-      expect(get.client.headers).toMatchObject({ "access-control-allow-origin": "https://a.example", vary: "Origin" });
+      expect(get.client.headers).toMatchObject({
+        "access-control-allow-origin": "https://a.example",
+        vary: expect.stringMatching(/^Origin\b/),
+      });
       const { client, source } = await exchange({ method: "OPTIONS", headers }, ({ open }) => open({ cors }));
       await client.until(() => client.status !== 0);
       expect([client.status, source.readyState]).toEqual([204, 2]);

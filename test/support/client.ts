@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { createGunzip, type Gunzip } from "node:zlib";
 import { type RecordedEvent, StreamRecorder } from "./recorder.ts";
 
 export interface ClientRequest {
@@ -11,6 +12,8 @@ export interface ClientRequest {
   body?: string;
   /** Of HTTP/1. */
   version?: "1.0" | "1.1";
+  /** Accepts gzip, and reads it: the pieces of the client are decompressed then. */
+  gunzip?: boolean;
 }
 
 /** The response to one request, with its bytes and pieces as they were on the wire. */
@@ -25,6 +28,13 @@ export abstract class Client {
   ended: "end" | "cut" | null = null;
   #heard = 0;
   #waiting: (() => void)[] = [];
+  /** Decompresses what comes in, if the client is to do so and the response is compressed. */
+  #gunzip: Gunzip | null = null;
+  readonly #decompresses: boolean;
+
+  constructor({ gunzip = false }: ClientRequest = {}) {
+    this.#decompresses = gunzip;
+  }
 
   abstract readonly stream: Duplex;
 
@@ -79,14 +89,39 @@ export abstract class Client {
   }
 
   protected takePiece(piece: Buffer): void {
+    if (!this.#decompresses || this.headers["content-encoding"] !== "gzip") this.#take(piece);
+    else {
+      this.#gunzip ??= this.#startGunzip();
+      this.#gunzip.write(piece);
+    }
+  }
+
+  protected finish(how: "end" | "cut"): void {
+    if (this.#gunzip === null || this.#gunzip.destroyed) this.#finish(how);
+    // The end of the response has to be that of the gzip stream, which its length and checksum show.
+    else if (how === "end") this.#gunzip.end();
+    else if (!this.#gunzip.writableEnded) this.#gunzip.flush(() => this.#finish("cut"));
+  }
+
+  #startGunzip(): Gunzip {
+    // A write is one piece again.
+    const gunzip = createGunzip({ chunkSize: 1024 ** 2 });
+    gunzip.on("data", (piece: Buffer) => this.#take(piece));
+    gunzip.on("end", () => this.#finish("end"));
+    gunzip.on("error", () => this.#finish("cut"));
+    return gunzip;
+  }
+
+  #take(piece: Buffer): void {
     this.pieces.push(piece);
     this.parser.push(piece);
     this.changed();
   }
 
-  protected finish(how: "end" | "cut"): void {
+  #finish(how: "end" | "cut"): void {
     this.ended ??= how;
     this.changed();
+    this.#gunzip?.destroy();
   }
 
   protected changed(): void {
@@ -106,7 +141,7 @@ export class Http1Client extends Client {
 
   /** @param to A port of this machine, or a connection that is under way. */
   constructor(to: number | Socket, request: ClientRequest = {}) {
-    super();
+    super(request);
     this.stream = typeof to === "number" ? connect(to, "127.0.0.1") : to;
     this.stream.on("data", (bytes) => this.#take(bytes));
     this.stream.on("error", () => this.finish("cut"));
@@ -182,11 +217,12 @@ export class Http2Client extends Client {
 
   /** Over TLS where it is told whom to trust. */
   constructor(port: number, request: ClientRequest = {}, ca?: Buffer) {
-    super();
+    super(request);
     this.session =
       ca === undefined ? connectHttp2(`http://127.0.0.1:${port}`) : connectHttp2(`https://127.0.0.1:${port}`, { ca });
     this.session.on("error", () => this.finish("cut"));
-    const { method = "GET", path = "/", headers = {}, body } = request;
+    const { method = "GET", path = "/", body } = request;
+    const headers = headersOf(request);
     this.stream = this.session.request(
       { ":method": method, ":path": path, ...headers },
       { endStream: body === undefined },
@@ -220,14 +256,13 @@ export class Http2Client extends Client {
   }
 }
 
-export function requestText({
-  method = "GET",
-  path = "/",
-  headers = {},
-  body,
-  version = "1.1",
-}: ClientRequest): string {
-  const all: Record<string, string> = { host: "127.0.0.1", ...headers };
+function headersOf({ headers = {}, gunzip = false }: ClientRequest): Record<string, string> {
+  return gunzip ? { "accept-encoding": "gzip", ...headers } : headers;
+}
+
+export function requestText(request: ClientRequest): string {
+  const { method = "GET", path = "/", body, version = "1.1" } = request;
+  const all: Record<string, string> = { host: "127.0.0.1", ...headersOf(request) };
   if (body !== undefined) all["content-length"] = String(Buffer.byteLength(body));
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${method} ${path} HTTP/${version}\r\n${lines.join("")}\r\n${body ?? ""}`;

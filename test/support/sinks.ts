@@ -4,12 +4,13 @@ import { createServer as createHttp2Server, type Http2ServerRequest, type Http2S
 import type { AddressInfo, Server, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { type NodeSourceOptions, openEventSource } from "../../src/adapters/node.ts";
-import { EventSource } from "../../src/index.ts";
+import { EventSource, EventSourceSet } from "../../src/index.ts";
 import { type Client, type ClientRequest, Http1Client, Http2Client } from "./client.ts";
 
 /** One request at a server, before a source is made for it. */
 export interface Exchange {
-  open(options?: NodeSourceOptions): EventSource;
+  /** @param set A set that the source is added to at once. */
+  open(options?: NodeSourceOptions, set?: EventSourceSet): EventSource;
   readBody(): Promise<string>;
   /** Resolves when the server could know that the client has left. */
   readonly left: Promise<unknown>;
@@ -40,7 +41,11 @@ function nodeExchange(req: Req, res: Res): Exchange {
     req,
     res,
     left: once(res, "close"),
-    open: (options) => openEventSource(req, res, options),
+    open(options, set) {
+      const source = openEventSource(req, res, options);
+      set?.add(source);
+      return source;
+    },
     readBody: () => readText(req),
   };
 }
@@ -63,8 +68,9 @@ function webExchange(req: Req, res: Res): Exchange {
     res,
     left: once(res, "close"),
     readBody: () => request.text(),
-    open(options) {
+    open(options, set) {
       const source = new EventSource(request, options);
+      set?.add(source);
       void send(source.response(), res as ServerResponse);
       return source;
     },
@@ -162,3 +168,16 @@ export const http2Sink: Sink = {
       http2,
     ),
 };
+
+/** A sink whose clients accept gzip, and whose sources are each in a set that compresses. */
+export function compressed({ name, start }: Sink): Sink {
+  return {
+    name: `${name}, compressed`,
+    async start(route) {
+      const server = await start(({ open, ...exchange }) =>
+        route({ ...exchange, open: (options) => open(options, new EventSourceSet({ compress: true })) }),
+      );
+      return { ...server, connect: (request) => server.connect({ ...request, gunzip: true }) };
+    },
+  };
+}
