@@ -1,10 +1,11 @@
 /** One stream through a proxy with little more than its defaults: promptness, compression, idle time. */
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type ClientRequest, Http1Client } from "../../support/client.ts";
+import { readFileSync } from "node:fs";
+import { type Client, type ClientRequest, Http1Client, Http2Client } from "../../support/client.ts";
 import { eventually, within } from "../../support/deadline.ts";
 import { Decompressing } from "../../support/decompressing.ts";
 import { type NewsServer, startNewsServers } from "../../support/proxies/news-server.ts";
-import { type ProxyKind, ProxyProcess, type Variant } from "../../support/proxies/proxy.ts";
+import { certificate, type ProxyKind, ProxyProcess, type Variant } from "../../support/proxies/proxy.ts";
 import type { StreamRecorder } from "../../support/recorder.ts";
 
 export interface StreamOptions {
@@ -46,6 +47,34 @@ export function streamThrough(kind: ProxyKind, { holdsCompressed = false }: Stre
       }
     });
 
+    test.each([
+      ["with its defaults", false],
+      [`with docs/deploy/${kind.file}, over HTTP/2`, true],
+    ])("one that the server compresses arrives event by event, %s", async (_, isCopied) => {
+      const [server, open] = await start(kind, {}, isCopied);
+      const request = { path: "/compressed", headers: { "accept-encoding": "gzip" } };
+      const first = await within(10_000, "the first byte", open(request).opened());
+      expect(first.headers["content-encoding"]).toBe("gzip");
+      using one = new Decompressing(first);
+      for (const n of numbers.slice(0, 5)) {
+        await server.publish([n]);
+        await within(
+          10_000,
+          `event ${n}`,
+          one.until(() => heard(one, n)),
+        );
+      }
+      using two = new Decompressing(await within(10_000, "the other's first byte", open(request).opened()));
+      for (const n of numbers.slice(5)) {
+        await server.publish([n]);
+        await within(
+          10_000,
+          `event ${n} for both`,
+          Promise.all([one, two].map((stream) => stream.until(() => heard(stream, n)))),
+        );
+      }
+    });
+
     test("keep-alive carries it past the idle time at which the proxy gives up on a server", async () => {
       const [server, open] = await start(kind, { idleTimeout: 1_500 });
       const kept = open({ path: "/quiet?keepAlive=100ms" });
@@ -65,16 +94,20 @@ export function streamThrough(kind: ProxyKind, { holdsCompressed = false }: Stre
   });
 }
 
-/** A server, and a way to connect to it through the proxy. */
+/** A server, and a way to connect to it through the proxy: as users copy it, or with its defaults. */
 export async function start(
   kind: ProxyKind,
   variant: Variant = {},
-): Promise<[NewsServer, (request: ClientRequest) => Http1Client]> {
+  isCopied = false,
+): Promise<[NewsServer, (request: ClientRequest) => Client]> {
   const [server] = (await startNewsServers(1)) as [NewsServer];
-  const proxy = await ProxyProcess.bare(kind, [server.port], variant);
+  const ports = [server.port];
+  const proxy = await (isCopied ? ProxyProcess.copied(kind, ports) : ProxyProcess.bare(kind, ports, variant));
   onTestFinished(() => proxy.stop());
-  const open = (request: ClientRequest): Http1Client => {
-    const client = new Http1Client(proxy.port, request);
+  const open = (request: ClientRequest): Client => {
+    const client = isCopied
+      ? new Http2Client(proxy.port, request, readFileSync(certificate))
+      : new Http1Client(proxy.port, request);
     onTestFinished(() => client.leave());
     return client;
   };
