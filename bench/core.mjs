@@ -9,8 +9,9 @@ const { encoding } = await import("./core/encoding.mjs");
 const { webFanOut } = await import("./core/web-fan-out.mjs");
 const { nodeFanOut } = await import("./core/node-fan-out.mjs");
 const { idleHeap } = await import("./core/idle-heap.mjs");
+const { compression } = await import("./core/compression.mjs");
 
 const wanted = process.argv.slice(2);
-for (const measure of [encoding, webFanOut, nodeFanOut, idleHeap]) {
+for (const measure of [encoding, webFanOut, nodeFanOut, idleHeap, compression]) {
   if (wanted.length === 0 || wanted.includes(measure.name)) await measure();
 }

@@ -28,10 +28,10 @@ describe.each(nativeBrowsers)("the EventSource of $name on a compressed channel"
     const encodings: unknown[] = [];
     server.routes.set("/news", (req, res) => {
       const { writeHead } = res;
-      res.writeHead = (status: number, headers?: Record<string, string>) => {
+      res.writeHead = ((status: number, headers?: Record<string, string>) => {
         encodings.push(headers?.["content-encoding"] ?? res.getHeader("content-encoding"));
         return writeHead.call(res, status, headers);
-      };
+      }) as typeof writeHead;
       return respond(hub, req, res, { channels: ["news"], key: "tab" });
     });
     tab = await browser.newTab();

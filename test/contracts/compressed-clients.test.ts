@@ -49,16 +49,19 @@ test("fetch reads each event when it is published, from whenever on, to the end"
   for (const client of clients) expect(await client.next()).toEqual({ done: true, value: undefined });
 });
 
-test.each(["gzip", "identity"])("with the encoding %s, a connection that is cut is an error for fetch", async (encoding) => {
-  const { hub, url, responses } = await start();
-  const response = await fetch(url, { headers: { "accept-encoding": encoding } });
-  expect(response.headers.get("content-encoding")).toBe(encoding === "gzip" ? "gzip" : null);
-  const events = eventsOf(response);
-  await hub.channel("news").dispatchMessage("one");
-  expect((await events.next()).value).toBe("one");
-  responses[0]?.destroy();
-  await expect(events.next()).rejects.toThrow();
-});
+test.each(["gzip", "identity"])(
+  "with the encoding %s, a connection that is cut is an error for fetch",
+  async (encoding) => {
+    const { hub, url, responses } = await start();
+    const response = await fetch(url, { headers: { "accept-encoding": encoding } });
+    expect(response.headers.get("content-encoding")).toBe(encoding === "gzip" ? "gzip" : null);
+    const events = eventsOf(response);
+    await hub.channel("news").dispatchMessage("one");
+    expect((await events.next()).value).toBe("one");
+    responses[0]?.destroy();
+    await expect(events.next()).rejects.toThrow();
+  },
+);
 
 test("subscribe() resumes after a cut, and misses nothing", async () => {
   const { hub, url, responses } = await start();

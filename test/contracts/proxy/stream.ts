@@ -1,6 +1,7 @@
 /** One stream through a proxy with little more than its defaults: promptness, compression, idle time. */
-import { describe, expect, onTestFinished, test } from "vitest";
+
 import { readFileSync } from "node:fs";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { type Client, type ClientRequest, Http1Client, Http2Client } from "../../support/client.ts";
 import { eventually, within } from "../../support/deadline.ts";
 import { Decompressing } from "../../support/decompressing.ts";
