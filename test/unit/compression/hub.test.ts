@@ -171,5 +171,5 @@ describe("the body of each subscription", () => {
       }),
       { numRuns: 30 },
     );
-  });
+  }, 20_000);
 });
