@@ -5,6 +5,7 @@ import { ai } from "./ai.ts";
 import { aiSdkReact } from "./ai-sdk-react.ts";
 import { anthropic } from "./anthropic.ts";
 import type { PublishedClient } from "./client.ts";
+import { eventSourcePlus } from "./event-source-plus.ts";
 import { eventsource } from "./eventsource.ts";
 import { eventsourceClient } from "./eventsource-client.ts";
 import { fetchEventSource } from "./fetch-event-source.ts";
@@ -12,6 +13,7 @@ import { graphqlSse } from "./graphql-sse.ts";
 import { langgraph } from "./langgraph.ts";
 import { launchdarklyEventsource } from "./launchdarkly-eventsource.ts";
 import { mcp1, mcp2 } from "./mcp.ts";
+import { mistral } from "./mistral.ts";
 import { openai } from "./openai.ts";
 import { orpc } from "./orpc.ts";
 import { tanstackAi } from "./tanstack-ai.ts";
@@ -22,6 +24,7 @@ export const publishedClients: readonly PublishedClient[] = [
   aiSdkReact,
   openai,
   anthropic,
+  mistral,
   agUiClient,
   tanstackAi,
   a2a,
@@ -33,6 +36,7 @@ export const publishedClients: readonly PublishedClient[] = [
   orpc,
   eventsource,
   eventsourceClient,
+  eventSourcePlus,
   fetchEventSource,
   launchdarklyEventsource,
 ];
