@@ -2,9 +2,11 @@
 import { withDeadline } from "../base/deadline.ts";
 import { quote, SourcecastError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
-import { formatCursor, headPosition, type Position } from "../wire/cursor.ts";
+import type { LogEntry } from "../log/log.ts";
+import { headPosition, type Position, parseCursor } from "../wire/cursor.ts";
 import { Beats } from "./beats.ts";
 import { Chat } from "./chat.ts";
+import { formatOffset, parseOffset } from "./durable-offset.ts";
 import { entriesOf } from "./entries.ts";
 import { written } from "./gather.ts";
 import { LeaseWatch } from "./lease-watch.ts";
@@ -44,7 +46,8 @@ export class LogDurability<Chunk> {
     if (chunks.length === 0) return [];
     if (this.#closing !== null) throw fencedError(this.#runId);
     const events = chunks.map((chunk) => ({ type: "message", data: JSON.stringify(chunk) }));
-    return (await this.#write((writer) => writer.append(events))).map(formatCursor);
+    const positions = await this.#write((writer) => writer.append(events));
+    return positions.map((position) => formatOffset(position, this.#runId));
   }
 
   /** One call after the other. */
@@ -65,9 +68,8 @@ export class LogDurability<Chunk> {
   async #produce(): Promise<RunWriter> {
     const chat = await this.#chat;
     const channel = chat.channels.run(theRun);
-    const { log } = this.#internals;
-    const position = headPosition(await log.head());
-    const [newest] = await log.last(1, { channels: [channel], prefixes: [] });
+    const position = headPosition(await this.#internals.log.head());
+    const newest = await this.#newest(chat);
     if (newest?.type === "sse:end") throw new FencedError("The run has ended");
     const start = { position, newest: newest?.offset ?? 0, writerId: `${crypto.randomUUID()}/` };
     const writer = new RunWriter(this.#internals, channel, start, retryForMs);
@@ -77,16 +79,18 @@ export class LogDurability<Chunk> {
 
   async *read(offset: string, signal?: AbortSignal): AsyncGenerator<{ offset: string; chunk: Chunk }> {
     const chat = await this.#chat;
-    const start = offset === "-1" ? { from: "start" } : offset === "now" ? {} : { after: offset };
+    const isFirst = offset === "-1" || (offset === "now" && (await this.#newest(chat)) === undefined);
+    const start = offset === "-1" ? { from: "start" } : offset === "now" ? {} : { after: this.#cursorOf(offset) };
     const events = this.#internals.channel(chat.channels.run(theRun)).read({ ...start, signal });
     const watch = this.#watch(chat);
     try {
       let next = events.next();
-      if (offset === "-1") next = this.#first(next);
+      if (isFirst) next = this.#first(next);
       for (let result = await next; !result.done; result = await events.next()) {
         const event = result.value;
         if (event.type !== "message") throw lossError(this.#runId, event.type);
-        yield { offset: event.cursor, chunk: event.json<Chunk>() };
+        const position = parseCursor(event.cursor) as Position;
+        yield { offset: formatOffset(position, this.#runId), chunk: event.json<Chunk>() };
       }
     } finally {
       watch?.close();
@@ -108,8 +112,9 @@ export class LogDurability<Chunk> {
       await this.#write((writer) => writer.append([], true)).catch(ignoreConflict);
       return this.#stopBeats();
     }
-    const channel = (await this.#chat).channels.run(theRun);
-    const [newest] = await this.#internals.log.last(1, { channels: [channel], prefixes: [] });
+    const chat = await this.#chat;
+    const channel = chat.channels.run(theRun);
+    const newest = await this.#newest(chat);
     // A run without chunks was never a run.
     if (newest !== undefined && newest.type !== "sse:end") await this.#internals.log.append([endMarker(channel)]);
   }
@@ -121,9 +126,25 @@ export class LogDurability<Chunk> {
     for await (const { epoch, entry } of entriesOf(log, { channels: [channel], prefixes: [] }, 0)) {
       if (entry.type !== "message") continue;
       const { offset, witness } = entry;
-      chunks.push({ offset: formatCursor({ epoch, offset, witness }), chunk: JSON.parse(entry.data) as Chunk });
+      chunks.push({
+        offset: formatOffset({ epoch, offset, witness }, this.#runId),
+        chunk: JSON.parse(entry.data) as Chunk,
+      });
     }
     return chunks;
+  }
+
+  /** The newest entry of the run. */
+  async #newest(chat: Chat): Promise<LogEntry | undefined> {
+    const selection = { channels: [chat.channels.run(theRun)], prefixes: [] };
+    return (await this.#internals.log.last(1, selection))[0];
+  }
+
+  /** @throws {SourcecastError} for an offset of another run: the chunks after it do not follow on it. */
+  #cursorOf(offset: string): string {
+    const parsed = parseOffset(offset);
+    if (parsed?.runId === this.#runId) return parsed.cursor;
+    throw lossError(this.#runId, parsed === null ? "invalid offset" : "the offset is of another run");
   }
 
   /** The first chunk of a run that may never have been started. */
@@ -186,7 +207,7 @@ function ignoreConflict(error: unknown): void {
 function lossError(runId: string, loss: string): SourcecastError {
   return new SourcecastError(
     "ERR_SSE_CURSOR",
-    `Run ${quote(runId)} cannot be continued (${loss}): the log no longer has all its chunks; start a new run`,
+    `Run ${quote(runId)} cannot be continued (${loss}): the log does not have all chunks after that offset; start a new run`,
   );
 }
 

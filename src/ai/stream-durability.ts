@@ -2,6 +2,7 @@
 import { aDuration, aName, checkOptions, type OptionChecks } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
+import { parseOffset } from "./durable-offset.ts";
 import { LogDurability } from "./log-durability.ts";
 import { assertHub, type RunsHub, runsChecks } from "./options.ts";
 
@@ -33,7 +34,7 @@ export interface DurableRun {
 
 /** The options of {@link streamDurability}. */
 export interface StreamDurabilityOptions {
-  /** How long a reader from the start waits for the first chunk before it fails. @default "1s" */
+  /** How long a reader waits for the first chunk of a run that has none before it fails. @default "1s" */
   firstChunkTimeout?: Duration;
   /**
    * How long a producer may show no sign of life before a reader in another process ends the run with `RUN_ERROR`. `false` for a
@@ -56,8 +57,8 @@ const checks: OptionChecks<StreamDurabilityOptions> = {
 
 /**
  * Creates the durability adapter of one run, for the option `durability.adapter` of `toServerSentEventsResponse` and
- * `resumeServerSentEventsResponse`. The run is named by the header `X-Run-Id` or the query parameter `runId`, and the offset by
- * `Last-Event-ID` or the query parameter `offset`.
+ * `resumeServerSentEventsResponse`. The offset is in `Last-Event-ID` or the query parameter `offset`, and names its run. Without
+ * one, the header `X-Run-Id` or the query parameter `runId` names it. All of them come from the client: check that it may read it.
  *
  * @param source The request, or the run.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option or run id.
@@ -95,8 +96,7 @@ export function streamDurability<Chunk = never>(
 /** The run and the offset that a request names. */
 function runOf(request: RequestLike): { runId: string; offset: string | null } {
   const query = new URL(request.url, "http://localhost").searchParams;
-  return {
-    runId: request.headers.get("x-run-id") || query.get("runId") || crypto.randomUUID(),
-    offset: request.headers.get("last-event-id") || query.get("offset"),
-  };
+  const offset = request.headers.get("last-event-id") || query.get("offset");
+  const named = request.headers.get("x-run-id") || query.get("runId");
+  return { runId: parseOffset(offset ?? "")?.runId ?? (named || crypto.randomUUID()), offset };
 }

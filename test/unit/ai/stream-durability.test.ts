@@ -61,6 +61,37 @@ describe("streamDurability()", () => {
     expect(await durability.snapshot()).toEqual([]);
   });
 
+  test("resumes with an offset alone, which names its run, and with none of another run", async () => {
+    const { hub } = openHub();
+    const runId = "a run / of ä";
+    const producer = streamDurability<Chunk>(hub, { runId });
+    const [first] = await producer.append([{ type: "a" }, { type: "b" }]);
+    await producer.close();
+    const header = { "last-event-id": `${first}` };
+    const query = `?offset=${encodeURIComponent(`${first}`)}`;
+    for (const init of [{ headers: header }, { query }, { headers: { ...header, "x-run-id": "another" } }]) {
+      const reader = streamDurability<Chunk>(hub, request(init));
+      expect(await chunksOf(reader.read(reader.resumeFrom() as string))).toEqual(["b"]);
+    }
+    const other = streamDurability<Chunk>(hub, { runId: "2" });
+    await other.append([{ type: "c" }]);
+    await expect(chunksOf(other.read(`${first}`))).rejects.toThrow("another run");
+    await other.close();
+  });
+
+  test("gives up a reader of later chunks of a run that never has one, and keeps one of a run that is idle", async () => {
+    const { hub } = openHub();
+    const open = (runId: string) => streamDurability<Chunk>(hub, { runId }, { firstChunkTimeout: 50 });
+    await expect(chunksOf(open("never").read("now"))).rejects.toThrow("firstChunkTimeout");
+    const producer = open("idle");
+    await producer.append([{ type: "a" }]);
+    const reading = chunksOf(open("idle").read("now"));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await producer.append([{ type: "b" }]);
+    await producer.close();
+    expect(await reading).toEqual(["b"]);
+  });
+
   test("ends a run whose producer shows no sign of life with RUN_ERROR", async () => {
     const log = memoryLog();
     // The process that appended this has died: nothing beats.
