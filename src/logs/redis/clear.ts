@@ -25,12 +25,14 @@ type ClearReply = readonly ["more" | "busy" | "empty"] | readonly ["done", epoch
  * than a second copy of the log. To clear the channel once more does no harm.
  */
 export async function clearChannel(channel: string, commands: Commands): Promise<Appended | null> {
+  // The token tells the slices of this clearing from those of others, which would copy what this one is to erase.
   const [token, witness] = [makeEpoch(), makeWitness()];
   const deadline = now() + busyTimeoutMs;
   for (;;) {
     const [state, epoch, offset] = (await commands.run(scripts.clear, [token, channel, witness])) as ClearReply;
     if (state === "empty") return null;
     if (state === "done") {
+      // After the entries: keys that are added from now on belong to later ones, and stay.
       for (let cursor: unknown = 0; ; ) {
         cursor = await commands.run(scripts.forget, [String(cursor), channel, Number(offset)]);
         if (String(cursor) === "0") return { epoch, offset: Number(offset), witness };

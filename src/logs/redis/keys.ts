@@ -28,6 +28,8 @@ const names = [
   "calls",
   // Hash: the witnesses of trimmed entries, in blocks.
   "witnesses",
+  // Sorted set: the highest offset that each channel has lost, of entries with a key that a newer one superseded.
+  "gone",
   // Stream: the copy of the entries while a channel is being cleared, none at other times.
   "copy",
 ] as const;

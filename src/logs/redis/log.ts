@@ -121,6 +121,7 @@ export class RedisLog implements CompleteLog {
     return this.#queue.append(entries);
   }
 
+  /** From the primary: a replica refuses the script. */
   head(): Promise<Head> {
     return this.#ask(() => this.#reader.head());
   }
@@ -129,18 +130,22 @@ export class RedisLog implements CompleteLog {
     return this.#ask(() => this.#locating.witnesses(offsets));
   }
 
+  /** Above the floor, from pages that all readers of this process share. */
   read(after: number, options: ReadOptions): Promise<Page> {
     return this.#ask(() => this.#reader.read(after, options));
   }
 
+  /** Reads back from the newest entry, since there is no index by channel. */
   last(count: number, selection: ChannelSelection): Promise<LogEntry[]> {
     return this.#ask(() => this.#reader.last(count, selection));
   }
 
+  /** Through an index of all keys, which has those of trimmed entries, too. */
   latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     return this.#ask(() => this.#reader.latestByKey(selection, options));
   }
 
+  /** Questions of the same time share a round trip, and so do equal ones of different clients. */
   locate(questions: readonly LocateQuestion[]): Promise<Located> {
     return this.#ask(() => this.#questions.locate(questions));
   }

@@ -91,7 +91,10 @@ local function place(entry)
     local member = memberOf(channel, entry.key)
     local older = call('HGET', NEWEST, member)
     if not older then call('ZADD', KEYNAMES, 0, member)
-    elseif tonumber(older) <= s.floor then call('HDEL', KEPT, member) end
+    elseif tonumber(older) <= s.floor then
+      call('HDEL', KEPT, member)
+      call('ZADD', GONE, 'GT', older, channel)
+    end
     call('HSET', NEWEST, member, top)
   end
   if entry.type == 'sse:end' then call('ZADD', ENDED, top, channel) end

@@ -12,7 +12,7 @@ import { prelude } from "./prelude.ts";
  */
 export const startScript: string = `${prelude}
 local types = {'hash', 'stream', 'zset', 'zset', 'zset', 'zset', 'zset', 'hash', 'hash', 'hash', 'zset', 'hash', 'hash',
-  'stream'}
+  'zset', 'stream'}
 for i, key in ipairs(KEYS) do
   local found = call('TYPE', key).ok
   if found ~= 'none' and found ~= types[i] then return {'type', key, found} end
@@ -87,7 +87,8 @@ if clearing then
 end
 
 -- Keeps what a trimmed entry leaves: the newest of a key, that its channel has lost something, its witness.
-local marks, blocks = {}, {}
+-- A superseded entry is lost for readers without conflation alone, so it has a mark of its own.
+local marks, goneMarks, blocks = {}, {}, {}
 local function leave(entry, offset, witness)
   local f = entry[2]
   -- Of an empty slot, nothing can be lost.
@@ -95,7 +96,8 @@ local function leave(entry, offset, witness)
     if f[2] ~= '${clearedChannel}' then marks[f[2]] = offset end
   else
     local member = memberOf(f[2], string.sub(f[6], 2))
-    if tonumber(call('HGET', NEWEST, member) or 0) == offset then call('HSET', KEPT, member, cmsgpack.pack(entry)) end
+    if tonumber(call('HGET', NEWEST, member) or 0) == offset then call('HSET', KEPT, member, cmsgpack.pack(entry))
+    else goneMarks[f[2]] = offset end
   end
   if f[4] == 'sse:end' and tonumber(call('ZSCORE', ENDED, f[2]) or 0) == offset then call('ZREM', ENDED, f[2]) end
   local number = math.floor((offset - 1) / BLOCK)
@@ -128,6 +130,7 @@ end
 if removed > 0 then
   call('XTRIM', ENTRIES, 'MINID', '=', (floor + 1) .. '-0')
   for channel, offset in pairs(marks) do call('ZADD', TRIMMED, offset, channel) end
+  for channel, offset in pairs(goneMarks) do call('ZADD', GONE, offset, channel) end
   call('HSET', HEAD, 'floor', floor, 'floorWitness', floorWitness, 'weight', weight)
   if witnessAge > 0 then
     for number, added in pairs(blocks) do
@@ -178,7 +181,7 @@ local excess = math.min(slice, call('ZCOUNT', LAST, 1, floor) - 65536)
 if excess > 0 then
   local forgotten = call('ZRANGEBYSCORE', LAST, 1, floor, 'LIMIT', 0, excess)
   call('HSET', HEAD, 'forgotten', call('ZSCORE', LAST, forgotten[#forgotten]))
-  for _, key in ipairs({LAST, CHANNELS, TRIMMED, ENDED}) do call('ZREM', key, unpack(forgotten)) end
+  for _, key in ipairs({LAST, CHANNELS, TRIMMED, ENDED, GONE}) do call('ZREM', key, unpack(forgotten)) end
 end
 local hasMore = (isOver and removed >= slice) or #expired == slice or excess == slice
 return {hasMore and 1 or 0, nextExpiry}

@@ -7,7 +7,7 @@
  * UTF-8 text has, so it is not a channel, and sorts after all of them.
  */
 export const prelude = `
-local HEAD, ENTRIES, CHANNELS, LAST, ENDED, TRIMMED, KEYNAMES, NEWEST, KEPT, IDS, IDTIMES, CALLS, WITNESSES, COPY =
+local HEAD, ENTRIES, CHANNELS, LAST, ENDED, TRIMMED, KEYNAMES, NEWEST, KEPT, IDS, IDTIMES, CALLS, WITNESSES, GONE, COPY =
   unpack(KEYS)
 local call = redis.call
 -- In every key but the stream.
@@ -31,7 +31,7 @@ end
 -- The state of the log, nil when there is none, or when a part of it is gone.
 local function load()
   local h = call('HMGET', HEAD, 'epoch', 'origin', 'top', 'witness', 'floor', 'floorWitness', 'weight', 'forgotten', 'time')
-  if not h[1] or call('EXISTS', unpack(KEYS, 1, 13)) < (h[3] == '0' and 12 or 13) then return nil end
+  if not h[1] or call('EXISTS', unpack(KEYS, 1, 14)) < (h[3] == '0' and 13 or 14) then return nil end
   return {
     epoch = h[1], origin = tonumber(h[2]), top = tonumber(h[3]), witness = tonumber(h[4]), floor = tonumber(h[5]),
     floorWitness = tonumber(h[6]), weight = tonumber(h[7]), forgotten = tonumber(h[8]),
@@ -54,7 +54,7 @@ local function open(epoch, origin)
   call('UNLINK', unpack(KEYS))
   call('HSET', HEAD, 'version', 1, 'epoch', epoch, 'origin', origin, 'top', 0, 'witness', origin, 'floor', 0,
     'floorWitness', origin, 'weight', 0, 'forgotten', 0, 'time', now(), unpack(members))
-  for _, key in ipairs({CHANNELS, LAST, ENDED, TRIMMED, KEYNAMES, IDTIMES}) do call('ZADD', key, 0, SENTINEL) end
+  for _, key in ipairs({CHANNELS, LAST, ENDED, TRIMMED, GONE, KEYNAMES, IDTIMES}) do call('ZADD', key, 0, SENTINEL) end
   for _, key in ipairs({NEWEST, KEPT, IDS, CALLS, WITNESSES}) do call('HSET', key, SENTINEL, '') end
   return load() or error('the log could not be created')
 end
@@ -124,21 +124,31 @@ local function trimmedOf(s, channel)
   return call('ZSCORE', LAST, channel) and 0 or s.forgotten
 end
 
+-- For a reader without conflation, which misses superseded entries, too.
+local function goneOf(s, channel)
+  return math.max(trimmedOf(s, channel), tonumber(call('ZSCORE', GONE, channel) or 0))
+end
+
 -- Of very many channels, the highest of all is the answer: too much is declared then, and never too little.
 local MANY = 1000
-local function trimmedOfPrefix(s, prefix)
+local function lostOfPrefix(s, prefix, marks)
   if s.floor == 0 then return 0 end
   if prefix == '' then return s.floor end
   local channels = call('ZRANGEBYLEX', CHANNELS, '[' .. prefix, '(' .. prefix .. SENTINEL, 'LIMIT', 0, MANY)
   if #channels == MANY then return s.floor end
   local trimmed = s.forgotten
   if #channels > 0 then
-    for _, score in ipairs(call('ZMSCORE', TRIMMED, unpack(channels))) do
-      if score then trimmed = math.max(trimmed, tonumber(score)) end
+    for _, key in ipairs(marks) do
+      for _, score in ipairs(call('ZMSCORE', key, unpack(channels))) do
+        if score then trimmed = math.max(trimmed, tonumber(score)) end
+      end
     end
   end
   return trimmed
 end
+
+local function trimmedOfPrefix(s, prefix) return lostOfPrefix(s, prefix, {TRIMMED}) end
+local function goneOfPrefix(s, prefix) return lostOfPrefix(s, prefix, {TRIMMED, GONE}) end
 
 -- The range of the keys of a channel, or of all channels with a prefix, in the sorted set of keys.
 local function keyRange(name, isPrefix)

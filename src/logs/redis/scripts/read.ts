@@ -61,11 +61,10 @@ local limit, maxBytes, isAll, names = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV
 if upTo == -1 then upTo = s.floor end
 
 -- Members by their offset. Selections overlap: a value is found once.
-local found, trimmed, hasAny = {}, isAll and s.floor or 0, false
+local found, trimmed, gone = {}, isAll and s.floor or 0, isAll and s.floor or 0
 local function collect(from, to)
   -- All of them, on each page: their offsets are in no order.
   local members = call('ZRANGEBYLEX', KEYNAMES, from, to)
-  hasAny = hasAny or #members > 0
   if after >= upTo then return end
   for first = 1, #members, MANY do
     local last = math.min(first + MANY - 1, #members)
@@ -80,6 +79,7 @@ for i = 9, #ARGV do
   local isPrefix = i >= 9 + names
   collect(keyRange(ARGV[i], isPrefix))
   trimmed = math.max(trimmed, isPrefix and trimmedOfPrefix(s, ARGV[i]) or trimmedOf(s, ARGV[i]))
+  gone = math.max(gone, isPrefix and goneOfPrefix(s, ARGV[i]) or goneOf(s, ARGV[i]))
 end
 
 -- In the order of the log, which is not that of the keys.
@@ -100,8 +100,7 @@ for _, offset in ipairs(offsets) do
     break
   end
 end
--- Without conflation, superseded entries that are gone are missing too, and which those are is not known.
-return {headOf(s), page.entries, through, trimmed, hasAny and s.floor or trimmed}
+return {headOf(s), page.entries, through, trimmed, gone}
 `;
 
 /**
