@@ -14,16 +14,20 @@ describe("the guards of the tests", () => {
     ["warns", "Unexpected output: Warning: careful"],
     ["rejects without a handler", "Unhandled rejection"],
     ["expects output that does not come", "Expected output that matches /never/"],
+    ["expects another rejection", "Unhandled rejection"],
+    ["expects a rejection that does not come", "Expected an unhandled rejection that matches /never/"],
   ])("a test that %s fails", (name, message) => {
     expect(tests.get(name)).toContain(message);
   });
 
-  test.each(["prints what it announced", "uses timers and lets them end", "uses a fake clock"])(
-    "a test that %s passes",
-    (name) => {
-      expect(tests.get(name)).toBe("");
-    },
-  );
+  test.each([
+    "prints what it announced",
+    "leaves a rejection that it announced",
+    "uses timers and lets them end",
+    "uses a fake clock",
+  ])("a test that %s passes", (name) => {
+    expect(tests.get(name)).toBe("");
+  });
 
   test.each([
     ["interval.ts", "setInterval made at"],

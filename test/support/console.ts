@@ -4,7 +4,7 @@
 type Line = string;
 
 const unexpected: Line[] = [];
-let rejections: RegExp[] = [];
+const rejections: RegExp[] = [];
 let expectations: { pattern: RegExp | undefined; lines: Line[] }[] = [];
 
 /**
@@ -22,14 +22,19 @@ export function expectConsole(pattern?: RegExp): readonly string[] {
   return lines;
 }
 
-/** Says that code of others, which the running test uses, leaves a rejection unhandled: its text matches. */
+/** Says that a package which the running test uses leaves a rejection unhandled, whose text matches. */
 export function expectRejection(pattern: RegExp): void {
   rejections.push(pattern);
 }
 
-/** @internal */
-export function isExpectedRejection(text: string): boolean {
-  return rejections.some((pattern) => pattern.test(text));
+/** Compares the rejections of one test with the expected ones. @internal */
+export function settleRejections(texts: readonly string[]): string[] {
+  const expected = rejections.splice(0);
+  const missing = expected.filter((pattern) => !texts.some((text) => pattern.test(text)));
+  return [
+    ...texts.filter((text) => !expected.some((pattern) => pattern.test(text))),
+    ...missing.map((pattern) => `Expected an unhandled rejection that matches ${pattern}, there was none`),
+  ];
 }
 
 /** @internal */
@@ -45,6 +50,5 @@ export function settleConsole(): string[] {
     if (pattern && lines.length === 0) problems.push(`Expected output that matches ${pattern}, there was none`);
   }
   expectations = [];
-  rejections = [];
   return problems;
 }

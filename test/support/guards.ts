@@ -4,7 +4,7 @@
  */
 import { format } from "node:util";
 import { afterAll, afterEach } from "vitest";
-import { isExpectedRejection, record, settleConsole } from "./console.ts";
+import { record, settleConsole, settleRejections } from "./console.ts";
 import { leaks, startLeakWatch } from "./leaks.ts";
 
 guardConsole();
@@ -16,7 +16,7 @@ afterEach(async () => {
   // Node reports a rejection after the microtasks of the turn in which it happened.
   await watch.turn();
   const unhandled = rejections.splice(0).map((reason) => format("Unhandled rejection: %o", reason));
-  complain([...unhandled.filter((text) => !isExpectedRejection(text)), ...settleConsole()]);
+  complain([...settleConsole(), ...settleRejections(unhandled)]);
 });
 
 // Hooks of the set-up file run after those of the test file.
