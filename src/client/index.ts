@@ -12,7 +12,7 @@ export type {
   TextEvent,
 } from "./events.ts";
 export type { IterationOptions } from "./iterators.ts";
-export type { SubscribeOptions } from "./options.ts";
+export type { SubscribeOptions, WorkerLike } from "./options.ts";
 export { type EventStreamBody, EventStreamDecoder, readEventStream } from "./read.ts";
 export type { BodyLike, CredentialsMode, HeadersLike, PerAttempt } from "./request.ts";
 export { Subscription, subscribe } from "./subscribe.ts";

@@ -47,6 +47,11 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
    * @default "page" in a document or a worker of a browser; false elsewhere, where one process serves many users
    */
   share?: "page" | "browser" | false;
+  /**
+   * With `share: "browser"`, the worker that has the connection in place of a tab: a function that gives a `SharedWorker` whose
+   * script calls `serveTabs()`. Where it cannot be started, a tab has the connection. @default none
+   */
+  worker?: () => WorkerLike;
   /** The user that the connection belongs to: only subscriptions with the same identity share it. @default none */
   identity?: string;
   /**
@@ -74,6 +79,11 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
   onInvalid?: (error: unknown, event: TextEvent) => void;
 }
 
+/** A `SharedWorker`. */
+export interface WorkerLike {
+  readonly port: { postMessage(message: unknown): void };
+}
+
 /** {@link SubscribeOptions}, checked. */
 export interface ResolvedSubscribeOptions extends ConnectionOptions {
   readonly events: AnyContract | undefined;
@@ -81,6 +91,7 @@ export interface ResolvedSubscribeOptions extends ConnectionOptions {
   readonly signal: AbortSignal | undefined;
   readonly channels: readonly string[];
   readonly share: "page" | "browser" | false;
+  readonly worker: (() => WorkerLike) | undefined;
   /** Subscriptions whose keys have the same parts may share a connection. */
   readonly key: readonly unknown[];
   readonly validate: boolean;
@@ -112,6 +123,7 @@ export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
   fetch: aFunction,
   signal: aSignal,
   share: allow('"page", "browser" or false', (value) => ["page", "browser", false].includes(value as string)),
+  worker: aFunction,
   identity: aName,
   retry: (value, name) => {
     if (value !== false) aGroup({ initial: positiveDuration, max: positiveDuration })(value, name);
@@ -143,6 +155,9 @@ export function resolveSubscribeOptions(
     throw optionError("method", method, "a method that has a body");
   if (options.share === "browser" && options.identity === undefined)
     throw optionError("identity", undefined, 'the user that all tabs belong to, with share: "browser"');
+  const { worker } = options;
+  if (worker !== undefined && (options.share !== "browser" || options.fetch || options.shouldRetry))
+    throw optionError("worker", worker, 'a function, with share: "browser" and without fetch and shouldRetry');
   const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
   const resolved: ResolvedSubscribeOptions = {
     url,
@@ -152,6 +167,7 @@ export function resolveSubscribeOptions(
     credentials: options.credentials,
     channels,
     share: options.share ?? (isInBrowser() ? "page" : false),
+    worker,
     key: [],
     lastEventIdIn,
     // A method of another object would lose its `this`.

@@ -1,8 +1,29 @@
 // Lines that the stream of the leader does not serve, because they have missed events or would miss some: they catch up.
-import { parseCursor } from "../wire/cursor.ts";
+import { type Position, parseCursor } from "../wire/cursor.ts";
 import type { Lane } from "./lane.ts";
 import { isNew } from "./position.ts";
-import type { StreamSnapshot } from "./router.ts";
+import type { StreamRequest, StreamSnapshot } from "./router.ts";
+import type { LeaderNews } from "./tab-messages.ts";
+
+/** A leader begins, or this tab begins to follow it: detaches the lines that have missed events. */
+export function detachMissing(lane: Lane, news: Extract<LeaderNews, { kind: "lead" | "welcome" }>): void {
+  const before = lane.router.cursor;
+  const begins = (at: Position | null): boolean => before !== "" && isNew(at, parseCursor(before));
+  if (news.kind === "lead") {
+    if (begins(parseCursor(news.cursor))) detachLines(lane, null);
+    return;
+  }
+  const { cursor, origin, hasLost, held } = news.snapshot;
+  const hasMissed = hasLost || begins(parseCursor(cursor)) || (origin !== null && begins(origin));
+  detachLines(lane, hasMissed ? null : new Set(held));
+}
+
+/** A stream of the leader opens. One that does not know the channels of this tab begins as a new client, or past its position. */
+export function detachUnresumed(lane: Lane, request: StreamRequest): void {
+  const { cursor } = lane.router;
+  const isResumed = cursor === request.cursor || !isNew(parseCursor(request.cursor), parseCursor(cursor));
+  detachLines(lane, isResumed ? request.held : null);
+}
 
 /**
  * Lines whose channels the stream does not resume continue on connections of their own, after the position of this tab, until

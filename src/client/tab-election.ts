@@ -21,13 +21,14 @@ export class Election {
     this.#handlers = handlers;
   }
 
-  /** Holds the lock of this tab first, by which others notice that it is gone, then waits for that of the leader. */
+  /** Holds the lock of this tab, by which others notice that it is gone. */
   enter(tab: string): void {
-    const begin = (): void => {
-      this.#handlers.onPresent();
-      this.#elect(false);
-    };
-    this.#hold(`${this.#name} ${tab}`, false, begin, () => {});
+    this.#hold(`${this.#name} ${tab}`, false, this.#handlers.onPresent, () => {});
+  }
+
+  /** Waits for the lock of the leader. */
+  stand(): void {
+    this.#elect(false);
   }
 
   /** Takes the lock of a leader that does not answer: a frozen tab keeps it. */
@@ -70,7 +71,7 @@ export class Election {
 
 /** The callbacks of an election. */
 interface ElectionHandlers {
-  /** This tab holds its own lock: a leader may serve it from here on. */
+  /** This tab holds its own lock: a leader may serve it from here on, and it may stand for election. */
   onPresent(): void;
   /** This tab is to lead. */
   onElected(): void;

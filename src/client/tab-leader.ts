@@ -45,6 +45,11 @@ export class Leader implements UpstreamOwner {
     this.handover = new Handover(this, context);
   }
 
+  /** The tabs that it serves. The latest ones come first: they are the least likely to be frozen. */
+  get tabs(): string[] {
+    return [...this.#remotes.keys()].reverse();
+  }
+
   /** Begins the term. The other tabs answer with their channels. */
   begin(): void {
     this.tell({ kind: "lead", cursor: this.router.cursor });

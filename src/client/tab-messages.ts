@@ -4,6 +4,7 @@ import type { Environment } from "./environment.ts";
 import { StreamError, type StreamFailure } from "./errors.ts";
 import { errorOf } from "./failures.ts";
 import { type ClosedBy, initialState, type Phase, type ReconnectState } from "./reconnect.ts";
+import type { BodyLike } from "./request.ts";
 import type { StreamRequest, StreamSnapshot } from "./router.ts";
 
 /** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
@@ -30,6 +31,9 @@ export type TabMessage =
   | { readonly kind: "leave"; readonly from: string }
   /** The last message of the leader is long ago. */
   | { readonly kind: "ping"; readonly from: string }
+  /** A worker needs the parts of a request that the application decides. */
+  | { readonly kind: "ask"; readonly to: string; readonly number: number }
+  | { readonly kind: "answer"; readonly number: number; readonly request: TabRequest | null; readonly error: string }
   /** A tab has missed messages. */
   | { readonly kind: "again"; readonly from: string; readonly after: number }
   | FromLeader
@@ -78,6 +82,13 @@ export type LeaderNews =
     }
   /** The connection cannot have the channels of this tab. */
   | { readonly kind: "part" };
+
+/** The parts of a request that an application decides, as plain data. */
+export interface TabRequest {
+  readonly url: string;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: BodyLike | null;
+}
 
 /** A `StreamError`, which loses its class on the way. */
 interface PackedError {

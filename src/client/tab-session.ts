@@ -1,13 +1,11 @@
 // One tab among the tabs of a browser, as long as its page is shown: it follows the stream of the leader, or leads.
-import { type Position, parseCursor } from "../wire/cursor.ts";
 import { readChannelLimit } from "../wire/preamble.ts";
 import type { TabChannel, TabRuntime } from "./environment.ts";
 import type { Handover, UpstreamContext } from "./handover.ts";
 import type { Lane } from "./lane.ts";
-import { isNew } from "./position.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { StreamSnapshot } from "./router.ts";
-import { detachLines, laterStream } from "./tab-catch-up.ts";
+import { detachLines, detachMissing, detachUnresumed, laterStream } from "./tab-catch-up.ts";
 import { Election } from "./tab-election.ts";
 import { Leader } from "./tab-leader.ts";
 import {
@@ -17,19 +15,16 @@ import {
   type LeaderNews,
   type PackedState,
   type TabMessage,
+  type TabRequest,
   unpackError,
   unpackRequest,
   unpackState,
 } from "./tab-messages.ts";
+import { Questions } from "./tab-questions.ts";
+import { answerMs, askAgainMs, gatherMs, silentMs, workerMs } from "./tab-times.ts";
 
-/** How long a new leader waits for the channels of the other tabs. */
-const gatherMs = 50;
-/** Without a message for so long, a tab asks whether the leader is there. */
-const silentMs = 20_000;
-/** A leader that does not answer in this time is frozen: another tab takes its lock. */
-const answerMs = 3_000;
-/** A tab that waits for an answer of the leader asks again after this time. */
-const askAgainMs = 1_000;
+/** A tab, a tab that expects a worker to lead, or that worker. */
+export type TabRole = "tab" | "guest" | "worker";
 
 /** The time in which a page is shown: it may be put away, and come back with another session. */
 export class Session {
@@ -56,21 +51,28 @@ export class Session {
   /** The channels that were told last, and when the leader was asked for anything. */
   #told = "";
   #askedAt = Number.NEGATIVE_INFINITY;
+  readonly #questions: Questions;
   /** The streams of other tabs, while this one has been elected and gathers them. */
   #gathered: StreamSnapshot[] = [];
 
-  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, name: string) {
+  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, name: string, role: TabRole) {
     this.#lane = lane;
     this.#context = context;
     this.#id = context.environment.random().toString(36).slice(2);
     this.#heardAt = context.environment.now();
     this.#channel = runtime.openChannel(name);
     this.#channel.onmessage = ({ data }) => this.#onMessage(data as TabMessage);
+    this.#questions = new Questions(context, this.#id, (message) => this.#post(message));
     this.#election = new Election(runtime, name, this.#abort.signal, {
       onPresent: () => {
         this.#isPresent = true;
         this.want();
-        this.#watch();
+        const stand = (): void => {
+          this.#election.stand();
+          this.#watch();
+        };
+        if (role === "worker") this.#election.takeOver();
+        else this.#after(role === "guest" ? workerMs : 0, stand);
       },
       onElected: () => this.#lead(),
       onLost: () => {
@@ -79,6 +81,11 @@ export class Session {
       },
     });
     this.#election.enter(this.#id);
+  }
+
+  /** Asks the tabs that this one serves, one after the other, for the parts of a request that the application decides. */
+  ask(): Promise<TabRequest> {
+    return this.#questions.ask(this.#leader?.tabs ?? []);
   }
 
   /** The connections, while this tab leads. */
@@ -113,7 +120,6 @@ export class Session {
     this.#stepDown();
     this.#cancelTimer();
     this.#abort.abort();
-    this.#channel.onmessage = null;
     this.#channel.close();
   }
 
@@ -201,6 +207,10 @@ export class Session {
       case "again":
         this.#leader?.repeat(message.from, message.after);
         return;
+      case "ask":
+      case "answer":
+        this.#questions.receive(message);
+        return;
       default:
         this.#follow(message);
     }
@@ -235,16 +245,10 @@ export class Session {
 
   /** A leader begins, or this tab begins to follow it. Lines that have missed events catch up on their own connections. */
   #begin(news: Extract<LeaderNews, { kind: "lead" | "welcome" }>): void {
-    const { router } = this.#lane;
-    const before = router.cursor;
-    const cursor = news.kind === "lead" ? news.cursor : news.snapshot.cursor;
     this.isOpen = false;
-    const begins = (at: Position | null): boolean => before !== "" && isNew(at, parseCursor(before));
-    if (begins(parseCursor(cursor))) detachLines(this.#lane, null);
+    detachMissing(this.#lane, news);
     if (news.kind === "welcome") {
       const { snapshot, state, isStale } = news;
-      const hasMissed = snapshot.hasLost || (snapshot.origin !== null && begins(snapshot.origin));
-      detachLines(this.#lane, hasMissed ? null : new Set(snapshot.held));
       this.#lane.restore(snapshot);
       this.#setState(state, isStale);
       this.isOpen = state?.phase === "open" && news.isOpen;
@@ -261,10 +265,7 @@ export class Session {
         break;
       case "open": {
         const request = unpackRequest(news.request);
-        // A leader that does not know the channels of this tab begins as a new client, or past what this tab has received.
-        const { cursor } = this.#lane.router;
-        const isResumed = cursor === request.cursor || !isNew(parseCursor(request.cursor), parseCursor(cursor));
-        detachLines(this.#lane, isResumed ? request.held : null);
+        detachUnresumed(this.#lane, request);
         this.isOpen = true;
         this.#lane.open(request);
         break;

@@ -7,39 +7,63 @@ import type { TabChannel, TabRuntime } from "./environment.ts";
 import type { Handover, Upstream, UpstreamContext } from "./handover.ts";
 import type { Lane } from "./lane.ts";
 import type { Line } from "./line.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ReconnectState } from "./reconnect.ts";
-import { Session } from "./tab-session.ts";
-
-/** A component that is removed and added again within this time changes nothing. */
-const lingerMs = 1_000;
+import type { TabRequest } from "./tab-messages.ts";
+import { Session, type TabRole } from "./tab-session.ts";
+import { lingerMs, workerLingerMs } from "./tab-times.ts";
 
 /** @returns Null where the runtime has no Web Locks or no BroadcastChannel, or on a page that is not secure. */
 export function openTabs(lane: Lane, context: UpstreamContext): Upstream | null {
   const runtime = context.environment.tabs ?? runtimeTabs();
-  return runtime === null ? null : new Tabs(lane, context, runtime);
+  return runtime === null ? null : new Tabs(lane, context, runtime, "tab");
 }
 
-function runtimeTabs(): TabRuntime | null {
+export function runtimeTabs(): TabRuntime | null {
   const { locks } = globalThis.navigator as { locks?: TabRuntime["locks"] };
   if (locks === undefined || globalThis.BroadcastChannel === undefined) return null;
   return { locks, openChannel: (name) => new BroadcastChannel(name) as unknown as TabChannel };
 }
 
+/** The options that a tab passes to a worker: plain data. */
+export interface WorkerOptions
+  extends Pick<ResolvedSubscribeOptions, (typeof plainOptions)[number]>,
+    Partial<Pick<ResolvedSubscribeOptions, "fetch">> {
+  /** Of the channel and the locks. */
+  readonly name: string;
+}
+
+const plainOptions = [
+  "method",
+  "credentials",
+  "lastEventIdIn",
+  "maxEventSize",
+  "enabled",
+  "initial",
+  "max",
+  "connectTimeout",
+  "idleTimeout",
+  "defaultRetry",
+] as const;
+
 /** This tab among the tabs of a browser: the upstream of its lane. */
-class Tabs implements Upstream {
+export class Tabs implements Upstream {
   readonly #lane: Lane;
   readonly #context: UpstreamContext;
   readonly #runtime: TabRuntime;
   readonly #name: string;
   readonly #unwatch: () => void;
+  readonly #role: TabRole;
   #session: Session | null = null;
   #cancelLinger: () => void = () => {};
 
-  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime) {
+  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, role: TabRole) {
     this.#lane = lane;
     this.#context = context;
     this.#runtime = runtime;
-    this.#name = `sourcecast ${JSON.stringify(context.options.key)}`;
+    const { key } = context.options;
+    this.#name = role === "worker" ? String(key[0]) : `sourcecast ${JSON.stringify(key)}`;
+    this.#role = role;
     this.#unwatch = context.environment.watch({
       // A page that is put away gives up its locks and its channel, which would keep it out of the back/forward cache.
       onSuspend: () => this.#leave(),
@@ -78,7 +102,7 @@ class Tabs implements Upstream {
     else {
       this.#session?.want();
       if (!this.#lane.isIdle) return;
-      this.#cancelLinger = this.#context.environment.after(lingerMs, () => {
+      this.#cancelLinger = this.#context.environment.after(this.#role === "worker" ? workerLingerMs : lingerMs, () => {
         if (this.#lane.isIdle) this.#lane.shut();
       });
     }
@@ -98,7 +122,27 @@ class Tabs implements Upstream {
 
   /** With the first line, and when the page comes back. */
   #join(): void {
-    this.#session ??= new Session(this.#lane, this.#context, this.#runtime, this.#name);
+    if (this.#session !== null) return;
+    const role = this.#role === "tab" && this.#callWorker() ? "guest" : this.#role;
+    this.#session = new Session(this.#lane, this.#context, this.#runtime, this.#name, role);
+  }
+
+  /** Tells the worker of the application that there is a tab. Without it, for whatever reason, a tab leads. */
+  #callWorker(): boolean {
+    const { options } = this.#context;
+    if (options.worker === undefined) return false;
+    try {
+      const plain = Object.fromEntries(plainOptions.map((name) => [name, options[name]]));
+      options.worker().port.postMessage({ ...plain, name: this.#name });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Asks the tabs for the parts of a request that the application decides. */
+  ask(): Promise<TabRequest> {
+    return this.#session?.ask() ?? Promise.reject(new Error("The page is put away"));
   }
 
   #leave(): void {

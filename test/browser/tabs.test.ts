@@ -51,6 +51,10 @@ function serveClient({ routes }: PageServer): void {
     const code = 'import { subscribe } from "/dist/client/index.js"; globalThis.subscribe = subscribe;';
     res.writeHead(200, { "content-type": "text/javascript" }).end(code);
   });
+  routes.set("/worker.js", (_, res) => {
+    const code = 'import { serveTabs } from "/dist/client/worker.js"; serveTabs();';
+    res.writeHead(200, { "content-type": "text/javascript" }).end(code);
+  });
   for (const folder of ["client", "chunks"]) {
     for (const file of readdirSync(join(root, "dist", folder))) {
       if (!file.endsWith(".js")) continue;
@@ -84,20 +88,24 @@ class Tab {
     this.followed = followed;
   }
 
-  static async open(user: string, followed: readonly string[]): Promise<Tab> {
+  /** @param worker The address of a SharedWorker, or none. */
+  static async open(user: string, followed: readonly string[], worker = ""): Promise<Tab> {
     const page = await context.newPage();
     await page.goto(server.origin);
     await page.addScriptTag({ type: "module", url: "/client.js" });
     await page.evaluate(
-      ([user, followed]) => {
+      ([user, followed, url]) => {
         const { subscribe } = globalThis as never as Pick<typeof import("../../src/client/index.ts"), "subscribe">;
         const told = { received: [] as string[], losses: 0 };
-        const stream = subscribe("/events", { channels: followed, share: "browser", identity: user });
+        const worker = () => new SharedWorker(url, { type: "module" });
+        const shared = { channels: followed, share: "browser", identity: user } as const;
+        const headers = () => ({ "x-user": user });
+        const stream = subscribe("/events", url === "" ? shared : { ...shared, worker, headers });
         stream.on("*", (event) => told.received.push(event.data));
         stream.onLoss(() => told.losses++);
         Object.assign(globalThis, { stream, told });
       },
-      [user, followed] as const,
+      [user, followed, worker] as const,
     );
     return new Tab(page, followed);
   }
@@ -215,6 +223,30 @@ describe("tabs of one user", () => {
     await first.tellPage("pagehide");
     await publish("a");
     await first.tellPage("pageshow");
+    await settled(tabs);
+    for (const tab of tabs) await tab.judge();
+    await oneIsOpen();
+  });
+});
+
+describe("a SharedWorker", () => {
+  test("has the connection for all tabs, with the headers of one of them, and keeps it when they close", async () => {
+    const tabs = [await (await Tab.open("ann", ["a"], "/worker.js")).joined()];
+    await oneIsOpen();
+    const [connection] = streams;
+    for (let n = 0; n < 2; n++) tabs.push(await (await Tab.open("ann", ["a"], "/worker.js")).joined());
+    await oneIsOpen();
+    await tabs[0]?.close();
+    const rest = tabs.slice(1);
+    await settled(rest);
+    for (const tab of rest) await tab.judge();
+    expect([...streams]).toEqual([connection]);
+    expect(connection?.req.headers["x-user"]).toBe("ann");
+  });
+
+  test("that cannot be loaded leaves the connection to a tab", async () => {
+    const tabs = await Promise.all([Tab.open("ann", ["a"], "/missing.js"), Tab.open("ann", ["a"], "/missing.js")]);
+    for (const tab of tabs) await tab.joined();
     await settled(tabs);
     for (const tab of tabs) await tab.judge();
     await oneIsOpen();

@@ -1,0 +1,79 @@
+// The functions of an application, such as headers(), for a worker that has the connection: they are called in a live tab.
+import { StreamError } from "./errors.ts";
+import type { UpstreamContext } from "./handover.ts";
+import type { HeadersLike, PerAttempt } from "./request.ts";
+import type { TabMessage, TabRequest } from "./tab-messages.ts";
+
+/** A tab that does not answer within this time may be frozen, or its function may never settle. The next one is asked. */
+const answerMs = 5_000;
+
+/** Both ends: a worker asks, and tabs answer. */
+export class Questions {
+  readonly #context: UpstreamContext;
+  readonly #id: string;
+  readonly #post: (message: TabMessage) => void;
+  readonly #pending = new Map<number, (answer: Answer) => void>();
+  /** Not from 0 on: a question of an earlier worker may be answered late. */
+  #number: number;
+
+  constructor(context: UpstreamContext, id: string, post: (message: TabMessage) => void) {
+    this.#context = context;
+    this.#id = id;
+    this.#post = post;
+    this.#number = context.environment.random();
+  }
+
+  /** @throws {StreamError} if no tab answers, or if the functions of the last one fail. */
+  async ask(tabs: Iterable<string>): Promise<TabRequest> {
+    let failure = "no tab has answered in time";
+    for (const tab of tabs) {
+      const { request, error } = await this.#askOne(tab);
+      if (request !== null) return request;
+      failure = error;
+    }
+    throw new StreamError("request", `The worker could not ask for the request: ${failure}`);
+  }
+
+  #askOne(tab: string): Promise<Answer> {
+    const number = ++this.#number;
+    return new Promise((resolve) => {
+      const settle = (answer: Answer): void => {
+        this.#pending.delete(number);
+        cancel();
+        resolve(answer);
+      };
+      const cancel = this.#context.environment.after(answerMs, () =>
+        settle({ request: null, error: `a tab has not answered within ${answerMs} ms` }),
+      );
+      this.#pending.set(number, settle);
+      this.#post({ kind: "ask", to: tab, number });
+    });
+  }
+
+  receive(message: Extract<TabMessage, { kind: "ask" | "answer" }>): void {
+    if (message.kind === "answer") this.#pending.get(message.number)?.(message);
+    else if (message.to === this.#id) void this.#answer(message.number);
+  }
+
+  async #answer(number: number): Promise<void> {
+    try {
+      const { url, headers, body } = this.#context.options;
+      const [address, given, content] = await Promise.all([resultOf(url), resultOf(headers), resultOf(body)]);
+      const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
+      const request = {
+        url: new URL(address, document?.baseURI ?? location?.href).href,
+        headers: [...new Headers(given as HeadersLike | undefined)],
+        body: content ?? null,
+      };
+      this.#post({ kind: "answer", number, request, error: "" });
+    } catch (error) {
+      this.#post({ kind: "answer", number, request: null, error: String((error as Error)?.message ?? error) });
+    }
+  }
+}
+
+type Answer = Pick<Extract<TabMessage, { kind: "answer" }>, "request" | "error">;
+
+async function resultOf<T>(value: PerAttempt<T>): Promise<T> {
+  return typeof value === "function" ? (value as () => T | Promise<T>)() : value;
+}

@@ -1,0 +1,83 @@
+// The connections of a SharedWorker: one for the tabs of each identity.
+import type { Environment } from "./environment.ts";
+import type { Upstream } from "./handover.ts";
+import { Lane, type LaneContext } from "./lane.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
+import { judge } from "./response.ts";
+import type { TabRequest } from "./tab-messages.ts";
+import { runtimeTabs, Tabs, type WorkerOptions } from "./tabs.ts";
+
+/** A tab has subscriptions with these options. */
+export function serveTab(groups: Map<string, WorkerGroup>, options: WorkerOptions, environment: Environment): void {
+  if (groups.has(options.name)) return;
+  const group = new WorkerGroup(options, environment, () => groups.delete(options.name));
+  if (group.isOpen) groups.set(options.name, group);
+}
+
+/** The connection of the tabs with one identity. It has no lines but those of the tabs, until the last of them has left. */
+export class WorkerGroup implements LaneContext {
+  readonly options: ResolvedSubscribeOptions;
+  readonly environment: Environment;
+  limit: number = Number.POSITIVE_INFINITY;
+  isOpen = false;
+  #tabs: Tabs | null = null;
+  readonly #onEnd: () => void;
+
+  constructor(
+    { name, fetch = globalThis.fetch, ...plain }: WorkerOptions,
+    environment: Environment,
+    onEnd: () => void,
+  ) {
+    this.environment = environment;
+    this.#onEnd = onEnd;
+    // One answer serves an attempt. The address is asked for first.
+    let answer: Promise<TabRequest> | undefined;
+    const ask = async (): Promise<TabRequest> => {
+      answer = this.#tabs?.ask() ?? Promise.reject(new Error("The worker has ended"));
+      return answer;
+    };
+    this.options = {
+      ...plain,
+      url: async () => (await ask()).url,
+      headers: async () => (await answer)?.headers.map(([header, value]): [string, string] => [header, value]) ?? [],
+      body: async () => (await answer)?.body ?? null,
+      fetch: (...args) => fetch(...args),
+      judge,
+      shouldRetry: undefined,
+      events: undefined,
+      after: "",
+      signal: undefined,
+      channels: [],
+      share: "browser",
+      key: [name],
+      validate: false,
+      onInvalid: undefined,
+      worker: undefined,
+    };
+    new Lane(this, true);
+    this.#tabs?.update();
+  }
+
+  connect(lane: Lane): Upstream {
+    const tabs = this.environment.tabs ?? runtimeTabs();
+    if (tabs === null) throw new TypeError("The worker has no Web Locks or no BroadcastChannel; the tabs lead");
+    this.#tabs = new Tabs(lane, this, tabs, "worker");
+    return this.#tabs;
+  }
+
+  add(): void {
+    this.isOpen = true;
+  }
+
+  delete(): void {
+    this.isOpen = false;
+    this.#onEnd();
+  }
+
+  // --- all lines stand for tabs, and none of them moves ---
+
+  place(): void {}
+  catchUp(): void {}
+  merge(): void {}
+  forget(): void {}
+}
