@@ -1,7 +1,15 @@
 // Many tails over one store: each delivers every entry once and in order, and detects when the log was cut or replaced.
+import { runDetached } from "../base/async-context.ts";
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
 import { LogError } from "../base/errors.ts";
-import { aDuration, anObjectWith, checkOptions, type OptionCheck, type OptionChecks } from "../base/options.ts";
+import {
+  aDuration,
+  aFunction,
+  anObjectWith,
+  checkOptions,
+  type OptionCheck,
+  type OptionChecks,
+} from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import { followTail, type TailPage, type TailPosition } from "./follow-tail.ts";
 import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
@@ -22,12 +30,21 @@ export interface TailFanoutOptions {
    * writes to, and that cannot lose entries. @default "500ms"
    */
   readonly poll?: Duration | false;
+  /**
+   * Called with each tail that begins: starts what notices the entries of other processes, such as a connection, if it is not
+   * running. @default nothing
+   */
+  readonly onTail?: () => void;
+  /** Called when the last tail has ended: stops it, so that a log without tails costs nothing. @default nothing */
+  readonly onIdle?: () => void;
 }
 
 const aSource: OptionCheck = anObjectWith("an object with the method read()", "read");
 
 const checks: OptionChecks<TailFanoutOptions> = {
   poll: (value, name) => value === false || aDuration(value, name),
+  onTail: aFunction,
+  onIdle: aFunction,
 };
 
 const failureRetryMs = 500;
@@ -41,6 +58,8 @@ const maxPagesAtOnce = 4;
 export class TailFanout {
   readonly #source: TailSource;
   readonly #pollMs: number;
+  readonly #onTail: () => void;
+  readonly #onIdle: () => void;
   readonly #tails = new Set<FannedTail>();
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -52,8 +71,10 @@ export class TailFanout {
   constructor(source: TailSource, options: TailFanoutOptions = {}) {
     aSource(source, "source");
     checkOptions(options, checks, "new TailFanout()");
-    const { poll = "500ms" } = options;
+    const { poll = "500ms", onTail = () => {}, onIdle = () => {} } = options;
     this.#source = source;
+    this.#onTail = onTail;
+    this.#onIdle = onIdle;
     this.#pollMs = poll === false ? Number.POSITIVE_INFINITY : milliseconds(poll, "poll");
   }
 
@@ -62,12 +83,21 @@ export class TailFanout {
     return this.#tails.size;
   }
 
-  /** Starts a tail, as `Log.tail` does. */
+  /**
+   * Starts a tail, as `Log.tail` does, outside of every request's async context: connections share a tail, and it outlives the
+   * request in which it begins.
+   */
   add(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
+    return runDetached(() => this.#add(after, onEntries, onError));
+  }
+
+  #add(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     const tail = new FannedTail(this.#source, after, { onEntries, onError, onClose: () => this.#delete(tail) });
     this.#tails.add(tail);
     tail.pull();
     this.#schedulePoll();
+    // A tail may have ended within its first delivery.
+    if (this.#tails.has(tail)) this.#onTail();
     return tail;
   }
 
@@ -92,10 +122,10 @@ export class TailFanout {
   }
 
   #delete(tail: FannedTail): void {
-    this.#tails.delete(tail);
-    if (this.#tails.size > 0 || this.#timer === null) return;
-    clearTimeout(this.#timer);
+    if (!this.#tails.delete(tail) || this.#tails.size > 0) return;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#onIdle();
   }
 
   #schedulePoll(): void {

@@ -98,7 +98,10 @@ export class NatsLog implements CompleteLog {
       deadline: appendTimeout,
       canRetry: (error) => error instanceof UnavailableError,
     });
-    this.#tails = new TailFanout({ read: (after) => this.#tailPage(after) });
+    this.#tails = new TailFanout(
+      { read: (after) => this.#tailPage(after) },
+      { onTail: () => this.#feed.start(), onIdle: () => this.#feed.stop() },
+    );
     this.#feed = new Feed({
       ...parts,
       observe: () => heads.observe(),
@@ -158,15 +161,7 @@ export class NatsLog implements CompleteLog {
   /** The consumer runs only while there are tails. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    // A tail is shared by connections, and outlives the request in which it begins.
-    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
-    runDetached(() => this.#feed.start());
-    return {
-      close: () => {
-        tail.close();
-        if (this.#tails.size === 0) this.#feed.stop();
-      },
-    };
+    return this.#tails.add(after, onEntries, onError);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,4 @@
 // The log over one database: takes calls, and puts the parts of this folder together.
-import { runDetached } from "../../base/async-context.ts";
 import { LogError } from "../../base/errors.ts";
 import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
 import type { CompleteLog } from "../../log/complete.ts";
@@ -86,7 +85,10 @@ export class PostgresLog implements CompleteLog, TransactionLog {
       canRetry: isPassing,
       deadline: timeoutMs,
     });
-    this.#tails = new TailFanout({ read: (after) => this.#next(after) }, { poll: false });
+    this.#tails = new TailFanout(
+      { read: (after) => this.#next(after) },
+      { poll: false, onTail: () => this.#watch.start(), onIdle: () => this.#watch.stop() },
+    );
     this.#watch = new Watch(parts.listenOn, names.notifyChannel.replaceAll("''", "'"), pollMs, {
       onChange: () => this.#tails.wake(),
       notify: () => this.#run(`SELECT pg_notify('${names.notifyChannel}', '')::text AS reply`),
@@ -188,15 +190,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   /** The watch costs a connection and a timer, so it runs only while there are tails. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    // A tail is shared by connections, and outlives the request in which it begins.
-    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
-    this.#watch.start();
-    return {
-      close: () => {
-        tail.close();
-        if (this.#tails.size === 0) this.#watch.stop();
-      },
-    };
+    return this.#tails.add(after, onEntries, onError);
   }
 
   close(): Promise<void> {

@@ -106,7 +106,10 @@ export class RedisLog implements CompleteLog {
     this.#questions = new LocateQueue((questions) => this.#locating.locate(questions));
     this.#retention = new RetentionWorker(this.#commands, this.#member, this.#options, limits);
     this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), canRetry, deadline: appendTimeout });
-    this.#tails = new TailFanout({ read: (after) => this.#nextPage(after) }, { poll: tailPollMs });
+    this.#tails = new TailFanout(
+      { read: (after) => this.#nextPage(after) },
+      { poll: tailPollMs, onIdle: () => this.#stream.stop() },
+    );
     this.#stream = new StreamTail({
       connect,
       key: entriesKey(keys),
@@ -163,14 +166,7 @@ export class RedisLog implements CompleteLog {
   /** The connection that waits for entries is open only while there are tails. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    // A tail is shared by connections, and outlives the request in which it begins.
-    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
-    return {
-      close: () => {
-        tail.close();
-        if (this.#tails.size === 0) this.#stream.stop();
-      },
-    };
+    return this.#tails.add(after, onEntries, onError);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,4 @@
 // The log over one open database: takes calls, and puts the parts of this folder together.
-import { runDetached } from "../../base/async-context.ts";
 import { now } from "../../base/clock.ts";
 import { SourcecastError } from "../../base/errors.ts";
 import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
@@ -70,7 +69,10 @@ export class SqliteLog implements CompleteLog {
     });
     // The watch wakes the tails, so they need not poll.
     const read = (after: number) => this.#attempt(({ reader }) => reader.next(after));
-    this.#tails = new TailFanout({ read }, { poll: false });
+    this.#tails = new TailFanout(
+      { read },
+      { poll: false, onTail: () => this.#watch.start(), onIdle: () => this.#watch.stop() },
+    );
     this.#session = session;
     this.#watch = this.#watchOver(session);
     const isErasable = session.eraser !== null;
@@ -119,15 +121,7 @@ export class SqliteLog implements CompleteLog {
   /** The watch costs a file watch and a timer, so it runs only while there are tails. */
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     this.#assertOpen();
-    // A tail is shared by connections, and outlives the request in which it begins.
-    const tail = runDetached(() => this.#tails.add(after, onEntries, onError));
-    this.#watch.start();
-    return {
-      close: () => {
-        tail.close();
-        if (this.#tails.size === 0) this.#watch.stop();
-      },
-    };
+    return this.#tails.add(after, onEntries, onError);
   }
 
   close(): Promise<void> {

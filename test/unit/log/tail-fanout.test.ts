@@ -256,6 +256,26 @@ test("a change is noticed by polling, though nothing is appended by this process
   expect(vi.getTimerCount()).toBe(0);
 });
 
+test("a watch is started with each tail, and stopped once, with the last", () => {
+  const store = new Store();
+  const calls: string[] = [];
+  const fanout = open(store, {
+    poll: false,
+    onTail: () => void calls.push("start"),
+    onIdle: () => void calls.push("stop"),
+  });
+  const [first, second] = [follow(fanout, store.position()), follow(fanout, store.position())];
+  first.close();
+  first.close();
+  expect(calls).toEqual(["start", "start"]);
+  second.close();
+  second.close();
+  expect(calls).toEqual(["start", "start", "stop"]);
+  follow(fanout, store.position());
+  fanout.close();
+  expect(calls).toEqual(["start", "start", "stop", "start", "stop"]);
+});
+
 test("whatever happens to the store, a tail delivers its history, and never a later entry for a continuation", async () => {
   const action = fc.oneof(
     fc.record({ do: fc.constant("append" as const), count: fc.integer({ min: 1, max: 5 }), offered: fc.boolean() }),
