@@ -16,7 +16,7 @@ export function writeHead(response: NodeResponse, status: number, headers: Heade
     // With nothing to merge, the response does not keep the header, which would take half a kilobyte per connection. An
     // object, because middleware that wraps writeHead() does not always know the flat array (on-headers before 1.1 sends
     // the first two letters of each name as a header).
-    response.writeHead(status, Object.fromEntries(headers) as OutgoingHttpHeaders);
+    response.writeHead(status, plainHeaders(headers));
     return;
   }
   // Middleware that expects a body of known length may have set it.
@@ -25,6 +25,15 @@ export function writeHead(response: NodeResponse, status: number, headers: Heade
     if (!(isHttp2 && http1OnlyHeaders.includes(name))) response.setHeader(name, value as string | string[]);
   }
   (response as ServerResponse).writeHead(status);
+}
+
+/** The last header as an object: most streams of a server have the same one. */
+let last: { readonly headers: HeaderFields; readonly plain: OutgoingHttpHeaders } | null = null;
+
+/** The header as an object of its own for each response, since middleware may change it. */
+function plainHeaders(headers: HeaderFields): OutgoingHttpHeaders {
+  if (last?.headers !== headers) last = { headers, plain: Object.fromEntries(headers) as OutgoingHttpHeaders };
+  return { ...last.plain };
 }
 
 /** The headers that the application or its middleware set on the response before. */

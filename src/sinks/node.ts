@@ -18,6 +18,9 @@ import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
  */
 const http2SliceBytes = 16 * 1024;
 
+/** A replay of this many bytes is not copied for each client, but written after its opening. */
+const leastSharedBytes = 2 * 1024;
+
 /**
  * A sink that sends frames to the socket as prepared chunks, without a copy or a stream in between, as long as nothing
  * stands between the response and its socket. Everywhere else it calls `write()` of the response.
@@ -202,11 +205,12 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
 
   protected send(frame: Frame): boolean {
     if (this.#blockedBy !== null) return false;
-    // The first write goes through the response, which sends its header with it. So the flag is set after the question for the
-    // socket.
-    const socket = this.#directSocket();
+    const isFirst = !this.#headSent;
     this.#headSent = true;
+    const socket = this.#directSocket();
     if (socket === null) this.#write(frame.bytes);
+    // The first write goes through the response, which sends its header with it, and passes all of it to the system at once.
+    else if (isFirst) for (const part of frame.parts(leastSharedBytes)) this.#write(part.bytes);
     else if (!writeChunk(socket, frame.chunk(toBuffer))) this.#waitFor(socket);
     return true;
   }

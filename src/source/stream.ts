@@ -9,9 +9,9 @@ import type { Exchange } from "../sinks/exchange.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
 import { highWaterMark, type Sink, type SinkOwner } from "../sinks/sink.ts";
 import { Frame } from "../wire/frame.ts";
-import { encodePreamble } from "../wire/preamble.ts";
 import { LateFrames, type LateFramesOwner } from "./late-frames.ts";
 import { type CloseReason, LifecycleEvents, SourceCloseEvent, SourceErrorEvent } from "./lifecycle.ts";
+import { drawOpening } from "./opening.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { OverflowPolicy } from "./overflow.ts";
 import { endCompression, headersOf, isHeaderLate, type StreamCompression, writeToGroup } from "./stream-compression.ts";
@@ -220,8 +220,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     const { sink, options } = this;
     this.hold(opened);
     sink.lastSent = now();
-    const opening = Frame.of(encodePreamble(options.retry(), options.keepAlive, options.maxChannels));
-    sink.start(this, opening, (preset) => headersOf(this, preset), isHeaderLate(this));
+    sink.start(this, drawOpening(options), (preset) => headersOf(this, preset), isHeaderLate(this));
     watchIdle(this);
     if (options.closeOnSignal) closeOnSignal(this);
   }

@@ -92,6 +92,19 @@ export class Frame {
     return this.#stored;
   }
 
+  /**
+   * This frame in parts: large ones that were joined last are not copied, since many connections share them. For a caller
+   * that can pass several parts to the system at once.
+   *
+   * @param leastBytes From here on, a copy costs more than a part of its own.
+   */
+  parts(leastBytes: number): readonly Frame[] {
+    const before = this.#before;
+    const last = this.#last;
+    if (before === null || last === null || last.byteLength < leastBytes) return [this];
+    return [...before.parts(leastBytes), last];
+  }
+
   /** Ends the sharing of joined and of stored frames, which no connection needs after the end of a tick. */
   static forgetTick(): void {
     for (const frame of framesOfTick) {

@@ -13,12 +13,18 @@ export const defaultRetry: Retry = [2_000, 6_000];
 /** For clients that are rejected because a limit is reached or the server is stopping. */
 export const overloadRetry: Retry = [5_000, 30_000];
 
+/** The most values that are drawn from a range. */
+const maxDrawn = 256;
+
 /** Checks the option once, and returns a function that draws a time in milliseconds. */
 export function resolveRetry(retry: Retry): () => number {
   const [from, to] = typeof retry === "object" && retry !== null ? [retry[0], retry[1]] : [retry, retry];
   const least = Math.round(milliseconds(from, "retry"));
   const most = Math.round(milliseconds(to, "retry"));
-  if (least > 0 && most >= least) return () => least + Math.floor(Math.random() * (most - least + 1));
+  // Evenly spread, and few enough for connections to share the openings that carry them.
+  const steps = Math.min(most - least, maxDrawn - 1);
+  const step = steps === 0 ? 0 : (most - least) / steps;
+  if (least > 0 && most >= least) return () => least + Math.round(Math.floor(Math.random() * (steps + 1)) * step);
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
     `The option retry is ${typeof retry === "object" ? `[${retry.join(", ")}]` : quote(retry)}; ` +
