@@ -31,7 +31,7 @@ describe.each(publishedClients)("$package", (client) => {
       await stage.idle();
       stage.say("two\n", "three 😀");
       stage.end();
-      await within(5_000, "the end of the text", read);
+      await within(20_000, "the end of the text", read);
       expect(app.text).toBe("one two\nthree 😀");
       expect(stage.requests).toBe(1);
     },
@@ -86,7 +86,7 @@ async function cut(client: PublishedClient, name: OriginName): Promise<string> {
   }
   stage.say("five");
   stage.end();
-  await within(5_000, "the end of the text", read);
+  await within(20_000, "the end of the text", read);
   if (outcome !== null) {
     expect(app.text, "asked again after an error").toBe("one two three four five");
     return outcome;
