@@ -6,6 +6,7 @@ import { type NatsLogOptions, natsLog } from "../../src/logs/nats/index.ts";
 import { presence } from "../../src/presence/index.ts";
 import { at, entry, range, read, select } from "../../src/testing/log/ask.ts";
 import { follow, type HubClient, joined, openHub } from "../support/hub.ts";
+import { testHubs } from "../support/stores/hub-suite.ts";
 import { connectNats, startNats } from "../support/stores/nats-server.ts";
 import type { StoreServer } from "../support/stores/store-server.ts";
 
@@ -42,6 +43,11 @@ function stream(options: Partial<NatsLogOptions> = {}): (connection?: NatsConnec
     return log;
   };
 }
+
+testHubs("NATS", async (retention, body) => {
+  const open = stream(retention);
+  await body(() => open());
+});
 
 /** The connection, and how many requests went over it. */
 function counting(): { connection: NatsConnection; requests: () => number } {
