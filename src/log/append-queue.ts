@@ -1,25 +1,14 @@
 // Group commit: the appends of one tick are stored together, and each call gets its own outcome.
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
-import { LogError, SourcecastError } from "../base/errors.ts";
+import { LogError } from "../base/errors.ts";
 import { aCount, aDuration, aFunction, aSize, checkOptions, type OptionChecks } from "../base/options.ts";
 import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
+import { type AppendCall, type AppendOutcome, isCertain, PendingCall } from "./append-call.ts";
 import { closedError } from "./errors.ts";
 import { makeEpoch } from "./identity.ts";
 import type { Appended, NewEntry } from "./log.ts";
-import { weightOf } from "./retention.ts";
 
-/** One call of `append`, on its way into the store. */
-export interface AppendCall {
-  /** Identifies the call in all processes. A store that has seen it returns the positions that it gave then. */
-  readonly id: string;
-  /** The entries, to be stored next to each other. */
-  readonly entries: readonly NewEntry[];
-  /** 1 for the first attempt. After that, an earlier attempt may have stored the call. */
-  readonly attempt: number;
-}
-
-/** The positions of a call's entries, or the reason why this call alone was not stored, such as a conflict. */
-export type AppendOutcome = readonly Appended[] | Error;
+export type { AppendCall, AppendOutcome };
 
 /** The options of an {@link AppendQueue}. */
 export interface AppendQueueOptions {
@@ -231,78 +220,4 @@ export class AppendQueue {
     this.#watchDeadline();
     this.#onSettled();
   }
-}
-
-class PendingCall implements AppendCall {
-  readonly id: string;
-  readonly entries: readonly NewEntry[];
-  readonly promise: Promise<Appended[]>;
-  readonly deadline: number;
-  readonly weight: number;
-  attempt = 0;
-  settled = false;
-  #inFlight = false;
-  /** An attempt ended without saying whether it stored the call. */
-  #mayBeStored = false;
-  #lastError: unknown;
-  readonly #resolve: (appended: Appended[]) => void;
-  readonly #reject: (error: unknown) => void;
-
-  constructor(id: string, entries: readonly NewEntry[], deadline: number) {
-    this.id = id;
-    this.entries = entries;
-    this.deadline = deadline;
-    this.weight = entries.reduce((sum, entry) => sum + weightOf(entry), 0);
-    const { promise, resolve, reject } = Promise.withResolvers<Appended[]>();
-    this.promise = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  begin(): void {
-    this.attempt++;
-    this.#inFlight = true;
-  }
-
-  attemptFailed(error: unknown): void {
-    this.#inFlight = false;
-    this.#lastError = error;
-    if (!isCertain(error)) this.#mayBeStored = true;
-  }
-
-  settle(outcome: AppendOutcome): void {
-    if (outcome instanceof Error) this.fail(outcome);
-    else if (!this.settled) {
-      this.settled = true;
-      this.#resolve([...outcome]);
-    }
-  }
-
-  /** An error of the log says whether the call is stored; other errors of this package mean that it is not. */
-  fail(error: unknown): void {
-    if (this.settled) return;
-    this.settled = true;
-    const isFinal = error instanceof LogError ? error.stored === "unknown" || !this.#mayBeStored : isCertain(error);
-    this.#reject(isFinal ? error : unknownOutcome(error));
-  }
-
-  expire(deadlineMs: number): void {
-    if (this.#mayBeStored || this.#inFlight) {
-      this.fail(unknownOutcome(this.#lastError ?? `it did not answer within ${deadlineMs} ms`));
-    } else this.fail(this.#lastError ?? new LogError(`The log did not store within ${deadlineMs} ms`, false));
-  }
-}
-
-function unknownOutcome(cause: unknown): LogError {
-  const found = cause instanceof Error ? cause.message : String(cause);
-  return new LogError(
-    `The log failed, and may have stored the entries: ${found}; publish again with the same idempotencyKey`,
-    "unknown",
-    { cause },
-  );
-}
-
-/** True when the error says that nothing was stored. */
-function isCertain(error: unknown): boolean {
-  return error instanceof SourcecastError && (!(error instanceof LogError) || error.stored === false);
 }

@@ -8,10 +8,7 @@ const files = sourceFiles();
 /** Lines of the longest file that is still one subject. */
 const maxLines = 300;
 /** Files that are longer, each with the reason. */
-const longer: Record<string, string> = {
-  "log/append-queue.ts": "the one queue of appends, with the outcomes of each kind of failure",
-  "log/log.ts": "types only: each MUST stands on its method",
-};
+const longer: Record<string, string> = {};
 
 /** Lines of comments for each line of code, at least: for a folder as a whole. */
 const minComments = 0.3;
@@ -19,7 +16,7 @@ const minComments = 0.3;
 const fewer: Record<string, number> = {
   client: 0.27,
   "logs/nats": 0.2,
-  "logs/postgres": 0.21,
+  "logs/postgres": 0.22,
   testing: 0.26,
 };
 

@@ -62,7 +62,10 @@ export function testHubs(name: string, withStorage: WithStorage): void {
       await client.until(() => client.data.length === 5);
       // A log that forgets the witness of a trimmed entry cannot tell that the client has the real one.
       const [witness] = await completeLog(log).witnesses([1]);
-      const loss = witness === undefined ? { missed: 15, from: 1, reason: "unverified" } : { missed: 14, from: 2, reason: "trimmed" };
+      const loss =
+        witness === undefined
+          ? { missed: 15, from: 1, reason: "unverified" }
+          : { missed: 14, from: 2, reason: "trimmed" };
       expect(client.control("gap")).toMatchObject([{ ...loss, to: 15 }]);
       expect(client.data).toEqual(["16", "17", "18", "19", "20"]);
     });
