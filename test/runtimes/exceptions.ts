@@ -8,6 +8,7 @@ const coarseClock = "The clock counts whole milliseconds, and what is measured t
 const everyJob = "A worker flushes after each job, since the turn of the event loop may end with a request";
 const jsonForm = "Bun gives it a JSON form, by a `toJSON()`, so nothing would be lost";
 const noActiveResources = "The runtime does not tell which timers keep a process alive";
+const noCompression = "Workers encode a body themselves, so that a stream is not compressed";
 const noGarbage = "Garbage cannot be collected on demand";
 const noListeners = "node:events does not see the listeners of a signal";
 const noServer = "Responses of node:http cannot be made without a server";
@@ -36,6 +37,25 @@ export const exceptions = {
   Workers: {
     "hub/read.test.mjs": {
       "channel.read() > keeps the process alive while it waits, and only then": noActiveResources,
+    },
+    "compression/group.test.mjs": {
+      "a reader that a block was not for can only continue with a fresh one": noCompression,
+      "no reader waits for more than a hundred blocks, however many the others are": noCompression,
+    },
+    "compression/hub.test.mjs": {
+      "the encoding of a subscription": noCompression,
+      "subscriptions of the same channels": noCompression,
+      "the body of each subscription": noCompression,
+    },
+    "compression/options.test.mjs": {
+      "which requests may get a compressed response": noCompression,
+      "a runtime > with zlib": noCompression,
+      "a runtime > with a zlib that ignores the context": noCompression,
+    },
+    "compression/set.test.mjs": {
+      "the encoding of a response": noCompression,
+      "the blocks of a group": noCompression,
+      "the body of each reader": noCompression,
     },
     "costs.test.mjs": {
       "%s (1)": noServer,

@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { mayCompress } from "../../../src/compression/options.ts";
 import { useZlib, zlib } from "../../../src/compression/zlib.ts";
 import { EventSourceSet } from "../../../src/index.ts";
@@ -33,10 +34,26 @@ describe("which requests may get a compressed response", () => {
 
 describe("a runtime", () => {
   afterEach(() => useZlib(undefined));
-  const module = zlib();
 
-  test.skipIf(module === null)("with zlib", () => {
-    expect(mayCompress(accepting("gzip"))).toBe(true);
+  test("with zlib", () => {
+    expect([zlib() === null, mayCompress(accepting("gzip"))]).toEqual([false, true]);
+  });
+
+  test("with a zlib that ignores the context", () => {
+    const context = vi.fn(deflateRawSync);
+    vi.stubGlobal("process", {
+      ...process,
+      getBuiltinModule: () => ({
+        constants,
+        inflateRawSync,
+        deflateRawSync: (bytes: Uint8Array, { finishFlush }: { finishFlush: number }) =>
+          context(bytes, { finishFlush }),
+      }),
+    });
+    useZlib(undefined);
+    const accepts = mayCompress(accepting("gzip"));
+    vi.unstubAllGlobals();
+    expect([accepts, context.mock.calls.length]).toEqual([false, 2]);
   });
 
   test("without zlib", () => {
