@@ -1,13 +1,9 @@
 // The log on Redis, compared with the same done by hand: XADD, and XREAD in another process.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createClient } from "redis";
 import { redisLog } from "../../dist/logs/redis/index.js";
-import { findStore, storeInstruction } from "../../scripts/lib/stores.mjs";
+import { startRedis } from "../lib/redis.mjs";
 import { compete } from "../lib/rounds.mjs";
 import { printTable } from "../lib/table.mjs";
 
@@ -17,11 +13,11 @@ const data = JSON.stringify({
 });
 const stream = "by-hand";
 
-/** @typedef {{ port: number, client: import("redis").RedisClientType, close: () => Promise<void> }} Server */
+/** @typedef {import("../lib/redis.mjs").RedisServer} Server */
 
 /** Publishes one by one and in bursts, the delay until another process has an event, and memory for each event. */
 export async function redis() {
-  const server = await startServer();
+  const server = await startRedis();
   try {
     await rates(server, "One by one", 1, 600);
     await rates(server, "In bursts of 1,000", 1_000, 12);
@@ -164,36 +160,4 @@ async function memory({ client }) {
 /** @param {number} i */
 function entry(i) {
   return { channel: `channel/${i % 100}`, type: "message", data };
-}
-
-/** @returns {Promise<Server>} */
-async function startServer() {
-  const program = findStore("redis-server");
-  if (program === undefined) throw new Error(storeInstruction("redis-server"));
-  const folder = mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
-  const port = await freePort();
-  const args = ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", folder, "--save", "", "--appendonly", "no"];
-  const child = spawn(program, args, { stdio: "ignore" });
-  const client = /** @type {any} */ (createClient({ socket: { port, host: "127.0.0.1" } }));
-  client.on("error", () => {});
-  await client.connect();
-  return {
-    port,
-    client,
-    async close() {
-      client.destroy();
-      child.kill("SIGKILL");
-      await once(child, "exit");
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -217,14 +217,16 @@ export class Chat {
   async signs(run: Pick<ElectedRun, "run" | "channel">): Promise<Signs> {
     const { log } = this.#hub;
     // Two questions: of both channels together, the newer entry may hide the end.
-    const own = await log.last(1, { channels: [run.channel], prefixes: [] });
-    const beat = await log.last(1, { channels: [this.channels.lease(run.run)], prefixes: [] });
-    const [last] = own;
+    const [own, beat] = await Promise.all(
+      [run.channel, this.channels.lease(run.run)].map((name) => log.last(1, { channels: [name], prefixes: [] })),
+    );
+    const [last] = own ?? [];
+    const [sign] = beat ?? [];
     return {
       // A run that was cleared was deleted with its chat.
       isOver: last !== undefined && (last.type === "sse:end" || isClearEntry(last)),
-      offset: Math.max(last?.offset ?? 0, beat[0]?.offset ?? 0),
-      outcome: beat[0]?.type === "beat" && beat[0].data !== "" ? (beat[0].data as FinishedRun["outcome"]) : null,
+      offset: Math.max(last?.offset ?? 0, sign?.offset ?? 0),
+      outcome: sign?.type === "beat" && sign.data !== "" ? (sign.data as FinishedRun["outcome"]) : null,
     };
   }
 
