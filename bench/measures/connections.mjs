@@ -20,6 +20,7 @@ export const connections = {
   },
   plots: [
     { file: "connection-memory", kind: "bars", figure: "heap", group: "10000" },
+    { file: "connection-process", kind: "bars", figure: "rss", group: "10000" },
     { file: "connection-accept", kind: "bars", figure: "accept", group: "10000" },
   ],
   /** @param {import("../lib/measure.mjs").RunOptions} options */

@@ -10,7 +10,12 @@ import type { Subscription } from "./subscription.ts";
 /** Why an entry could not be sent: no room, permission not checked yet, or enough has been replayed. */
 export type Blocker = "full" | "unchecked" | "limit";
 
-/** The replay of one client, and its limit. It moves the position with each entry. */
+/**
+ * The replay of one client, and its limit. It moves the position with each entry.
+ *
+ * In a storm, most clients come from few positions and receive everything on their channels: they take whole runs. A client
+ * with a filter, or with permissions that are not known yet, is sent each entry on its own.
+ */
 export class Replay {
   readonly #subscription: Subscription;
   readonly #max: number;
@@ -20,6 +25,7 @@ export class Replay {
   #offset = -1;
   #witness = 0;
 
+  /** @param subscription The one that is to reach the head. */
   constructor(subscription: Subscription) {
     const { context, isCatchingUp } = subscription;
     this.#subscription = subscription;
@@ -57,6 +63,7 @@ export class Replay {
    */
   get takesRuns(): boolean {
     const { conflates, protocol, starts, hasEnds, selection, permissions } = this.#subscription;
+    // A filter or a sender, which decide for each entry, are the reasons not to leave out superseded ones.
     if (!conflates || protocol !== null || starts !== null || hasEnds) return false;
     if (permissions === allPermissions) return true;
     return selection.prefixes.length === 0 && selection.channels.every((name) => permissions.cached(name) === true);
@@ -66,6 +73,7 @@ export class Replay {
   sendRun(run: SharedRun | null): boolean {
     const subscription = this.#subscription;
     if (run === null || subscription.closed || subscription.stream.full) return false;
+    // The gap is declared after the last entry that is allowed, in the middle of the run.
     if (this.#sent + run.sent > this.#max) return false;
     const { counters } = subscription.context;
     if (run.frame !== null) {
