@@ -30,7 +30,7 @@ export function open<C extends AnyContract | undefined>(
   return subscribe(url, {
     ...options,
     ...(isComparable && { identity: JSON.stringify(parts.map(referTo)) }),
-    ...(after !== "" && { after }),
+    after,
   });
 }
 

@@ -127,11 +127,14 @@ function useLatest<T>(value: T): { readonly current: T } {
 
 /** Opens a stream. In place of a function among the options, it calls that function as the latest rendering has it. */
 function openLatest<C extends AnyContract | undefined>(latest: Latest<C>, after: string): Subscription<C> {
-  const { url, ...options }: Record<string, unknown> = { ...latest.current };
-  const call = (name: string, value: unknown): unknown =>
-    typeof value === "function" ? (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args) : value;
-  for (const name in options) options[name] = call(name, options[name]);
-  return open(call("url", url) as PerAttempt<string | URL>, options as SubscribeOptions<C>, after, latest.current);
+  const given: Record<string, unknown> = { ...latest.current };
+  for (const name in given) {
+    const value = given[name];
+    if (typeof value !== "function") continue;
+    given[name] = (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args);
+  }
+  const { url, ...options } = given;
+  return open(url as PerAttempt<string | URL>, options as SubscribeOptions<C>, after, latest.current);
 }
 
 type Latest<C extends AnyContract | undefined> = {

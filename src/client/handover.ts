@@ -1,6 +1,7 @@
 // The connection of a lane, and during a handover the next one, which takes over when the channels have changed.
 import type { ParsedEvent } from "../wire/parse.ts";
 import { readChannelLimit } from "../wire/preamble.ts";
+import { channelFields } from "./channel-fields.ts";
 import { Connection } from "./connection.ts";
 import type { Environment } from "./environment.ts";
 import type { StreamError } from "./errors.ts";
@@ -146,9 +147,8 @@ export class Handover implements Upstream {
     const request = router.request();
     leg.request = request;
     leg.isOpening = true;
-    const { held: channels, joining, label, cursor } = request;
     // The ids of other servers may come without an event. The connection knows them.
-    return { channels, joining, label, lastEventId: router.hasPosition ? cursor : lastEventId };
+    return { fields: channelFields(request), lastEventId: router.hasPosition ? request.cursor : lastEventId };
   }
 
   #onState(leg: Leg, { phase, closedBy, error }: ReconnectState): void {

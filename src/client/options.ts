@@ -104,15 +104,12 @@ const isPerAttempt = (value: unknown): boolean =>
 
 /** The checks of the options of {@link subscribe}. */
 export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
-  events: allow(
-    "a contract of defineEvents() from sourcecast/contract",
-    (value) => typeof (value as AnyContract | null)?.decode === "function",
-  ),
+  events: allow("a contract of defineEvents()", (value) => typeof (value as AnyContract | null)?.decode === "function"),
   channels: allow(
     "a list of channel names",
     (value) => Array.isArray(value) && value.every((name) => typeof name === "string" && name !== ""),
   ),
-  after: allow("a cursor: the text of stream.cursor or of an id", (value) => typeof value === "string"),
+  after: allow("a cursor, such as stream.cursor", (value) => typeof value === "string"),
   headers: allow("headers, or a function that gives them", isPerAttempt),
   method: allow("a method of HTTP", (value) => typeof value === "string" && /^[A-Za-z]+$/.test(value)),
   body: allow(
@@ -143,18 +140,17 @@ export function resolveSubscribeOptions(
 ): ResolvedSubscribeOptions {
   checkOptions(options, subscribeChecks, "subscribe()");
   const isAddress = typeof url === "string" || typeof url === "function" || url instanceof URL;
-  if (!isAddress || url === "")
-    throw optionError("url", url, "a non-empty string, a URL, or a function that gives one");
+  if (!isAddress || url === "") throw optionError("url", url, "an address, or a function that gives one");
   const address = addressOf(url);
   // Another `fetch` may take a path: that of a framework on its server, or of a test.
   if (address === undefined && options.fetch === undefined)
-    throw optionError("url", url, "an absolute address outside of a browser: https://example.com/events");
+    throw optionError("url", url, "an absolute address outside of a browser");
   const { channels = [], after = "", body, retry = {}, timeout = {}, lastEventIdIn = "header", maxEventSize } = options;
   const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST" } = options;
   if (body !== undefined && /^(GET|HEAD)$/i.test(method))
     throw optionError("method", method, "a method that has a body");
   if (options.share === "browser" && options.identity === undefined)
-    throw optionError("identity", undefined, 'the user that all tabs belong to, with share: "browser"');
+    throw optionError("identity", undefined, 'the user of all tabs, with share: "browser"');
   const { worker } = options;
   if (worker !== undefined && (options.share !== "browser" || options.fetch || options.shouldRetry))
     throw optionError("worker", worker, 'a function, with share: "browser" and without fetch and shouldRetry');

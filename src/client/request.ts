@@ -29,12 +29,8 @@ export interface RequestOptions {
 
 /** The parts of a request that the stream decides: what the next attempt asks for. */
 export interface Asked {
-  /** Held channels: resumed after the position. */
-  readonly channels: Iterable<string>;
-  /** Joining channels, which start as for a new client. */
-  readonly joining: Iterable<string>;
-  /** Whether each event has to name its channel. */
-  readonly label: boolean;
+  /** The parameters that name the channels. */
+  readonly fields: URLSearchParams;
   /** The position, or `""` for a new client. */
   readonly lastEventId: string;
 }
@@ -55,7 +51,7 @@ export interface PreparedRequest {
  */
 export async function prepareRequest(options: RequestOptions, asked: Asked): Promise<PreparedRequest> {
   const { credentials } = options;
-  const { lastEventId } = asked;
+  const { fields, lastEventId } = asked;
   const [address, given, body] = await Promise.all([
     resolve("url()", options.url),
     resolve("headers()", options.headers),
@@ -63,11 +59,13 @@ export async function prepareRequest(options: RequestOptions, asked: Asked): Pro
   ]);
   const headers = new Headers(given);
   if (!headers.has("accept")) headers.set("accept", "text/event-stream");
-  if (lastEventId !== "" && options.lastEventIdIn === "header") headers.set("last-event-id", utf8Bytes(lastEventId));
+  if (lastEventId !== "") {
+    if (options.lastEventIdIn === "header") headers.set("last-event-id", utf8Bytes(lastEventId));
+    else fields.append("lastEventId", lastEventId);
+  }
   const init: RequestInit = { method: options.method, headers, cache: "no-store", redirect: "follow" };
   if (credentials !== undefined) init.credentials = credentials;
   if (body !== undefined && body !== null) init.body = encodeBody(body, headers);
-  const fields = fieldsOf(options, asked);
   // It stays text, because `fetch` resolves a relative one, and a query that the application has signed must stay as it is.
   // A fragment is never sent, and would take in the parameters.
   const [url = ""] = String(address).split("#", 1);
@@ -91,19 +89,6 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
 
 /** Servers and proxies have limits for the request line, from 8 kB on. A longer address becomes the form of a POST. */
 const maxAddressLength = 4_000;
-
-/** Channels and position as parameters of the address, or as the fields of a form. */
-function fieldsOf(
-  { lastEventIdIn }: RequestOptions,
-  { channels, joining, label, lastEventId }: Asked,
-): URLSearchParams {
-  const fields = new URLSearchParams();
-  for (const channel of channels) fields.append("channel", channel);
-  for (const channel of joining) fields.append("join", channel);
-  if (label) fields.append("label", "1");
-  if (lastEventId !== "" && lastEventIdIn === "query") fields.append("lastEventId", lastEventId);
-  return fields;
-}
 
 /** A header takes bytes, one character each; the standard sends the id as UTF-8. */
 function utf8Bytes(text: string): string {

@@ -195,3 +195,16 @@ test("an address that is not valid is a SyntaxError at once, which names it", ()
     expect.objectContaining({ code: "ERR_SSE_ARGUMENT" }),
   );
 });
+
+test("options that are unknown, or have values that are not allowed, are refused by name before anything is sent", () => {
+  const refused = (options: unknown, message: string): void =>
+    expect(() => new EventSource("http://localhost/", options as never)).toThrow(
+      expect.objectContaining({ code: "ERR_SSE_OPTION", message: expect.stringContaining(message) }),
+    );
+  refused({ header: {} }, "The option header of EventSource is unknown; use one of withCredentials, headers, ");
+  refused({ constructor: 1 }, "The option constructor of EventSource is unknown");
+  refused({ lastEventId: 7 }, "The option lastEventId is 7; it takes a string");
+  refused({ withCredentials: "yes" }, "The option withCredentials is ");
+  refused("headers", "an object with withCredentials, headers, ");
+  new EventSource("http://localhost/", null as never).close();
+});
