@@ -8,6 +8,7 @@ import { TailRecorder } from "../../src/testing/log/scenario.ts";
 import { expectConsole } from "../support/console.ts";
 import { eventually } from "../support/deadline.ts";
 import { follow, type HubClient, openHub } from "../support/hub.ts";
+import { runQuietly } from "../support/run.ts";
 import { FaultProxy } from "../support/stores/fault-proxy.ts";
 import { ioredisClient, redisClients } from "../support/stores/redis-clients.ts";
 import { connect, openRedisLog, track } from "../support/stores/redis-log.ts";
@@ -131,6 +132,32 @@ describe("the store", () => {
     expect((await log.head()).top).toBe(stored);
     await redisCommand(redis, "CONFIG SET maxmemory 64mb");
     expect((await append(log, "more"))[0]?.offset).toBe(stored + 1);
+  });
+
+  test("a full disk rejects publishers, keeps what was accepted, and is over when there is room again", async () => {
+    const redis = track(await startRedis({ appendonly: "yes", appendfsync: "everysec" }, "redis-server", 1024 ** 2));
+    const log = await openRedisLog(redis.port);
+    let stored = 0;
+    let failure: LogError | undefined;
+    for (let i = 0; i < 1_000 && failure === undefined; i++) {
+      await append(log, "x".repeat(50_000)).then(
+        () => stored++,
+        (error) => (failure = error),
+      );
+    }
+    expect([failure?.code, failure?.stored]).toEqual(["ERR_SSE_LOG", false]);
+    expect(failure?.message).toMatch(/cannot write its data to the disk, which may be full/);
+    // Readers are still served.
+    expect(await readOn(log, 0, 1_000)).toHaveLength(stored);
+    const pid = /process_id:(\d+)/.exec(await redisCommand(redis, "INFO server"))?.[1] as string;
+    await runQuietly("prlimit", ["--pid", pid, "--fsize=unlimited"]);
+    const again = () => append(log, "more").catch(() => []);
+    const [more] = await eventually("it stores again", again, ({ length }) => length > 0);
+    expect(more?.offset).toBe(stored + 1);
+    // Everything that was accepted has reached the disk by then.
+    await redis.stop();
+    await redis.restart();
+    expect((await eventually("it answers", () => log.head().catch(() => null), Boolean))?.top).toBe(stored + 1);
   });
 
   test("an evicting maxmemory-policy is reported when the log is first used", async () => {

@@ -73,12 +73,13 @@ class SqlConnection implements Connection {
     await (query.simple?.() ?? query);
   }
 
-  /** `postgres.js` opens a connection for it, which it shares among all listeners of one `sql`. */
+  /** The client opens a connection for it, which it shares among all listeners of one `sql`. Older versions of Bun cannot listen. */
   async listen(channel: string, onNotify: () => void): Promise<() => void> {
     if (!("listen" in this.#sql)) throw new Error("this client cannot listen");
     // It connects again on its own, and calls the third function then: there may have been notifications in between.
-    const { unlisten } = await this.#sql.listen(channel, onNotify, onNotify);
-    return () => void unlisten().catch(() => {});
+    const listening = await this.#sql.listen(channel, onNotify, onNotify);
+    // Called on the object: Bun's has a method, which needs it.
+    return () => void listening.unlisten().catch(() => {});
   }
 
   close(): void {}

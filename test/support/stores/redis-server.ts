@@ -9,8 +9,12 @@ import { type StoreKind, type StorePlace, StoreServer } from "./store-server.ts"
 export type RedisOptions = Readonly<Record<string, string | number>>;
 
 /** Starts a server. It writes nothing to disk unless `options` say so, such as `{ appendonly: "yes" }`. */
-export function startRedis(options: RedisOptions = {}, program: RedisProgram = "redis-server"): Promise<StoreServer> {
-  return StoreServer.start(redis(options, program));
+export function startRedis(
+  options: RedisOptions = {},
+  program: RedisProgram = "redis-server",
+  maxFileBytes?: number,
+): Promise<StoreServer> {
+  return StoreServer.start({ ...redis(options, program), maxFileBytes });
 }
 
 /** The server of Debian, the oldest version that a log works with, and Valkey. */

@@ -22,6 +22,8 @@ export interface StoreKind {
   prepare?(place: StorePlace, program: string): Promise<void>;
   /** Whether it answers, which a server that loads its data does not do yet. @default it listens */
   isReady?(place: StorePlace): Promise<boolean>;
+  /** The size at which its files cannot grow any further, as on a full disk, in bytes. @default no limit */
+  readonly maxFileBytes?: number | undefined;
   /** It refuses to run as root, and is run as this user then. @default the user of the tests */
   readonly unprivileged?: { readonly uid: number; readonly gid: number };
 }
@@ -57,7 +59,7 @@ export class StoreServer implements AsyncDisposable {
   /** Starts it again on the same port and the same data, after it was stopped or killed. */
   async restart(): Promise<void> {
     const { kind, port, folder } = this;
-    const [program, ...args] = commandOf(kind, [this.#program(), ...kind.args(this)]);
+    const [program, ...args] = commandOf(kind, limited(kind, [this.#program(), ...kind.args(this)]));
     this.#process = await ServerProcess.start({ program: program as string, args, cwd: folder, port });
     await eventually(`${kind.name} answers`, async () => (await kind.isReady?.(this)) ?? true, Boolean, 30_000);
   }
@@ -107,6 +109,12 @@ export function commandOf({ unprivileged }: Pick<StoreKind, "unprivileged">, com
       ? [`--reuid=${unprivileged.uid}`, `--regid=${unprivileged.gid}`, "--clear-groups"]
       : [];
   return [setpriv, "--pdeathsig=KILL", ...user, "--", ...command];
+}
+
+/** A soft limit, which `prlimit` can lift. Without the trap, the first write beyond it would end the program. */
+function limited({ maxFileBytes }: StoreKind, command: readonly string[]): readonly string[] {
+  if (maxFileBytes === undefined) return command;
+  return ["sh", "-c", `trap '' XFSZ; ulimit -S -f ${maxFileBytes / 512}; exec "$@"`, "sh", ...command];
 }
 
 function isRoot(): boolean {
