@@ -12,7 +12,7 @@ import type { Incarnation } from "./streams.ts";
 /** How often the server says that it has nothing to send, in milliseconds. */
 const heartbeatMs = 500;
 /** A consumer from which nothing came for so long is lost. */
-const silenceMs = 3 * heartbeatMs;
+const idleLimitMs = 3 * heartbeatMs;
 const retryMs = 250;
 /** Time after which the server removes the consumer of a process that is gone. */
 const inactiveMs = 30_000;
@@ -198,7 +198,7 @@ export class Feed {
     this.#timer = unrefTimeout(() => {
       this.#timer = null;
       const consumer = this.#consumer;
-      if (consumer !== null && now() - consumer.heardAt > silenceMs) void this.#restart();
+      if (consumer !== null && now() - consumer.heardAt > idleLimitMs) void this.#restart();
       this.#watch();
     }, heartbeatMs);
   }

@@ -6,7 +6,7 @@ import { type Migration, migrations, type SchemaNames } from "./schema/index.ts"
 /** The oldest server: 13 has `gen_random_uuid()`. */
 const oldestServer = 13;
 /** Two processes that start at once may get in each other's way where transactions are not read committed. */
-const attempts = 5;
+const maxAttempts = 5;
 
 /**
  * Makes the schema ready. Nothing is written before everything that can be checked was checked. Each migration runs once, in
@@ -39,7 +39,7 @@ export async function prepare(
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (code === "42P07" && version === 0 && found.oid !== null) throw occupied(names, error);
-      if (attempt === attempts || !/^(23505|40001|42P0[67]|42710)$/.test(String(code))) throw error;
+      if (attempt === maxAttempts || !/^(23505|40001|42P0[67]|42710)$/.test(String(code))) throw error;
     }
   }
 }
