@@ -32,7 +32,6 @@ const timers: Readonly<Record<string, string>> = {
   "logs/sqlite/clear.ts": "a pause of a few milliseconds, which keeps the process alive",
   "logs/sqlite/log.ts": "a pause of a few milliseconds, which keeps the process alive",
   "client/environment.ts": "the client's own timers: they keep a process alive while it is subscribed",
-  "cli/run.ts": "the option --timeout, which keeps the process alive",
   "client/response.ts": "a deadline of a moment for the text of an error",
   "testing/adapter-context.ts": "the suite of adapters: a pause between two looks",
   "testing/adapter-suite.ts": "the suite of adapters: a producer that does not wait",

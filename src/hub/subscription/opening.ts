@@ -42,6 +42,10 @@ export function openSubscription(subscription: Subscription, origin: Origin, for
   pump.start(first);
 }
 
+/**
+ * Decides what the client receives first. Held and joining channels begin at the same time, each in its own way; if one of them has
+ * ended the stream, the snapshot that the other one holds is released.
+ */
 function begin(subscription: Subscription, origin: Origin): StateTransfer | null | Promise<StateTransfer | null> {
   const held = stateAt(subscription, origin);
   if (origin.joining === null) {

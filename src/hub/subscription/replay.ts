@@ -43,6 +43,7 @@ export class Replay {
     const subscription = this.#subscription;
     const { entry } = item;
     if (subscription.closed || subscription.stream.full) return "full";
+    // Permission comes before the filter: an application's function never sees an entry that this client may not.
     const allowed = subscription.permissions.cached(entry.channel);
     if (allowed === undefined) return "unchecked";
     if (!allowed) return null;
@@ -51,6 +52,7 @@ export class Replay {
       declareCleared(subscription, entry);
       return null;
     }
+    // Only entries that the client would receive count, so this check comes last.
     if (this.#sent >= this.#max) return "limit";
     subscription.sendEntry(item);
     this.#sent++;
