@@ -51,7 +51,7 @@ export interface Connection {
    * @throws {NotSentError} when the statement cannot have been executed.
    */
   query(sql: string, ...parameters: string[]): Promise<string>;
-  /** The same for work in the background. It does not keep the process alive where the client allows that. */
+  /** The same for work in the background. It keeps the process alive only until the answer, where the client allows that. */
   background(sql: string, ...parameters: string[]): Promise<string>;
   /** Runs several statements without parameters. */
   script(sql: string): Promise<void>;

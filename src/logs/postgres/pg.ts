@@ -10,8 +10,8 @@ import {
 import { limited } from "./timeout.ts";
 
 /**
- * The log's own connection waits for notifications, and reads for the tails. It does not keep the process alive, as a
- * connection of the pool would, and no transaction of the application can take it.
+ * The log's own connection waits for notifications, and reads for the tails. Between two statements it does not keep the process
+ * alive, as a connection of the pool would, and no transaction of the application can take it.
  */
 export class PgConnection implements Connection {
   readonly #pool: PgPoolLike;
@@ -149,9 +149,19 @@ class Session {
 
   /** A queue of its own: that of the client is deprecated since pg 8.16. */
   query(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    const answer = this.#last.then(() => limited(this.#client.query(sql, values), this.#timeoutMs));
+    const answer = this.#last.then(() => this.#ask(sql, values));
     this.#last = answer.catch(() => {});
     return answer;
+  }
+
+  /** The first publish of a script waits for the preparation, and for nothing else: the process must not end before the answer. */
+  async #ask(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    this.#client.ref?.();
+    try {
+      return await limited(this.#client.query(sql, values), this.#timeoutMs);
+    } finally {
+      this.#client.unref?.();
+    }
   }
 }
 
@@ -165,6 +175,7 @@ interface PgClient extends Pick<PgPoolClientLike, "query"> {
   connect(): Promise<unknown>;
   on(event: "error" | "end" | "notification", listener: () => void): unknown;
   end(): Promise<void>;
+  ref?(): void;
   unref?(): void;
 }
 
