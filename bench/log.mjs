@@ -18,6 +18,7 @@ if (unknown.length > 0) {
   console.error(`There is no part ${unknown.join(", ")}; the parts are ${Object.keys(parts).join(", ")}`);
   process.exit(1);
 }
-const needsStores = wanted.length === 0 || wanted.some((name) => ["redis", "nats", "postgres", "readers"].includes(name));
+const needsStores =
+  wanted.length === 0 || wanted.some((name) => ["redis", "nats", "postgres", "readers"].includes(name));
 if (needsStores && !(await ensureStores())) process.exit(1);
 for (const [name, measure] of Object.entries(parts)) if (wanted.length === 0 || wanted.includes(name)) await measure();

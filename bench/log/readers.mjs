@@ -1,4 +1,4 @@
-// What a log can carry: the processor time that an event takes of the database, of its publisher, and of each further process that
+// How many events a log can carry: the processor time that an event takes of the store, of its publisher, and of each process that
 // reads the log. Processor time says what is used up first, also on a machine that does other things.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,19 +15,20 @@ const counts = [0, 1, 4];
 const rounds = 3;
 /** Events that are published together, and how often in a run. */
 const loads = [
-  { burst: 1, bursts: 1_000 },
-  { burst: 10, bursts: 500 },
-  { burst: 1_000, bursts: 10 },
+  { burst: 1, bursts: 300 },
+  { burst: 10, bursts: 100 },
+  { burst: 1_000, bursts: 5 },
 ];
 
-/** All engines, with no reader, one, and several. */
-export async function readers() {
-  for (const key of ["sqlite", "redis", "nats", "postgres"]) await readersOf(key);
+/** With no reader, one, and several, on each engine. */
+export async function readers(engines = ["sqlite", "redis", "nats", "postgres"]) {
+  for (const key of engines) await readersOf(key);
 }
 
 /** @param {string} key */
 async function readersOf(key) {
-  const server = key === "sqlite" ? null : await /** @type {import("./stores/store.mjs").Store} */ (stores[key]).start();
+  const server =
+    key === "sqlite" ? null : await /** @type {import("./stores/store.mjs").Store} */ (stores[key]).start();
   const folder = server?.folder ?? mkdtempSync(join(tmpdir(), "sourcecast-bench-"));
   const place = server === null ? join(folder, "events.db") : `${server.port}`;
   const { log, close } = await openLog(key, place);
@@ -39,10 +40,13 @@ async function readersOf(key) {
         counts.map((count) => `${count} reader${count === 1 ? "" : "s"}`),
         rounds,
         async (contender) => {
-          const all = await Promise.all(Array.from({ length: Number.parseInt(contender, 10) }, () => Reader.start(key, place)));
+          const all = await Promise.all(
+            Array.from({ length: Number.parseInt(contender, 10) }, () => Reader.start(key, place)),
+          );
           const [database, own] = [serverCpu(folder), process.cpuUsage()];
           const start = performance.now();
-          for (let i = 0; i < bursts; i++) await Promise.all(Array.from({ length: burst }, (_, n) => log.append([entry(n)])));
+          for (let i = 0; i < bursts; i++)
+            await Promise.all(Array.from({ length: burst }, (_, n) => log.append([entry(n)])));
           const wall = performance.now() - start;
           const { user, system } = process.cpuUsage(own);
           // A reader answers when it has received all of them.
