@@ -49,6 +49,7 @@ const sizes = [-1, "big", "1tb", null, {}, true, Number.NaN];
 const counts = [-1, 1.5, "5", null, {}, true, Number.NaN];
 const groups = [null, 5, "x", true, [], { nonsense: 1 }];
 const contracts = [null, {}, 5, () => {}];
+const compressions = [null, 5, "gzip", [], { threshold: 0 }, { threshold: 1.5 }, { level: 9 }];
 const anyEvents = defineEvents({});
 
 const response = { headers: [null, "x: y", 5, true, [5], { "x y": "z" }, { x: "a\nb" }], cors: cors() };
@@ -79,6 +80,7 @@ const hubOptions = {
   onError: functions,
   ring: groups,
   presence: [null, {}, presence, true, { grace: "1s" }],
+  compress: compressions,
 };
 const subscription = {
   ...response,
@@ -95,6 +97,7 @@ const subscription = {
   key: [null, 5, {}, true],
   member: [null, 5, "ada", [], { id: "ada", name: "Ada" }],
   snapshot: functions,
+  compress: compressions,
   rejectOverload: flags,
 };
 const published = { key: names, sender: names, idempotencyKey: names };
@@ -112,8 +115,8 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
   openEventSource: [(o) => openEventSource(null as never, null as never, o), { ...sourceOptions, fastWrite: flags }],
   sendEvents: [(o) => sendEvents(null as never, o), { ...sourceOptions, keepAlive: [0, "soon", null, {}] }],
   withSendEvents: [(o) => withSendEvents(o), { ...sourceOptions, keepAlive: [0, "soon", null, {}] }],
-  EventSourceSet: [(o) => new EventSourceSet(o as never), { events: contracts }],
-  "EventSourceSet, second": [(o) => new EventSourceSet([], o as never), { events: contracts }],
+  EventSourceSet: [(o) => new EventSourceSet(o as never), { events: contracts, compress: compressions }],
+  "EventSourceSet, second": [(o) => new EventSourceSet([], o as never), { events: contracts, compress: compressions }],
   ServerSentEvent: [
     (o) => new ServerSentEvent("t", 1, o),
     { replacer: [5, "x", true, {}], space: [null, {}, true], cancelable: flags },
@@ -144,6 +147,7 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
   ],
   "createHub, ring": [(ring) => createHub({ ring }), { "ring.maxEvents": [0, ...counts], "ring.maxBytes": sizes }],
   "hub.response": [(o) => hub.response(request(), { channels: ["a"], ...o }), subscription],
+  "hub.channel": [(o) => hub.channel("a", o), { compress: compressions }],
   "channel.response": [(o) => hub.channel("a").response(request(), o), without(subscription, "channels")],
   respond: [
     (o) => respond(hub, null as never, null as never, { channels: ["a"], ...o }),
