@@ -24,6 +24,8 @@ export class Lane implements UpstreamOwner {
   readonly #upstream: Upstream;
   /** The server sends no cursors, so channels cannot change. */
   #isFixed = false;
+  /** Lines leave, and must not come back in the same turn: each would ask for its channels, and be sent away again. */
+  #isParting = false;
 
   constructor(
     context: LaneContext,
@@ -52,8 +54,8 @@ export class Lane implements UpstreamOwner {
 
   /** Whether a line can be served here, now or after a handover. */
   accepts(line: Line, limit: number, isHome = true): boolean {
-    if (!this.isShared || this.isHome !== isHome || new Set([...this.router.wanted, ...line.channels]).size > limit)
-      return false;
+    if (this.#isParting || !this.isShared || this.isHome !== isHome) return false;
+    if (new Set([...this.router.wanted, ...line.channels]).size > limit) return false;
     return !this.#isFixed || this.router.covers(line);
   }
 
@@ -139,11 +141,8 @@ export class Lane implements UpstreamOwner {
   readonly #deliver = (line: Line, event: ParsedEvent): void => {
     line.handlers.onEvent(event);
     if (!this.isShared || line.isClosed || !line.handlers.isFull() || !this.router.isComplete(line)) return;
-    if (event.lastEventId === "") {
-      line.handlers.overflow();
-      return;
-    }
-    this.detach(line, event.lastEventId, false);
+    if (event.lastEventId === "") line.handlers.overflow();
+    else this.detach(line, event.lastEventId, false);
   };
 
   /** Continues with the stream of another tab. */
@@ -243,11 +242,12 @@ export class Lane implements UpstreamOwner {
   /** From now on the lane takes only lines whose channels the stream has. */
   part(): void {
     this.#isFixed = true;
-    for (const line of [...this.router.routes]) {
-      if (line.carried) continue;
-      this.router.routes.delete(line);
-      this.#context.place(line);
-    }
+    const { routes } = this.router;
+    const waiting = [...routes].filter(({ carried }) => !carried);
+    for (const line of waiting) routes.delete(line);
+    this.#isParting = true;
+    for (const line of waiting) this.#context.place(line);
+    this.#isParting = false;
     if (this.isIdle) this.#update();
   }
 

@@ -9,6 +9,9 @@ interface LockRequest {
   fail(error: Error): void;
 }
 
+/** Tabs that post more messages than this answer each other without an end. */
+export const maxPosted = 5_000;
+
 /** One profile of a browser. Messages take a random time, but those of one tab to another arrive in order. */
 export class FakeBrowser {
   readonly environment: VirtualEnvironment;
@@ -18,6 +21,8 @@ export class FakeBrowser {
   lossRate = 0;
   /** The requests for each lock. The first holds it. */
   readonly locks: Map<string, LockRequest[]> = new Map();
+  /** How many messages tabs have posted. Those above {@link maxPosted} are lost, so that a storm of them ends. */
+  posted = 0;
 
   /** @param random It also gives the tabs their ids, so it must not repeat itself. */
   constructor(environment: VirtualEnvironment, random: () => number) {
@@ -41,6 +46,7 @@ export class FakeBrowser {
   }
 
   post(from: FakeTab, name: string, message: unknown): void {
+    if (++this.posted > maxPosted) return;
     const copy = structuredClone(message);
     for (const tab of this.tabs) if (tab !== from) tab.deliver(from, name, copy);
   }

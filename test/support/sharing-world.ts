@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 // It is loaded on demand. Here it is there from the start, since the clock is virtual.
 import "../../src/client/tabs.ts";
-import { FakeBrowser, type FakeTab } from "./fake-tabs.ts";
+import { FakeBrowser, type FakeTab, maxPosted } from "./fake-tabs.ts";
 import { Follower, type HistoryWorld, judge, type Published, randomNumbers } from "./followers.ts";
 import { LabeledHub, type Refusal } from "./labeled-hub.ts";
 import { VirtualEnvironment } from "./virtual-environment.ts";
@@ -49,6 +49,7 @@ export async function runHistory({ steps, from, limit, seed }: History, isBrowse
     await world.pass(one.kind === "wait" ? one.milliseconds : 0);
   }
   await world.finish();
+  expect(world.browser.posted, "tabs answer each other without an end").toBeLessThan(maxPosted);
   for (const follower of world.followers) judge(world, follower);
   await world.close();
   expect(world.environment.timers, "timers are left").toBe(0);

@@ -91,6 +91,20 @@ const browserHistories: Record<string, History> = {
     limit: 3,
     seed: 1,
   },
+  "a tab whose lines a leader sends away does not ask for them again at once": {
+    steps: [
+      { kind: "refuse", refusal: { error: "The network is gone" } },
+      { kind: "wait", milliseconds: 8 },
+      { kind: "wait", milliseconds: 33 },
+      { kind: "wait", milliseconds: 74 },
+      { kind: "refuse", refusal: { later: "connectionsPerKey" } },
+      { kind: "wait", milliseconds: 26 },
+      { kind: "follow", channels: ["a"], how: "loop", back: 2, tab: 2 },
+    ],
+    from: "start",
+    limit: 3,
+    seed: 6,
+  },
 };
 
 test.each(Object.entries(browserHistories))("%s", async (_, history) => {
