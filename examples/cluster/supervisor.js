@@ -23,10 +23,10 @@ export async function startSupervisor({ ports, port, store, storeUrl, host = "12
   const processes = new Map(
     Object.entries(ports).map(([name, port]) => [
       name,
-      new Child(name, { ...env, PORT: String(port) }, (state) => {
-        // With a key: a page that opens later receives the latest state of each process.
-        states.dispatch("process", { name, ...state }, { key: name }).catch(printFailure);
-      }),
+      // With a key: a page that opens later receives the latest state of each process.
+      new Child(name, { ...env, PORT: String(port) }, (state) =>
+        states.dispatch("process", { name, ...state }, { key: name }).catch(printFailure),
+      ),
     ]),
   );
   await Promise.all(Array.from(processes.values(), (child) => child.start()));
@@ -93,10 +93,12 @@ class Child {
     this.#process?.kill("SIGKILL");
   }
 
-  drain() {
-    if (this.#process === null || this.#state !== "up") return;
-    this.#set("draining", this.#process.pid);
-    this.#process.kill("SIGTERM");
+  async drain() {
+    const child = this.#process;
+    if (child === null || this.#state !== "up") return;
+    // Pages are told before they are sent elsewhere, so that they know why.
+    await this.#set("draining", child.pid);
+    child.kill("SIGTERM");
   }
 
   restart() {
@@ -108,7 +110,7 @@ class Child {
   /** Ends it for good. */
   async stop() {
     this.#startsAgain = false;
-    this.#report = () => {};
+    this.#report = async () => {};
     const child = this.#process;
     if (child === null) return;
     const exit = new Promise((resolve) => child.once("exit", resolve));
@@ -118,7 +120,7 @@ class Child {
 
   #set(state, pid = null) {
     this.#state = state;
-    this.#report({ state, pid, since: Date.now() });
+    return this.#report({ state, pid, since: Date.now() });
   }
 }
 
