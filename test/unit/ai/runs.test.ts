@@ -391,9 +391,8 @@ describe("a lease", () => {
     expect(await eventsOf(reader)).toEqual(["message a", expect.stringMatching(/^failed/), ended]);
     expect(finished).toEqual([expect.objectContaining({ text: "a", outcome: "lost" })]);
     frozen.thaw();
-    await expect
-      .poll(() => one.errors)
-      .toEqual([expect.objectContaining({ message: expect.stringContaining("taken") })]);
+    // A process that is paused for longer than a lease also finds that the log has not answered in that time.
+    await expect.poll(() => String(one.errors.at(-1))).toContain("taken");
     expect(producer.signal?.aborted).toBe(true);
     expect(await storedOf(log)).toEqual([expect.stringContaining("message"), expect.stringContaining("channel")]);
     const again = await two.runs.start("chat", () => ["c"], { request: request() });

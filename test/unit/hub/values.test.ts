@@ -113,7 +113,10 @@ describe("conflation", () => {
       const received = slow.data.length;
       expect(slow.data.slice(-2).map((data) => data.slice(0, 9).trim())).toEqual(["even=198", "odd=199 x"]);
       expect(received).toBeLessThan(190);
-      expect(hub.stats()).toMatchObject({ conflated: 200 - received, gaps: {}, lagging: 0 });
+      // The reader has the last event a moment before its subscription is counted as live.
+      await slow.settle();
+      const { conflated, gaps, lagging } = hub.stats();
+      expect([conflated, lagging, gaps]).toEqual([200 - received, 0, {}]);
       await set(hub, "even", 200);
       await slow.settle();
       expect(slow.data.at(-1)).toBe("even=200");
