@@ -6,10 +6,14 @@ import { fileURLToPath } from "node:url";
 const folder = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(folder, "node_modules", ".installed");
 
+/** Whether the packages that the benchmarks compare with are installed, for this package.json. */
+export function hasPeers() {
+  return existsSync(stamp) && readFileSync(stamp, "utf8") === wanted();
+}
+
 /** Installs the packages that the benchmarks compare with, unless they are installed for this package.json. */
 export function installPeers() {
-  const wanted = readFileSync(join(folder, "package.json"), "utf8");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  if (hasPeers()) return;
   console.log("Installing the packages to compare with ...");
   const { status } = spawnSync("npm", ["install", "--no-package-lock", "--no-audit", "--no-fund"], {
     cwd: folder,
@@ -20,5 +24,9 @@ export function installPeers() {
   const self = join(folder, "node_modules", "sourcecast");
   rmSync(self, { recursive: true, force: true });
   symlinkSync(dirname(folder), self, "junction");
-  writeFileSync(stamp, wanted);
+  writeFileSync(stamp, wanted());
+}
+
+function wanted() {
+  return readFileSync(join(folder, "package.json"), "utf8");
 }

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { hasPeers } from "../../bench/lib/install.mjs";
 import { boundaryViolations } from "./boundaries.mjs";
 import { build } from "./build.mjs";
 import { englishViolations } from "./english.mjs";
@@ -19,8 +18,7 @@ export async function check({ fix = false } = {}) {
     "types of tests, scripts, examples": async () =>
       (await runNode(packageFile("typescript", "lib/tsc.js"), "-p", "tsconfig.test.json")) === 0,
     "types of benchmarks": async () =>
-      !existsSync(join(root, "bench/node_modules")) ||
-      (await runNode(packageFile("typescript", "lib/tsc.js"), "-p", "bench/tsconfig.json")) === 0,
+      !hasPeers() || (await runNode(packageFile("typescript", "lib/tsc.js"), "-p", "bench/tsconfig.json")) === 0,
     "format and lint": async () =>
       (await runNode(
         packageFile("@biomejs/biome", "bin/biome"),
