@@ -88,9 +88,9 @@ class Tab {
     this.followed = followed;
   }
 
-  /** @param worker The address of a SharedWorker, or none. */
-  static async open(user: string, followed: readonly string[], worker = ""): Promise<Tab> {
-    const page = await context.newPage();
+  /** @param worker The address of a SharedWorker, or none. @param profile Of the browser. */
+  static async open(user: string, followed: readonly string[], worker = "", profile = context): Promise<Tab> {
+    const page = await profile.newPage();
     await page.goto(server.origin);
     await page.addScriptTag({ type: "module", url: "/client.js" });
     await page.evaluate(
@@ -253,14 +253,14 @@ describe("a SharedWorker", () => {
   });
 });
 
-async function history(seed: number): Promise<void> {
+async function history(seed: number, profile: BrowserContext): Promise<void> {
   const random = randomNumbers(seed);
   const choose = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const live = (): Tab[] => tabs.filter(({ isClosed }) => !isClosed);
   const tabs: Tab[] = [];
   const add = async (): Promise<void> => {
     const followed = channels.filter(() => random() < 0.5);
-    tabs.push(await Tab.open(`user ${seed}`, followed.length > 0 ? followed : ["a"]));
+    tabs.push(await Tab.open(`user ${seed}`, followed.length > 0 ? followed : ["a"], "", profile));
   };
   await add();
   await add();
@@ -285,10 +285,13 @@ async function history(seed: number): Promise<void> {
 }
 
 test(`${histories} seeded histories of tabs`, { timeout: 240_000 }, async () => {
-  // Users do not affect each other, so some take their turns at the same time.
+  // Users do not affect each other, so some take their turns at the same time. Each has a profile: those of one profile share
+  // the six connections that Chromium opens to a host.
   let seed = 0;
   const takeTurns = async (): Promise<void> => {
-    while (seed < histories) await history(++seed);
+    const profile = await browser.newContext();
+    while (seed < histories) await history(++seed, profile);
+    await profile.close();
   };
   await Promise.all(Array.from({ length: 5 }, takeTurns));
 });
