@@ -17,9 +17,10 @@ const bodyFlushMs = 100;
 const maxShutdownMs = 60_000;
 /**
  * How long the handlers stay after a client has ended the last stream, at least, and the random part. Whatever ends a proxy
- * or a client often ends this process a moment later, so the handlers are not removed in that moment.
+ * or a client often ends this process a moment later. The moment of their removal, which takes milliseconds while other
+ * processes have the processor, is the one in which a signal can be lost: it must not be a likely one for a signal.
  */
-const [lingerMs, lingerSpreadMs] = [150, 250];
+const [lingerMs, lingerSpreadMs] = [5_000, 10_000];
 
 const openStreams = new Set<Closable>();
 let isInstalled = false;

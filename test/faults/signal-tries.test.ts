@@ -10,13 +10,13 @@ import { root } from "../support/package.ts";
 const tries = Number(process.env.SIGNAL_TRIES ?? 24);
 /** Tries at the same time. */
 const lanes = 6;
-/** The handlers are removed at the latest this long after the last stream has ended. */
-const lingerMs = 450;
+/** Signals come at the latest this long after the last stream has ended. */
+const latestMs = 450;
 
 test(
   `${tries} processes get a SIGTERM after their last stream has ended, and all of them die by it`,
   async () => {
-    const left = Array.from({ length: tries }, (_, number) => (number / tries) * lingerMs);
+    const left = Array.from({ length: tries }, (_, number) => (number / tries) * latestMs);
     const lane = async () => {
       for (let delay = left.pop(); delay !== undefined; delay = left.pop()) await attempt(delay);
     };

@@ -108,8 +108,7 @@ export const exceptions = {
     "set.test.mjs": { "an unreferenced set is not held by its former members": noGarbage },
     "shutdown.test.mjs": {
       "handlers come with the first open source and go with the last": noSignals,
-      "a client that leaves takes the handlers along, as soon as no signal of the same moment can be under way":
-        noSignals,
+      "a client that leaves takes the handlers along, at a moment at which no signal is likely": noSignals,
       "a source that comes while they are still there keeps them": noSignals,
     },
     "source.test.mjs": { "close() > leaves no listener on the request's signal": noListeners },

@@ -1,6 +1,6 @@
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { EventSource } from "../../src/index.ts";
-import { openSource, request } from "../support/web.ts";
+import { openSource, request, tick } from "../support/web.ts";
 
 const signals = ["SIGTERM", "SIGHUP"] as const;
 /** Counts the handlers that come from here on: those of another copy of the package may still be there for a moment. */
@@ -33,22 +33,44 @@ test("a source that is closed from its start, and one with closeOnSignal: false,
   expect(counts()).toEqual([0, 0]);
 });
 
-test("a client that leaves takes the handlers along, as soon as no signal of the same moment can be under way", async () => {
+/** Replaces the timer after which the handlers are removed: it has fired when the function has been called. */
+function controlLinger(): { readonly times: number[]; fire(): void } {
+  const times: number[] = [];
+  const timers: AbortController[] = [];
+  vi.spyOn(AbortSignal, "timeout").mockImplementation((milliseconds) => {
+    times.push(milliseconds);
+    const timer = new AbortController();
+    timers.push(timer);
+    return timer.signal;
+  });
+  return { times, fire: () => timers.shift()?.abort() };
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test("a client that leaves takes the handlers along, at a moment at which no signal is likely", async () => {
+  const linger = controlLinger();
   const counts = watchHandlers();
   const controller = new AbortController();
   const source = new EventSource(request({ signal: controller.signal }));
   controller.abort();
   expect([source.readyState, ...counts()]).toEqual([2, 1, 1]);
+  expect(linger.times).toEqual([expect.toSatisfy((time: number) => time >= 5_000 && time < 15_000)]);
+  linger.fire();
   await vi.waitFor(() => expect(counts()).toEqual([0, 0]));
 });
 
 test("a source that comes while they are still there keeps them", async () => {
+  const linger = controlLinger();
   const counts = watchHandlers();
   const controller = new AbortController();
   void new EventSource(request({ signal: controller.signal }));
   controller.abort();
   const next = new EventSource(request());
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  linger.fire();
+  for (let turn = 0; turn < 5; turn++) await tick();
   expect(counts()).toEqual([1, 1]);
   await next.close();
   expect(counts()).toEqual([0, 0]);
