@@ -20,7 +20,7 @@ const maxShutdownMs = 60_000;
  * or a client often ends this process a moment later. The moment of their removal, which takes milliseconds while other
  * processes have the processor, is the one in which a signal can be lost: it must not be a likely one for a signal.
  */
-const [lingerMs, lingerSpreadMs] = [5_000, 10_000];
+const [lingerMs, lingerSpreadMs] = [600, 300];
 
 const openStreams = new Set<Closable>();
 let isInstalled = false;

@@ -89,7 +89,7 @@ describe.each(["SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
   });
 
   test("is not lost in the turn in which the handlers are removed", async () => {
-    const server = await start("short-linger");
+    const server = await start();
     const stream = server.connect("/node");
     await stream.next();
     stream.leave();

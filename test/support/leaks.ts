@@ -17,8 +17,8 @@ export function startLeakWatch(): LeakWatch {
   return { timers: watchTimers(), resources: resources(), listeners: listeners(), turn };
 }
 
-/** One line for each thing that is still there after a grace in which closing sockets may close. */
-export async function leaks(before: LeakWatch, graceMs = 1_000): Promise<string[]> {
+/** One line for each thing still there after a grace: sockets close in it, and lingering handlers of signals are removed. */
+export async function leaks(before: LeakWatch, graceMs = 3_000): Promise<string[]> {
   const deadline = performance.now() + graceMs;
   for (;;) {
     await turn();
