@@ -1,5 +1,7 @@
+import centrifugo from "./hubs/centrifugo.mjs";
+import nchan from "./hubs/nchan.mjs";
 import { hasCompiler, hasRuntime } from "./lib/command.mjs";
-import { hasNchan } from "./lib/nchan.mjs";
+import { lackOf } from "./lib/hub.mjs";
 
 /** The names of contenders in tables and plots, by their file in servers/. */
 const names = {
@@ -19,8 +21,28 @@ const names = {
   "web-set": "sourcecast: set, web responses",
   "web-by-hand": "by hand: enqueue()",
   "web-direct": "by hand: direct stream",
-  nchan: "nginx with nchan",
 };
+
+/** Servers of other projects, by contender. @type {Map<string, import("./lib/hub.mjs").Description>} */
+const descriptions = new Map([
+  ["nchan", nchan],
+  ["centrifugo", centrifugo],
+]);
+
+/** Adds a hub to the contenders of this run. @param {import("./lib/hub.mjs").Description} description */
+export function addHub(description) {
+  descriptions.set(description.name, description);
+}
+
+/** The contenders that are hubs, those included that cannot run here. */
+export function hubs() {
+  return Array.from(descriptions.keys());
+}
+
+/** The description of a contender that is a hub. @param {string} contender */
+export function descriptionOf(contender) {
+  return descriptions.get(contender);
+}
 
 /** The contenders that run on Node. */
 export const onNode = available([
@@ -44,7 +66,7 @@ export const forQuick = ["control-write", "control-chunk", "set", "hub-memory", 
 /** The name of a contender, which may end in `@` and a runtime. @param {string} contender */
 export function nameOf(contender) {
   const [, file = contender, runtime] = /^(.+)@(bun|deno)$/.exec(contender) ?? [];
-  const name = /** @type {Record<string, string>} */ (names)[file] ?? file;
+  const name = /** @type {Record<string, string>} */ (names)[file] ?? descriptionOf(file)?.name ?? file;
   return runtime === undefined ? name : `${name}, ${runtime === "bun" ? "Bun" : "Deno"}`;
 }
 
@@ -69,6 +91,7 @@ export function available(contenders) {
 export function missing(contender) {
   const [file, runtime] = contender.split("@");
   if (file === "control-c" && !hasCompiler()) return "a C compiler (cc)";
-  if (file === "nchan" && !hasNchan()) return "nginx with the module nchan (Debian: libnginx-mod-nchan)";
+  const description = descriptionOf(contender);
+  if (description !== undefined) return lackOf(description);
   return runtime !== undefined && !hasRuntime(runtime) ? `the runtime ${runtime}` : null;
 }

@@ -13,9 +13,11 @@ const buffer = Buffer.allocUnsafe(1024 * 1024);
 
 const commands = {
   /** Opens connections, `atOnce` at a time. Returns the microseconds that it took. */
-  async open(/** @type {{ port: number, count: number, path?: string, atOnce?: number, headers?: string }} */ options) {
-    const { port, count, path = "/events", atOnce = 200, headers = "" } = options;
-    const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${headers}\r\n`;
+  async open(
+    /** @type {{ port: number, count: number, path?: string, atOnce?: number, headers?: Record<string, string> }} */ options,
+  ) {
+    const { port, count, path = "/events", atOnce = 200, headers = {} } = options;
+    const request = requestOf("GET", path, { accept: "text/event-stream", ...headers });
     const start = process.hrtime.bigint();
     let opened = 0;
     const openSome = async () => {
@@ -66,17 +68,24 @@ const commands = {
       sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
     return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
   },
-  /** Publishes over HTTP with several requests in flight, as remote publishers would. */
-  async publish(/** @type {{ port: number, events: number, inFlight: number, size: number }} */ options) {
-    const { port, events, inFlight, size } = options;
-    const body = "x".repeat(size);
-    const request = `POST /publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${size}\r\n\r\n${body}`;
+  /**
+   * Publishes over HTTP with several requests in flight, as remote publishers would. With one in flight, waits after each
+   * event until every connection has it: a hub that answers before it delivers would otherwise merge events into one write.
+   */
+  async publish(
+    /** @type {{ port: number, events: number, inFlight: number, size: number, path?: string, headers?: Record<string, string>, body?: string }} */ options,
+  ) {
+    const { port, events, inFlight, size, path = "/publish", headers = {}, body = "{data}" } = options;
+    const content = body.replace("{data}", "x".repeat(size));
+    const request = requestOf("POST", path, { ...headers, "content-length": String(content.length) }) + content;
     let left = events;
     const publisher = async () => {
       const socket = connect({ port, host: "127.0.0.1", noDelay: true });
       while (left-- > 0) {
         socket.write(request);
+        const arrived = bytes + sockets.length * size;
         await once(socket, "data");
+        if (inFlight === 1) await settled(arrived);
       }
       socket.destroy();
     };
@@ -85,6 +94,20 @@ const commands = {
     return { wall: Number(process.hrtime.bigint() - start) / 1_000 };
   },
 };
+
+/** Waits until this many bytes have arrived, and for the rest: framing is not known. @param {number} wanted */
+async function settled(wanted) {
+  for (let before = -1; bytes < wanted || bytes !== before; ) {
+    before = bytes;
+    for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** @param {string} method @param {string} path @param {Record<string, string>} headers */
+function requestOf(method, path, headers) {
+  const lines = Object.entries({ host: "localhost", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
 
 /**
  * Resolves with the socket when its first bytes have arrived.

@@ -1,16 +1,27 @@
-// npm run bench [-- --quick] [-- --only fan-out,storm]: runs all benchmarks, prints tables and writes files to results/.
+// npm run bench [-- --quick] [-- --only fan-out,storm] [-- --hub ./other.mjs]: runs all benchmarks, with hubs of other projects,
+// prints tables and writes files to results/.
 import "../scripts/lib/bootstrap.mjs";
 import { loadavg } from "node:os";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "../scripts/lib/build.mjs";
 import { installPeers } from "./lib/install.mjs";
 
-const quick = process.argv.includes("--quick");
-const [, only] = /--only[= ](\S+)/.exec(process.argv.join(" ")) ?? [];
+const { quick, only, hub } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    hub: { type: "string", multiple: true, default: [] },
+  },
+}).values;
 
 installPeers();
 if (!(await build())) process.exit(1);
 // Imported only now: the contenders depend on the packages that were just installed.
-const { missing } = await import("./contenders.mjs");
+const { addHub, hubs, missing } = await import("./contenders.mjs");
+const { checkDescription } = await import("./lib/hub.mjs");
+for (const path of hub) addHub(checkDescription((await import(pathToFileURL(resolve(path)).href)).default, path));
 const { measures } = await import("./measures.mjs");
 const { report } = await import("./lib/report.mjs");
 const { writeGoals } = await import("./lib/goals.mjs");
@@ -18,7 +29,7 @@ const { writeGoals } = await import("./lib/goals.mjs");
 const wanted = measures.filter(({ name }) => only === undefined || only.split(",").includes(name));
 if (wanted.length === 0)
   throw new Error(`--only ${only}: the benchmarks are ${measures.map(({ name }) => name).join(", ")}`);
-for (const contender of ["control-c", "nchan", "set@bun", "set@deno"]) {
+for (const contender of ["control-c", ...hubs(), "set@bun", "set@deno"]) {
   const lacks = missing(contender);
   if (lacks !== null) console.log(`Left out: ${contender}, which needs ${lacks}`);
 }

@@ -8,7 +8,8 @@ import { rotated, summary } from "./rounds.mjs";
  *
  * @param {readonly string[]} contenders
  * @param {number} rounds
- * @param {(contender: string) => Promise<Record<string, number>>} measure Several figures of one run, by name.
+ * @param {(contender: string) => Promise<Record<string, number>>} measure Several figures of one run, by name; `NaN` for one
+ * that this contender does not have.
  * @param {(text: string) => void} progress
  * @returns {Promise<Results>}
  */
@@ -18,7 +19,7 @@ export async function interleave(contenders, rounds, measure, progress) {
     for (const { contender, values } of rotated(runs, round)) {
       progress(`${contender}, round ${round + 1} of ${rounds}`);
       for (const [name, value] of Object.entries(await measure(contender))) {
-        values.set(name, [...(values.get(name) ?? []), value]);
+        if (!Number.isNaN(value)) values.set(name, [...(values.get(name) ?? []), value]);
       }
     }
   }

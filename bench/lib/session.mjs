@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { scriptOf } from "../contenders.mjs";
-import { Nchan } from "./nchan.mjs";
+import { descriptionOf, scriptOf } from "../contenders.mjs";
+import { Hub } from "./hub.mjs";
 import { Worker } from "./process.mjs";
 
 /**
@@ -14,16 +14,20 @@ import { Worker } from "./process.mjs";
  * @returns {Promise<T>}
  */
 export async function withSession(contender, connections, measure, { root } = {}) {
-  const server = contender === "nchan" ? await Nchan.start(0) : new Worker(scriptOf(contender), { processor: 0, root });
+  const description = descriptionOf(contender);
+  const server =
+    description === undefined
+      ? new Worker(scriptOf(contender), { processor: 0, root })
+      : await Hub.start(description, 0);
   const loader = new Worker("loader.mjs", { processor: 1 });
   try {
     await loader.hear();
-    const { port } = await server.hear();
+    const { port, subscribe, publish } = await server.hear();
     const before = { ...(await server.ask("memory")), kernel: kernelMemory() };
     const { cpu: idle } = await server.ask("cpu");
-    const { wall } = await loader.ask("open", { port, count: connections });
+    const { wall } = await loader.ask("open", { port, count: connections, ...subscribe });
     const { cpu } = await server.ask("cpu");
-    return await measure({ server, loader, port, connections, opening: { wall, cpu: cpu - idle }, before });
+    return await measure({ server, loader, port, publish, connections, opening: { wall, cpu: cpu - idle }, before });
   } catch (cause) {
     throw new Error(`Measuring ${contender} with ${connections} connections failed`, { cause });
   } finally {
@@ -36,13 +40,16 @@ export async function withSession(contender, connections, measure, { root } = {}
  * @property {Pick<Worker, "ask">} server
  * @property {Worker} loader
  * @property {number} port
+ * @property {object | undefined} publish The request of a hub that publishes an event.
  * @property {number} connections
  * @property {{ wall: number, cpu: number }} opening Microseconds for opening all connections: in total, and of the server.
- * @property {{ heap: number, rss: number, kernel: number }} before Memory of the server and of the kernel before the first connection.
+ * @property {{ heap: number, rss: number, kernel: number }} before Memory of the server and of the kernel before the first connection. The heap of another
+ * project's hub is not known: `NaN`.
  */
 
-/** @typedef {{ cpu: number, rate: number, loaderShare: number }} Cost Nanoseconds of the server's processor time per
- * delivery, deliveries per second, and the share of time in which the loader was busy. */
+/** @typedef {{ cpu: number, rate: number, wire: number, loaderShare: number }} Cost Nanoseconds of the server's processor
+ * time per delivery, deliveries per second, bytes of a delivery above TCP, and the share of time in which the loader was
+ * busy. */
 
 /**
  * Publishes in the server itself and waits for everything to arrive.
@@ -66,10 +73,10 @@ export function publishAndCount(session, { events, perTick = 1, size, readers = 
  * @returns {Promise<Cost>}
  */
 export function postAndCount(session, { events, inFlight, size }) {
-  const { server, loader, port, connections } = session;
+  const { server, loader, port, publish, connections } = session;
   return count(session, events * connections, size, async (arrived) => {
     const before = await server.ask("cpu");
-    await loader.ask("publish", { port, events, inFlight, size });
+    await loader.ask("publish", { port, events, inFlight, size, ...publish });
     await arrived();
     return (await server.ask("cpu")).cpu - before.cpu;
   });
@@ -98,6 +105,7 @@ async function count({ loader }, deliveries, size, publish) {
   return {
     cpu: (cpu * 1_000) / deliveries,
     rate: (deliveries * 1_000) / elapsed,
+    wire: (now.bytes - before.bytes) / deliveries,
     loaderShare: (now.cpu - before.cpu) / 1_000 / elapsed,
   };
 }

@@ -1,4 +1,4 @@
-import { forQuick } from "../contenders.mjs";
+import { available, forQuick, hubs } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { kernelMemory, withSession } from "../lib/session.mjs";
 
@@ -29,7 +29,7 @@ export const connections = {
     const groups = {};
     for (const count of quick ? [1_000] : [1_000, 10_000]) {
       groups[count] = await interleave(
-        quick ? forQuick : contenders,
+        [...(quick ? forQuick : contenders), ...available(hubs())],
         quick ? 1 : 2,
         (contender) => withSession(contender, count, measure),
         (text) => progress(`${count} connections, ${text}`),

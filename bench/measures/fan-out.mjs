@@ -22,6 +22,7 @@ export const fanOut = {
     "rate-100": { title: "100 B", unit: "deliveries/s" },
     "cpu-1024": { title: "1 KiB", unit: "ns of processor time a delivery" },
     "cpu-10240": { title: "10 KiB", unit: "ns of processor time a delivery" },
+    "wire-100": { title: "100 B, on the wire", unit: "bytes" },
   },
   plots: [
     { file: "fan-out", kind: "bars", figure: "cpu-100", group: "10000" },
@@ -56,9 +57,10 @@ async function measure(session, quick) {
   await publishAndCount(session, { events: Math.ceil((quick ? 10_000 : warmUp) / connections), size: 100 });
   for (const { size, share } of sizes) {
     const events = Math.max(2, Math.ceil((deliveries * share) / connections));
-    const { cpu, rate, loaderShare } = await publishAndCount(session, { events, size });
+    const { cpu, rate, wire, loaderShare } = await publishAndCount(session, { events, size });
     figures[`cpu-${size}`] = cpu;
     figures[`rate-${size}`] = rate;
+    figures[`wire-${size}`] = wire;
     figures[`loader-${size}`] = loaderShare;
   }
   return figures;

@@ -1,4 +1,4 @@
-import { available, forQuick } from "../contenders.mjs";
+import { available, forQuick, hubs } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { postAndCount, withSession } from "../lib/session.mjs";
 
@@ -9,7 +9,6 @@ const contenders = available([
   "set",
   "hub-memory",
   "hub-sqlite",
-  "nchan",
   "better-sse",
 ]);
 
@@ -23,6 +22,7 @@ export const publishers = {
     "cpu-1": { title: "one publisher", unit: "ns of processor time a delivery" },
     "cpu-8": { title: "8 publishers in flight", unit: "ns of processor time a delivery" },
     "rate-8": { title: "8 publishers in flight", unit: "deliveries/s" },
+    wire: { title: "on the wire", unit: "bytes" },
   },
   plots: [
     { file: "publishers-1", kind: "bars", figure: "cpu-1", group: "10000" },
@@ -34,7 +34,7 @@ export const publishers = {
     const groups = {};
     for (const connections of quick ? [1_000] : [1_000, 10_000]) {
       groups[connections] = await interleave(
-        quick ? available([...forQuick, "nchan"]) : contenders,
+        [...(quick ? forQuick : contenders), ...available(hubs())],
         quick ? 1 : 2,
         (contender) => withSession(contender, connections, (session) => measure(session, quick ? 16_000 : 80_000)),
         (text) => progress(`${connections} connections, ${text}`),
@@ -58,6 +58,7 @@ async function measure(session, deliveries) {
   return {
     "cpu-1": one.cpu,
     "rate-1": one.rate,
+    wire: one.wire,
     "cpu-8": eight.cpu,
     "rate-8": eight.rate,
     "loader-8": eight.loaderShare,

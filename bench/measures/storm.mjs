@@ -56,7 +56,7 @@ async function measure({ server, loader, port }, clients) {
     await loader.ask("startLatency");
     let isOver = false;
     const arrived = returning
-      .ask("open", { port, count: clients, atOnce: 500, headers: `Last-Event-ID: ${cursor}\r\n` })
+      .ask("open", { port, count: clients, atOnce: 500, headers: { "last-event-id": cursor } })
       .then(() => returning.ask("until", { bytes: clients * missed * size }))
       .then(() => {
         isOver = true;
