@@ -45,6 +45,23 @@ export function printColumns(title, names, columns) {
   }
 }
 
+/**
+ * Prints the figures of contenders that were measured in turn.
+ *
+ * @param {string} title
+ * @param {import("./interleave.mjs").Results} results
+ * @param {Record<string, string>} units By figure.
+ */
+export function printFigures(title, results, units) {
+  const names = Object.keys(results);
+  const columns = Object.entries(units).map(([figure, unit]) => ({
+    title: figure,
+    unit,
+    cells: names.map((name) => results[name]?.[figure]),
+  }));
+  printColumns(title, names, columns);
+}
+
 /** @param {{ median: number, low: number, high: number }} summary @param {number} control */
 function cellOf({ median, low, high }, control) {
   const spread = median === 0 ? 0 : Math.round((50 * (high - low)) / Math.abs(median));

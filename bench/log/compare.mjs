@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { interleave } from "../lib/interleave.mjs";
 import { summary } from "../lib/rounds.mjs";
-import { printColumns } from "../lib/table.mjs";
+import { printFigures } from "../lib/table.mjs";
 import { stores } from "./stores/index.mjs";
 import { cpuBetween, data, entry, serverCpu } from "./stores/store.mjs";
 import { storm } from "./storm.mjs";
@@ -90,7 +90,7 @@ async function publishing({ session, folder }, title, burst, bursts) {
   // A first round is not counted.
   for (const name of Object.keys(contenders)) await measure(name);
   const results = await interleave(Object.keys(contenders), rounds, measure, () => {});
-  print(title, results, {
+  printFigures(title, results, {
     wall: "µs",
     publisher: "µs of processor",
     database: "µs of processor",
@@ -116,7 +116,7 @@ async function delays(bench, title, rate, count) {
     return { p50: at(0.5), p99: at(0.99) };
   };
   const results = await interleave([byHand, log], pairs, measure, () => {});
-  print(`${title}: to another process, ${Math.round(rate)} events/s`, results, { p50: "ms", p99: "ms" });
+  printFigures(`${title}: to another process, ${Math.round(rate)} events/s`, results, { p50: "ms", p99: "ms" });
   return results;
 }
 
@@ -190,17 +190,6 @@ async function filled(publish) {
   for (let i = 0; i < sizeEvents; i += 1_000) {
     await Promise.all(Array.from({ length: 1_000 }, (_, n) => publish(n)));
   }
-}
-
-/** @param {string} title @param {import("../lib/interleave.mjs").Results} results @param {Record<string, string>} units by figure */
-export function print(title, results, units) {
-  const names = Object.keys(results);
-  const columns = Object.entries(units).map(([figure, unit]) => ({
-    title: figure,
-    unit,
-    cells: names.map((name) => results[name]?.[figure]),
-  }));
-  printColumns(title, names, columns);
 }
 
 /** @param {import("../lib/interleave.mjs").Results} results @param {string} name @param {string} control @param {string} figure */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { sqliteLog } from "../../dist/logs/sqlite/index.js";
 import { interleave } from "../lib/interleave.mjs";
-import { print } from "./compare.mjs";
+import { printFigures } from "../lib/table.mjs";
 import { stores } from "./stores/index.mjs";
 import { cpuBetween, entry, serverCpu } from "./stores/store.mjs";
 
@@ -63,7 +63,7 @@ async function readersOf(key) {
         },
         () => {},
       );
-      print(`${key}, ${burst} at a time`, results, {
+      printFigures(`${key}, ${burst} at a time`, results, {
         database: "µs of processor",
         publisher: "µs of processor",
         reader: "µs of processor",

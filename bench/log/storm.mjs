@@ -1,7 +1,7 @@
 // 10,000 clients that reconnect to one process at once, each with a channel of its own, of which some have missed an event.
 import { createHub } from "../../dist/index.js";
 import { interleave } from "../lib/interleave.mjs";
-import { print } from "./compare.mjs";
+import { printFigures } from "../lib/table.mjs";
 import { cpuBetween, serverCpu } from "./stores/store.mjs";
 
 const clients = 10_000;
@@ -40,7 +40,7 @@ export async function storm({ session, folder }) {
   };
   for (const name of Object.keys(contenders)) await measure(name);
   const results = await interleave(Object.keys(contenders), 3, measure, () => {});
-  print(`${clients} clients reconnect to one process`, results, {
+  printFigures(`${clients} clients reconnect to one process`, results, {
     seconds: "s",
     process: "s of processor",
     database: "s of processor",
