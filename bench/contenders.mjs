@@ -5,22 +5,22 @@ import { lackOf } from "./lib/hub.mjs";
 
 /** The names of contenders in tables and plots, by their file in servers/. */
 const names = {
-  "control-write": "by hand: response.write()",
-  "control-chunk": "by hand: prebuilt chunk to the socket",
-  "control-c": "by hand in C",
+  "control-write": "hand-written: response.write()",
+  "control-chunk": "hand-written: prebuilt chunk to the socket",
+  "control-c": "hand-written in C",
   set: "sourcecast: EventSourceSet",
   "hub-memory": "sourcecast: hub on memory",
   "hub-sqlite": "sourcecast: hub on SQLite",
   "hono-set": "sourcecast: set on Hono",
-  "hono-by-hand": "by hand on Hono: enqueue()",
+  "hono-by-hand": "hand-written on Hono: enqueue()",
   "better-sse": "better-sse",
   "fastify-sse": "@fastify/sse",
   h3: "h3",
   "hono-stream-sse": "Hono: streamSSE()",
-  "control-replay": "by hand: the last events in one write",
+  "control-replay": "hand-written: the last events in one write",
   "web-set": "sourcecast: set, web responses",
-  "web-by-hand": "by hand: enqueue()",
-  "web-direct": "by hand: direct stream",
+  "web-by-hand": "hand-written: enqueue()",
+  "web-direct": "hand-written: direct stream",
 };
 
 /** Servers of other projects, by contender. @type {Map<string, import("./lib/hub.mjs").Description>} */

@@ -24,7 +24,8 @@ const { checkDescription } = await import("./lib/hub.mjs");
 for (const path of hub) addHub(checkDescription((await import(pathToFileURL(resolve(path)).href)).default, path));
 const { measures } = await import("./measures.mjs");
 const { report } = await import("./lib/report.mjs");
-const { writeGoals } = await import("./lib/goals.mjs");
+const { goalTable } = await import("./lib/goals.mjs");
+const { writePages } = await import("./lib/page.mjs");
 
 const wanted = measures.filter(({ name }) => only === undefined || only.split(",").includes(name));
 if (wanted.length === 0)
@@ -47,7 +48,10 @@ for (const measure of wanted) {
   report(measure, groups, { write: !quick, seconds });
   console.log(`  ${seconds} s`);
 }
-if (!quick) console.log(`\nGoals, according to bench/results\n\n${writeGoals()}`);
+if (!quick) {
+  writePages();
+  console.log(`\nGoals, according to bench/results\n\n${goalTable()}`);
+}
 console.log(`\n${((performance.now() - begin) / 60_000).toFixed(1)} minutes`);
 
 /** Prints one line that replaces the previous one. @param {string} text */

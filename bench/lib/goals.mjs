@@ -1,7 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { root } from "../../scripts/lib/paths.mjs";
-import { results } from "./report.mjs";
+import { medianOf } from "./figures.mjs";
 
 /** @typedef {(contender: string, figure: string) => number} Read The median in the benchmark and group of a goal. */
 
@@ -141,24 +138,13 @@ const goals = [
   },
 ];
 
-/** Writes the table of goals into its page of the docs, and returns it. */
-export function writeGoals() {
-  const path = join(root, "docs/performance.md");
-  const table = goalTable();
-  const text = readFileSync(path, "utf8");
-  writeFileSync(path, text.replace(/(<!-- goals.*? -->\n).*?(?=<!-- \/goals -->)/s, `$1\n${table}\n\n`));
-  return table;
-}
-
 /** The table of goals and results in Markdown, without goals that were not measured. */
-function goalTable() {
+export function goalTable() {
   const rows = goals.flatMap(({ title, measure, group, value, most, least, unit = "×" }) => {
-    const file = `${results}${measure}.json`;
-    if (!existsSync(file)) return [];
-    const { groups } = JSON.parse(readFileSync(file, "utf8"));
     const figure = value((contender, name) => {
+      const own = medianOf(measure, group, contender, name);
       const [, who = contender, other = group] = /^(.+) (\d+)$/.exec(contender) ?? [];
-      return (groups[group]?.[contender] ?? groups[other]?.[who])?.[name]?.median ?? Number.NaN;
+      return Number.isNaN(own) ? medianOf(measure, other, who, name) : own;
     });
     if (Number.isNaN(figure)) return [];
     const isReached = most === undefined ? figure >= Number(least) : figure <= most;

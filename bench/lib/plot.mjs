@@ -144,7 +144,7 @@ function spread(labels) {
 /** @param {string} contender */
 function kindOf(contender) {
   if (isOurs(contender)) return "ours";
-  return nameOf(contender).startsWith("by hand") ? "control" : "peer";
+  return nameOf(contender).startsWith("hand-written") ? "control" : "peer";
 }
 
 /** @param {string} unit */
