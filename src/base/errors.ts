@@ -6,7 +6,7 @@
  */
 export const errorCodes = {
   ERR_SSE_TYPE: "An event type that cannot be written or is reserved",
-  ERR_SSE_DATA: "Data that cannot be serialised, written or read back",
+  ERR_SSE_DATA: "Data that cannot be serialized, written or read back",
   ERR_SSE_ID: "An event id with characters, or of a length, that browsers do not send back",
   ERR_SSE_RETRY: "A reconnection time that is not a whole number of milliseconds from 1 on",
   ERR_SSE_COMMENT: "A comment that cannot be written",

@@ -53,7 +53,7 @@ const initChecks: OptionChecks<ServerSentEventInit> = {
 };
 
 /**
- * One server-sent event. Its data is serialised, and all of it checked, when it is created. The local listeners of a source
+ * One server-sent event. Its data is serialized, and all of it checked, when it is created. The local listeners of a source
  * receive it before it is written.
  *
  * A source under a contract checks it again and writes the output of the schema: strings as JSON, unless the contract

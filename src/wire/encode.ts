@@ -118,7 +118,7 @@ export function serializeJson(data: unknown, replacer?: Replacer, space?: string
   } catch (cause) {
     if (cause instanceof SourcecastTypeError) throw cause;
     throw dataError(
-      `cannot be serialised: ${firstLine(cause)}`,
+      `cannot be serialized: ${firstLine(cause)}`,
       "pass a string or a value that JSON can express",
       cause,
     );

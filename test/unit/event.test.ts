@@ -21,7 +21,7 @@ function refusalOf(data: unknown): SourcecastError {
   return errors[0] as SourcecastError;
 }
 
-test("an event is an Event with its data serialised when it is made", () => {
+test("an event is an Event with its data serialized when it is made", () => {
   const data = { count: 1 };
   const event = new ServerSentEvent("tick", data, { id: 7, retry: 1_000 });
   data.count = 2;
@@ -62,7 +62,7 @@ test.each([
   expect(new ServerSentEvent("t", data).data).toBe(text);
 });
 
-describe("data that cannot be serialised is an error at once that names the cause:", () => {
+describe("data that cannot be serialized is an error at once that names the cause:", () => {
   const cycle: { self?: unknown } = {};
   cycle.self = cycle;
   const failing = {
