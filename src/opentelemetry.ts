@@ -162,8 +162,8 @@ export interface InstrumentedHub {
 const registrations = new WeakMap<InstrumentedHub, WeakMap<MeterLike, () => void>>();
 
 /**
- * Reports {@link HubStats} to an OpenTelemetry meter at each of its collections, until the hub is closed. Calling it again
- * with the same hub and meter changes nothing.
+ * Reports {@link HubStats} to an OpenTelemetry meter at each of its collections, until the hub is closed. Calling it
+ * again with the same hub and meter has no effect.
  *
  * @returns A function that ends the reports.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a hub or a meter without the methods that are needed.

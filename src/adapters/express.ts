@@ -73,8 +73,8 @@ export function createSSE<E extends EventMap = false>(options: SSEOptions<E> = {
 }
 
 /**
- * Event streams by the id of the user that opened them. A user may have several at a time, one for each tab. Every event
- * has an id, so a client that reconnects receives the events that it missed.
+ * Event streams by the id of the user that opened them. A user may have several at the same time, such as one for each
+ * tab. Every event has an id, so a client that reconnects receives the events that it missed.
  */
 export class SSE<E extends EventMap = false> {
   /** The hub that the streams are subscriptions of: for `drain()`, `stats()`, `close()`. */
@@ -107,17 +107,18 @@ export class SSE<E extends EventMap = false> {
   }
 
   /**
-   * Opens a stream on a response, in addition to those that the id may have already. It is open when `attach` returns, whatever
-   * the handler does after that. The handler returns nothing.
+   * Opens a stream on a response, in addition to those that the id may have already. The stream is open when `attach`
+   * returns, whatever the handler does after that. The handler returns nothing.
    *
-   * `authorize` is asked before that. If it answers at once, a client that it rejects gets 403. If it returns a promise, the
-   * stream is open before it settles, and a rejection ends the stream with `sse:end`.
+   * `authorize` is called before. If it returns at once, a client that it rejects gets 403. If it returns a promise,
+   * the stream opens before the promise settles, and a rejection ends the stream with `sse:end`.
    *
    * @param id Any string that is not empty. For any other value, the request is answered with 400 and `onError` is called.
    * @returns The source, or `null` if the request got another response.
    * @throws {OverloadError} `ERR_SSE_LIMIT` at the limit `connections`. See {@link overloadHandler}.
-   * @throws {SourcecastTypeError} `ERR_SSE_RESPONSE_USED` for a response that was sent already, `ERR_SSE_OPTION` for an invalid
-   * option, `ERR_SSE_ARGUMENT` for anything but Node's response. After each of these, the response is yours to answer.
+   * @throws {SourcecastTypeError} `ERR_SSE_RESPONSE_USED` for a response that was sent already, `ERR_SSE_OPTION` for an
+   * invalid option, `ERR_SSE_ARGUMENT` for anything but Node's response. After each of these errors, you still have to
+   * respond.
    */
   attach(id: string, res: NodeResponse, options: AttachOptions = {}): EventSource | null {
     checkOptions(options, attachChecks, "attach()");
@@ -152,7 +153,7 @@ export class SSE<E extends EventMap = false> {
   }
 
   /**
-   * Ends all streams of an id. Its clients may come back; whether they are let in is for the route to say.
+   * Ends all streams of an id. Its clients reconnect, and the route decides whether to attach them again.
    *
    * @returns How many were ended.
    */

@@ -20,7 +20,9 @@ export interface EventRouteInit {
   readonly metadata?: object;
 }
 
-/** A route as ts-rest knows it. The stream is the response 200, with no body that ts-rest could check. */
+/**
+ * A route in the form that ts-rest expects. The stream is the response 200, without a body that ts-rest could check.
+ */
 export interface EventRoute<Path extends string, Contract, Responses, Metadata> {
   /** Streams are requested by `GET`. */
   readonly method: "GET";
@@ -83,8 +85,8 @@ const routeChecks: OptionChecks<EventRouteInit> = {
 };
 
 /**
- * Wraps a controller of an event route, which opens a stream on `res` and returns nothing. ts-rest answers an error that it
- * throws, and a result that it returns instead of a stream, as for any other route.
+ * Wraps a controller of an event route, which opens a stream on `res` and returns nothing. ts-rest handles an error
+ * that it throws, and a result that it returns instead of a stream, as for any other route.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a function; in a request, when a controller neither opened a stream nor returned a result.
  * @example

@@ -62,7 +62,7 @@ export class Beats {
     }
   }
 
-  /** A process that was paused finds the claim of another one. It must not hide that by its own signs of life. */
+  /** A process that was paused finds the claim of another one. Its own signs of life must not hide that claim. */
   async #check(): Promise<void> {
     const { outcome } = await this.#chat.signs(this.#run);
     this.#after = undefined;

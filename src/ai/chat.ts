@@ -69,11 +69,11 @@ export interface Signs {
   readonly isOver: boolean;
   /** Offset of the newest one, 0 for none. */
   readonly offset: number;
-  /** How the run ends, once a process calls `onFinish` with that; `null` while its producer is at work. */
+  /** The outcome of the run, once a process calls `onFinish` with it; `null` while its producer is at work. */
   readonly outcome: FinishedRun["outcome"] | null;
 }
 
-/** Most conflicts in a row. Each means that another run was elected, or that one was stopped. */
+/** The most conflicts in a row. Each means that another run was elected, or that a run was stopped. */
 const maxConflicts = 100;
 
 /** Most attempts whose outcome is unknown. The log has waited for each of them already. */
@@ -194,8 +194,8 @@ export class Chat {
   }
 
   /**
-   * Claims the completion of a run: the call of `onFinish`, and then the end. One process has it, until it shows no sign of life
-   * for a lease.
+   * Claims the completion of a run: the call of `onFinish`, and then the end. One process holds the claim, until it
+   * shows no sign of life for a lease.
    *
    * @param after A position at which the caller has seen that it may complete the run.
    * @param events Events that fence off its producer.

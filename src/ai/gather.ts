@@ -8,7 +8,10 @@ export interface WrittenEvent {
   readonly data: string;
 }
 
-/** Events that wait to be appended. One event of the protocol is one entry of the log, so a cut connection doubles nothing. */
+/**
+ * Events that wait to be appended. One event of the protocol is one entry of the log, so a lost connection repeats
+ * nothing.
+ */
 export class Gather {
   readonly #merge: RunProtocol["merge"] | null;
   readonly #maxSize: number;
@@ -17,7 +20,10 @@ export class Gather {
   #lastSize = 0;
   #size = 0;
 
-  /** @param merge `null` to keep every event apart. @param maxSize Most characters of a merged event, about. */
+  /**
+   * @param merge `null` to keep every event apart. @param maxSize The approximate number of characters that a merged
+   * event may have.
+   */
   constructor(merge: RunProtocol["merge"] | null, maxSize: number) {
     this.#merge = merge;
     this.#maxSize = maxSize;

@@ -13,7 +13,7 @@ import { LeaseWatch } from "./lease-watch.ts";
 import { agUi } from "./protocols/ag-ui.ts";
 import { endMarker, FencedError, isConflict, RunWriter } from "./run-writer.ts";
 
-/** How long an append is tried again while the log fails, in milliseconds: less than the default lease. */
+/** How many milliseconds an append is retried for while the log fails: less than the default lease. */
 const retryForMs = 10_000;
 
 /** The chunks of one run, on the log of a hub. */
@@ -140,7 +140,7 @@ export class LogDurability<Chunk> {
     return (await this.#internals.log.last(1, selection))[0];
   }
 
-  /** @throws {SourcecastError} for an offset of another run: the chunks after it do not follow on it. */
+  /** @throws {SourcecastError} for an offset of another run, whose chunks are not those of this one. */
   #cursorOf(offset: string): string {
     const parsed = parseOffset(offset);
     if (parsed?.runId === this.#runId) return parsed.cursor;

@@ -53,9 +53,10 @@ export interface RunsOptions {
   /** How long the producer may yield nothing before the run fails. @default "5m" */
   idleTimeout?: Duration;
   /**
-   * Called with the whole text before the run ends, for the application to store it. A run that has ended is stored. One process
-   * at a time calls it, and once: again only if that process dies, or loses the log, before it has published the end. The run id,
-   * the text and the outcome are the same then, so store by the run id.
+   * Called with the whole text before the run ends, for the application to store it. So the text of a run that has
+   * ended is stored. A single process calls it, once. It is called again only if that process dies, or loses the log,
+   * before it has published the end. The run id, the text and the outcome are the same then, so store the text under
+   * the run id.
    * @default none
    */
   onFinish?: (run: FinishedRun) => unknown;

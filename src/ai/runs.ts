@@ -20,8 +20,8 @@ import {
 import type { RunProducer } from "./producer.ts";
 
 /**
- * Creates the runs of an application. A run is the output of a model for one message of a chat, on a channel of its own: it
- * survives the loss of its readers, and the loss of its producer is declared.
+ * Creates the runs of an application. A run is the output of a model for one message of a chat, on a channel of its
+ * own: it outlives its readers, and declares the loss of its producer.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example
@@ -60,8 +60,8 @@ export class Runs implements AsyncDisposable {
   }
 
   /**
-   * Starts a run, unless the chat has one under way. The run goes on without its readers, until its producer ends or it is
-   * stopped.
+   * Starts a run, unless the chat has one under way. The run continues without readers, until its producer ends or it
+   * is stopped.
    *
    * @param chatId Any text that identifies the chat.
    * @param produce Called once if this request starts the run.

@@ -57,8 +57,9 @@ const checks: OptionChecks<StreamDurabilityOptions> = {
 
 /**
  * Creates the durability adapter of one run, for the option `durability.adapter` of `toServerSentEventsResponse` and
- * `resumeServerSentEventsResponse`. The offset is in `Last-Event-ID` or the query parameter `offset`, and names its run. Without
- * one, the header `X-Run-Id` or the query parameter `runId` names it. All of them come from the client: check that it may read it.
+ * `resumeServerSentEventsResponse`. The offset is in `Last-Event-ID` or the query parameter `offset`, and names its
+ * run. Without one, the header `X-Run-Id` or the query parameter `runId` names it. All of them come from the client, so
+ * check that it may read that run.
  *
  * @param source The request, or the run.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option or run id.

@@ -3,8 +3,8 @@ import { runDetached } from "./async-context.ts";
 import { isEdgeRuntime } from "./runtime.ts";
 
 /**
- * Monotonic milliseconds. The system's clock jumps when it is set, so it only tells people the time; no duration is measured
- * with it.
+ * Monotonic milliseconds. The system's clock jumps when it is set. So it only shows people the time, and never measures
+ * a duration.
  */
 export function now(): number {
   return performance.now();
@@ -55,7 +55,9 @@ export class WakeTimer {
     return this.#due;
   }
 
-  /** Wakes at `due`, in the time of {@link now}, or earlier if it was set for earlier already. `Infinity` stops it. */
+  /**
+   * Wakes at `due`, in the time of {@link now}, or at an earlier time for which it is already set. `Infinity` stops it.
+   */
   set(due: number): void {
     if (due === Number.POSITIVE_INFINITY) this.stop();
     else if (due < this.#due) this.#start(due);

@@ -146,7 +146,7 @@ function list(checks: AnyChecks): string {
 }
 
 /**
- * Rejects names that are probably misspelled, among options of which the others belong to another library.
+ * Rejects names that are probably misspelled, where the options include those of another library.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` with the name that was meant.
  */

@@ -22,8 +22,8 @@ export function builtinModule<T>(id: string): T | undefined {
 const bunKeepAliveMs = 8_000;
 
 /**
- * The default of the option `keepAlive`, in milliseconds. A hub's is half the other: many proxies and watchdogs close a
- * connection at 30 s.
+ * The default of the option `keepAlive`, in milliseconds. A hub's is half of a source's, because many proxies and
+ * watchdogs close a connection at 30 s.
  */
 export const defaultKeepAlive: { readonly source: number; readonly hub: number } =
   "Bun" in globalThis ? { source: bunKeepAliveMs, hub: bunKeepAliveMs } : { source: 30_000, hub: 15_000 };

@@ -9,16 +9,16 @@ export interface Closable {
 }
 
 const closeSignals = ["SIGTERM", "SIGHUP"];
-/** How long the ends of the streams may take to leave before the signal does what it would have done. */
+/** How long to wait for the ends of the streams to leave before the signal has its usual effect. */
 const shutdownGraceMs = 1_000;
 /** After a stream has ended, the last bytes of a web body still pass through the server. */
 const bodyFlushMs = 100;
 /** A process that lives this long after the signal did not mean to end: a SIGHUP that re-reads the configuration. */
 const maxShutdownMs = 60_000;
 /**
- * How long the handlers stay after a client has ended the last stream, at least, and the random part. Whatever ends a proxy
- * or a client often ends this process a moment later. The moment of their removal, which takes milliseconds while other
- * processes have the processor, is the one in which a signal can be lost: it must not be a likely one for a signal.
+ * How long the handlers stay after a client has ended the last stream, at least, and the random part. Whatever ends a
+ * proxy or a client often ends this process a moment later. A signal can be lost while the handlers are being removed,
+ * which takes milliseconds on a busy machine. So they must not be removed at a moment when a signal is likely.
  */
 const [lingerMs, lingerSpreadMs] = [600, 300];
 
@@ -44,7 +44,7 @@ export function closeOnSignal(stream: Closable): void {
 }
 
 /**
- * Takes back {@link closeOnSignal} for a stream that has ended.
+ * Undoes {@link closeOnSignal} for a stream that has ended.
  *
  * @param byClient The client left, which says nothing about the process: a signal may arrive at the same moment.
  * @returns After the last stream, unless its client ended it: resolves when the handlers are removed.
@@ -97,10 +97,11 @@ function linger(): void {
 }
 
 /**
- * Removes the handlers after a whole turn of the event loop. Node calls the listeners of a signal when it polls, and drops a
- * signal whose last listener was removed between the arrival and that poll: removed by a timer, or while the last stream
- * ends, the handlers take along every signal of the turn, and on a busy machine a turn takes milliseconds. Right after a
- * poll, only a signal of the same few microseconds can be lost, and that moment is unrelated to the end of a stream.
+ * Removes the handlers after a whole turn of the event loop. Node calls the listeners of a signal when it polls, and
+ * drops a signal whose last listener was removed between the arrival and that poll: if a timer or the end of the last
+ * stream removed the handlers, all signals of that turn would be lost, and on a busy machine a turn takes milliseconds.
+ * Right after a poll, only a signal of the same few microseconds can be lost, and that moment is unrelated to the end
+ * of a stream.
  *
  * @see https://github.com/libuv/libuv/blob/v1.52.1/src/unix/signal.c uv__signal_event drops the signal of a stopped handle
  */

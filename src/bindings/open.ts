@@ -5,7 +5,7 @@ import { type Subscription, subscribe } from "../client/subscribe.ts";
 import type { AnyContract } from "../wire/contract.ts";
 
 /**
- * A string that differs where a stream has to be another one: for another address, other channels, another body. Functions are
+ * A string that differs if another stream is needed: for another address, other channels, another body. Functions are
  * left out, since components make new ones at each rendering, and so is `after`, which only says where to begin.
  */
 export function keyOf(address: unknown, options: SubscribeOptions<AnyContract | undefined>): string {
@@ -37,7 +37,7 @@ export function open<C extends AnyContract | undefined>(
 const references = new WeakMap<object, number>();
 let lastReference = 0;
 
-/** Data stands for itself; a number for a function, or for an object that JSON would not tell apart. */
+/** Data stands for itself, and a number for a function, or for an object that JSON would not distinguish. */
 function referTo(part: unknown): unknown {
   const object = Object(part);
   if (object !== part || object.constructor === Object || Array.isArray(part)) return [part];

@@ -28,9 +28,9 @@ export interface SubscriptionRefs<C extends AnyContract | undefined = undefined>
 }
 
 /**
- * Subscribes to a stream of events until the scope ends: that of the component, or an `effectScope()`. The address and the
- * options may be refs or getters: when they change, another stream opens. Outside of a component it begins at once, in one when
- * the component is mounted, so never on a server.
+ * Subscribes to a stream of events until the scope ends: that of the component, or an `effectScope()`. The address and
+ * the options may be refs or getters: when they change, another stream opens. Outside of a component it begins at once;
+ * inside of one, it begins when the component is mounted, so never on a server.
  *
  * @param url The address.
  * @example

@@ -30,7 +30,7 @@ export interface Settings {
   readonly idle: number;
   /** False: the first end of the connection is the last. */
   readonly retry: boolean;
-  /** Undefined: text on a terminal, JSON elsewhere, as the reader of a pipe or of a file is a program more often than not. */
+  /** Undefined: text on a terminal, JSON elsewhere, because the reader of a pipe or a file is usually a program. */
   readonly json: boolean | undefined;
   /** Reports only errors. */
   readonly quiet: boolean;
@@ -70,8 +70,8 @@ const idleMs = 60_000;
 const idleOnceMs = 300_000;
 
 /**
- * Reads the arguments, and the files that they name. A request that is not a GET is sent once by default: to repeat a POST
- * may order, or pay, twice.
+ * Reads the arguments, and the files that they name. A request that is not a GET is sent once by default: repeating a
+ * POST might order, or pay, twice.
  *
  * @throws {UsageError} for arguments that are unknown or have values that are not allowed.
  */
@@ -118,8 +118,8 @@ export function readArguments(args: readonly string[]): Settings | "help" | "ver
 type Parsed = ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>;
 
 /**
- * Node words its errors for programmers: they name the configuration of `parseArgs`, and advise against mistakes that are
- * not the likely ones. They are told apart by their code, and the option is taken from their text.
+ * Node words its errors for programmers: they name the configuration of `parseArgs`, and advise against mistakes that
+ * are not the likely ones. The code of an error says which it is, and its text names the option.
  */
 function parse(args: readonly string[]): Parsed {
   try {

@@ -20,8 +20,8 @@ export const jsonLines: Format = {
 };
 
 /**
- * Text with colors, if the stream has them: time, type, data, id. The id comes last: it is long, and least of the four is read.
- * `styleText` follows `NO_COLOR`, `NODE_DISABLE_COLORS` and `FORCE_COLOR`, and the kind of the stream.
+ * Text with colors, if the stream has them: time, type, data, id. The id comes last, because it is long and the least
+ * often read. `styleText` follows `NO_COLOR`, `NODE_DISABLE_COLORS` and `FORCE_COLOR`, and the kind of the stream.
  */
 export function textLines(stream: NodeJS.WritableStream): Format {
   const style = (color: Color, text: string): string => styleText(color, text, { stream });

@@ -42,8 +42,8 @@ const maxEventBytes = 64 * 1024 ** 2;
  * The class that browsers have, with its policy: a status other than 200, or another content type, ends it for good, and
  * nothing is dropped or shared. It runs wherever there is `fetch`.
  *
- * A class outside of the browser cannot do all that one inside can: its events are not `isTrusted`, and it cannot tell a
- * failure of CORS from one of the network, so it reconnects after both.
+ * A class in JavaScript cannot do everything that the browser's can: its events are not `isTrusted`, and it cannot
+ * distinguish a CORS error from a network error, so it reconnects after both.
  *
  * @throws {DOMException} `SyntaxError` for an address that is not valid, as in the standard.
  * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` without an address; `ERR_SSE_OPTION` for an option that is unknown or has a

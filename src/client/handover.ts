@@ -16,9 +16,9 @@ import type { Router, StreamRequest } from "./router.ts";
 const joinDelayMs = 10;
 /** A component that is removed and added again within this time changes nothing. */
 const lingerMs = 1_000;
-/** How long a new connection may stay without an event before the old one is closed all the same. */
+/** How long a new connection may stay without an event before the old one is closed nevertheless. */
 const takeoverMs = 2_000;
-/** How long the position of a server is waited for, before lines with other channels get another connection. */
+/** How long to wait for a position from the server before lines with other channels get another connection. */
 const identifyMs = 500;
 /** A server that notices the end of the old connection within this time accepts the new one. */
 const breakMs = 250;
@@ -48,8 +48,8 @@ interface Leg {
 }
 
 /**
- * The next connection takes over with its first event. Until then it may still be rejected, even by a stream that only says
- * `sse:later`, and the old one goes on. So each leg names its channels again in each attempt.
+ * The next connection takes over with its first event. Until then it may still be rejected, even by a stream that only
+ * says `sse:later`, and the old one continues. So each leg names its channels again in each attempt.
  */
 export class Handover implements Upstream {
   readonly #owner: UpstreamOwner;

@@ -166,7 +166,9 @@ export class Lane implements UpstreamOwner {
 
   // --- UpstreamOwner ---
 
-  /** Lines that waited are told first. Guests have been receiving all the time, on connections of their own. */
+  /**
+   * Lines that waited are notified first. Guests have been receiving events all the time, on connections of their own.
+   */
   open(request: StreamRequest): void {
     const { router } = this;
     this.#begin(() => router.opened(request), false);

@@ -40,10 +40,10 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
   /** Closes the stream when it is aborted. @default none */
   signal?: AbortSignal;
   /**
-   * `"page"`: subscriptions to the same address with the same `method` and `credentials` use one connection for all of their
-   * channels, if their `headers`, `body` and `fetch` are the same functions or values, or if they have the same `identity`.
-   * `"browser"`: the tabs of a browser do so, too. One of them has the connection. It requires an `identity`.
-   * `false`: a connection of its own.
+   * `"page"`: subscriptions to the same address with the same `method` and `credentials` use one connection for all of
+   * their channels, if their `headers`, `body` and `fetch` are the same functions or values, or if they have the same
+   * `identity`. `"browser"`: the tabs of a browser share in the same way. One of them has the connection. It requires
+   * an `identity`. `false`: a connection of its own.
    * @default "page" in a document or a worker of a browser; false elsewhere, where one process serves many users
    */
   share?: "page" | "browser" | false;
@@ -60,16 +60,19 @@ export interface SubscribeOptions<C extends AnyContract | undefined = undefined>
    */
   retry?: { initial?: Duration; max?: Duration } | false;
   /**
-   * `connect`: how long a connection may take to open. `idle`: how long an open stream may be silent; where the server
-   * announced its keep-alive, 2.5 times that counts instead. @default { connect: "30s", idle: "60s" }
+   * `connect`: how long a connection may take to open. `idle`: how long an open stream may send nothing; if the server
+   * announced its keep-alive, the limit is 2.5 times that instead. @default { connect: "30s", idle: "60s" }
    */
   timeout?: { connect?: Duration; idle?: Duration };
   /**
-   * Decides whether an error is retried; `undefined` leaves the decision to the client. `attempt` counts the attempts since
-   * events last arrived, from 1 on. @default retries unless the server rejected the request for good
+   * Decides whether to retry after an error; `undefined` leaves the decision to the client. `attempt` counts the
+   * attempts since events last arrived, from 1 on. @default retries unless the server rejected the request for good
    */
   shouldRetry?: (error: StreamError, attempt: number) => boolean | undefined;
-  /** Where the position goes: `"query"` where no preflight for the header `Last-Event-ID` is answered. @default "header" */
+  /**
+   * Where to send the position: `"query"` if the server does not answer a preflight for the header `Last-Event-ID`.
+   * @default "header"
+   */
   lastEventIdIn?: "header" | "query";
   /** Largest event, in bytes. A larger one ends the stream with an error. @default 16 MB */
   maxEventSize?: number;

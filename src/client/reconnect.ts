@@ -82,7 +82,7 @@ export type ReconnectInput =
 
 /** A stream that was healthy for so long has earned a fresh start. */
 const healthyAfterMs = 30_000;
-/** Longer times that a server asks for are cut: a typing error must not keep a client away for a year. */
+/** Longer times that a server asks for are cut, so that a typing error does not keep a client away for a year. */
 const maxFloorMs = 600_000;
 /**
  * Idle for longer than this multiple of the keep-alive, a stream is suspicious: one keep-alive is missing. Then it counts as
@@ -182,7 +182,7 @@ export class TimeoutReason {
   }
 }
 
-/** The server's keep-alive is the better measure. Without one, every idle stream is reconnected after `idleTimeout`. */
+/** The server's keep-alive is the better limit. Without one, every idle stream reconnects after `idleTimeout`. */
 function deadAfter({ keepAlive }: ReconnectState, { idleTimeout }: ReconnectSettings): number {
   return keepAlive === null ? idleTimeout : keepAlive * deadFactor;
 }

@@ -24,7 +24,7 @@ export function statusOf(state: ReconnectState, stale: boolean, environment: Env
 }
 
 /**
- * Each change is reported once: two statuses that say the same are one. Errors are compared by their messages, since a timeout
+ * Each change is reported once: two equal statuses count as one. Errors are compared by their messages, since a timeout
  * gets a new error each time that it is asked for.
  */
 export function isSameStatus(one: StreamStatus, other: StreamStatus): boolean {

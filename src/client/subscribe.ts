@@ -28,8 +28,8 @@ import type { PerAttempt } from "./request.ts";
 import { isSameStatus, statusOf } from "./status.ts";
 
 /**
- * Subscribes to a stream of events: of a hub, of any other server of event streams. It connects with the first consumer,
- * reconnects for as long as it takes, resumes where it was, and reports what it could not receive.
+ * Subscribes to a stream of events, from a hub or any other server of event streams. It connects with the first
+ * consumer, reconnects for as long as it takes, resumes where it was, and reports the events that it could not receive.
  *
  * @param url The address, or an (async) function that gives it for each attempt.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options that are unknown or have values that are not allowed,
@@ -157,8 +157,8 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   }
 
   /**
-   * A bounded loop over the events. Leaving it ends the iteration, and nothing else. It throws the error of a stream that
-   * failed, after the events that came before.
+   * A bounded loop over the events. Leaving it ends only the iteration. It throws the error of a stream that failed,
+   * after the events that came before.
    */
   events<T extends EventTypeOf<C> = EventTypeOf<C>>(
     options: IterationOptions<T> = {},

@@ -10,7 +10,7 @@ export const answerMs = 3_000;
 export const workerMs = 1_000;
 /** A tab that waits for an answer of the leader asks again after this time. */
 export const askAgainMs = 1_000;
-/** How long a component that is removed is waited for: one that is added again changes nothing. */
+/** How long to wait after a component is removed: if it is added again in that time, nothing changes. */
 export const lingerMs = 1_000;
 /** How long a worker waits for the first tab. */
 export const workerLingerMs = 10_000;

@@ -4,11 +4,11 @@ import { serveTab } from "./tab-worker.ts";
 import type { WorkerOptions } from "./tabs.ts";
 
 /**
- * Lets a `SharedWorker` have the connection for `share: "browser"`. It is called in the script of the worker, which subscriptions
- * name by the option `worker`.
+ * Lets a `SharedWorker` have the connection for `share: "browser"`. Call it in the script of the worker that
+ * subscriptions name by the option `worker`.
  *
- * The worker takes part in the election of the tabs, and leads as long as it runs. If it cannot be started or ends, a tab leads.
- * The functions of the application, such as `headers()`, are called in a live tab.
+ * The worker takes part in the election of the tabs, and leads as long as it runs. If it cannot start, or ends, a tab
+ * leads. A live tab calls the functions of the application, such as `headers()`.
  *
  * @example
  * ```ts fragment

@@ -5,16 +5,21 @@ import { crc32 } from "./crc32.ts";
 import { windows } from "./windows.ts";
 import { type Zlib, zlib } from "./zlib.ts";
 
-/** Larger batches stay as they are: the process does nothing else while zlib works, 6 ms for so much. */
+/**
+ * Larger batches are not compressed: the process does nothing else while zlib works, which takes 6 ms for this size.
+ */
 const maxBatchBytes = 256 * 1024;
 
-/** After so many blocks, readers that wait need not wait longer, whatever the others pay for it: 1 byte for each block. */
+/**
+ * After this many blocks, readers that wait need not wait any longer, whatever it costs the others: 1 byte for each
+ * block.
+ */
 const maxBlocksToJoin = 100;
 
 /**
- * Streams with the same output. All frames of a tick, a batch, become one block: a part of a deflate stream that ends at a byte
- * (RFC 1951; a sync flush of zlib). The readers have no state of zlib, and neither has the group: a block may refer to the
- * bytes that all its readers have before it, which zlib takes as a dictionary.
+ * Streams with the same output. All frames of a tick, a batch, become one block: a part of a deflate stream that ends
+ * at a byte (RFC 1951; a sync flush of zlib). Neither the readers nor the group keep a state of zlib: a block may refer
+ * to the bytes that all its readers have before it, which zlib takes as a dictionary.
  *
  * A reader is in step while it has received every block since one that refers to nothing, a fresh block, and nothing else. Any
  * byte of its own would shift what later blocks refer to, so it gets stored blocks then, until the next fresh one.
@@ -64,8 +69,9 @@ export class CompressionGroup {
   }
 
   /**
-   * The block of a frame, for a reader whose last block was `last`: `null` if the frame is not what the group sends, or if the
-   * reader is not in step. The first reader at the end of a tick has the block made. Earlier, more may follow.
+   * The block of a frame, for a reader whose last block was `last`: `null` if the frame is not what the group sends, or
+   * if the reader is not in step. The first reader at the end of a tick triggers the compression; before that, more
+   * frames may follow.
    */
   take(frame: Frame, last: Block | null): Block | null {
     if (frame !== this.#blockBatch) {
@@ -122,8 +128,8 @@ export class CompressionGroup {
   }
 
   /**
-   * A fresh block costs each reader in step about as much as a batch without compression. It is worth that when waiting has
-   * cost as much: so neither waiting nor joining costs more than twice what the better decision in hindsight would.
+   * A fresh block costs each reader in step about as much as a batch without compression. That is worthwhile once
+   * waiting has cost as much. So the total is never more than twice that of the decision that is best in hindsight.
    */
   #shouldLetJoin(byteLength: number): boolean {
     if (this.#readers === this.#inStep) return false;

@@ -6,8 +6,8 @@ import { zlib } from "./zlib.ts";
 /** How a group of streams with the same output is compressed. */
 export interface CompressOptions {
   /**
-   * How many compressed streams the group must have before its events are compressed. Until then they are sent as they are,
-   * inside of the encoding that the responses have begun with, which adds five bytes to each write. @default 1
+   * How many compressed streams the group must have before its events are compressed. Until then, events are sent
+   * uncompressed inside the gzip stream, which adds five bytes to each write. @default 1
    */
   threshold?: number;
 }

@@ -20,8 +20,8 @@ export interface CorsDetails {
    */
   credentials?: boolean;
   /**
-   * Request headers that pages may send, apart from `Last-Event-ID`, `Authorization`, `Cache-Control` and `Content-Type`,
-   * which they always may. @default whichever the preflight asks for
+   * Request headers that pages may send, in addition to `Last-Event-ID`, `Authorization`, `Cache-Control` and
+   * `Content-Type`, which are always allowed. @default whichever the preflight asks for
    */
   headers?: readonly string[];
   /** How long a browser may remember a preflight, in seconds. @default 86_400 */
@@ -77,7 +77,7 @@ function allows(allowed: CorsDetails["origin"], origin: string): boolean {
   return typeof allowed === "string" ? allowed === origin : allowed.includes(origin);
 }
 
-/** The standard headers and `more`, without repetition: names are compared without regard to case. */
+/** The standard headers and `more`, each once: names are compared without regard to case. */
 function allowedHeaders(more: readonly string[]): string {
   const names = new Map<string, string>();
   for (const name of [...streamRequestHeaders, ...more]) {

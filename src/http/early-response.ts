@@ -65,8 +65,8 @@ export function headResponse(request: RequestLike, options: ResponseOptions): Ea
 }
 
 /**
- * Tells the client to retry later. A native client keeps trying only if it gets a stream that ends, with a time to wait in
- * an event; other clients may be told by the status.
+ * Tells the client to retry later. A native client keeps trying only if it gets a stream that ends, with a time to wait
+ * in an event. Other clients may get a status instead.
  */
 export function retryLater(request: RequestLike, options: ResponseOptions, reason: LaterReason): EarlyResponse {
   const retryAfter = drawOverloadRetry();
@@ -119,7 +119,7 @@ function optionsResponse(request: RequestLike, allowed: CorsOptions | undefined)
   return { status: 204, headers, body: null, reason: "preflight" };
 }
 
-/** A response that says what is wrong. It has the headers of CORS, so that a page of another origin can read that, too. */
+/** A response that says what is wrong. It has CORS headers, so that a page of another origin can read it, too. */
 function textResponse(
   request: RequestLike,
   options: ResponseOptions,

@@ -40,7 +40,10 @@ export async function readForm(request: FormRequest): Promise<URLSearchParams> {
   return fields;
 }
 
-/** By the method as well: some clients send the header of a form with a `GET`, which has no body to wait for. */
+/**
+ * Checks the method as well, because some clients send the header of a form with a `GET`, which has no body to wait
+ * for.
+ */
 function hasForm({ method = "GET", headers }: FormRequest): boolean {
   if (method === "GET" || method === "HEAD") return false;
   const { get } = headers as { get?: unknown };

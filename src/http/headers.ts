@@ -31,8 +31,8 @@ export function eventStreamHeaders(...overrides: (HeaderOverrides | undefined)[]
 const defaultHeaders: HeaderFields = new Map(Object.entries(defaults));
 
 /**
- * Headers on top of each other, later ones winning. A stream has no length, whoever says so: middleware that has set one for
- * its own body would make clients stop reading there.
+ * Merges headers; later ones win. A stream never has a length: one that middleware has set for its own body would make
+ * clients stop reading there.
  */
 export function mergeHeaders(...layers: (HeaderOverrides | HeaderFields | undefined)[]): HeaderFields {
   const headers = new Map<string, string | readonly string[]>();
@@ -67,7 +67,7 @@ export function* headerLines(headers: HeaderFields): Generator<[name: string, va
   }
 }
 
-/** Cookies and what an answer varies by add up, whoever sets them; anything else is replaced. */
+/** Cookies and the names in `vary` add up, whoever sets them. Any other header replaces an earlier one. */
 function combine(
   name: string,
   before: string | readonly string[] | undefined,

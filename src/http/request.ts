@@ -53,8 +53,8 @@ export function mayHaveSent({ url, method = "GET", headers }: RequestLike, value
 }
 
 /**
- * True unless the client says by `Accept` that it does not take event streams. A client that names no types takes all, and
- * `fetch` sends a wildcard by default.
+ * True unless the client's `Accept` excludes event streams. A client that names no types takes all, and `fetch` sends a
+ * wildcard by default.
  */
 export function acceptsEventStream(request: RequestLike): boolean {
   const accept = request.headers.get("accept");

@@ -177,12 +177,12 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Reads the channel in this process: yields each event with its cursor, waits for the next one, and ends when the channel
-   * ends. It holds a position and no queue, so a consumer may be as slow as it likes. Every reader of a process is fed by its one
-   * tail. A loss is yielded as an event of the kind `gap` or `reset`. Reading keeps the process alive while it waits. Of a prefix, the
-   * ends of its channels are yielded, and the reading goes on.
+   * Reads the channel in this process: yields each event with its cursor, waits for the next one, and ends when the
+   * channel ends. It holds a position and no queue, so a consumer may be as slow as it likes. All readers of a process
+   * share its one tail. A loss is yielded as an event of the kind `gap` or `reset`. Reading keeps the process alive
+   * while it waits. With a prefix, it yields the end of each channel and continues.
    *
-   * Events of which retention kept nothing but the latest value are not yielded at the `"start"`.
+   * From the `"start"`, it does not yield events that the log retains only as the latest value of their key.
    *
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option. The iteration rejects with the error of a log that fails;
    * the next call of `next()` tries again. It rejects with `ERR_SSE_CLOSED` when the hub is closed.
@@ -207,8 +207,8 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Calls a listener with the events of the channel that this process receives, and with losses, as {@link Channel.read} yields
-   * them: one after the other, each after the promise that the listener returned for the one before. Errors of the
+   * Calls a listener with the events of the channel that this process receives, and with losses, as {@link
+   * Channel.read} yields them: one by one. If the listener returns a promise, the next call waits for it. Errors of the
    * listener go to `onError`, with the stage `subscribe`. It does not keep the process alive.
    *
    * @returns A function that removes the listener.
@@ -257,11 +257,12 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Erases the events of the channel for good: from the log and its files, and from the memory of every process. A client that had
-   * not received all of them is told so by `sse:gap`, with the reason `cleared`. The channel is empty then, and goes on: an end
-   * is erased, too. A publish whose `after` is the cursor of an erased event is rejected.
+   * Erases the events of the channel for good: from the log and its files, and from the memory of every process. A
+   * client that had not received all of them is told so by `sse:gap`, with the reason `cleared`. The channel is empty
+   * then and can be used again, because an end is erased, too. A publish whose `after` is the cursor of an erased event
+   * is rejected.
    *
-   * Bytes that have left, or are on their way to a client, cannot be taken back.
+   * Bytes that have left, or are on their way to a client, cannot be recalled.
    *
    * @returns The cursor after the erased events, `null` if the channel had none.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log without the capability `clear`.

@@ -9,7 +9,10 @@ import { isChannelName } from "./selection.ts";
 /** The lists of channels that came from a request as they are: a mistake in them is one of the client. */
 const requestedLists = new WeakSet<readonly string[]>();
 
-/** Most names of one request that the application is asked about. Beyond that none is allowed: it is over any sensible limit. */
+/**
+ * How many names of one request the application is asked about. Any further name is rejected, because such a request is
+ * over any sensible limit.
+ */
 const maxAskedNames = 1_000;
 
 /** The options of {@link channelsOf}. */
@@ -35,8 +38,9 @@ export type RequestedChannels = Pick<SubscribeOptions, "channels" | "join" | "la
  *
  * @param request The request of a web framework, of `node:http`, or of a framework that extends one of the two. The body of a
  * form must not have been read, unless the framework has put it on `request.body`.
- * @returns The channels. Those that `allow` rejects are in `forbidden`: the client receives them as rejected, and gets the
- * others. If the request names none, or one that is not valid, the hub answers 400 and says so, without a report to `onError`.
+ * @returns The channels. Those that `allow` rejects are in `forbidden`: the client is told that they are forbidden, and
+ * gets the others. If the request names none, or one that is not valid, the hub answers 400 with the reason, without a
+ * report to `onError`.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid `allow`, `ERR_SSE_ARGUMENT` for anything but a request, and for
  * a form that has been read already. It rejects with the error of `allow`.
  * @example

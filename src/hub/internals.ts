@@ -8,7 +8,7 @@ export interface HubInternals {
   readonly log: LimitedLog;
   /** Most bytes of one event, the limit `eventSize`. */
   readonly maxEventSize: number;
-  /** A channel on which the contract of the hub does not count: its events are those of another protocol. */
+  /** A channel to which the contract of the hub does not apply, because its events are those of another protocol. */
   channel(name: string): Pick<Channel, "read" | "subscribe" | "clear">;
   /**
    * Calls back when the hub is closed, while its log is still open. The hub waits for the promise.

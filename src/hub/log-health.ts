@@ -6,7 +6,10 @@ import type { LogObserver } from "./log-deadline.ts";
 
 /** How often the log is asked during an outage, in milliseconds. Without an outage, nothing is asked. */
 const probeIntervalMs = 1_000;
-/** An answer does not end the outage so soon after a failed append: a full disk answers questions. In milliseconds. */
+/**
+ * Milliseconds after a failed append during which an answer does not end the outage: a log with a full disk still
+ * answers questions.
+ */
 const appendMemoryMs = 5_000;
 /** How often an outage that lasts is reported again, in milliseconds. */
 const reportIntervalMs = 60_000;

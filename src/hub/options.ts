@@ -84,7 +84,8 @@ export interface Limits {
    */
   publishTimeout?: Duration;
   /**
-   * How long a connection may take no byte while events wait for it. Then it is closed with the reason `stalled`.
+   * How long a connection may go without taking a byte while events wait for it. After that, it is closed with the
+   * reason `stalled`.
    * @default "30s"
    */
   stallTimeout?: Duration;
@@ -171,8 +172,8 @@ export interface ControlEvent {
 }
 
 /**
- * How a stream reports its own state to clients of another protocol. Such a stream has no event of the hub's own: no checkpoints,
- * and comments as keep-alives.
+ * How a stream reports its own state to clients of another protocol. Such a stream has no events of the hub itself: it
+ * has no checkpoints, and its keep-alives are comments.
  */
 export interface StreamControl {
   /** The event after the last one of all channels; `false` if the protocol has none. @default false */
@@ -189,13 +190,13 @@ export interface SubscribeOptions {
   /** Channel names. A name that ends in `*` stands for every channel with that prefix. */
   channels: readonly string[];
   /**
-   * Channels in addition that start as for a new client, with `from`, even if the client has a position. `channelsOf()` reads
-   * them from a request. @default none
+   * Additional channels, which start as for a new client, with `from`, even if the client has a position.
+   * `channelsOf()` reads them from a request. @default none
    */
   join?: readonly string[];
   /**
-   * Writes the name of its channel into each event, in the field `channel`, which clients that do not know it ignore. A channel
-   * that the client may not read is declared with `sse:end`, and the others go on. @default false
+   * Writes the name of its channel into each event, in the field `channel`, which clients that do not know it ignore. A
+   * channel that the client may not read is declared with `sse:end`, and the others continue. @default false
    */
   label?: boolean;
   /**
@@ -267,8 +268,9 @@ export interface PublishOptions {
 /** The transaction of the application within which events are published. */
 export interface WithinTransaction {
   /**
-   * The client on which the transaction was begun, of the database that the log is in. The events are published if it commits,
-   * some time after that; if it is rolled back, they never existed. The log must be able to do that, as `postgresLog()` is.
+   * The client on which the application began the transaction, in the database that the log is in. If the transaction
+   * commits, the events are published shortly afterwards; if it is rolled back, they never existed. The log must
+   * support that, as `postgresLog()` does.
    */
   transaction: object;
 }

@@ -112,8 +112,8 @@ function channelError(name: unknown, found: string, remedy: string): SourcecastT
 }
 
 /**
- * Reads which channels a subscription asks for. A name that is held and joining counts as held: to resume is the more that
- * its client can want.
+ * Reads which channels a subscription asks for. A name that is both held and joining counts as held, because a client
+ * that resumes misses nothing.
  *
  * @throws {SourcecastTypeError} if no channel is named, and for an invalid name.
  */

@@ -42,8 +42,8 @@ export const aLog: OptionCheck = (value, name) => {
 const composable = ["witnesses", "last", "latestByKey", "locate"] as const satisfies readonly LogCapability[];
 
 /**
- * Adds the optional methods that a log lacks, composed of those that it has. They are correct and not fast: the composed
- * `latestByKey` reads the selected channels to the head, and `locate` asks several questions.
+ * Adds the optional methods that a log lacks, composed from those that it has. They are correct, but not fast: the
+ * composed `latestByKey` reads the selected channels to the head, and `locate` asks several questions.
  *
  * @returns The log itself when it lacks nothing.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for anything but a log.

@@ -10,20 +10,20 @@ export interface NewEntry {
   /** The data as text, as it goes on the wire. */
   readonly data: string;
   /**
-   * A later entry of the same channel and key supersedes this one for readers that have not read it yet. The newest of each
-   * key is kept forever: keys name the things that a channel is about, they do not number events.
+   * A later entry of the same channel and key supersedes this one for readers that have not read it yet. The newest of
+   * each key is kept forever: keys name the things that a channel is about, and do not number events.
    */
   readonly key?: string | undefined;
   /** Subscriptions with the same sender do not receive the entry. */
   readonly sender?: string | undefined;
   /**
-   * An entry of the same channel with the same key within the log's window is returned in place of this one, whatever
-   * `after` says: a publisher that tries again gets the answer that it missed.
+   * An entry of the same channel with the same key within the log's window is returned instead of this one, whatever
+   * `after` says: a publisher that retries gets the answer that it missed.
    */
   readonly idempotencyKey?: string | undefined;
   /**
-   * Accept only if this position is one of this log and the channel had no entry after it before this call, retained or not.
-   * A position that cannot be verified is a conflict.
+   * The entry is accepted only if this position is one of this log, and the channel had no entry after it before this
+   * call, retained or not. A position that cannot be verified is a conflict.
    */
   readonly after?: Position | undefined;
 }

@@ -8,7 +8,7 @@ import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
 export interface TailSource {
   /**
    * The entries after an offset, as many as are read at once, with the head of the same state. Both MUST come from the
-   * primary: a tail goes back where they say so.
+   * primary, because a tail goes back if they say so.
    */
   read(after: number): TailPage | Promise<TailPage>;
 }

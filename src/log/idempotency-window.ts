@@ -3,7 +3,10 @@ import { now } from "../base/clock.ts";
 import { milliseconds } from "../base/units.ts";
 import type { Appended, NewEntry } from "./log.ts";
 
-/** Remembers the positions of entries with an `idempotencyKey`, for logs that keep them in memory. Measured monotonically. */
+/**
+ * Remembers the positions of entries with an `idempotencyKey`, for logs that keep them in memory. It uses the monotonic
+ * clock.
+ */
 export class IdempotencyWindow {
   readonly #windowMs: number;
   /** Oldest first. */

@@ -11,8 +11,9 @@ const maxQuestions = 2_048;
 export type AskLocate = (questions: readonly LocateQuestion[]) => Promise<Located>;
 
 /**
- * Gathers questions while the store answers others. A hub asks once in each turn of its event loop, which may be a thousand
- * times in a second of a storm: the number of calls then follows from how fast the store is, not from the number of turns.
+ * Gathers questions while the store answers others. A hub asks once in each turn of its event loop, which may be a
+ * thousand times per second in a storm. With the queue, the speed of the store decides about the number of calls, not
+ * the number of turns.
  */
 export class LocateQueue {
   readonly #ask: AskLocate;

@@ -66,10 +66,10 @@ export interface Log extends Partial<WitnessLog & LastLog & ValueLog & LocatingL
    *   one has returned. Superseded entries are delivered too.
    * - MUST NOT skip an entry that is still retained: on a hole, it reads again from the primary. An entry that was trimmed
    *   before it could be delivered is left out; the next entry's offset shows it.
-   * - MUST check every batch against the witness of the entry before it (`previousWitness`). Where the log no longer holds
-   *   what the tail delivered last (a failover, a restored copy), it MUST confirm that at the primary, then continue with
-   *   the entry at that offset, or with the newest one if that is lower: never with a later one, which would pass for a
-   *   continuation. In another epoch, it MUST continue with the oldest retained entry.
+   * - MUST check every batch against the witness of the entry before it (`previousWitness`). Where the log no longer
+   * holds what the tail delivered last (a failover, a restored copy), it MUST confirm that at the primary, then
+   * continue with the entry at that offset, or with the newest one if that is lower: never with a later one, which
+   * would look like a continuation. In another epoch, it MUST continue with the oldest retained entry.
    * - MUST notice the change within a second even while nothing is appended by this process.
    * - MUST report errors that `onEntries` throws, and failures of the store, to `onError`, and recover from them.
    * - MUST NOT keep the process alive.
@@ -104,8 +104,8 @@ export type LogCapability =
 /** The capability `witnesses`. */
 export interface WitnessLog {
   /**
-   * The witness at each offset, `undefined` where it is not known: 0 stands for the origin. Superseded entries count. A log
-   * MAY keep witnesses longer than entries: only a client that was away longer than that can be told a false gap.
+   * The witness at each offset, `undefined` where it is not known: 0 stands for the origin. Superseded entries count. A
+   * log MAY keep witnesses longer than entries: only a client that was away for longer than that may get a false gap.
    */
   witnesses(offsets: readonly number[]): Promise<(number | undefined)[]>;
 }
@@ -158,8 +158,8 @@ export interface ClearingLog {
    * - MUST erase the entries that are kept as values, and forget the idempotency keys of the channel.
    * - MUST append, in the same step, the entry that `clearEntry` makes: tails deliver it, and readers that were in the middle of
    *   the channel learn from it what they have lost.
-   * - MUST resolve only when no reader of the store can find data of the erased entries. A store that erases it from its files
-   *   and journals MUST have done so by then; one that cannot MUST say in its docs how long they have it.
+   * - MUST resolve only when no reader of the store can find data of the erased entries. A store that can erase the
+   * data from its files and journals MUST have done so by then; one that cannot MUST document how long they keep it.
    *
    * @returns The position of the appended entry, `null` if the channel has no entries. Nothing is appended then.
    */

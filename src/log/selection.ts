@@ -5,8 +5,8 @@ import type { ChannelSelection } from "./log.ts";
 export type ChannelMatcher = (channel: string) => boolean;
 
 /**
- * A matcher for a selection, all channels without one. It looks the name up once, and once for each length that the
- * prefixes have, however many there are.
+ * A matcher for a selection; without one, it matches all channels. It looks the name up once, and once for each length
+ * of a prefix, however many prefixes there are.
  */
 export function compileSelection(selection?: ChannelSelection): ChannelMatcher {
   if (selection === undefined) return () => true;

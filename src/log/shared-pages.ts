@@ -50,8 +50,8 @@ interface KeptPage {
  * Reads pages without a selection, so that one serves readers of any channels: 10,000 clients that reconnect, each with a
  * channel of its own, cost as many round trips as there are pages between the oldest of them and the head.
  *
- * A page is kept for a second. It never conceals what this process knows: a page that ended at the head is read again once
- * {@link SharedPages.noteTop} has told of a newer entry.
+ * A page is kept for a second. It never hides what this process knows: a page that ended at the head is read again once
+ * {@link SharedPages.noteTop} has announced a newer entry.
  */
 export class SharedPages {
   readonly #read: ReadUnselected;

@@ -40,8 +40,8 @@ const checks: OptionChecks<TailFanoutOptions> = {
 };
 
 /**
- * The tails of a log in this process. The log calls `offer` with the entries that it appends or receives, and `wake` when
- * there may be others; each tail reads those that it was not offered.
+ * The tails of a log in this process. The log calls `offer` with the entries that it appends or receives, and `wake`
+ * when there may be others. Each tail reads the entries that it was not offered.
  */
 export class TailFanout {
   readonly #source: TailSource;

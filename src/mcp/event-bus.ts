@@ -31,7 +31,7 @@ export interface McpEventBus<Event extends McpServerEvent> {
   subscribe(listener: (event: Event) => void): () => void;
 }
 
-/** The changes that a listener may have missed. Each makes a client load a list again, which does no harm. */
+/** The changes that a listener may have missed. Each makes a client load a list again, which is harmless. */
 const allLists: readonly McpServerEvent[] = [
   { kind: "tools_list_changed" },
   { kind: "prompts_list_changed" },

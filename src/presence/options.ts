@@ -18,8 +18,8 @@ export interface PresenceOptions {
    */
   grace?: Duration;
   /**
-   * How long a process may be silent before the others count it as dead and remove its members. A process with members
-   * writes to the log once in each third of it. At least "100ms". @default "30s"
+   * How long a process may write nothing before the others count it as dead and remove its members. A process with
+   * members writes to the log three times in this period. At least "100ms". @default "30s"
    */
   lease?: Duration;
   /**

@@ -38,9 +38,9 @@ export class PresenceLog implements TailObserver {
   }
 
   /**
-   * The state includes every record up to this position. The records of this process count before the tail delivers them:
-   * otherwise the log would reject the next update because of them. Between the head and these there are no others, because
-   * the log would have rejected the update.
+   * The state includes every record up to this position. The records of this process count before the tail delivers
+   * them: otherwise the log would reject the next update because of them. No other records lie between the head and
+   * these, because the log would have rejected the update.
    */
   get through(): Position {
     const { head } = this.#context;
@@ -89,7 +89,10 @@ export class PresenceLog implements TailObserver {
     if (entry.sender !== this.#process) this.#onChange(replaced);
   }
 
-  /** Records may be missing from the state, or be those of entries that the log has lost: it is read from the log again. */
+  /**
+   * Records may be missing from the state, or belong to entries that the log has lost. So the state is read from the
+   * log again.
+   */
   onDiscontinuity(): void {
     this.#state = null;
     this.#incoming = null;

@@ -10,7 +10,7 @@ export function claimResponse(response: object): void {
   Object.defineProperty(response, claimed, { value: true, configurable: true });
 }
 
-/** Takes the mark away, for a response to which nothing was written: it is the application's again. */
+/** Removes the mark from a response to which nothing was written: the application may use it again. */
 export function releaseResponse(response: object): void {
   Reflect.deleteProperty(response, claimed);
 }

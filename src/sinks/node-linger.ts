@@ -7,8 +7,9 @@ import type { Sink } from "./sink.ts";
 const closeLingerMs = 10_000;
 
 /**
- * Destroys the connection of a client that has stopped reading, once a stream has ended; one that reads on may take its time.
- * Without it, one such client would keep a server from closing, and `end()` from resolving, until the system gives up.
+ * Destroys the connection of a client that has stopped reading, once a stream has ended. A client that still reads may
+ * take its time. Without it, one such client would keep a server from closing, and `end()` from resolving, until the
+ * system gives up.
  */
 export class Linger {
   readonly #sink: Sink;

@@ -5,8 +5,9 @@ import type { Socket } from "node:net";
 import type { NodeResponse } from "./node-response.ts";
 
 /**
- * How many streams may wait on one connection. No browser sends requests this way, and a proxy or a client that does gets
- * nothing out of more. Without a limit, one connection of Node takes 3,048 of them, each of which counts as open.
+ * How many streams may wait on one connection. No browser sends requests this way, and a proxy or a client that does
+ * has no use for more streams. Without a limit, one connection of Node takes 3,048 of them, each of which counts as
+ * open.
  */
 export const maxQueuedStreams = 16;
 

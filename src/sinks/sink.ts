@@ -58,7 +58,7 @@ export abstract class Sink {
     return false;
   }
 
-  /** True as long as the body can be given a content coding: until the header has been made, on sinks that can at all. */
+  /** True while the body can still get a content coding: until its header is made, on sinks that support one. */
   get canBeCoded(): boolean {
     return false;
   }
@@ -91,8 +91,8 @@ export abstract class Sink {
   /**
    * Opens the response, with `opening` as its first bytes.
    *
-   * @param isHeaderLate Makes the header not now but when it is needed, at the end of the tick at the latest: it may depend on
-   * what happens until then.
+   * @param isHeaderLate Makes the header only when it is needed, at the end of the tick at the latest, because it
+   * depends on what happens until then.
    */
   abstract start(owner: SinkOwner, opening: Frame, headers: HeaderSource, isHeaderLate?: boolean): void;
 

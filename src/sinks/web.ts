@@ -16,8 +16,8 @@ import { UnreadBodyCheck } from "./web-unread.ts";
 const maxSliceBytes = 64 * 1024;
 
 /**
- * Bytes out through the body of a web `Response`. Of a client that disconnects, runtimes report either the abort of the
- * request's signal or the cancellation of the body, or both: the owner is told by whichever comes first.
+ * Bytes out through the body of a web `Response`. When a client disconnects, runtimes abort the request's signal,
+ * cancel the body, or both. The sink tells its owner at whichever comes first.
  */
 export class WebSink extends Sink {
   readonly #body: ReadableStream<Uint8Array>;

@@ -18,7 +18,10 @@ export function expectCompressedSets(): void {
   hasCompressedSets = true;
 }
 
-/** Whether the header of a stream has to wait for the end of the tick, because a set may come that compresses. */
+/**
+ * Whether the header of a stream has to wait for the end of the tick, because the source may still be added to a set
+ * that compresses.
+ */
 export function isHeaderLate({ options }: CompressibleStream): boolean {
   return options.compress === undefined && hasCompressedSets;
 }

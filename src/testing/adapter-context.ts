@@ -17,7 +17,7 @@ export interface AdapterRoute {
 /** The handler of a scenario. It gets the adapter for this request, and the hub that the scenario has made. */
 export type Route = (route: AdapterRoute, shared: { hub: Hub }) => unknown;
 
-/** One test: the route that it serves, the clients that it has, the reasons with which its sources closed. */
+/** One test: the route that it serves, its clients, and the reasons for which its sources closed. */
 export class AdapterContext {
   /** The address of the server under test, set once it listens. */
   url = "";
@@ -54,7 +54,7 @@ export class AdapterContext {
     await this.#route(counted, { hub: this.#hub as Hub });
   }
 
-  /** Sets the route before a client connects. These are properties, since scenarios take them apart from the context. */
+  /** Sets the route before a client connects. These are properties, because scenarios destructure the context. */
   readonly route = (route: Route): void => {
     this.#route = route;
   };

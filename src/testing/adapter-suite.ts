@@ -17,7 +17,7 @@ export interface AdapterSuiteOptions {
   deadline?: number;
 }
 
-/** The suite's own handler. The route waits for its promise; what it rejects with is the framework's to answer. */
+/** The suite's own handler. The route waits for its promise. If it rejects, the framework has to respond. */
 export type AdapterHandler = (path: string, route: AdapterRoute) => Promise<void>;
 
 /** A server under test. */

@@ -44,7 +44,7 @@ export class EventReader {
     }
   }
 
-  /** The client leaves. A body that has failed rejects `cancel()`, which does not matter to a client that leaves. */
+  /** The client leaves. If the body has failed, `cancel()` rejects, which does not matter to a client that leaves. */
   async cancel(): Promise<void> {
     await this.#reader?.cancel().catch(() => {});
   }
@@ -87,7 +87,10 @@ export class EventReader {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Names what has arrived, shortened: in a failed test, that is mostly enough to see which event is missing. */
+  /**
+   * Names the events that have arrived, shortened: in a failed test, that is usually enough to see which one is
+   * missing.
+   */
   #late(): Error {
     const received = JSON.stringify(this.events.map(({ type, data }) => [type, data.slice(0, 40)]));
     return new Error(

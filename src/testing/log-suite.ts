@@ -18,8 +18,8 @@ import { testSharing } from "./log/sharing.ts";
 import { testTail } from "./log/tail.ts";
 
 /**
- * Defines the tests of the contract: a log that passes them can carry a hub. Capabilities are tested as the log declares
- * them; methods that it lacks are tested as the hub composes them of the others.
+ * Defines the tests of the contract: a log that passes them can carry a hub. It tests the capabilities that the log
+ * declares, and the methods that the hub composes in place of missing ones.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option.
  * @example

@@ -114,7 +114,7 @@ export class MemoryClient implements AsyncDisposable {
     return this.#reader?.ended ?? false;
   }
 
-  /** Sends a request, with the last id if there is one. Leaves the connection before, if it is still open. */
+  /** Sends a request, with the last id if there is one. Closes the previous connection, if it is still open. */
   async connect(): Promise<this> {
     await this.disconnect();
     const lastEventId = this.#lastEventId;

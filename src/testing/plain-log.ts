@@ -20,10 +20,10 @@ import { PlainStore } from "./plain-store.ts";
 const aStore: OptionCheck = anObjectWith("a PlainStore", "append", "subscribe");
 
 /**
- * The simplest log that passes the suite, to be read and copied by authors of logs, and to be used in tests: everything
- * stays in memory, and its {@link PlainStore} can lose entries and be restored from a copy.
+ * The simplest log that passes the suite, for authors of logs to read and copy, and for use in tests: everything stays
+ * in memory, and its {@link PlainStore} can lose entries and be restored from a copy.
  *
- * It has no optional method: the hub composes them of these, as `completeLog` does.
+ * It has no optional methods: the hub composes them from the required ones, as `completeLog` does.
  *
  * @example
  * ```ts

@@ -37,7 +37,7 @@ export class PlainStore {
   #floor = 0;
   /** Positions by idempotency key, and by the id of a call. */
   #answers = new Map<string, { appended: Appended; time: number }>();
-  /** Kept forever, which only a store for tests can afford. A real one keeps them for as long as a queue tries again. */
+  /** Kept forever, which only a store for tests can afford. A real one keeps them for as long as a queue retries. */
   #calls = new Map<string, readonly Appended[]>();
   readonly #limits: RetentionLimits;
   readonly #listeners = new Set<StoreListener>();
@@ -187,7 +187,10 @@ export class PlainStore {
     return appended;
   }
 
-  /** `time` is for people and follows the wall clock. Durations are measured by the other one, which does not jump. */
+  /**
+   * `time` is for people and follows the wall clock. Durations are measured by the monotonic clock, which does not
+   * jump.
+   */
   #place({ channel, type, data, key, sender, idempotencyKey }: NewEntry): Appended {
     const [offset, witness, time] = [this.#top + 1, makeWitness(), now()];
     const previousWitness = this.#witnessAt(this.#top) as number;

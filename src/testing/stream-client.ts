@@ -7,7 +7,7 @@ export interface StreamClientInit {
   path?: string;
   /** @default "GET" */
   method?: string;
-  /** Sent as JSON. A request with a body ends twice: some servers report the end of its body as that of the client. */
+  /** Sent as JSON. Some servers report the end of a request's body as if the client had disconnected. */
   body?: string;
   /** The position of an earlier connection, sent as a browser does when it reconnects. */
   lastEventId?: string;

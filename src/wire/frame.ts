@@ -93,8 +93,8 @@ export class Frame {
   }
 
   /**
-   * This frame in parts: large ones that were joined last are not copied, since many connections share them. For a caller
-   * that can pass several parts to the system at once.
+   * This frame in parts. Large frames that were joined last are not copied, because many connections share them. For a
+   * caller that can pass several parts to the system at once.
    *
    * @param leastBytes From here on, a copy costs more than a part of its own.
    */

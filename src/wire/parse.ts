@@ -1,6 +1,6 @@
 /**
- * The parser of event streams: text or bytes in any pieces to events. A client feeds it what arrives and acts on its
- * callbacks. It allocates one object for each event and keeps nothing but the unfinished event.
+ * The parser of event streams: it turns text or bytes, in any pieces, into events. A client feeds it what arrives and
+ * acts on its callbacks. It allocates one object for each event and keeps nothing but the unfinished event.
  *
  * It follows the HTML standard to the letter, with one exception that browsers make too: the last event id survives a
  * reconnect, where the standard begins each stream without one.
@@ -36,7 +36,8 @@ export interface EventStreamHandlers {
   /**
    * A new reconnection time. It takes effect when its line ends, whether or not an event follows.
    *
-   * @param time Whole milliseconds, as large as the server says: larger than a timer takes, `Infinity` for 400 digits.
+   * @param time Whole milliseconds, as large as the server says: possibly larger than a timer accepts, and `Infinity`
+   * for 400 digits.
    */
   onRetry?: ((time: number) => void) | undefined;
   /** A field that the standard does not know, which its clients ignore. `channel` is among them. */
@@ -48,8 +49,8 @@ export interface EventStreamParserOptions {
   /** The id that the client had before this stream. @default "" */
   lastEventId?: string | undefined;
   /**
-   * How large the data of an event together with the line being read may become, in UTF-16 units: an event of as many
-   * bytes always fits. A larger one makes {@link EventStreamParser.push} throw.
+   * The largest size of an event's data together with the line being read, in UTF-16 units. An event of that many bytes
+   * always fits. A larger one makes {@link EventStreamParser.push} throw.
    *
    * @default 16_777_216, which is 16 MB
    */

@@ -7,8 +7,8 @@ import type { AnyContract } from "./contract.ts";
 const checkedTypes = new WeakMap<AnyContract, Set<string>>();
 
 /**
- * Warns at the first event of a type if a client under the same contract could not read it back. Later events of the type
- * cost a look-up.
+ * Warns at the first event of a type if a client under the same contract could not read it back. Later events of the
+ * type cost one look-up.
  *
  * @param value The output of the schema.
  */

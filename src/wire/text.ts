@@ -5,8 +5,8 @@ import type { StandardSchemaV1 } from "./standard-schema.ts";
 const mark: unique symbol = Symbol.for("sourcecast.text") as typeof mark;
 
 /**
- * A schema for strings that are sent as they are, in place of JSON: HTML for htmx, the tokens of a language model. Line breaks
- * arrive as LF, whatever they were.
+ * A schema for strings that are sent as they are, instead of JSON, such as HTML for htmx or the tokens of a language
+ * model. All line breaks arrive as LF.
  *
  * @example
  * ```ts

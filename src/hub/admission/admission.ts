@@ -35,9 +35,9 @@ import { ConnectionSlots, Slot } from "./slots.ts";
 /**
  * Admits requests: slot, permission, and then one question to the log, before the response starts.
  *
- * The order is that of the costs. Slots bound how many calls of `authorize` are pending at once, and a client that may not
- * read costs the log nothing. Until the response starts, each step can still change its status. Every way out of the
- * admission releases the slot, except the one into a subscription, which releases it when it is over.
+ * The order is that of the costs. Slots bound how many calls of `authorize` are pending at once, and a client that may
+ * not read costs the log nothing. Until the response starts, each step can still change its status. Every way out of
+ * the admission releases the slot. Only a subscription keeps it, and releases it when it ends.
  */
 export class Admission implements Gate {
   readonly #context: AdmissionContext;
@@ -89,9 +89,9 @@ export class Admission implements Gate {
   }
 
   /**
-   * Opens a stream in this tick, and asks the log then. The header and the opening leave at once, the events of the channels
-   * when they are known. `authorize` is asked first: if it answers at once, a rejection has its status. If it returns a
-   * promise, a rejection ends the stream, since the header cannot wait for it.
+   * Opens a stream in this tick, and asks the log afterwards. The header and the opening leave at once; the events of
+   * the channels follow when they are known. `authorize` is called first: if it returns at once, a rejection gets its
+   * status. If it returns a promise, a rejection ends the stream, since the header cannot wait for it.
    *
    * @returns `null` if the request got another response.
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
@@ -176,8 +176,8 @@ export class Admission implements Gate {
   /**
    * Runs without waiting for anything, so that the opening and the first events leave in one write.
    *
-   * @param decision `null` when the client has left. Its stream is made all the same, closed from the start, because the
-   * application is to be given a source and not an answer that it would take for a rejection.
+   * @param decision `null` when the client has left. Its stream is made nevertheless, closed from the start, because
+   * the application expects a source and would treat anything else as a rejection.
    */
   #answer(candidate: Candidate, decision: Decision | null): Stream | null {
     const { request, sink } = candidate.exchange;

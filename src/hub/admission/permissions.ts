@@ -12,7 +12,7 @@ const maxCachedAnswers = 1_024;
 
 /** Which channels a connection may read. */
 export interface Permissions {
-  /** Whether a channel may be read; `undefined` when `authorize()` has yet to be asked: then the entry has to wait. */
+  /** Whether a channel may be read; `undefined` if `authorize()` has yet to be called: then the entry has to wait. */
   cached(channel: string): boolean | undefined;
   /** Asks for a channel unless the answer is cached. False without an answer: then nothing may be read or skipped. */
   check(channel: string): Promise<boolean>;

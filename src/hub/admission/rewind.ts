@@ -6,7 +6,7 @@ import type { LogDeadline } from "../log-deadline.ts";
 
 /** How far back the first look goes, in entries of the log, for each event that is wanted. */
 const firstSpanPerEvent = 16;
-/** Each further look goes back so many times as far, so that all of them cost little more than the last. */
+/** Each further read goes back this many times as far, so that all of them together cost little more than the last. */
 const spanFactor = 8;
 
 /**
@@ -35,9 +35,9 @@ export async function findRewindStart(
 /**
  * The last entries, superseded ones included. `log.last()` leaves those out, so this reads back from the head.
  *
- * A log reads forward only. So each look begins further back and reads up to the same head again: how many entries of other
- * channels lie in between cannot be known. In a busy log with a quiet channel, the last look reads all that is retained, one
- * page at a time, and keeps no more than `count` entries.
+ * A log reads forward only, and the number of entries of other channels in between is unknown. So each attempt begins
+ * further back and reads up to the same head. In a busy log with a quiet channel, the last attempt reads everything
+ * that is retained, one page at a time, and keeps at most `count` entries.
  *
  * @returns Fewer than `count` where the log retains fewer.
  */

@@ -61,7 +61,9 @@ export class ConnectionSlots {
   }
 }
 
-/** The slot of one connection. Releasing it again does nothing, since the ways on which a connection ends may cross. */
+/**
+ * The slot of one connection. Releasing it again has no effect, because several causes may end a connection at once.
+ */
 export class Slot {
   #slots: ConnectionSlots | null;
   readonly #key: string | undefined;

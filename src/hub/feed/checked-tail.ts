@@ -8,12 +8,12 @@ const maxReadAttempts = 3;
 const retryDelayMs = 1_000;
 
 /**
- * Hands over one entry after the other. While a hole is read again, the entries after it wait, so that the order is that of
+ * Hands over entries one by one. While it reads a hole again, the entries after it wait, so that the order is that of
  * the log. They wait for a bounded time: each read has a deadline, and there are few attempts.
  *
- * The log's own tail must not skip entries, but a hole that is taken for true breaks the sequence of every subscription. One
- * more read is cheap against that. It also tells what was trimmed, which concerns only readers of some channels, from what
- * is missing.
+ * The log's own tail must not skip entries, but if one does, the hole breaks the sequence of every subscription. One
+ * more read is cheap in comparison. It also separates trimmed entries, which concern only readers of some channels,
+ * from missing ones.
  */
 export class CheckedTail implements Tail {
   readonly #log: Log;
@@ -88,7 +88,10 @@ export class CheckedTail implements Tail {
     for (const later of waiting) this.#offer(later);
   }
 
-  /** A hole that cannot be read is taken for missing, after a while: it is better to declare too much than to lose events silently. */
+  /**
+   * After a while, a hole that cannot be read counts as missing: it is better to declare too much than to lose events
+   * silently.
+   */
   async #tryReadUpTo(end: number): Promise<number> {
     for (let attempt = 1; ; attempt++) {
       try {

@@ -19,7 +19,7 @@ const maxHoles = 16;
 
 /**
  * One tail, whatever the number of connections. Each entry goes into the ring and to the observers. It vouches for the
- * entry before it, so that a log that was rewritten while this process runs does not pass for a continuation.
+ * entry before it, so that a log that was rewritten while this process runs is not mistaken for a continuation.
  *
  * A loss shows in two ways, in any order: the tail delivers other entries, or an answer to a question denies the ring's
  * newest entry ({@link Feed.check}). The first of them starts the sequence over and counts a restart. That number dates all
@@ -139,8 +139,8 @@ export class Feed {
   }
 
   /**
-   * Tries until the log gives a tail. It continues after the ring's head, wherever the log stands by then. Starting over at the
-   * log's head would skip the entries in between, for subscriptions that are live by now.
+   * Tries until the log provides a tail. It continues after the ring's head, wherever the log's head is by then.
+   * Starting over at the log's head would skip the entries in between, for subscriptions that are live by now.
    */
   #followAgain(): void {
     if (this.#closed || this.#tail !== null) return;

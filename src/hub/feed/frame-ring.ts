@@ -7,9 +7,9 @@ import { Frame } from "../../wire/frame.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 
 /**
- * A ring without holes: it holds every entry of the log after `floor`, up to `top`. Readers rely on that: the entry after an
- * offset in between is found by subtraction, and nothing has to be asked of the log. Before an entry that does not
- * follow `top`, the {@link Feed} resets the ring.
+ * A ring without holes: it holds every entry of the log after `floor`, up to `top`. Readers rely on that: they find the
+ * entry after an offset in between by subtraction, without a question to the log. Before an entry that does not follow
+ * `top`, the {@link Feed} resets the ring.
  *
  * It is an array with a moving start, not one of fixed size: the limit in bytes may keep it far from its limit in entries.
  * Adding and trimming take constant time, amortized.

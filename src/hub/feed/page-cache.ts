@@ -14,8 +14,9 @@ const maxCachedBytes = 16 * 1024 ** 2;
 const maxPagesInUse = 32;
 
 /**
- * A bounded cache. A reader keeps no page while it waits for its client: when the reader goes on, the page is usually still
- * here, and otherwise the log is read again, from the reader's position. So memory is bounded whatever readers do.
+ * A bounded cache. A reader keeps no page while it waits for its client: when the reader continues, the page is usually
+ * still here. Otherwise it is read from the log again, from the reader's position. So memory is bounded whatever
+ * readers do.
  */
 export class PageCache implements FeedObserver {
   readonly #feed: Feed;

@@ -12,10 +12,11 @@ const maxRunBytes = 32 * 1024;
 const maxRunEntries = 256;
 
 /**
- * A stretch of the sequence for one selection. After a restart, thousands of clients come from a few positions: each of them
- * is sent the same bytes, by one write, in place of a hundred frames.
+ * A stretch of the sequence for one selection. After a restart, thousands of clients come from a few positions: each of
+ * them gets the same bytes in one write, instead of a hundred frames.
  *
- * Only entries that are sent as they are: an end and a cleared channel change the state of a subscription.
+ * A run has only entries that are sent as they are, because an end or a cleared channel changes the state of a
+ * subscription.
  */
 export interface SharedRun {
   /** The entries that are sent; `null` if there are none. */

@@ -54,9 +54,9 @@ export class Subscribers<S extends Subscriber> implements FeedObserver {
    * Checks a client's position against the entries that the tail has delivered, now or when it reaches the position. The log
    * may have lost the entry since the client's position was located.
    *
-   * The primary may be ahead of the tail, and so may the position. It then waits in `#expected`, since the tail may come to
-   * another entry at that offset after a failover. An offset that the ring has dropped is taken as located: the pages of the
-   * log that the client reads from there are verified on their own.
+   * The primary may be ahead of the tail, and so may the position. It then waits in `#expected`, because the tail may
+   * find another entry at that offset after a failover. An offset that the ring has dropped is taken as located: the
+   * pages of the log that the client reads from there are verified on their own.
    */
   verifyCursor(subscriber: S, position: Position): void {
     const ring = this.#ring;

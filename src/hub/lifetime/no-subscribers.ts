@@ -14,9 +14,9 @@ const maxCheckIntervalMs = 1_000;
  * A signal that is aborted when a channel has had no subscriptions for a time, if one is given, or when the hub is closed. Its
  * reason says which.
  *
- * The count is sampled, four times in that time and at least once a second: an exact moment has no use here, and so
- * subscriptions need not notify the channels that they cover, of which a prefix has no end. The abort may come one step
- * early, since an absence is counted from the last sample that saw a subscription.
+ * The count is sampled, four times in that time and at least once a second: an exact moment is of no use here. So
+ * subscriptions need not notify the channels that they cover, which for a prefix are without number. The abort may come
+ * one step early, since an absence is counted from the last sample that saw a subscription.
  *
  * @param closing Aborted when the hub is closed.
  * @returns `release` stops the counting. It must be called, because the interval keeps the process alive.

@@ -5,7 +5,7 @@ import { parseSelection } from "../selection.ts";
 import { laterFrame } from "../subscription/protocol.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 
-/** When the client of a stream reconnects that has lost a permission and cannot be told, in milliseconds. */
+/** How many milliseconds later a client reconnects that has lost a permission and cannot be told which. */
 const revokedRetryMs = 5_000;
 
 /**
@@ -29,8 +29,9 @@ export function revokeStream(subscription: Subscription, retryAfter: number): vo
 }
 
 /**
- * Takes away the channels that the client may not read any more. On a labeled stream the others go on; on any other one the
- * client could not tell which channel is missing, so the stream ends. The client may have left while the application was asked.
+ * Removes the channels that the client may no longer read. On a labeled stream, the others continue. On any other
+ * stream, the client could not tell which channel is missing, so the stream ends. The client may have left while
+ * `authorize()` was pending.
  *
  * @param allowed The channels that it may still read.
  */
@@ -51,7 +52,10 @@ export function revokeChannels(subscription: Subscription, allowed: readonly str
   else subscription.closeIfEnded();
 }
 
-/** Tells the client that one of several channels is not for it. Without an id: the position of the others stays. */
+/**
+ * Tells the client that it may not read one of several channels. The event has no id, so that the position of the
+ * others stays.
+ */
 export function endFrame(channel: string, reason: "revoked" | "forbidden"): Frame {
   return Frame.of(encodeControl("sse:end", { channel, reason }));
 }

@@ -38,7 +38,10 @@ export class Sweep {
     this.#intervalMs = checkInterval(Math.min(limits.stallTimeout, limits.maxLifetime, reauthorize));
   }
 
-  /** When a connection that begins now is to end. At random, so that clients that came together do not leave together. */
+  /**
+   * When to end a connection that begins now. The time is random, so that clients that came together do not leave
+   * together.
+   */
   expiry(): number {
     return now() + this.#context.limits.maxLifetime * (1 - Math.random() / 10);
   }

@@ -19,8 +19,9 @@ export type LossItem =
   | { readonly kind: "reset"; readonly loss: Reset; readonly position: Position };
 
 /**
- * The loss that the entry of a cleared channel stands for. Which of the entries before it had been read when they were erased
- * is not known exactly: a page of the log may have been read before or after. So too much is declared rather than too little.
+ * The loss that the entry of a cleared channel stands for. It is not known exactly which of the entries had been read
+ * when they were erased, because a page of the log may have been read before or after. So too much is declared rather
+ * than too little.
  *
  * @param owedAfter The reader was to get every entry after this offset.
  * @returns `null` if it has got all that was cleared, or was not to get it.

@@ -4,8 +4,8 @@ import type { Feed } from "../feed/feed.ts";
 import type { ReadOrigin } from "./context.ts";
 
 /**
- * The start of a reader, fixed when it is made: events that are published from that call on are read. The first use of a hub
- * asks its log, and a publish in the same tick waits for that, too, but later in line.
+ * The start of a reader, fixed when it is made: events that are published from that call on are read. The first use of
+ * a hub asks its log, and a publish in the same tick waits for the same answer, but after this.
  */
 export class ReadStart {
   readonly #from: ReadOrigin;

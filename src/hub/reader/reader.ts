@@ -18,12 +18,12 @@ import { lossOfCleared, type ReadItem } from "./read-item.ts";
 import { ReadStart } from "./read-start.ts";
 
 /**
- * A reader has no queue: it holds a position, and finds the next entry in the ring, or in pages of the log where the ring has
- * moved on. Entries that arrive while nothing is asked of it only move the log.
+ * A reader has no queue: it holds a position, and finds the next entry in the ring, or in pages of the log where the
+ * ring has moved on. While no caller waits, entries that arrive do not concern it.
  *
- * It is the sibling of a `Subscription` with its `Pump`, and takes the same decisions in the same order, `Recovery` included.
- * The difference is who sets the pace: a pump is given turns and stops where a socket is full, a reader does one step for each
- * call. So it needs no scheduler, and it answers from the ring without a turn of the event loop.
+ * It is the sibling of a `Subscription` with its `Pump`, and makes the same decisions in the same order, `Recovery`
+ * included. The difference is who sets the pace: a pump is given turns and stops where a socket is full, a reader does
+ * one step for each call. So it needs no scheduler, and it answers from the ring without a turn of the event loop.
  */
 export class Reader implements Receiver, RecoveringReader {
   readonly selection: ChannelSelection;
@@ -45,7 +45,7 @@ export class Reader implements Receiver, RecoveringReader {
   #owedAfter = 0;
   /** It waits at the head. */
   #isAtHead = false;
-  /** It was closed by the hub and not by its consumer, who would otherwise take that for the end of the channel. */
+  /** The hub closed it, not its consumer, which would otherwise mistake that for the end of the channel. */
   #isFailed = false;
   #wake: (() => void) | null = null;
   readonly #begin: ReadStart;
@@ -187,8 +187,8 @@ export class Reader implements Receiver, RecoveringReader {
   }
 
   /**
-   * Synchronous up to the wait, so that no entry can arrive between the look at the top and the wait for the next one.
-   * Entries of other channels are passed over here; while it waits at the head, they cost it nothing.
+   * Synchronous up to the wait, so that no entry can arrive between the comparison with the top and the wait for the
+   * next one. Entries of other channels are passed over here; while it waits at the head, they cost it nothing.
    */
   #takeFromRing(): ReadItem | null | Promise<null> {
     const { ring } = this.context.feed;

@@ -6,8 +6,8 @@ import type { RingEntry } from "../feed/frame-ring.ts";
 import type { Receiver } from "../feed/subscribers.ts";
 
 /**
- * Readers are in the index of channels like subscriptions: a producer without subscribers goes on for a reader. Limits, drain
- * and the checks of stalled clients concern connections alone.
+ * Readers are in the index of channels like subscriptions: a producer without subscribers continues for a reader.
+ * Limits, drain and the checks of stalled clients concern connections alone.
  */
 export class Readers implements FeedObserver {
   readonly #index: ChannelIndex<Receiver>;
@@ -49,7 +49,9 @@ export class Readers implements FeedObserver {
     for (const reader of this.#all) reader.fail();
   }
 
-  /** The index delivers to readers of the channel. Here are those that wait for the tail itself to come further. */
+  /**
+   * The index delivers to readers of the channel. This set has the readers that wait for the tail itself to advance.
+   */
   onEntry(_item: RingEntry): void {
     for (const reader of this.#ahead) reader.wake();
     this.#ahead.clear();

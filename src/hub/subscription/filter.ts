@@ -7,9 +7,10 @@ import type { Permissions } from "../admission/permissions.ts";
 import type { SubscribeOptions } from "../options.ts";
 
 /**
- * Whether an entry passes the options `sender` and `filter`. A filter that throws ends the stream: an entry that is left out
- * because of an error would be lost without a word, and the client comes back for it. The end of a channel is never filtered,
- * since its client would wait forever, nor is a loss. The filter runs in the context of its own client, whoever has published the entry.
+ * Whether an entry passes the options `sender` and `filter`. A filter that throws ends the stream: an entry that is
+ * left out because of an error would be lost silently, whereas a client whose stream ends comes back for it. The end of
+ * a channel is never filtered, since its client would wait forever, nor is a loss. The filter runs in the context of
+ * its own client, whoever has published the entry.
  */
 export function passesFilter(subscription: FilterContext, entry: LogEntry): boolean {
   const { filter, sender } = subscription.options;

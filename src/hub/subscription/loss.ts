@@ -37,9 +37,9 @@ export function declareReset(subscription: Subscription, reason: ResetReason, lo
 }
 
 /**
- * Declares that a channel was cleared, to a client that had not received all of it. The entry that tells of it carries the
- * position: everything before it was sent, or is gone. How much of it the client has is known only roughly, so too much is
- * declared rather than too little. A snapshot would be that of an empty channel.
+ * Declares that a channel was cleared, to a client that had not received all of it. The entry that records the clearing
+ * carries the position: everything before it was sent, or is gone. How much of it the client has is known only roughly,
+ * so too much is declared rather than too little. A snapshot would be that of an empty channel.
  */
 export function declareCleared(subscription: Subscription, entry: LogEntry): void {
   const { request, context, protocol, epoch, owedAfter } = subscription;

@@ -3,8 +3,8 @@ import { now } from "../../base/clock.ts";
 import type { Sink } from "../../sinks/sink.ts";
 
 /**
- * A slow reader takes bytes from time to time. One that takes none for long has stalled. The bytes are asked for by the sweep,
- * once in a while, and not noted with each write: that would cost every delivery.
+ * A slow reader takes bytes from time to time. One that takes none for long has stalled. The sweep reads the number of
+ * bytes once in a while. Recording it with each write would make every delivery slower.
  */
 export class Progress {
   readonly #sink: Pick<Sink, "progressMark">;

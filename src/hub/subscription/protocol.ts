@@ -55,7 +55,10 @@ export function endInProtocol({ protocol, allEnded, epoch }: Ending, { offset, w
   return allEnded && protocol !== null ? protocol.end(formatCursor({ epoch, offset, witness })) : null;
 }
 
-/** Tells a client to come back: as an event, or by the reconnection time alone where another protocol would take it for its own. */
+/**
+ * Tells a client to come back: by an event, or by the reconnection time alone if clients of another protocol would read
+ * the event as one of theirs.
+ */
 export function laterFrame(protocol: Protocol | null, reason: LaterReason, retryAfter: number): Frame {
   return Frame.of(protocol === null ? encodeLater(reason, retryAfter) : encodeRetry(retryAfter));
 }

@@ -20,8 +20,8 @@ const sendUnits = 8;
 const runUnits = 256;
 
 /**
- * Works in steps, when the scheduler says so, and only while the client reads. Everything that takes time
- * happens here, one thing after the other: nothing else moves a position that lags.
+ * Works in steps, whenever the scheduler gives it a turn, and only while the client reads. Everything that takes time
+ * happens here, one step after another, and nothing else moves a position that lags.
  */
 export class Pump implements CatchUp, Task {
   readonly #subscription: Subscription;
@@ -62,7 +62,8 @@ export class Pump implements CatchUp, Task {
   }
 
   /**
-   * Begins in this tick where the opening has decided it all, so that the first events leave with the opening in one write.
+   * Begins in this tick if the opening has decided everything, so that the first events leave with the opening in one
+   * write.
    *
    * @param first What is sent before anything else.
    */

@@ -4,9 +4,9 @@ import type { GapReason, ResetReason } from "../../wire/control.ts";
 import { floorPosition, headPosition } from "../../wire/cursor.ts";
 
 /**
- * Decides how a stream continues. The cases are asked in this order because each makes sense of the next: offsets compare
- * only within an epoch, and witnesses only at an offset that the log has. If a position can be
- * neither confirmed nor refuted, too much is declared rather than too little.
+ * Decides how a stream continues. The cases are checked in this order because each gives the next its meaning: offsets
+ * compare only within an epoch, and witnesses only at an offset that the log has. If a position can be neither
+ * confirmed nor refuted, too much is declared rather than too little.
  *
  * @param cursor The client's position, `"unreadable"` for an id that is not a valid cursor, `null` without one.
  * @param located The log as its primary knows it, and its answer about the cursor and the client's channels.

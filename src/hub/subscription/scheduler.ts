@@ -12,8 +12,8 @@ const turnBudgetMs = 5;
 const sliceMs = 0.5;
 
 /**
- * Small steps between two looks at the clock, which costs as much as one of them. Every slice has at least so many: on a
- * machine that is busy with something else, a short replay still leaves in one write.
+ * Small steps between two looks at the clock, which costs as much as one of them. Every slice has at least this many:
+ * on a machine that is busy with something else, a short replay still leaves in one write.
  */
 const unitsPerClockCheck = 256;
 

@@ -18,15 +18,15 @@ const charactersPerUnit = 1_024;
 /**
  * The pages that are on their way, by their text, with the number of clients that have yet to get them.
  *
- * The application is asked for each client, since its answer may depend on the request or on the async context. After a loss
- * that concerns many clients, the answers are the same all the same. A page is found by its whole text, so it is shared by
- * clients with the same state, and by no others: 20 clients that do not read 20 MB take 20 MB.
+ * The application is asked for each client, since its answer may depend on the request or on the async context. After a
+ * loss that concerns many clients, the answers are usually equal nevertheless. A page is found by its whole text, so it
+ * is shared by clients with the same state, and by no others: 20 clients that do not read 20 MB take 20 MB.
  */
 export const sharedPages: Map<string, Page> = new Map();
 
 /**
- * The pages of a snapshot that one client has not got yet. A page is let go as it is taken: the sink holds what the socket has
- * not taken, as for every other frame. Pages that are not sent have to be released.
+ * The pages of a snapshot that one client has not got yet. A page is released when it is taken, because the sink keeps
+ * what the socket has not taken, as for every other frame. Pages that are not sent have to be released, too.
  */
 export class SnapshotPages {
   readonly #pages: Page[] = [];

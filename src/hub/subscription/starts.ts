@@ -29,7 +29,7 @@ export class Starts {
     return this.held.offset < this.joined.offset ? this.joined : this.held;
   }
 
-  /** Whether the client has an entry, as an event or as a part of a state, although the stream comes to it only now. */
+  /** Whether the client has an entry, as an event or as a part of a state, although the stream reaches it only now. */
   includes({ channel, offset }: LogEntry): boolean {
     return offset <= (this.isHeld(channel) ? this.held : this.joined).offset;
   }

@@ -57,8 +57,9 @@ function transfer(subscription: Subscription, states: readonly ChannelState[], s
 }
 
 /**
- * States on their way to one client. It holds no queue: the values come from shared pages, as the client reads. The order is
- * snapshot or values, then ends, then the position, so that an end is the last that a client receives of its channel.
+ * States on their way to one client. It holds no queue: the values come from shared pages, as the client reads. The
+ * order is snapshot or values, then ends, then the position, so that an end is the last thing that a client receives
+ * from its channel.
  */
 export class StateTransfer {
   readonly #subscription: Subscription;
@@ -98,7 +99,7 @@ export class StateTransfer {
     this.#pages?.release();
   }
 
-  /** The client has left. The rest of the snapshot is let go, too: it may be the last that other clients do not share. */
+  /** The client has left. Releases the rest of the snapshot, too, which other clients may not share. */
   stop(): void {
     this.release();
     for (const { snapshot } of this.#states) snapshot?.release();

@@ -7,9 +7,9 @@ const maxGroupChannels = 512;
 /** Names are compared by UTF-16 code units, as `startsWith` compares them. */
 export class ChannelDirectory {
   /**
-   * Sorted, as are the channels within each, and none is empty. One sorted array would move up to all channels for
-   * each new one. With groups, a question about a prefix also skips those whose maxima rule it out: among 60,000
-   * channels it costs 0.04 ms in place of 3.4 ms.
+   * Sorted, as are the channels within each, and none is empty. In a single sorted array, each new channel could move
+   * all others. With groups, a question about a prefix also skips those whose maxima rule it out: among 60,000 channels
+   * it costs 0.04 ms in place of 3.4 ms.
    */
   readonly #groups: ChannelGroup[] = [];
 

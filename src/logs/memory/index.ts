@@ -45,8 +45,8 @@ export interface MemoryLogOptions extends Retention {
   /** How long a repeated `idempotencyKey` is recognized, as a time. @default "5m" */
   idempotencyWindow?: Duration;
   /**
-   * How long the witness of a removed entry is kept, as a time: a client that was away for less, on a channel without
-   * events, resumes without a false gap. At most about 4 million witnesses are kept, which take 16 MB. @default "1h"
+   * How long the witness of a removed entry is kept. A client of a quiet channel that was away for less resumes without
+   * a false gap. At most about 4 million witnesses are kept, which take 16 MB. @default "1h"
    */
   witnessAge?: Duration;
 }
@@ -82,8 +82,8 @@ const tailPageBytes = 4 * 1024 ** 2;
  * Every method does its work in one turn and is asynchronous only for the contract. So each answer is of one state,
  * and no call can see another one half done: a call of several entries is stored whole or not at all (`atomicBatch`).
  *
- * The epoch is new with each log, because nothing is left of the log of an earlier process. A client of that one is
- * told so, and its cursor never passes for a position of this log.
+ * The epoch is new with each log, because nothing is left of the log of an earlier process. A client of that log is
+ * told so, and its cursor is never mistaken for a position of this one.
  */
 class MemoryLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set([

@@ -100,7 +100,10 @@ export class PageReader {
     return found.sort(byOffset).slice(-count);
   }
 
-  /** The same as far as the newest entries of the log have them: of many channels, the last entries mostly are there. */
+  /**
+   * The same, as far as the newest entries of the log include them: the last entries of many channels are usually
+   * there.
+   */
   #lastRecent(count: number, selection: ChannelSelection): LogEntry[] {
     const matches = compileSelection(selection);
     const found: LogEntry[] = [];

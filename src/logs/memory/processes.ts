@@ -2,7 +2,7 @@
 import { builtinModule } from "../../base/runtime.ts";
 import { warnOnce } from "../../base/warn.ts";
 
-/** Says that a memory log does not fit where this process is one of several: a cluster worker, one of pm2's. */
+/** Warns that a memory log is not suitable if this process is one of several: a cluster worker, or one of pm2's. */
 export function warnWhenOneOfSeveral(): void {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   if (!mayReadEnvironment()) return;
@@ -17,7 +17,7 @@ export function warnWhenOneOfSeveral(): void {
   );
 }
 
-/** Deno asks its user before a program reads the environment, or refuses. That is more than a hint is worth. */
+/** Deno asks its user before a program reads the environment, or refuses. A hint is not worth that. */
 function mayReadEnvironment(): boolean {
   const { Deno } = globalThis as {
     Deno?: { permissions: { querySync(permission: { name: "env" }): { state: string } } };

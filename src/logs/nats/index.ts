@@ -31,14 +31,14 @@ export interface NatsLogOptions extends Omit<Retention, "witnessAge"> {
    * each key. Its subjects begin with `sourcecast.<stream>.`.
    */
   stream: string;
-  /** The count of servers that have the stream, 1 to 5. It applies when the log creates the stream. @default 1 */
+  /** The number of servers that have the stream, 1 to 5. It applies when the log creates the stream. @default 1 */
   replicas?: number;
   /**
    * How long a publisher waits while NATS cannot be reached. The outcome is `"unknown"` after that, unless it is certain that
    * nothing was stored. @default "10s"
    */
   appendTimeout?: Duration;
-  /** The domain of JetStream, where it is not that of the server that the connection is made to. @default none */
+  /** The domain of JetStream, if it is not that of the connected server. @default none */
   domain?: string;
 }
 
@@ -49,11 +49,11 @@ export interface NatsLogOptions extends Omit<Retention, "witnessAge"> {
  * The streams are found or created with the first call. A stream that cannot be used rejects every call, before anything is
  * written.
  *
- * nats-server confirms an event before it has reached the disk, by default up to two minutes before: after a loss of power,
- * the newest events may be gone. Clients are told so, by `sse:reset`. With `sync_interval: always`, or three replicas, the
- * server waits.
+ * nats-server confirms an event before it has reached the disk, by default up to two minutes before. So a loss of power
+ * may cost the newest events, which `sse:reset` declares to clients. With `sync_interval: always`, or three replicas,
+ * the server waits.
  *
- * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options with values that are not allowed, and for another object than a
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options with values that are not allowed, and for anything but a
  * connection.
  * @throws {LogError} `ERR_SSE_LOG` for a server that is too old, or has no JetStream.
  * @example

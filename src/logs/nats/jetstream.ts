@@ -101,8 +101,8 @@ export type DirectQuestion =
 const decoder = new TextDecoder();
 
 /**
- * Speaks JetStream over the connection itself. The package `@nats-io/jetstream` would do the same, and be one more thing to
- * pass, and to keep at a version that fits; the protocol does not change.
+ * Speaks JetStream over the connection itself. The package `@nats-io/jetstream` would do the same, but applications
+ * would have to pass it, in a matching version. The protocol does not change.
  */
 export class JetStream {
   readonly #requests: Requests;

@@ -9,10 +9,10 @@ import { encodeText } from "./text.ts";
 export type Clear = (request: string) => Promise<string>;
 
 /**
- * Resolves with the position of the entry that tells of it, `null` for a channel without entries.
+ * Resolves with the position of the entry that records the clearing, `null` for a channel without entries.
  *
- * No statement finds the data any more. The server itself keeps old versions of rows in its files until they are vacuumed, and
- * in its write-ahead log until that is recycled: docs/logs.md says how to be rid of them.
+ * No statement finds the data any more. The server itself keeps old versions of rows in its files until they are
+ * vacuumed, and in its write-ahead log until that is recycled: docs/logs.md says how to remove them.
  */
 export async function clearChannel(channel: string, clear: Clear): Promise<Appended | null> {
   const witness = makeWitness();

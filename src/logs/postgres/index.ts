@@ -31,15 +31,17 @@ export interface PostgresLogOptions extends Retention {
    */
   schema?: string;
   /**
-   * How the log notices what other processes publish: by `LISTEN` on a connection of its own, and by polling as long as no
-   * notification arrives there. Another client listens where `pool` leads to a pooler such as PgBouncer; `false` only polls.
+   * How the log notices entries of other processes: by `LISTEN` on a connection of its own, and by polling as long as
+   * no notification arrives there. Pass a client with a direct connection if `pool` leads to a pooler such as
+   * PgBouncer, or `false` to poll only.
    * @default the same as `pool`
    */
   listen?: PostgresLike | false;
   /** How often to ask for new entries while no notifications arrive. With notifications, about once a second. @default "100ms" */
   poll?: Duration;
   /**
-   * How long an append may take, with all attempts, while the server cannot be reached. Then it rejects with `ERR_SSE_LOG`.
+   * How long an append may take, over all attempts, while the server cannot be reached. After that, it rejects with
+   * `ERR_SSE_LOG`.
    * @default "10s"
    */
   timeout?: Duration;
@@ -54,8 +56,8 @@ export interface PostgresLogOptions extends Retention {
  * A log for several machines, in a PostgreSQL database. One statement stores everything that is published in one tick. Events
  * can also be published within a transaction of the application: `dispatch(type, data, { transaction: client })`.
  *
- * The first call connects, checks the server and creates or migrates the schema. It rejects with `ERR_SSE_LOG` if the log cannot
- * use what it finds; nothing has been written then.
+ * The first call connects, checks the server and creates or migrates the schema. It rejects with `ERR_SSE_LOG`, before
+ * anything is written, if the log cannot use what it finds.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options with values that are not allowed.
  * @example

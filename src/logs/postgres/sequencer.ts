@@ -54,7 +54,7 @@ export class Sequencer {
     if (!this.#closed) this.#timer.set(now() + delay);
   }
 
-  /** Moves until nothing is left. Where another process holds the lock, nothing is moved here, and it is as well. */
+  /** Moves until nothing is left. If another process holds the lock, that process moves the entries. */
   async #run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -16,13 +16,13 @@ const busyTimeoutMs = 30_000;
 type ClearReply = readonly ["more" | "busy" | "empty"] | readonly ["done", epoch: string, offset: number];
 
 /**
- * Resolves with the position of the entry that tells of it, `null` for a channel without entries.
+ * Resolves with the position of the entry that records the clearing, `null` for a channel without entries.
  *
  * A process that dies in the middle has changed nothing, or has left idempotency keys until their window is over. Retention
  * removes its copy of the stream.
  *
- * @throws {LogError} when another process clears channels all the time, and for failures of the server, such as memory for less
- * than a second copy of the log. To clear the channel once more does no harm.
+ * @throws {LogError} when another process clears channels all the time, and for failures of the server, such as memory
+ * for less than a second copy of the log. Clearing the channel once more is harmless.
  */
 export async function clearChannel(channel: string, commands: Commands): Promise<Appended | null> {
   // The token tells the slices of this clearing from those of others, which would copy what this one is to erase.

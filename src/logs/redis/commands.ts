@@ -11,8 +11,8 @@ const replyTimeoutMs = 3_000;
 /**
  * A script, which Redis keeps under the hash of its text.
  *
- * It returns its last argument, a number of the call, in front of its result. So a client that confuses replies, as node-redis
- * 5.12 does after some reconnects, is found out: the reply to another call would pass for this one's.
+ * It returns its last argument, a number of the call, in front of its result. That detects a client that confuses
+ * replies, as node-redis 5.12 does after some reconnects: the reply to another call would be mistaken for this one's.
  */
 export class Script {
   readonly text: string;

@@ -13,9 +13,10 @@ export type { RedisLike };
 /** The options of {@link redisLog}. By default it keeps 100,000 entries of 256 MB in total. */
 export interface RedisLogOptions extends Retention {
   /**
-   * A client: `createClient()` or `createCluster()` of `redis` (node-redis) 5 or 6, `createSentinel()` of 6, `new Redis()` or
-   * `new Cluster()` of `ioredis` 5 or 6, or Bun's `RedisClient`. The log opens two connections of its own with the configuration of the client, and closes them:
-   * one for its calls, and one that waits for new entries. The client itself may be in use, or not even connected.
+   * A client: `createClient()` or `createCluster()` of `redis` (node-redis) 5 or 6, `createSentinel()` of 6, `new
+   * Redis()` or `new Cluster()` of `ioredis` 5 or 6, or Bun's `RedisClient`. The log opens two connections of its own
+   * with the configuration of the client, and closes them: one for its calls, and one that waits for new entries. The
+   * client itself may be in use, and need not be connected.
    */
   client: RedisLike;
   /**
@@ -24,9 +25,9 @@ export interface RedisLogOptions extends Retention {
    */
   key?: string;
   /**
-   * When an event counts as accepted: with `"primary"` when the primary has stored it; with `"replicas"` when a replica has it,
-   * too (`WAIT`), on a connection of its own. An event that was accepted on the primary alone is lost when a replica without it
-   * is promoted; clients are told. @default "primary"
+   * When an event counts as accepted: with `"primary"` when the primary has stored it; with `"replicas"` when a replica
+   * has it, too (`WAIT`), on a connection of its own. An event that only the primary has is lost if a replica without
+   * it is promoted; clients are told. @default "primary"
    */
   durability?: "primary" | "replicas";
   /**
@@ -42,11 +43,11 @@ export interface RedisLogOptions extends Retention {
 }
 
 /**
- * A log on Redis 6.2 or later, Valkey, or Redis Cluster, which any number of processes may use at once. All that is published
- * in one tick is one call of a script.
+ * A log on Redis 6.2 or later, Valkey, or Redis Cluster, which any number of processes may use at once. Everything that
+ * is published in one tick is stored by one call of a script.
  *
- * Processes that share a log must have the same options. The first use checks the server, the keys and the permissions before
- * it writes: an error says what was found, and the next use tries again.
+ * Processes that share a log must have the same options. The first use checks the server, the keys and the permissions
+ * before it writes: if it finds something wrong, the error says so, and the next use checks again.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a client of another library, and for options with values that are not
  * allowed.

@@ -58,8 +58,8 @@ export interface RedisLogSettings {
 /**
  * Offsets, witnesses and times live in Redis alone. Processes share nothing else, and any of them may end at any time.
  *
- * An append goes through the queue of the kit, which sends again what has no answer, and through one script. Its entries come
- * back to the tails of this process as to those of all others: through the stream.
+ * An append goes through the queue of the kit, which repeats calls without an answer, and through one script. Its
+ * entries come back to the tails of this process as to those of all others: through the stream.
  */
 export class RedisLog implements CompleteLog {
   readonly capabilities: ReadonlySet<LogCapability> = new Set<LogCapability>([
@@ -153,7 +153,10 @@ export class RedisLog implements CompleteLog {
     return this.#ask(() => this.#questions.locate(questions));
   }
 
-  /** Other processes forget their pages when their tails deliver the entry that tells of it, or a second later at most. */
+  /**
+   * Other processes forget their pages when their tails deliver the entry that records the clearing, or at most a
+   * second later.
+   */
   clear(channel: string): Promise<Appended | null> {
     return this.#ask(async () => {
       const appended = await clearChannel(channel, this.#commands);

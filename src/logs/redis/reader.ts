@@ -31,8 +31,8 @@ type ValuesReply = readonly [
 ];
 
 /**
- * Each script gets an epoch and an origin witness first, in case that the log is gone: then the same call begins a new one, and
- * answers with that.
+ * Each script gets an epoch and an origin witness first, in case the log is gone: the same call then begins a new one,
+ * and answers with it.
  */
 export class Reader {
   readonly #commands: Commands;

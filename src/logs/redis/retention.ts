@@ -8,7 +8,9 @@ const script = new Script(trimScript);
 
 /** Entries that one call of the script removes: nothing else runs in Redis during it. */
 const entriesPerSlice = 500;
-/** Entries over a limit stay for so long: the tails of all processes take them in that time, after a burst for example. */
+/**
+ * Entries over a limit stay for this long, so that the tails of all processes can take them, for example after a burst.
+ */
 const minAgeMs = 250;
 /** A pass waits so long for more to come together, in milliseconds. */
 const passDelayMs = 20;

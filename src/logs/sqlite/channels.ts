@@ -47,7 +47,7 @@ export class ChannelNames {
   }
 }
 
-/** So many of the channels that lost something most recently are checked before all channels of a prefix are. */
+/** How many of the channels that lost something most recently are checked before all channels of a prefix. */
 const recentChannels = 256;
 
 /** The highest offsets that channels have lost. */

@@ -8,8 +8,8 @@ import type { Session } from "./session.ts";
 const journalRetryMs = 5;
 
 /**
- * Erases a channel. Other transactions go on while the journal waits to be emptied: a reader of another process may still
- * need it.
+ * Erases a channel. Other transactions continue while the journal waits to be emptied: a reader of another process may
+ * still need it.
  *
  * @throws {LogError} when that takes longer than `busyTimeout`. The channel is cleared then, and a later checkpoint erases the rest.
  */

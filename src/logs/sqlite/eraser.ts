@@ -49,7 +49,7 @@ export class Eraser {
   }
 
   /**
-   * Erases the entries of a channel, and appends the one that tells of it, in one transaction.
+   * Erases the entries of a channel, and appends the one that records it, in one transaction.
    *
    * @returns `null` if the channel has no entries.
    */

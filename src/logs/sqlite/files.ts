@@ -2,7 +2,10 @@
 import { now } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 
-/** A file that takes the place of a lost one is opened when it has not changed for so long: it may be copied bit by bit. */
+/**
+ * A file that takes the place of a lost one is opened once it has not changed for this long, because it may be copied
+ * piece by piece.
+ */
 const settleMs = 500;
 
 /** The file of a log was removed, renamed or replaced while the log ran. */
@@ -125,9 +128,9 @@ export class OpenFiles {
   }
 
   /**
-   * Removes the WAL of the lost file if it still lies next to the file that took its place: SQLite would take what is in it for
-   * the newest pages of that file. The shared memory is an index of the WAL, and goes with it. The connection must have been
-   * closed; other processes that have the lost file notice for themselves.
+   * Removes the WAL of the lost file if it still lies next to the file that took its place: SQLite would take what is
+   * in it for the newest pages of that file. The shared memory is an index of the WAL, and is removed with it. The
+   * connection must have been closed; other processes that have the lost file notice for themselves.
    */
   removeLeftovers(): void {
     const wal = walOf(this.#path);

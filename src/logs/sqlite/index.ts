@@ -36,14 +36,14 @@ export interface SqliteLogOptions extends Retention {
    */
   durability?: Durability;
   /**
-   * How long to wait while another process or transaction holds the lock of the database. While another process brings a log
-   * of an older version up to date, a process that starts waits for two minutes at least. @default "5s"
+   * How long to wait while another process or transaction holds the lock of the database. While another process
+   * migrates a log of an older version, a process that starts waits for at least two minutes. @default "5s"
    */
   busyTimeout?: Duration;
   /**
-   * How long the witness of a trimmed entry is kept, so that a client of a quiet channel can resume without a false gap. At
-   * most 16 million witnesses are kept, which take 64 MB: of a log that trims more than that in this time, the oldest go
-   * first. @default "1d"
+   * How long the witness of a trimmed entry is kept, so that a client of a quiet channel can resume without a false
+   * gap. At most 16 million witnesses are kept, which take 64 MB. If a log trims more than that in this time, the
+   * oldest are forgotten first. @default "1d"
    */
   witnessAge?: Duration;
 }
@@ -54,8 +54,8 @@ export interface SqliteLogOptions extends Retention {
  *
  * When the file is removed or replaced while the log runs, every call rejects until a file is there again: see the page on logs.
  *
- * A file that was written by an older version of this package is brought up to date when it is opened. From then on, what
- * processes of that version publish is rejected: restart them.
+ * Opening a file of an older version of this package migrates it. From then on, processes of that version can no longer
+ * publish: restart them.
  *
  * @throws {SourcecastError} `ERR_SSE_LOG` for a database that cannot be used: locked, damaged, of a newer version.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for options with values that are not allowed.

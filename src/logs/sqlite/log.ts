@@ -250,8 +250,9 @@ export class SqliteLog implements CompleteLog {
   }
 
   /**
-   * Goes on after the file was lost: with the same file if it has been put back, else with the one that is in its place. As
-   * for a copy that is restored in place, epoch and witnesses tell tails and clients what has become of their positions.
+   * Continues after the file was lost: with the same file if it has been put back, otherwise with the one in its place.
+   * As for a copy that is restored in place, epoch and witnesses tell tails and clients what has become of their
+   * positions.
    */
   #tryRecover(): boolean {
     const { files, file } = this.#session.connection;

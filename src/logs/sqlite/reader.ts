@@ -15,7 +15,9 @@ const tailPageBytes = 4 * 1024 ** 2;
 const tailPageEntries = 1_000;
 /** Values that one page has at most: they are bounded by bytes alone. */
 const maxValuesPerPage = 1_024;
-/** Up to so many channels are asked one by one for their last entries before the log is scanned from its end. */
+/**
+ * Up to this many channels are queried one by one for their last entries. With more, the log is scanned from its end.
+ */
 const maxNamedChannels = 1_000;
 /** Entries that such a scan looks at. */
 const scannedFromEnd = 4_096;

@@ -167,7 +167,10 @@ export class RetentionWorker {
     return end === -1 ? rows : rows.slice(0, end);
   }
 
-  /** Bounds the table of channels: those are forgotten first that lost something longest ago. Not counted in every pass. */
+  /**
+   * Bounds the table of channels by forgetting those that lost something longest ago. It does not count them in every
+   * pass.
+   */
   #forgetChannels(): void {
     if (this.#marked < maxRememberedChannels / 16) return;
     this.#marked = 0;

@@ -48,7 +48,7 @@ export function testFailure(scenario: TestScenario): void {
   );
 }
 
-/** The outcomes of appends that were called while the store failed. Logs that try again get their chance. */
+/** The outcomes of appends that were called while the store failed, after logs that retry have had time to do so. */
 async function healed(context: TestContext, appends: readonly Promise<boolean | "unknown">[]) {
   const outcomes = Promise.all(appends);
   await Promise.race([outcomes, pause(retryingMs)]);

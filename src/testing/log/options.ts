@@ -13,7 +13,7 @@ export interface LogSuiteOptions {
   persistent?: boolean;
   /** Several logs may be open on one storage at a time, as in several processes. @default false */
   shared?: boolean;
-  /** `trimmed` is that of the selection; `false` for a log that answers with that of all channels. @default true */
+  /** `trimmed` counts the selection alone; `false` for a log that counts all channels. @default true */
   trimmedBySelection?: boolean;
   /** The newest entries can be lost while logs are open, as in a failover: the storage has `lose`. @default false */
   lossy?: boolean;
@@ -27,7 +27,7 @@ export interface LogSuiteOptions {
 export interface LogStorage {
   /** Opens a log on it. */
   open(): Log | Promise<Log>;
-  /** Removes so many of the newest entries, as a failover to a copy that lags does. Logs continue with the rest. */
+  /** Removes this many of the newest entries, as a failover to a copy that lags does. Logs continue with the rest. */
   lose?(count: number): unknown;
   /** Copies everything. Returns, or resolves with, a function that restores the copy, as often as it is called. */
   copy?(): (() => unknown) | Promise<() => unknown>;

@@ -21,7 +21,7 @@ export interface TestContext {
   eventually(check: () => Promise<void>): Promise<void>;
 }
 
-/** Binds the suite to a test framework, of which it needs no more than a function that takes a name and a body. */
+/** Binds the suite to a test framework, from which it needs only a function that takes a name and a body. */
 export function createScenario(options: LogSuiteOptions): TestScenario {
   return (name, retention, body) => {
     options.test(name, () => run(options, retention, body));
@@ -115,7 +115,8 @@ export class TailRecorder {
   }
 
   /**
-   * Resolves when so many entries have been delivered. The deadline of the test ends a wait for entries that never come.
+   * Resolves when this many entries have been delivered. The deadline of the test ends a wait for entries that never
+   * come.
    */
   async count(entries: number): Promise<void> {
     while (this.entries.length < entries) {
