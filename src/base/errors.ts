@@ -151,6 +151,11 @@ export class SourcecastTypeError extends TypeError {
   }
 }
 
+/** The error of an option whose value is not allowed. `allowed` describes the values that are: "true or false". */
+export function optionError(name: string, value: unknown, allowed: string): SourcecastTypeError {
+  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${name} is ${quote(value)}; it takes ${allowed}`);
+}
+
 /** A value as error messages show it: short, on one line, with control characters escaped. */
 export function quote(value: unknown): string {
   if (typeof value === "object") return describeObject(value);

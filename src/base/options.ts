@@ -1,6 +1,8 @@
 // Checks of the options that applications pass: their names and their values, in one table for each public function.
-import { quote, SourcecastTypeError } from "./errors.ts";
+import { optionError, quote, SourcecastTypeError } from "./errors.ts";
 import { bytes, type Duration, milliseconds, type Size, wholeNumber } from "./units.ts";
+
+export { optionError };
 
 /** Throws for a value that an option does not take. `name` is the option's name in the error. Never called for `undefined`. */
 export type OptionCheck = (value: unknown, name: string) => void;
@@ -38,11 +40,6 @@ export function checkOptions(options: unknown, checks: AnyChecks, caller: string
 /** Checks one option, where a function takes it as an argument of its own. */
 export function checkOption(value: unknown, check: OptionCheck, name: string): void {
   if (value !== undefined) check(value, name);
-}
-
-/** An error of {@link SourcecastTypeError}'s form for the value of an option. */
-export function optionError(name: string, value: unknown, allowed: string): SourcecastTypeError {
-  return new SourcecastTypeError("ERR_SSE_OPTION", `The option ${name} is ${quote(value)}; it takes ${allowed}`);
 }
 
 /**

@@ -1,5 +1,5 @@
 // Durations, sizes and counts in options: their types, and their conversion to numbers.
-import { quote, SourcecastTypeError } from "./errors.ts";
+import { optionError } from "./errors.ts";
 
 /** A length of time: a number of milliseconds, or a number with a unit, such as `"500ms"`, `"10s"`, `"5m"`, `"1h"`, `"7d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
@@ -23,10 +23,7 @@ export function bytes(value: Size, option: string): number {
 /** A whole number from `least` on, or `Infinity`. `option` is the name of the option in the error for an invalid value. */
 export function wholeNumber(value: number, option: string, least: 0 | 1 = 0): number {
   if ((Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) && value >= least) return value;
-  throw new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    `The option ${option} is ${quote(value)}; it takes a whole number, ${least === 0 ? "zero" : "one"} or more`,
-  );
+  throw optionError(option, value, `a whole number, ${least === 0 ? "zero" : "one"} or more`);
 }
 
 function parseUnit(
@@ -37,10 +34,7 @@ function parseUnit(
 ): number {
   const amount = typeof value === "number" ? value : parseText(value, units);
   if (Number.isFinite(amount) && amount >= 0) return amount;
-  throw new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    `The option ${option} is ${quote(value)}; it takes ${allowed}, zero or more`,
-  );
+  throw optionError(option, value, `${allowed}, zero or more`);
 }
 
 function parseText(value: unknown, units: Readonly<Record<string, number>>): number {

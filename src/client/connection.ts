@@ -3,7 +3,6 @@ import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 import { readKeepAlive } from "../wire/preamble.ts";
 import type { Environment } from "./environment.ts";
 import type { StreamError } from "./errors.ts";
-import { toStreamError } from "./failures.ts";
 import {
   type ClosedBy,
   dueAt,
@@ -15,7 +14,7 @@ import {
   step,
 } from "./reconnect.ts";
 import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
-import type { Verdict } from "./response.ts";
+import type { Rejection, Verdict } from "./response.ts";
 import { slicesOf } from "./slices.ts";
 
 /** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
@@ -36,7 +35,9 @@ export interface ConnectionOptions extends RequestOptions, ReconnectSettings {
   readonly maxEventSize: number;
   /** The meaning of a response: the policy of `subscribe()` or of the standard. */
   judge(response: Response): Verdict | Promise<Verdict>;
-  readonly shouldRetry: ((error: StreamError, attempt: number) => boolean | undefined) | undefined;
+  /** The meaning of a failure without a response. */
+  judgeFailure(cause: unknown): Rejection;
+  readonly shouldRetry?: ((error: StreamError, attempt: number) => boolean | undefined) | undefined;
 }
 
 /**
@@ -175,9 +176,9 @@ export class Connection {
       if (signal.aborted) return;
       if (verdict.kind === "stream") await this.#read(response, signal);
       else if (verdict.kind === "ended") this.close("ended");
-      else this.#reject(verdict.kind, verdict.error, verdict.retryAfter);
-    } catch (error) {
-      if (!signal.aborted) this.#fail(error);
+      else this.#fail(verdict);
+    } catch (cause) {
+      if (!signal.aborted) this.#fail(this.#options.judgeFailure(cause), !this.#environment.online());
     }
   }
 
@@ -241,29 +242,18 @@ export class Connection {
   }
 
   /**
-   * Acts on a response that is not a stream. `shouldRetry` has the last word in both directions. Without an answer from it, a
-   * 401 or 403 makes the client ask a `headers` function once more, at once, because a token may have expired. A second one
+   * Acts on a failure, with a response or without. `shouldRetry` has the last word in both directions. Without an answer from
+   * it, a 401 or 403 makes the client ask a `headers` function once more, at once, because a token may have expired. A second one
    * in succession is final, as it is for headers that cannot change.
    */
-  #reject(kind: "final" | "unauthorized" | "retry", error: StreamError, retryAfter: number): void {
-    const asked = this.#options.shouldRetry?.(error, this.#state.attempt);
-    const mayReauthorize =
-      kind === "unauthorized" && typeof this.#options.headers === "function" && !this.#reauthorized;
-    if (asked === false) this.close("failed", error);
-    else if (asked === true || kind === "retry") this.#input({ type: "lost", error, retryAfter });
-    else if (mayReauthorize) {
+  #fail({ kind, error, retryAfter }: Rejection, offline = false): void {
+    const { shouldRetry, headers } = this.#options;
+    const asked = shouldRetry?.(error as StreamError, this.#state.attempt);
+    if (asked ?? kind === "retry") this.#input({ type: "lost", error, retryAfter, offline });
+    else if (asked === undefined && kind === "unauthorized" && typeof headers === "function" && !this.#reauthorized) {
       this.#reauthorized = true;
       this.#input({ type: "lost", error, immediately: true });
     } else this.close("failed", error);
-  }
-
-  /** A failure without a response. An event over the limit is final: the server would send it again after a reconnect. */
-  #fail(cause: unknown): void {
-    const error = toStreamError(cause);
-    const asked = this.#options.shouldRetry?.(error, this.#state.attempt);
-    const isFinal = error.failure === "event-size" || asked === false;
-    if (isFinal && asked !== true) this.close("failed", error);
-    else this.#input({ type: "lost", error, offline: !this.#environment.online() });
   }
 }
 

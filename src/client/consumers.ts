@@ -51,12 +51,8 @@ export class Consumers implements BufferOwner {
 
   /** Adds a listener for one type, or for all with `"*"`. @returns Removes it. */
   listen(type: string, listener: (...args: never[]) => void): () => void {
-    if (typeof listener !== "function") return this.#events.add(type, listener as never);
-    const call =
-      type === "*"
-        ? (_: unknown, event: TextEvent) => (listener as (event: TextEvent) => void)(event)
-        : (listener as (data: unknown, event: TextEvent) => void);
-    return this.#events.add(type, call);
+    const ofAll = (_: unknown, event: TextEvent): void => (listener as (event: TextEvent) => void)(event);
+    return this.#events.add(type, type === "*" && typeof listener === "function" ? ofAll : (listener as typeof ofAll));
   }
 
   /** A buffer for one loop, which begins with the next event. */

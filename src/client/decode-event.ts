@@ -36,7 +36,7 @@ export function decodeEvent(
 }
 
 interface DecodeOptions {
-  readonly events: AnyContract | undefined;
+  readonly events?: AnyContract | undefined;
   readonly validate: boolean;
-  readonly onInvalid: ((error: unknown, event: TextEvent) => void) | undefined;
+  readonly onInvalid?: ((error: unknown, event: TextEvent) => void) | undefined;
 }

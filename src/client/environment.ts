@@ -80,27 +80,25 @@ export const runtime: Environment = {
     const onWake = (): void => {
       if (page.document?.visibilityState !== "hidden") listener.onWake();
     };
-    const handlers: [target: EventTargetLike | undefined, type: string, handler: () => void][] = [
-      [page as PageLike, "online", onWake],
-      // Also fires when the page has loaded, when a stream is too young to be suspected.
-      [page as PageLike, "pageshow", onWake],
-      [page as PageLike, "pagehide", () => listener.onSuspend()],
-      [page as PageLike, "offline", () => listener.onOffline()],
-      // Safari on iOS drops the sockets of hidden pages without an error, so a stream that looks open has to be checked.
-      [page.document, "visibilitychange", onWake],
-      // Chromium freezes hidden pages: https://wicg.github.io/page-lifecycle/
-      [page.document, "resume", onWake],
-    ];
-    for (const [target, type, handler] of handlers) target?.addEventListener(type, handler);
-    return () => {
-      for (const [target, type, handler] of handlers) target?.removeEventListener(type, handler);
-    };
+    const removal = new AbortController();
+    const on = (target: EventTargetLike | undefined, type: string, handler: () => void): void =>
+      target?.addEventListener(type, handler, removal);
+    const { document } = page;
+    on(page as PageLike, "online", onWake);
+    // Also fires when the page has loaded, when a stream is too young to be suspected.
+    on(page as PageLike, "pageshow", onWake);
+    on(page as PageLike, "pagehide", () => listener.onSuspend());
+    on(page as PageLike, "offline", () => listener.onOffline());
+    // Safari on iOS drops the sockets of hidden pages without an error, so a stream that looks open has to be checked.
+    on(document, "visibilitychange", onWake);
+    // Chromium freezes hidden pages: https://wicg.github.io/page-lifecycle/
+    on(document, "resume", onWake);
+    return () => removal.abort();
   },
 };
 
 interface EventTargetLike {
-  addEventListener(type: string, listener: () => void): void;
-  removeEventListener(type: string, listener: () => void): void;
+  addEventListener(type: string, listener: () => void, options: { signal: AbortSignal }): void;
 }
 
 interface PageLike extends EventTargetLike {

@@ -30,11 +30,7 @@ export class StreamError extends SourcecastError {
   readonly body: string | undefined;
 
   /** @internal Created by a client. */
-  constructor(
-    failure: StreamFailure,
-    message: string,
-    details: { status?: number; contentType?: string; body?: string; cause?: unknown } = {},
-  ) {
+  constructor(failure: StreamFailure, message: string, details: StreamErrorDetails = {}) {
     super("ERR_SSE_STREAM", message, { cause: details.cause });
     this.name = "StreamError";
     this.failure = failure;
@@ -48,4 +44,12 @@ export class StreamError extends SourcecastError {
 export function forbiddenError(channels: readonly string[]): StreamError {
   const names = channels.map((name) => quote(name)).join(", ");
   return new StreamError("status", `The server does not allow this client to read ${names}`, { status: 403 });
+}
+
+/** The parts of a response that was not a stream, or the cause. */
+interface StreamErrorDetails {
+  readonly status?: number | undefined;
+  readonly contentType?: string | undefined;
+  readonly body?: string | undefined;
+  readonly cause?: unknown;
 }

@@ -15,7 +15,7 @@ import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { BodyLike, HeadersLike, PerAttempt } from "./request.ts";
-import { judgeByStandard } from "./response.ts";
+import { judgeByStandard, judgeFailureByStandard } from "./response.ts";
 
 /** The standard's options, and what users have asked the standard for. */
 export interface EventSourceInit {
@@ -98,7 +98,6 @@ export class EventSource extends EventTarget {
         headers,
         body,
         credentials: this.withCredentials ? "include" : "same-origin",
-        lastEventIdIn: "header",
         fetch: (...args) => fetch(...args),
         maxEventSize: maxEventBytes,
         enabled: true,
@@ -110,8 +109,7 @@ export class EventSource extends EventTarget {
         connectTimeout: Number.POSITIVE_INFINITY,
         idleTimeout: Number.POSITIVE_INFINITY,
         judge: judgeByStandard,
-        // An event over the limit, and a function of the application that throws, would fail again.
-        shouldRetry: ({ failure }) => failure === "network",
+        judgeFailure: judgeFailureByStandard,
       },
       runtime,
       {
@@ -120,7 +118,7 @@ export class EventSource extends EventTarget {
         onEvent: (event) => this.#onEvent(event),
         onComment: () => {},
         ready: () => undefined,
-        ask: (position) => ({ fields: new URLSearchParams(), lastEventId: position }),
+        ask: (position) => ({ lastEventId: position }),
       },
       lastEventId,
     );

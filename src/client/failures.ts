@@ -2,6 +2,7 @@
 import { SourcecastError } from "../base/errors.ts";
 import { StreamError } from "./errors.ts";
 import { type ReconnectState, TimeoutReason } from "./reconnect.ts";
+import type { Rejection } from "./response.ts";
 
 /** The error of a state, as applications see it. The machine keeps only the reason of a timeout; its message is made here. */
 export function errorOf({ error }: ReconnectState): StreamError | undefined {
@@ -16,11 +17,17 @@ export function errorOf({ error }: ReconnectState): StreamError | undefined {
   );
 }
 
+/** The policy of `subscribe()`. An event over the limit is final: the server would send it again after a reconnect. */
+export function judgeFailure(cause: unknown): Rejection {
+  const error = toStreamError(cause);
+  return { kind: error.failure === "event-size" ? "final" : "retry", error, retryAfter: 0 };
+}
+
 /**
  * Anything that was thrown while a connection opened or was read. The reason of a network error is for people alone: browsers
  * hide it from scripts, and engines word it differently (`Failed to fetch`, `fetch failed`, `Load failed`).
  */
-export function toStreamError(cause: unknown): StreamError {
+function toStreamError(cause: unknown): StreamError {
   if (cause instanceof StreamError) return cause;
   if (cause instanceof SourcecastError && cause.code === "ERR_SSE_LIMIT") {
     return new StreamError("event-size", cause.message, { cause });

@@ -1,7 +1,7 @@
 // The connection of a lane, and during a handover the next one, which takes over when the channels have changed.
 import type { ParsedEvent } from "../wire/parse.ts";
 import { readChannelLimit } from "../wire/preamble.ts";
-import { channelFields } from "./channel-fields.ts";
+import { addFields, channelFields } from "./channel-fields.ts";
 import { Connection } from "./connection.ts";
 import type { Environment } from "./environment.ts";
 import type { StreamError } from "./errors.ts";
@@ -80,7 +80,6 @@ export class Handover implements Upstream {
   }
 
   update(added?: Line): void {
-    const { routes } = this.#owner.router;
     const next = this.#next;
     if (this.#current === null) {
       const leg = this.#connect();
@@ -95,7 +94,7 @@ export class Handover implements Upstream {
       const isWaiting = this.nextState?.phase === "waiting";
       // It may have been asked to give up the channels of a new line. Or it waits to be admitted, and no line needs it.
       const isOutdated = added !== undefined && !isWaiting && !isAsked(next.request, added);
-      if (isOutdated || (isWaiting && [...routes].every(({ carried }) => carried))) this.#drop("next");
+      if (isOutdated || (isWaiting && this.#owner.router.waiting.length === 0)) this.#drop("next");
     }
     this.#settle();
   }
@@ -148,7 +147,10 @@ export class Handover implements Upstream {
     leg.request = request;
     leg.isOpening = true;
     // The ids of other servers may come without an event. The connection knows them.
-    return { fields: channelFields(request), lastEventId: router.hasPosition ? request.cursor : lastEventId };
+    const position = router.hasPosition ? request.cursor : lastEventId;
+    const fields = channelFields(request);
+    if (position !== "" && this.#context.options.lastEventIdIn === "query") fields.append("lastEventId", position);
+    return { lastEventId: position, complete: (prepared) => addFields(prepared, fields) };
   }
 
   #onState(leg: Leg, { phase, closedBy, error }: ReconnectState): void {
@@ -236,10 +238,10 @@ export class Handover implements Upstream {
 
   /** Waits until changes have settled: long if only something has left, short if a line waits for its channels. */
   #settle(): void {
-    const { routes, hasSurplus, isJoining } = this.#owner.router;
+    const { routes, waiting, hasSurplus, isJoining } = this.#owner.router;
     if (this.#next !== null || !this.isOpen || (isJoining && routes.size > 0)) return;
     this.#cancelTimer();
-    const isWaiting = [...routes].some(({ carried }) => !carried);
+    const isWaiting = waiting.length > 0;
     if (isWaiting || this.#owner.isIdle || hasSurplus) {
       this.#after(isWaiting ? joinDelayMs : lingerMs, () => this.#change());
     }

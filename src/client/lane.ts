@@ -152,8 +152,7 @@ export class Lane implements UpstreamOwner {
 
   /** Lets lines that wait begin with a stream, apart from those that have missed state, which get it elsewhere. */
   #begin(start: () => void, isUnderWay: boolean): void {
-    const { routes } = this.router;
-    const waiting = [...routes].filter(({ carried }) => !carried);
+    const { routes, waiting } = this.router;
     for (const line of waiting) routes.delete(line);
     start();
     for (const line of waiting) {
@@ -215,7 +214,7 @@ export class Lane implements UpstreamOwner {
   /** Lines that the old stream serves are not concerned. Neither are those that came after the request. */
   reject(request: StreamRequest | null, by: ClosedBy, error: unknown): void {
     this.router.guests.clear();
-    for (const line of [...this.router.routes]) if (!line.carried && isAsked(request, line)) line.close(by, error);
+    for (const line of this.router.waiting) if (isAsked(request, line)) line.close(by, error);
   }
 
   /** Lines that came after the request was sent get another connection. */
@@ -244,8 +243,7 @@ export class Lane implements UpstreamOwner {
   /** From now on the lane takes only lines whose channels the stream has. */
   part(): void {
     this.#isFixed = true;
-    const { routes } = this.router;
-    const waiting = [...routes].filter(({ carried }) => !carried);
+    const { routes, waiting } = this.router;
     for (const line of waiting) routes.delete(line);
     this.#isParting = true;
     for (const line of waiting) this.#context.place(line);

@@ -16,6 +16,7 @@ import type { AnyContract } from "../wire/contract.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
+import { judgeFailure } from "./failures.ts";
 import type { BodyLike, CredentialsMode, HeadersLike, PerAttempt } from "./request.ts";
 import { judge } from "./response.ts";
 
@@ -89,16 +90,16 @@ export interface WorkerLike {
 
 /** {@link SubscribeOptions}, checked. */
 export interface ResolvedSubscribeOptions extends ConnectionOptions {
-  readonly events: AnyContract | undefined;
+  readonly events?: AnyContract | undefined;
   readonly after: string;
-  readonly signal: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
   readonly channels: readonly string[];
   readonly share: "page" | "browser" | false;
-  readonly worker: (() => WorkerLike) | undefined;
+  readonly worker?: (() => WorkerLike) | undefined;
   /** Subscriptions whose keys have the same parts may share a connection. */
   readonly key: readonly unknown[];
   readonly validate: boolean;
-  readonly onInvalid: ((error: unknown, event: TextEvent) => void) | undefined;
+  readonly onInvalid?: ((error: unknown, event: TextEvent) => void) | undefined;
 }
 
 const positiveDuration: OptionCheck = (value, name) => void positive(milliseconds(value as Duration, name), name);
@@ -148,64 +149,45 @@ export function resolveSubscribeOptions(
   // Another `fetch` may take a path: that of a framework on its server, or of a test.
   if (address === undefined && options.fetch === undefined)
     throw optionError("url", url, "an absolute address outside of a browser");
-  const { channels = [], after = "", body, retry = {}, timeout = {}, lastEventIdIn = "header", maxEventSize } = options;
-  const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST" } = options;
+  const { share = isInBrowser() ? "page" : false, identity, headers, body, worker, shouldRetry } = options;
+  const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST", retry = {}, timeout = {} } = options;
+  const { channels = [], after = "", lastEventIdIn = "header", maxEventSize = 16 * 1024 ** 2 } = options;
   if (body !== undefined && /^(GET|HEAD)$/i.test(method))
     throw optionError("method", method, "a method that has a body");
-  if (options.share === "browser" && options.identity === undefined)
+  if (share === "browser" && identity === undefined)
     throw optionError("identity", undefined, 'the user of all tabs, with share: "browser"');
-  const { worker } = options;
-  if (worker !== undefined && (options.share !== "browser" || options.fetch || options.shouldRetry))
+  if (worker !== undefined && (share !== "browser" || options.fetch || shouldRetry))
     throw optionError("worker", worker, 'a function, with share: "browser" and without fetch and shouldRetry');
   const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
-  const resolved: ResolvedSubscribeOptions = {
-    url,
+  const policy = {
     method: method.toUpperCase(),
-    headers: options.headers,
-    body,
-    credentials: options.credentials,
-    channels,
-    share: options.share ?? (isInBrowser() ? "page" : false),
-    worker,
-    key: [],
     lastEventIdIn,
-    // A method of another object would lose its `this`.
-    fetch: (...args) => fetch(...args),
-    judge,
-    shouldRetry: options.shouldRetry,
-    maxEventSize: maxEventSize ?? 16 * 1024 ** 2,
+    maxEventSize,
     enabled: retry !== false,
     initial: milliseconds(initial, "retry.initial"),
     max: milliseconds(max, "retry.max"),
     connectTimeout: milliseconds(timeout.connect ?? "30s", "timeout.connect"),
     idleTimeout: milliseconds(timeout.idle ?? "60s", "timeout.idle"),
-    defaultRetry: 0,
-    events: options.events,
-    after,
-    signal: options.signal,
-    validate: options.validate ?? true,
-    onInvalid: options.onInvalid,
   };
-  return { ...resolved, key: keyOf(resolved, address ?? url, options) };
-}
-
-/**
- * Everything on which the connection depends. Functions are compared by identity, since they may give the headers of different
- * users. An `identity` says that they do not.
- */
-function keyOf(
-  resolved: ResolvedSubscribeOptions,
-  address: unknown,
-  options: SubscribeOptions<AnyContract | undefined>,
-): unknown[] {
-  const { method, lastEventIdIn, maxEventSize, enabled, initial, max, connectTimeout, idleTimeout, channels } =
-    resolved;
-  const { identity, headers, body, fetch, shouldRetry, credentials = "same-origin" } = options;
-  const byIdentity = identity === undefined ? [headers, body, fetch, shouldRetry] : [identity];
-  const timing = [enabled, initial, max, connectTimeout, idleTimeout];
+  // Functions are compared by identity, since they may give the headers of different users. An `identity` says that they do not.
+  const user = identity === undefined ? [headers, body, options.fetch, shouldRetry] : [identity];
   // Where the address decides about the channels, the events are for all subscriptions.
   const isOfChannels = channels.length > 0;
-  return [address, method, credentials, isOfChannels, lastEventIdIn, maxEventSize, ...timing, ...byIdentity];
+  return {
+    ...options,
+    ...policy,
+    url,
+    channels,
+    after,
+    share,
+    key: [address ?? url, options.credentials ?? "same-origin", isOfChannels, ...Object.values(policy), ...user],
+    // A method of another object would lose its `this`.
+    fetch: (...args) => fetch(...args),
+    judge,
+    judgeFailure,
+    defaultRetry: 0,
+    validate: options.validate ?? true,
+  };
 }
 
 /** The address as `fetch` resolves it, if it can; a function stands for itself. */

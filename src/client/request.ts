@@ -17,22 +17,22 @@ export type CredentialsMode = "omit" | "same-origin" | "include";
 export interface RequestOptions {
   readonly url: PerAttempt<string | URL>;
   readonly method: string;
-  readonly headers: PerAttempt<HeadersLike> | undefined;
-  readonly body: PerAttempt<BodyLike | null> | undefined;
-  readonly credentials: CredentialsMode | undefined;
+  readonly headers?: PerAttempt<HeadersLike> | undefined;
+  readonly body?: PerAttempt<BodyLike | null> | undefined;
+  readonly credentials?: CredentialsMode | undefined;
   /**
    * Where the position goes: `header`, or `query` where a preflight would not be answered. With `fetch`, the header needs one
    * on another origin. The browser's own `EventSource` sends it without.
    */
-  readonly lastEventIdIn: "header" | "query";
+  readonly lastEventIdIn?: "header" | "query";
 }
 
 /** The parts of a request that the stream decides: what the next attempt asks for. */
 export interface Asked {
-  /** The parameters that name the channels. */
-  readonly fields: URLSearchParams;
   /** The position, or `""` for a new client. */
   readonly lastEventId: string;
+  /** Adds the parameters of the stream, such as its channels. */
+  complete?(request: PreparedRequest): PreparedRequest;
 }
 
 /** The arguments of `fetch` for one attempt. */
@@ -51,7 +51,6 @@ export interface PreparedRequest {
  */
 export async function prepareRequest(options: RequestOptions, asked: Asked): Promise<PreparedRequest> {
   const { credentials } = options;
-  const { fields, lastEventId } = asked;
   const [address, given, body] = await Promise.all([
     resolve("url()", options.url),
     resolve("headers()", options.headers),
@@ -59,21 +58,16 @@ export async function prepareRequest(options: RequestOptions, asked: Asked): Pro
   ]);
   const headers = new Headers(given);
   if (!headers.has("accept")) headers.set("accept", "text/event-stream");
-  if (lastEventId !== "") {
-    if (options.lastEventIdIn === "header") headers.set("last-event-id", utf8Bytes(lastEventId));
-    else fields.append("lastEventId", lastEventId);
-  }
+  const { lastEventId } = asked;
+  if (lastEventId !== "" && options.lastEventIdIn !== "query") headers.set("last-event-id", utf8Bytes(lastEventId));
   const init: RequestInit = { method: options.method, headers, cache: "no-store", redirect: "follow" };
   if (credentials !== undefined) init.credentials = credentials;
   if (body !== undefined && body !== null) init.body = encodeBody(body, headers);
   // It stays text, because `fetch` resolves a relative one, and a query that the application has signed must stay as it is.
   // A fragment is never sent, and would take in the parameters.
   const [url = ""] = String(address).split("#", 1);
-  if (fields.size === 0) return { url, init };
-  const full = `${url}${url.includes("?") ? "&" : "?"}${fields}`;
-  if (full.length <= maxAddressLength || options.method !== "GET") return { url: full, init };
-  // `fetch` sets the content type, one that needs no preflight.
-  return { url, init: { ...init, method: "POST", body: fields } };
+  const request = { url, init };
+  return asked.complete?.(request) ?? request;
 }
 
 async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
@@ -86,9 +80,6 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
     });
   }
 }
-
-/** Servers and proxies have limits for the request line, from 8 kB on. A longer address becomes the form of a POST. */
-const maxAddressLength = 4_000;
 
 /** A header takes bytes, one character each; the standard sends the id as UTF-8. */
 function utf8Bytes(text: string): string {

@@ -1,5 +1,5 @@
 // The meaning of a response: a stream, a reason to retry, or the end.
-import { quote } from "../base/errors.ts";
+import { quote, SourcecastError } from "../base/errors.ts";
 import { StreamError } from "./errors.ts";
 
 /** The meaning of a response. */
@@ -7,8 +7,17 @@ export type Verdict =
   | { readonly kind: "stream" }
   /** 204: the stream is over. */
   | { readonly kind: "ended" }
-  /** @see StreamError */
-  | { readonly kind: "final" | "unauthorized" | "retry"; readonly error: StreamError; readonly retryAfter: number };
+  | Rejection;
+
+/** Not a stream. */
+export interface Rejection {
+  /** Unless the application decides otherwise. */
+  readonly kind: "final" | "unauthorized" | "retry";
+  /** A `StreamError` in the policy of `subscribe()`; the listeners of the class learn no reason. */
+  readonly error: unknown;
+  /** The time that the server asks for, in milliseconds. */
+  readonly retryAfter: number;
+}
 
 /** How many characters of a wrong response an error carries. */
 const maxQuotedBody = 200;
@@ -16,7 +25,7 @@ const maxQuotedBody = 200;
 const quoteTimeoutMs = 1_000;
 
 /** Statuses that say "not now": the request may succeed later as it is (408; 425, RFC 8470; 429, RFC 6585). */
-const temporary: ReadonlySet<number> = new Set([408, 425, 429]);
+const temporary: readonly number[] = [408, 425, 429];
 
 /** A stream has the status 200 and the type `text/event-stream`, with any parameters: the standard decodes all as UTF-8. */
 function isEventStream({ status, headers }: Response): boolean {
@@ -34,6 +43,11 @@ export function judgeByStandard(response: Response): Verdict {
   return { kind: "ended" };
 }
 
+/** An event over the limit, and a function of the application that throws, would fail again. */
+export function judgeFailureByStandard(error: unknown): Rejection {
+  return { kind: error instanceof SourcecastError ? "final" : "retry", error, retryAfter: 0 };
+}
+
 /**
  * The policy of `subscribe()`. A body that is not a stream is read for its first characters, then cancelled.
  *
@@ -43,29 +57,30 @@ export function judgeByStandard(response: Response): Verdict {
 export async function judge(response: Response): Promise<Verdict> {
   if (isEventStream(response)) return { kind: "stream" };
   const { status } = response;
-  const contentType = response.headers.get("content-type") ?? undefined;
   if (status === 204) return { kind: "ended" };
+  const contentType = response.headers.get("content-type") ?? undefined;
   const body = await firstCharacters(response);
-  const details = { status, body, ...(contentType !== undefined && { contentType }) };
-  if (status === 200) {
-    const found = contentType === undefined ? "no content type" : quote(contentType);
-    const error = new StreamError(
-      "content-type",
-      `The response has ${found} in place of text/event-stream, and begins with ${quote(body)}; check the address`,
-      details,
-    );
-    return { kind: "final", error, retryAfter: 0 };
-  }
-  const error = new StreamError("status", `The server answered ${status}${explain(status)}: ${quote(body)}`, details);
-  const retryAfter = readRetryAfter(response.headers.get("retry-after"));
-  if (status === 401 || status === 403) return { kind: "unauthorized", error, retryAfter };
-  return { kind: status >= 500 || temporary.has(status) ? "retry" : "final", error, retryAfter };
+  const [kind, meaning] = meaningOf(status);
+  const found = contentType === undefined ? "no content type" : quote(contentType);
+  const error =
+    status === 200
+      ? new StreamError(
+          "content-type",
+          `The response has ${found} in place of text/event-stream, and begins with ${quote(body)}; check the address`,
+          { status, contentType, body },
+        )
+      : new StreamError("status", `The server answered ${status}${meaning}: ${quote(body)}`, {
+          status,
+          contentType,
+          body,
+        });
+  return { kind, error, retryAfter: readRetryAfter(response.headers.get("retry-after")) };
 }
 
-function explain(status: number): string {
-  if (status === 401 || status === 403) return ", so this client may not read the stream";
-  if (status === 404 || status === 410) return ", so there is no such stream";
-  return "";
+function meaningOf(status: number): [kind: Rejection["kind"], meaning: string] {
+  if (status === 401 || status === 403) return ["unauthorized", ", so this client may not read the stream"];
+  if (status === 404 || status === 410) return ["final", ", so there is no such stream"];
+  return [status >= 500 || temporary.includes(status) ? "retry" : "final", ""];
 }
 
 /**

@@ -23,9 +23,9 @@ export interface Route {
 /** A request: the channels of a stream, and the position at which it begins. */
 export interface StreamRequest {
   /** Resumed after `cursor`; without a cursor, all channels of a new client. */
-  readonly held: Set<string>;
+  readonly held: ReadonlySet<string>;
   /** Begin as for a new client. */
-  readonly joining: Set<string>;
+  readonly joining: ReadonlySet<string>;
   /** Whether each event has to name its channel. */
   readonly label: boolean;
   readonly cursor: string;
@@ -36,8 +36,8 @@ export interface StreamRequest {
 /** The stream of a router, for one in another tab that follows the same stream. */
 export interface StreamSnapshot {
   readonly cursor: string;
-  readonly held: readonly string[];
-  readonly joining: readonly string[];
+  readonly held: ReadonlySet<string>;
+  readonly joining: ReadonlySet<string>;
   readonly label: boolean;
   readonly origin: Position | null;
   /** A loss was declared, and the position after it has not come yet. */
@@ -81,6 +81,11 @@ export class Router<R extends Route> {
   /** Whether channels have not joined yet. A next connection would join them again, past events of this one. */
   get isJoining(): boolean {
     return this.#joining.size > 0;
+  }
+
+  /** Routes whose channels the stream does not have. */
+  get waiting(): R[] {
+    return [...this.routes].filter(({ carried }) => !carried);
   }
 
   /** The channels of all routes. */
@@ -162,17 +167,17 @@ export class Router<R extends Route> {
     for (const route of this.routes) if (!route.carried) this.attach(route);
   }
 
-  /** The stream as it is now. */
+  /** The stream as it is now. The sets are those of the router: a message copies them. */
   snapshot(): StreamSnapshot {
-    const [held, joining] = [[...this.#held], [...this.#joining]];
-    return { cursor: this.cursor, held, joining, label: this.#isLabeled, origin: this.#origin, hasLost: this.#hasLost };
+    const [label, origin, hasLost] = [this.#isLabeled, this.#origin, this.#hasLost];
+    return { cursor: this.cursor, held: this.#held, joining: this.#joining, label, origin, hasLost };
   }
 
   /** Continues with the stream of another router. */
   restore({ cursor, held, joining, label, origin, hasLost }: StreamSnapshot): void {
     this.cursor = cursor;
     this.#position = parseCursor(cursor);
-    this.opened({ held: new Set(held), joining: new Set(joining), label, cursor, guests: [] });
+    this.opened({ held, joining, label, cursor, guests: [] });
     this.#origin = origin;
     this.#passed.begin(advance(this.#position, origin));
     this.#hasLost = hasLost;

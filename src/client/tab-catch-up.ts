@@ -15,7 +15,7 @@ export function detachMissing(lane: Lane, news: Extract<LeaderNews, { kind: "lea
   }
   const { cursor, origin, hasLost, held } = news.snapshot;
   const hasMissed = hasLost || begins(parseCursor(cursor)) || (origin !== null && begins(origin));
-  detachLines(lane, hasMissed ? null : new Set(held));
+  detachLines(lane, hasMissed ? null : held);
 }
 
 /** A stream of the leader opens. One that does not know the channels of this tab begins as a new client, or past its position. */

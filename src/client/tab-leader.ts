@@ -113,7 +113,8 @@ export class Leader implements UpstreamOwner {
       onState: ({ phase, closedBy, error }) => {
         if (phase !== "closed" || this.#remotes.get(tab) !== line) return;
         this.#remotes.delete(tab);
-        const request = { held: [...channels], joining: [], label: true, cursor: "" };
+        const held = new Set(channels);
+        const request = { held, joining: new Set<string>(), label: true, cursor: "", guests: [] };
         this.tell({ kind: "reject", request, by: closedBy ?? "failed", error: packError(error) }, tab);
       },
       onOpen: () => {},

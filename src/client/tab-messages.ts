@@ -65,18 +65,18 @@ export type LeaderNews =
   | { readonly kind: "repeat"; readonly messages: readonly FromLeader[] }
   | { readonly kind: "state"; readonly state: PackedState; readonly isStale: boolean }
   /** A stream has opened. Everything after this message belongs to it. */
-  | { readonly kind: "open"; readonly request: PackedRequest }
+  | { readonly kind: "open"; readonly request: StreamRequest }
   | { readonly kind: "event"; readonly event: ParsedEvent }
   | { readonly kind: "comment"; readonly text: string }
   | {
       readonly kind: "reject";
-      readonly request: PackedRequest;
+      readonly request: StreamRequest;
       readonly by: ClosedBy;
       readonly error: PackedError | null;
     }
   | {
       readonly kind: "end";
-      readonly request: PackedRequest | null;
+      readonly request: StreamRequest | null;
       readonly by: ClosedBy;
       readonly error: PackedError | null;
     }
@@ -109,14 +109,6 @@ export interface PackedState {
   readonly error: PackedError | null;
 }
 
-/** A request of the router, without its guests: each tab has its own. */
-interface PackedRequest {
-  readonly held: readonly string[];
-  readonly joining: readonly string[];
-  readonly label: boolean;
-  readonly cursor: string;
-}
-
 /** The state for another tab. */
 export function packState(state: ReconnectState, environment: Environment): PackedState {
   const { phase, attempt, retryAt, paused } = state;
@@ -138,21 +130,10 @@ export function packError(error: unknown): PackedError | null {
 }
 
 export function unpackError(error: PackedError | null): StreamError | undefined {
-  if (error === null) return undefined;
-  const { failure, message, status, contentType, body } = error;
-  const details = { ...(status !== undefined && { status }), ...(contentType !== undefined && { contentType }) };
-  return new StreamError(failure, message, { ...details, ...(body !== undefined && { body }) });
+  return error === null ? undefined : new StreamError(error.failure, error.message, error);
 }
 
-/** The request for another tab. */
-export function packRequest({ held, joining, label, cursor }: StreamRequest): PackedRequest {
-  return { held: [...held], joining: [...joining], label, cursor };
-}
-
-export function unpackRequest(request: PackedRequest): StreamRequest;
-export function unpackRequest(request: PackedRequest | null): StreamRequest | null;
-export function unpackRequest(request: PackedRequest | null): StreamRequest | null {
-  if (request === null) return null;
-  const { held, joining, label, cursor } = request;
-  return { held: new Set(held), joining: new Set(joining), label, cursor, guests: [] };
+/** The request for another tab, without its guests: each tab has its own. */
+export function packRequest(request: StreamRequest): StreamRequest {
+  return { ...request, guests: [] };
 }

@@ -17,7 +17,6 @@ import {
   type TabMessage,
   type TabRequest,
   unpackError,
-  unpackRequest,
   unpackState,
 } from "./tab-messages.ts";
 import { Questions } from "./tab-questions.ts";
@@ -263,13 +262,11 @@ export class Session {
         this.#setState(news.state, news.isStale);
         this.#lane.show();
         break;
-      case "open": {
-        const request = unpackRequest(news.request);
-        detachUnresumed(this.#lane, request);
+      case "open":
+        detachUnresumed(this.#lane, news.request);
         this.isOpen = true;
-        this.#lane.open(request);
+        this.#lane.open(news.request);
         break;
-      }
       case "event":
         this.#lane.receive(news.event);
         break;
@@ -278,11 +275,11 @@ export class Session {
         this.#lane.comment(news.text);
         break;
       case "reject":
-        this.#lane.reject(unpackRequest(news.request), news.by, unpackError(news.error));
+        this.#lane.reject(news.request, news.by, unpackError(news.error));
         this.want();
         break;
       case "end":
-        this.#lane.end(unpackRequest(news.request), news.by, unpackError(news.error));
+        this.#lane.end(news.request, news.by, unpackError(news.error));
         break;
       case "part":
         // Without a position, a line has received nothing that it could continue after. And no stream may ever open here.

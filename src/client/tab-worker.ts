@@ -1,5 +1,6 @@
 // The connections of a SharedWorker: one for the tabs of each identity.
 import type { Environment } from "./environment.ts";
+import { judgeFailure } from "./failures.ts";
 import type { Upstream } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
@@ -43,16 +44,12 @@ export class WorkerGroup implements LaneContext {
       body: async () => (await answer)?.body ?? null,
       fetch: (...args) => fetch(...args),
       judge,
-      shouldRetry: undefined,
-      events: undefined,
+      judgeFailure,
       after: "",
-      signal: undefined,
       channels: [],
       share: "browser",
       key: [name],
       validate: false,
-      onInvalid: undefined,
-      worker: undefined,
     };
     new Lane(this, true);
     this.#tabs?.update();

@@ -28,8 +28,7 @@ export function encodeChannelLimit(maxChannels: number): string {
  * @returns Milliseconds, or `null` for any other comment.
  */
 export function readKeepAlive(comment: string): number | null {
-  const time = /^keep-alive (\d{1,12}(?:\.\d+)?)$/.exec(comment)?.[1];
-  return time === undefined ? null : Number(time);
+  return readNumber(comment, /^keep-alive (\d{1,12}(?:\.\d+)?)$/);
 }
 
 /**
@@ -38,6 +37,10 @@ export function readKeepAlive(comment: string): number | null {
  * @returns `null` for any other comment.
  */
 export function readChannelLimit(comment: string): number | null {
-  const limit = /^channels ([1-9]\d{0,8})$/.exec(comment)?.[1];
-  return limit === undefined ? null : Number(limit);
+  return readNumber(comment, /^channels ([1-9]\d{0,8})$/);
+}
+
+function readNumber(comment: string, pattern: RegExp): number | null {
+  const number = pattern.exec(comment)?.[1];
+  return number === undefined ? null : Number(number);
 }
