@@ -1,6 +1,6 @@
 // The channels of a request, as parameters of its address or as the fields of a form.
 import type { PreparedRequest } from "./request.ts";
-import type { StreamRequest } from "./router.ts";
+import type { StreamRequest } from "./stream-request.ts";
 
 /** Servers and proxies have limits for the request line, from 8 kB on. A longer address becomes the form of a POST. */
 const maxAddressLength = 4_000;

@@ -15,7 +15,7 @@ export type StreamFailure =
   | "event-size"
   /** A shared connection follows several channels, and the server does not say which of them an event belongs to. */
   | "label"
-  /** `headers()`, `body()` or `url()` threw. */
+  /** `headers()`, `body()` or `url()` threw, or gave a value that cannot be sent. */
   | "request";
 
 /** A connection that a client could not open, or lost. */

@@ -1,20 +1,11 @@
 // sourcecast/eventsource: the standard's EventSource class over the engine of subscribe().
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import {
-  aBoolean,
-  aFunction,
-  allow,
-  aString,
-  checkOption,
-  type OptionCheck,
-  type OptionChecks,
-  optionError,
-} from "../base/options.ts";
+import { aBoolean, aFunction, allow, aString, checkOption, type OptionChecks, optionError } from "../base/options.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
 import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
 import type { ReconnectState } from "./reconnect.ts";
-import type { BodyLike, HeadersLike, PerAttempt } from "./request.ts";
+import { type BodyLike, type HeadersLike, type PerAttempt, readHeaders } from "./request.ts";
 import { judgeByStandard, judgeFailureByStandard } from "./response.ts";
 
 /** The standard's options, and what users have asked the standard for. */
@@ -223,16 +214,17 @@ export class EventSource extends EventTarget {
   };
 }
 
-const perAttempt = (what: string): OptionCheck =>
-  allow(`${what}, or a function that gives it`, (value) => ["string", "object", "function"].includes(typeof value));
-
 const initChecks: OptionChecks<EventSourceInit> = {
   withCredentials: aBoolean,
-  headers: perAttempt("an object of headers"),
+  headers: (value, name) => {
+    if (typeof value !== "function") readHeaders(value as HeadersLike, name);
+  },
   fetch: aFunction,
   lastEventId: aString,
   method: aString,
-  body: perAttempt("a body"),
+  body: allow("a body, or a function that gives it", (value) =>
+    ["string", "object", "function"].includes(typeof value),
+  ),
 };
 
 /** As `checkOptions()`, without the search for the name that was meant, which would be a tenth of the size of the class. */

@@ -17,10 +17,13 @@ export function errorOf({ error }: ReconnectState): StreamError | undefined {
   );
 }
 
-/** The policy of `subscribe()`. An event over the limit is final: the server would send it again after a reconnect. */
+/**
+ * The policy of `subscribe()`. Two failures are final: an event over the limit, which the server would send again after a
+ * reconnect, and a request that cannot be sent as the application has given it. A function that throws is called again.
+ */
 export function judgeFailure(cause: unknown): Rejection {
-  const error = toStreamError(cause);
-  return { kind: error.failure === "event-size" ? "final" : "retry", error, retryAfter: 0 };
+  const isFinal = cause instanceof SourcecastError && !(cause instanceof StreamError);
+  return { kind: isFinal ? "final" : "retry", error: toStreamError(cause), retryAfter: 0 };
 }
 
 /**
@@ -29,8 +32,8 @@ export function judgeFailure(cause: unknown): Rejection {
  */
 function toStreamError(cause: unknown): StreamError {
   if (cause instanceof StreamError) return cause;
-  if (cause instanceof SourcecastError && cause.code === "ERR_SSE_LIMIT") {
-    return new StreamError("event-size", cause.message, { cause });
+  if (cause instanceof SourcecastError) {
+    return new StreamError(cause.code === "ERR_SSE_LIMIT" ? "event-size" : "request", cause.message, { cause });
   }
   return new StreamError("network", `The connection failed: ${reasonOf(cause)}`, { cause });
 }

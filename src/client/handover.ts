@@ -3,14 +3,14 @@ import type { ParsedEvent } from "../wire/parse.ts";
 import { readChannelLimit } from "../wire/preamble.ts";
 import { addFields, channelFields } from "./channel-fields.ts";
 import { Connection } from "./connection.ts";
-import type { Environment } from "./environment.ts";
 import type { StreamError } from "./errors.ts";
 import { readControlData } from "./events.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ClosedBy, ReconnectState } from "./reconnect.ts";
 import type { Asked } from "./request.ts";
-import type { Router, StreamRequest } from "./router.ts";
+import type { StreamRequest } from "./stream-request.ts";
+import { isAsked, type Upstream, type UpstreamContext, type UpstreamOwner } from "./upstream.ts";
 
 /** Subscriptions that begin within this time join in one handover. */
 const joinDelayMs = 10;
@@ -22,22 +22,6 @@ const takeoverMs = 2_000;
 const identifyMs = 500;
 /** A server that notices the end of the old connection within this time accepts the new one. */
 const breakMs = 250;
-
-/** A source of streams for a lane: connections of its own, or those of another tab. */
-export interface Upstream {
-  /** Null before the first line. */
-  readonly state: ReconnectState | null;
-  readonly isStale: boolean;
-  /** The state of the connection that is to take over. */
-  readonly nextState: ReconnectState | null;
-  /** Whether the routes of a request are in force. */
-  readonly isOpen: boolean;
-  /** The lines have changed. */
-  update(added?: Line): void;
-  /** Changes the channels at once. */
-  handOver(): void;
-  close(): void;
-}
 
 /** One connection. */
 interface Leg {
@@ -54,13 +38,15 @@ interface Leg {
 export class Handover implements Upstream {
   readonly #owner: UpstreamOwner;
   readonly #context: UpstreamContext;
+  readonly #options: ResolvedSubscribeOptions;
   #current: Leg | null = null;
   #next: Leg | null = null;
   #cancelTimer: () => void = () => {};
 
-  constructor(owner: UpstreamOwner, context: UpstreamContext) {
+  constructor(owner: UpstreamOwner, context: UpstreamContext, options: ResolvedSubscribeOptions = context.options) {
     this.#owner = owner;
     this.#context = context;
+    this.#options = options;
   }
 
   get state(): ReconnectState | null {
@@ -113,7 +99,6 @@ export class Handover implements Upstream {
   }
 
   #connect(): Leg {
-    const { options, environment } = this.#context;
     const handlers = {
       onState: (state: ReconnectState) => this.#onState(leg, state),
       onOpen: () => this.#onOpen(leg),
@@ -122,7 +107,7 @@ export class Handover implements Upstream {
       ready: () => this.#owner.ready(),
       ask: (lastEventId: string) => this.#ask(leg, lastEventId),
     };
-    const connection = new Connection(options, environment, handlers, this.#owner.router.cursor);
+    const connection = new Connection(this.#options, this.#context.environment, handlers, this.#owner.router.cursor);
     const leg: Leg = { connection, request: null, isOpening: true };
     return leg;
   }
@@ -149,7 +134,7 @@ export class Handover implements Upstream {
     // The ids of other servers may come without an event. The connection knows them.
     const position = router.hasPosition ? request.cursor : lastEventId;
     const fields = channelFields(request);
-    if (position !== "" && this.#context.options.lastEventIdIn === "query") fields.append("lastEventId", position);
+    if (position !== "" && this.#options.lastEventIdIn === "query") fields.append("lastEventId", position);
     return { lastEventId: position, complete: (prepared) => addFields(prepared, fields) };
   }
 
@@ -258,44 +243,4 @@ export class Handover implements Upstream {
     this.#cancelTimer();
     this.#cancelTimer = this.#context.environment.after(milliseconds, callback);
   }
-}
-
-/** Whether a request had the channels of a line. */
-export function isAsked(request: StreamRequest | null, { channels }: Line): boolean {
-  return [...channels].every((channel) => request?.held.has(channel) || request?.joining.has(channel));
-}
-
-/** The lane that streams are for. */
-export interface UpstreamOwner {
-  readonly router: Router<Line>;
-  /** Whether no line needs this connection. */
-  readonly isIdle: boolean;
-  /** A stream has opened for a request, and replaces the one before. */
-  open(request: StreamRequest): void;
-  receive(event: ParsedEvent): void;
-  comment(text: string): void;
-  /** Resolves when more may be read; `undefined` for at once. */
-  ready(): Promise<unknown> | undefined;
-  /** A state has changed. */
-  show(): void;
-  /** A stream that was to take over was rejected. */
-  reject(request: StreamRequest | null, by: ClosedBy, error: unknown): void;
-  /** The stream has ended for good. */
-  end(request: StreamRequest | null, by: ClosedBy, error: unknown): void;
-  /** The server has no positions, so a handover would lose events: lines with other channels get another connection. */
-  part(): void;
-  /** Moves lines to other connections, if the lines follow more channels than one may have. @returns Whether it did. */
-  split(): boolean;
-  /** The server allows no connection in addition to those that there are. */
-  crowded(): void;
-  /** No line is left. */
-  shut(): void;
-}
-
-/** The parts of a group that its connections use. */
-export interface UpstreamContext {
-  readonly options: ResolvedSubscribeOptions;
-  readonly environment: Environment;
-  /** The most channels that a connection of this server may have. */
-  limit: number;
 }

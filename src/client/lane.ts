@@ -1,9 +1,10 @@
 // One stream and the lines on it, each a subscription. `router.ts` decides which line receives what.
 import type { ParsedEvent } from "../wire/parse.ts";
-import { isAsked, type Upstream, type UpstreamContext, type UpstreamOwner } from "./handover.ts";
 import type { Line } from "./line.ts";
 import type { ClosedBy } from "./reconnect.ts";
-import { Router, type StreamRequest, type StreamSnapshot } from "./router.ts";
+import { Router } from "./router.ts";
+import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
+import { isAsked, type Upstream, type UpstreamContext, type UpstreamOwner } from "./upstream.ts";
 
 /**
  * Lines that share a connection, or one line with a connection of its own.

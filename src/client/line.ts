@@ -5,7 +5,7 @@ import type { ParsedEvent } from "../wire/parse.ts";
 import type { Environment } from "./environment.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import { type ClosedBy, initialState, type ReconnectState } from "./reconnect.ts";
-import type { Route } from "./router.ts";
+import type { Route } from "./stream-request.ts";
 
 /** The callbacks of a line, in the order of the stream. No event and no comment follows the phase `closed`. */
 export interface LineHandlers {

@@ -17,7 +17,7 @@ import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
 import { judgeFailure } from "./failures.ts";
-import type { BodyLike, CredentialsMode, HeadersLike, PerAttempt } from "./request.ts";
+import { type BodyLike, type CredentialsMode, type HeadersLike, type PerAttempt, readHeaders } from "./request.ts";
 import { judge } from "./response.ts";
 
 /** The options of {@link subscribe}. */
@@ -103,8 +103,6 @@ export interface ResolvedSubscribeOptions extends ConnectionOptions {
 }
 
 const positiveDuration: OptionCheck = (value, name) => void positive(milliseconds(value as Duration, name), name);
-const isPerAttempt = (value: unknown): boolean =>
-  typeof value === "function" || (typeof value === "object" && value !== null);
 
 /** The checks of the options of {@link subscribe}. */
 export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
@@ -114,11 +112,12 @@ export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
     (value) => Array.isArray(value) && value.every((name) => typeof name === "string" && name !== ""),
   ),
   after: allow("a cursor, such as stream.cursor", (value) => typeof value === "string"),
-  headers: allow("headers, or a function that gives them", isPerAttempt),
+  headers: (value, name) => {
+    if (typeof value !== "function") readHeaders(value as HeadersLike, name);
+  },
   method: allow("a method of HTTP", (value) => typeof value === "string" && /^[A-Za-z]+$/.test(value)),
-  body: allow(
-    "a body, or a function that gives one",
-    (value) => value === null || typeof value === "string" || isPerAttempt(value),
+  body: allow("a body, or a function that gives one", (value) =>
+    ["string", "object", "function"].includes(typeof value),
   ),
   credentials: oneOf("omit", "same-origin", "include"),
   fetch: aFunction,
@@ -145,10 +144,9 @@ export function resolveSubscribeOptions(
   checkOptions(options, subscribeChecks, "subscribe()");
   const isAddress = typeof url === "string" || typeof url === "function" || url instanceof URL;
   if (!isAddress || url === "") throw optionError("url", url, "an address, or a function that gives one");
-  const address = addressOf(url);
   // Another `fetch` may take a path: that of a framework on its server, or of a test.
-  if (address === undefined && options.fetch === undefined)
-    throw optionError("url", url, "an absolute address outside of a browser");
+  const takesPaths = options.fetch !== undefined;
+  if (!takesPaths) assertAbsolute(url, "url");
   const { share = isInBrowser() ? "page" : false, identity, headers, body, worker, shouldRetry } = options;
   const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST", retry = {}, timeout = {} } = options;
   const { channels = [], after = "", lastEventIdIn = "header", maxEventSize = 16 * 1024 ** 2 } = options;
@@ -180,9 +178,13 @@ export function resolveSubscribeOptions(
     channels,
     after,
     share,
-    key: [address ?? url, options.credentials ?? "same-origin", isOfChannels, ...Object.values(policy), ...user],
+    key: [addressOf(url) ?? url, options.credentials ?? "same-origin", isOfChannels, ...Object.values(policy), ...user],
     // A method of another object would lose its `this`.
-    fetch: (...args) => fetch(...args),
+    fetch: (address, init) => {
+      // Only a function has not been asked before.
+      if (!takesPaths) assertAbsolute(address as string, "url()");
+      return fetch(address, init);
+    },
     judge,
     judgeFailure,
     defaultRetry: 0,
@@ -199,6 +201,10 @@ function addressOf(url: PerAttempt<string | URL>): unknown {
   } catch {
     return undefined;
   }
+}
+
+function assertAbsolute(url: PerAttempt<string | URL>, name: string): void {
+  if (addressOf(url) === undefined) throw optionError(name, url, "an absolute address outside of a browser");
 }
 
 /** Workers of server runtimes have the same globals, and another name. */

@@ -1,10 +1,11 @@
 // The connections of a page: which subscriptions share one.
 import type { Environment } from "./environment.ts";
-import { Handover, type Upstream } from "./handover.ts";
+import { Handover } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { openTabs } from "./tabs.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** The groups of each environment. A page has one; tests have many. */
 const pages = new WeakMap<Environment, Set<Group>>();

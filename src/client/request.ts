@@ -1,4 +1,5 @@
 // The request of one attempt: address, headers and body as the application gives them now, the position, the channels.
+import { optionError } from "../base/errors.ts";
 import { StreamError } from "./errors.ts";
 
 /** Something, or a function that gives it for each attempt. */
@@ -47,6 +48,7 @@ export interface PreparedRequest {
  * another `accept`.
  *
  * @throws {StreamError} when a function of the application throws or rejects.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` when it gives a value that can never be sent.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#dom-eventsource
  */
 export async function prepareRequest(options: RequestOptions, asked: Asked): Promise<PreparedRequest> {
@@ -56,7 +58,7 @@ export async function prepareRequest(options: RequestOptions, asked: Asked): Pro
     resolve("headers()", options.headers),
     resolve("body()", options.body),
   ]);
-  const headers = new Headers(given);
+  const headers = readHeaders(given, "headers()");
   if (!headers.has("accept")) headers.set("accept", "text/event-stream");
   const { lastEventId } = asked;
   if (lastEventId !== "" && options.lastEventIdIn !== "query") headers.set("last-event-id", utf8Bytes(lastEventId));
@@ -81,6 +83,15 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
   }
 }
 
+/** @throws {SourcecastTypeError} `ERR_SSE_OPTION` with the reason of the runtime. */
+export function readHeaders(given: HeadersLike | undefined, name: string): Headers {
+  try {
+    return new Headers(given);
+  } catch (error) {
+    throw optionError(name, given, `headers, or a function that gives them: ${(error as Error).message}`);
+  }
+}
+
 /** A header takes bytes, one character each; the standard sends the id as UTF-8. */
 function utf8Bytes(text: string): string {
   return /^[\x20-\x7e]*$/.test(text) ? text : String.fromCharCode(...new TextEncoder().encode(text));
@@ -91,5 +102,9 @@ function encodeBody(body: BodyLike, headers: Headers): NonNullable<RequestInit["
   const isPlain = typeof body === "object" && [Object.prototype, null].includes(Object.getPrototypeOf(body));
   if (!isPlain && !Array.isArray(body)) return body as NonNullable<RequestInit["body"]>;
   if (!headers.has("content-type")) headers.set("content-type", "application/json");
-  return JSON.stringify(body);
+  try {
+    return JSON.stringify(body);
+  } catch (error) {
+    throw optionError("body", body, `data that JSON has a form for: ${(error as Error).message}`);
+  }
 }

@@ -9,40 +9,7 @@ import { StreamError } from "./errors.ts";
 import { readControlData } from "./events.ts";
 import { hasMatch, Passed } from "./passed.ts";
 import { advance, isNew, positionOf } from "./position.ts";
-
-/** The part of a subscription that the router knows. */
-export interface Route {
-  /** The channels and prefixes that have not ended. Empty where the address alone decides. */
-  readonly channels: Set<string>;
-  /** The position up to which this route was delivered, wherever the stream is. `null`: every event is new. */
-  position: Position | null;
-  /** Whether a stream has opened that has all channels of the route. It receives nothing before. */
-  carried: boolean;
-}
-
-/** A request: the channels of a stream, and the position at which it begins. */
-export interface StreamRequest {
-  /** Resumed after `cursor`; without a cursor, all channels of a new client. */
-  readonly held: ReadonlySet<string>;
-  /** Begin as for a new client. */
-  readonly joining: ReadonlySet<string>;
-  /** Whether each event has to name its channel. */
-  readonly label: boolean;
-  readonly cursor: string;
-  /** Those guests whose positions the stream begins before. */
-  readonly guests: readonly Route[];
-}
-
-/** The stream of a router, for one in another tab that follows the same stream. */
-export interface StreamSnapshot {
-  readonly cursor: string;
-  readonly held: ReadonlySet<string>;
-  readonly joining: ReadonlySet<string>;
-  readonly label: boolean;
-  readonly origin: Position | null;
-  /** A loss was declared, and the position after it has not come yet. */
-  readonly hasLost: boolean;
-}
+import type { Route, StreamRequest, StreamSnapshot } from "./stream-request.ts";
 
 /** Routes the events of one stream after another. */
 export class Router<R extends Route> {
@@ -169,8 +136,8 @@ export class Router<R extends Route> {
 
   /** The stream as it is now. The sets are those of the router: a message copies them. */
   snapshot(): StreamSnapshot {
-    const [label, origin, hasLost] = [this.#isLabeled, this.#origin, this.#hasLost];
-    return { cursor: this.cursor, held: this.#held, joining: this.#joining, label, origin, hasLost };
+    const sets = { held: this.#held, joining: this.#joining };
+    return { ...sets, cursor: this.cursor, label: this.#isLabeled, origin: this.#origin, hasLost: this.#hasLost };
   }
 
   /** Continues with the stream of another router. */

@@ -2,7 +2,7 @@
 import { type Position, parseCursor } from "../wire/cursor.ts";
 import type { Lane } from "./lane.ts";
 import { isNew } from "./position.ts";
-import type { StreamRequest, StreamSnapshot } from "./router.ts";
+import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
 import type { LeaderNews } from "./tab-messages.ts";
 
 /** A leader begins, or this tab begins to follow it: detaches the lines that have missed events. */

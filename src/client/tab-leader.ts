@@ -1,10 +1,12 @@
 // The tab that has the connection: it serves the other tabs, and posts everything that the connections bring.
 import type { ParsedEvent } from "../wire/parse.ts";
-import { Handover, type UpstreamContext, type UpstreamOwner } from "./handover.ts";
+import { Handover } from "./handover.ts";
 import type { Lane } from "./lane.ts";
 import { Line } from "./line.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ClosedBy } from "./reconnect.ts";
-import type { StreamRequest } from "./router.ts";
+import type { StreamRequest } from "./stream-request.ts";
+import type { Election } from "./tab-election.ts";
 import {
   type Fence,
   type FromLeader,
@@ -14,6 +16,7 @@ import {
   packState,
   type TabMessage,
 } from "./tab-messages.ts";
+import type { UpstreamContext, UpstreamOwner } from "./upstream.ts";
 
 /** Messages that are kept for tabs that have missed some, and the characters of data in them. */
 const ringSize = 256;
@@ -37,12 +40,12 @@ export class Leader implements UpstreamOwner {
   #ring: FromLeader[] = [];
   #ringWeight = 0;
 
-  constructor(lane: Lane, context: UpstreamContext, link: LeaderLink, fence: Fence) {
+  constructor(lane: Lane, context: UpstreamContext, options: ResolvedSubscribeOptions, link: LeaderLink, fence: Fence) {
     this.#lane = lane;
     this.#context = context;
     this.#link = link;
     this.#fence = fence;
-    this.handover = new Handover(this, context);
+    this.handover = new Handover(this, context, options);
   }
 
   /** The tabs that it serves. The latest ones come first: they are the least likely to be frozen. */
@@ -90,7 +93,7 @@ export class Leader implements UpstreamOwner {
     }
     const isKnown = before !== undefined && channels.length === before.channels.size;
     if (isKnown && channels.every((channel) => before.channels.has(channel))) return;
-    if (before === undefined) this.#link.onceGone(tab, () => this.forget(tab));
+    if (before === undefined) this.#link.election.onceGone(tab, () => this.forget(tab));
     const line = this.#remoteLine(tab, channels);
     if (this.#lane.accepts(line, this.#context.limit)) {
       this.#remotes.set(tab, line);
@@ -234,6 +237,5 @@ function weightOf({ news }: FromLeader): number {
 /** The way to the other tabs. */
 interface LeaderLink {
   post(message: TabMessage): void;
-  /** Calls back when a tab is gone. */
-  onceGone(tab: string, callback: () => void): void;
+  readonly election: Pick<Election, "onceGone">;
 }

@@ -5,7 +5,7 @@ import { StreamError, type StreamFailure } from "./errors.ts";
 import { errorOf } from "./failures.ts";
 import { type ClosedBy, initialState, type Phase, type ReconnectState } from "./reconnect.ts";
 import type { BodyLike } from "./request.ts";
-import type { StreamRequest, StreamSnapshot } from "./router.ts";
+import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
 
 /** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
 export type Fence = readonly [term: number, id: string];
@@ -86,7 +86,7 @@ export type LeaderNews =
 /** The parts of a request that an application decides, as plain data. */
 export interface TabRequest {
   readonly url: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly headers: [name: string, value: string][];
   readonly body: BodyLike | null;
 }
 

@@ -1,13 +1,14 @@
-// The functions of an application, such as headers(), for a worker that has the connection: they are called in a live tab.
+// The functions of an application, such as headers(), for a connection that serves several tabs: they are called in a live tab.
 import { StreamError } from "./errors.ts";
-import type { UpstreamContext } from "./handover.ts";
+import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { HeadersLike, PerAttempt } from "./request.ts";
 import type { TabMessage, TabRequest } from "./tab-messages.ts";
+import type { UpstreamContext } from "./upstream.ts";
 
 /** A tab that does not answer within this time may be frozen, or its function may never settle. The next one is asked. */
 const answerMs = 5_000;
 
-/** Both ends: a worker asks, and tabs answer. */
+/** Both ends: a worker or a leader asks, and tabs answer. */
 export class Questions {
   readonly #context: UpstreamContext;
   readonly #id: string;
@@ -31,7 +32,7 @@ export class Questions {
       if (request !== null) return request;
       failure = error;
     }
-    throw new StreamError("request", `The worker could not ask for the request: ${failure}`);
+    throw new StreamError("request", `No tab could give the request: ${failure}`);
   }
 
   #askOne(tab: string): Promise<Answer> {
@@ -70,6 +71,42 @@ export class Questions {
       this.#post({ kind: "answer", number, request: null, error: String((error as Error)?.message ?? error) });
     }
   }
+}
+
+/**
+ * The options of a tab that leads. Its own functions are called first. If one has not settled in time, which would keep all tabs
+ * waiting, another tab is asked as well, and the first answer counts.
+ *
+ * @param ask Asks the other tabs. If none of them answers, the function of this tab is still waited for.
+ */
+export function askInTime(
+  { options, environment }: UpstreamContext,
+  ask: () => Promise<TabRequest>,
+): ResolvedSubscribeOptions {
+  const inTime = <Own, Other>(
+    value: PerAttempt<Own> | undefined,
+    partOf: (request: TabRequest) => Other,
+  ): PerAttempt<Own | Other> | undefined => {
+    if (typeof value !== "function") return value;
+    return () =>
+      new Promise((resolve, reject) => {
+        const cancel = environment.after(answerMs, () => {
+          ask().then(
+            (request) => resolve(partOf(request)),
+            () => {},
+          );
+        });
+        resultOf(value as PerAttempt<Own>)
+          .then(resolve, reject)
+          .finally(cancel);
+      });
+  };
+  return {
+    ...options,
+    url: inTime(options.url, ({ url }) => url) ?? options.url,
+    headers: inTime(options.headers, ({ headers }) => headers),
+    body: inTime(options.body, ({ body }) => body),
+  };
 }
 
 type Answer = Pick<Extract<TabMessage, { kind: "answer" }>, "request" | "error">;

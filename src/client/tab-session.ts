@@ -1,10 +1,10 @@
 // One tab among the tabs of a browser, as long as its page is shown: it follows the stream of the leader, or leads.
 import { readChannelLimit } from "../wire/preamble.ts";
 import type { TabChannel, TabRuntime } from "./environment.ts";
-import type { Handover, UpstreamContext } from "./handover.ts";
+import type { Handover } from "./handover.ts";
 import type { Lane } from "./lane.ts";
 import type { ReconnectState } from "./reconnect.ts";
-import type { StreamSnapshot } from "./router.ts";
+import type { StreamSnapshot } from "./stream-request.ts";
 import { detachLines, detachMissing, detachUnresumed, laterStream } from "./tab-catch-up.ts";
 import { Election } from "./tab-election.ts";
 import { Leader } from "./tab-leader.ts";
@@ -19,8 +19,9 @@ import {
   unpackError,
   unpackState,
 } from "./tab-messages.ts";
-import { Questions } from "./tab-questions.ts";
+import { askInTime, Questions } from "./tab-questions.ts";
 import { answerMs, askAgainMs, gatherMs, silentMs, workerMs } from "./tab-times.ts";
+import type { UpstreamContext } from "./upstream.ts";
 
 /** A tab, a tab that expects a worker to lead, or that worker. */
 export type TabRole = "tab" | "guest" | "worker";
@@ -51,12 +52,14 @@ export class Session {
   #told = "";
   #askedAt = Number.NEGATIVE_INFINITY;
   readonly #questions: Questions;
+  readonly #role: TabRole;
   /** The streams of other tabs, while this one has been elected and gathers them. */
   #gathered: StreamSnapshot[] = [];
 
   constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, name: string, role: TabRole) {
     this.#lane = lane;
     this.#context = context;
+    this.#role = role;
     this.#id = context.environment.random().toString(36).slice(2);
     this.#heardAt = context.environment.now();
     this.#channel = runtime.openChannel(name);
@@ -66,12 +69,13 @@ export class Session {
       onPresent: () => {
         this.#isPresent = true;
         this.want();
-        const stand = (): void => {
-          this.#election.stand();
-          this.#watch();
-        };
         if (role === "worker") this.#election.takeOver();
-        else this.#after(role === "guest" ? workerMs : 0, stand);
+        else {
+          this.#after(role === "guest" ? workerMs : 0, () => {
+            this.#election.stand();
+            this.#watch();
+          });
+        }
       },
       onElected: () => this.#lead(),
       onLost: () => {
@@ -134,16 +138,16 @@ export class Session {
     this.#post({ kind: "who", from: this.#id });
     this.#after(gatherMs, () => {
       const { environment } = this.#context;
-      const { router } = this.#lane;
       this.#fence = [Math.max(this.#fence[0] + 1, environment.toUnixTime(environment.now())), this.#id];
       this.#seen = 0;
       // A tab that has just opened continues the stream of the others.
       const latest = this.#gathered.reduce<StreamSnapshot | null>(laterStream, null);
-      if (router.cursor === "" && latest !== null) this.#lane.restore(latest);
-      const post = (message: TabMessage): void => this.#post(message);
-      const onceGone = (tab: string, callback: () => void): void => this.#election.onceGone(tab, callback);
+      if (this.#lane.router.cursor === "" && latest !== null) this.#lane.restore(latest);
+      const link = { post: (message: TabMessage) => this.#post(message), election: this.#election };
       this.#leader?.close();
-      this.#leader = new Leader(this.#lane, this.#context, { post, onceGone }, this.#fence);
+      // The functions of a worker ask the tabs themselves.
+      const options = this.#role === "worker" ? this.#context.options : askInTime(this.#context, () => this.ask());
+      this.#leader = new Leader(this.#lane, this.#context, options, link, this.#fence);
       this.#leader.begin();
     });
   }
@@ -247,10 +251,9 @@ export class Session {
     this.isOpen = false;
     detachMissing(this.#lane, news);
     if (news.kind === "welcome") {
-      const { snapshot, state, isStale } = news;
-      this.#lane.restore(snapshot);
-      this.#setState(state, isStale);
-      this.isOpen = state?.phase === "open" && news.isOpen;
+      this.#lane.restore(news.snapshot);
+      this.#setState(news.state, news.isStale);
+      this.isOpen = news.state?.phase === "open" && news.isOpen;
       this.#lane.show();
     }
     this.want();

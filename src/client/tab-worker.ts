@@ -1,12 +1,12 @@
 // The connections of a SharedWorker: one for the tabs of each identity.
 import type { Environment } from "./environment.ts";
 import { judgeFailure } from "./failures.ts";
-import type { Upstream } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import { judge } from "./response.ts";
 import type { TabRequest } from "./tab-messages.ts";
 import { runtimeTabs, Tabs, type WorkerOptions } from "./tabs.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** A tab has subscriptions with these options. */
 export function serveTab(groups: Map<string, WorkerGroup>, options: WorkerOptions, environment: Environment): void {
@@ -40,7 +40,7 @@ export class WorkerGroup implements LaneContext {
     this.options = {
       ...plain,
       url: async () => (await ask()).url,
-      headers: async () => (await answer)?.headers.map(([header, value]): [string, string] => [header, value]) ?? [],
+      headers: async () => (await answer)?.headers ?? [],
       body: async () => (await answer)?.body ?? null,
       fetch: (...args) => fetch(...args),
       judge,

@@ -4,7 +4,7 @@
 // is fed with it as if the stream were its own, and decides for its lines. So what is routed, decoded and reported is the
 // business of each tab, and a tab that becomes the leader continues with the state that its router has.
 import type { TabChannel, TabRuntime } from "./environment.ts";
-import type { Handover, Upstream, UpstreamContext } from "./handover.ts";
+import type { Handover } from "./handover.ts";
 import type { Lane } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
@@ -12,6 +12,7 @@ import type { ReconnectState } from "./reconnect.ts";
 import type { TabRequest } from "./tab-messages.ts";
 import { Session, type TabRole } from "./tab-session.ts";
 import { lingerMs, workerLingerMs } from "./tab-times.ts";
+import type { Upstream, UpstreamContext } from "./upstream.ts";
 
 /** @returns Null where the runtime has no Web Locks or no BroadcastChannel, or on a page that is not secure. */
 export function openTabs(lane: Lane, context: UpstreamContext): Upstream | null {

@@ -1,6 +1,7 @@
 // The router on its own: what a stream that has opened means for its position.
 import { expect, test } from "vitest";
-import { type Route, Router } from "../../../src/client/router.ts";
+import { Router } from "../../../src/client/router.ts";
+import type { Route } from "../../../src/client/stream-request.ts";
 import { parseCursor } from "../../../src/wire/cursor.ts";
 
 function routerAt(cursor: string, streamCursor: string): Router<never> {

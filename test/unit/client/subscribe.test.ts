@@ -457,6 +457,33 @@ describe("responses", () => {
     expect([asked, line.requests.length]).toEqual([2, 2]);
   });
 
+  test.each([
+    ["url()", () => subscribe(() => "/events")],
+    ["headers()", () => open({ headers: () => ({ "not a name": "x" }) }).stream],
+    ["body", () => open({ body: { amount: 1n } }).stream],
+  ])("%s that can never be sent ends the stream with an error that names it", async (name, start) => {
+    const stream = start();
+    stream.on("*", () => {});
+    expect(await stream.closed).toMatchObject({
+      reason: "failed",
+      error: { failure: "request", message: expect.stringContaining(`The option ${name} is `) },
+    });
+  });
+
+  test("a function that throws is called again", async () => {
+    let calls = 0;
+    const headers = () => {
+      if (++calls === 1) throw new Error("no token yet");
+      return {};
+    };
+    const { stream, environment } = open({ headers });
+    stream.on("*", () => {});
+    await settle();
+    expect(stream.status).toMatchObject({ state: "retrying", error: { failure: "request" } });
+    await retry(stream, environment);
+    expect([calls, stream.status.state]).toEqual([2, "open"]);
+  });
+
   test("shouldRetry overrides both ways", async () => {
     const seen: [number | undefined, number][] = [];
     const shouldRetry = (error: StreamError, attempt: number) => {
@@ -558,6 +585,7 @@ describe("options", () => {
     ["chanels", { chanels: ["a"] }],
     ["timeout.idel", { timeout: { idel: 1 } }],
     ["headers", { headers: 5 }],
+    ["headers", { headers: { "not a name": "x" } }],
     ["credentials", { credentials: "yes" }],
     ["validate", { validate: "no" }],
     ["channels", { channels: "a" }],

@@ -217,6 +217,23 @@ describe("the end of a leader", () => {
     expect(hub.open).toHaveLength(1);
   });
 
+  test("a leader whose headers() never settles takes those of another tab", async () => {
+    begin();
+    let hangs = false;
+    const headers = () => (hangs ? new Promise<HeadersInit>(() => {}) : {});
+    const first = follow(browser.open(), ["a"], { headers });
+    await pass(2_000);
+    const second = follow(browser.open(), ["b"], { headers: () => ({}) });
+    await pass(2_000);
+    hangs = true;
+    hub.open[0]?.cut("end");
+    await pass(10_000);
+    expect(hub.open).toHaveLength(1);
+    for (const channel of ["a", "b"]) hub.publish(channel, channel);
+    await pass(500);
+    expect([first.received, second.received]).toEqual([["a"], ["b"]]);
+  });
+
   test("the last tab closes the connection", async () => {
     begin();
     const tabs = [browser.open(), browser.open()];
