@@ -114,7 +114,7 @@ class Reader {
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
 
-  /** Waits for so many events. @param {number} count @returns {Promise<number>} microseconds of processor time since the start */
+  /** Waits for that many events. @param {number} count @returns {Promise<number>} microseconds of processor time since the start */
   async received(count) {
     this.#child.stdin.write(`${count}\n`);
     return Number((await this.#lines.next()).value);

@@ -128,7 +128,7 @@ function renderTale(told: readonly Html[]): Html {
 
 const invitation = html`
   <p class="placeholder">
-    About ${tokens.length} tokens, ${tokensPerSecond} a second. Start it and reload the page: it goes on. Or close this
+    About ${tokens.length} tokens, ${tokensPerSecond} a second. Start it and reload the page: it continues. Or close this
     window, and see in the other one how the generator stops.
   </p>
 `;

@@ -228,6 +228,57 @@ export const rules = [
     why: "Users search for the field's word",
     write: "docs, pages",
   },
+  {
+    name: "goes-on",
+    // Fine: goes on the wire, goes on the server.
+    find: /\b(?:go|goes|going|went) on\b(?=[.,;:)]| (?:while|until|after|without|for|here|at|when|where)\b|$)/gi,
+    why: "Not the field's word",
+    write: "continues; is under way",
+  },
+  {
+    name: "lets-go",
+    find: /\b(?:is|are|was|were|be) let go\b|\blet(?:s|ting)? go of\b/gi,
+    why: "Not the field's word",
+    write: "releases",
+  },
+  {
+    name: "tells-of",
+    find: /\btell(?:s|ing)? of\b/gi,
+    why: "Period flavor",
+    write: "records, announces, reports",
+  },
+  {
+    name: "waited-for",
+    find: /\b(?:is|are|was|were|be|been) waited for\b/gi,
+    why: "Impersonal: no noun acts",
+    write: "X waits for; awaits",
+  },
+  {
+    name: "comes-twice",
+    find: /\b(?:comes?|came|coming) (?:twice|to it)\b/gi,
+    why: "Not the field's words",
+    write: "is delivered twice; reaches it",
+  },
+  {
+    name: "all-the-same",
+    // Fine: they are all the same.
+    find: /(?<!\b(?:is|are|was|were) )\ball the same\b/gi,
+    why: "Period flavor",
+    write: "nevertheless, still",
+  },
+  {
+    name: "so-many",
+    // Fine: for so long that, and a comparison with as.
+    find: /\b(?:for|after|by|from|until|up to) so (?:long|many|much)\b(?! (?:\w+ )?(?:that|as)\b)/gi,
+    why: "A translation: nothing says how many",
+    write: "for this long, after this many",
+  },
+  {
+    name: "passes-for",
+    find: /\bpass(?:es|ed)? for (?!the\b)/gi,
+    why: "Not the field's words",
+    write: "is mistaken for, looks like",
+  },
 ];
 
 /** @param {string} root @returns {Finding[]} every place where a rule is broken */

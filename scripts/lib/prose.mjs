@@ -42,7 +42,7 @@ export function passagesOf(root, file) {
   return file.endsWith(".md") ? passagesOfMarkdown(file, source) : passagesOfCode(file, source);
 }
 
-/** Comments, strings and, so that they do not pass for either, regular expressions. */
+/** Comments, strings and, so that they are not mistaken for either, regular expressions. */
 const token =
   /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[\s\S]|[^`\\])*`|(?<=(?:^|[=(,:[!&|?{};\n>]|return|typeof)\s*)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\/[a-z]*/g;
 

@@ -1,4 +1,4 @@
-// A limit on how long a producer may be waited for: one timer for all waits of a run, since a wait lasts as long as a token.
+// A limit on how long a run may wait for its producer: one timer for all waits of a run, since a wait lasts as long as a token.
 import { now, WakeTimer } from "../base/clock.ts";
 
 /** Calls back when one wait takes too long. */

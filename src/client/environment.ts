@@ -4,7 +4,7 @@ import { AwakeClock } from "./awake-clock.ts";
 
 /** The runtime as a client sees it. */
 export interface Environment {
-  /** Monotonic milliseconds, of a clock that goes on while the machine sleeps. */
+  /** Monotonic milliseconds, of a clock that continues while the machine sleeps. */
   now(): number;
   /** A moment of that clock in milliseconds of Unix time. */
   toUnixTime(time: number): number;

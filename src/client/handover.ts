@@ -157,7 +157,7 @@ export class Handover implements Upstream {
     }
   }
 
-  /** The old connection goes on. Only the lines that were to join are rejected. */
+  /** The old connection continues. Only the lines that were to join are rejected. */
   #reject(leg: Leg, by: ClosedBy, error?: unknown): void {
     this.#drop("next");
     this.#owner.reject(leg.request, by, error);

@@ -117,7 +117,7 @@ export class Lane implements UpstreamOwner {
     if (line.carried) line.handlers.onOpen();
   }
 
-  /** Adds the line here before it leaves its old lane, so that neither lane passes for idle in between. */
+  /** Adds the line here before it leaves its old lane, so that neither lane looks idle in between. */
   #takeIn(line: Line): void {
     const before = line.lane;
     this.router.routes.add(line);
@@ -166,9 +166,7 @@ export class Lane implements UpstreamOwner {
 
   // --- UpstreamOwner ---
 
-  /**
-   * Lines that waited are notified first. Guests have been receiving events all the time, on connections of their own.
-   */
+  /** Lines that waited are told first. Guests have been receiving all the time, on other connections. */
   open(request: StreamRequest): void {
     const { router } = this;
     this.#begin(() => router.opened(request), false);

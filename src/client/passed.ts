@@ -6,8 +6,7 @@ import { advance, isNew } from "./position.ts";
 const maxNoted = 1_000;
 
 /**
- * On a busy stream, events of other channels pass all the time. A subscription whose position is before that of the stream may join it
- * all the same, if none of the events in between was for it.
+ * On a busy stream, events of other channels pass all the time. A subscription whose position is before that of the stream may nevertheless join it, if none of the events in between was for it.
  */
 export class Passed {
   /** From here on, the stream has each event of all of its channels; `null` before the first position. */

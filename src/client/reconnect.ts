@@ -80,7 +80,7 @@ export type ReconnectInput =
   | { readonly type: "suspend" }
   | { readonly type: "close"; readonly by: ClosedBy; readonly error?: unknown };
 
-/** A stream that was healthy for so long has earned a fresh start. */
+/** A stream that was healthy for this long has earned a fresh start. */
 const healthyAfterMs = 30_000;
 /** Longer times that a server asks for are cut, so that a typing error does not keep a client away for a year. */
 const maxFloorMs = 600_000;

@@ -117,7 +117,7 @@ export class Router<R extends Route> {
 
   /**
    * A stream has opened, and replaces the one before. That of another tab may begin after the position of this router: a route
-   * in between has missed events, and must not pass for one that this stream can serve.
+   * in between has missed events, and must not be treated as one that this stream can serve.
    */
   opened({ held, joining, label, cursor }: StreamRequest): void {
     this.#held = new Set(held);

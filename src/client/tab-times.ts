@@ -2,7 +2,7 @@
 
 /** How long a new leader waits for the channels of the other tabs. */
 export const gatherMs = 50;
-/** Without a message for so long, a tab asks whether the leader is there. */
+/** Without a message for this long, a tab asks whether the leader is there. */
 export const silentMs = 20_000;
 /** A leader that does not answer in this time is frozen: another tab takes its lock. */
 export const answerMs = 3_000;

@@ -120,7 +120,7 @@ function channelError(name: unknown, found: string, remedy: string): SourcecastT
 export function parseChannels({ channels, join = none, forbidden = none }: ChannelOptions): AskedChannels {
   const joining = join.length === 0 ? none : join.filter((name) => !channels.includes(name));
   const all = [...channels, ...joining];
-  // Everything may be forbidden: then there is a request all the same, and 403 is its answer.
+  // Everything may be forbidden: then there is a request nevertheless, and its response is 403.
   const selection = parseSelection(all.length === 0 ? forbidden : all);
   for (const name of forbidden) assertName(name);
   return { selection, channels: all, joining, forbidden };

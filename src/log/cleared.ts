@@ -1,4 +1,4 @@
-// Channels that were cleared: the slots that remain of their entries, and the entry that tells of it.
+// Channels that were cleared: the slots that remain of their entries, and the entry that records it.
 import type { LogEntry, NewEntry } from "./log.ts";
 
 /** The channel of empty slots. No client can follow it, since names of channels have no control characters. */

@@ -36,7 +36,7 @@ export class FannedTail implements Tail {
   #isPulling = false;
   /** There may be more than the read under way brings. */
   #mustPullAgain = false;
-  /** False once a read had to be waited for. */
+  /** False once a read did not return at once. */
   #canReadAtOnce = true;
   #retryAt = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;

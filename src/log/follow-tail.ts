@@ -37,7 +37,7 @@ export function followTail(position: TailPosition, { head, entries }: TailPage):
   const { epoch, top, floor } = head;
   if (position.epoch !== epoch) return { kind: "goBack", to: { epoch, ...floor } };
   const { offset, witness } = position;
-  // The newest entry is delivered again, so that no later one passes for a continuation.
+  // The newest entry is delivered again, so that no later one looks like a continuation.
   if (offset > top) return goBack(position, Math.max(top - 1, floor.offset));
   const [first] = entries;
   const isHole = offset < top && first?.offset !== offset + 1;

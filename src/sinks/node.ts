@@ -40,7 +40,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   #isCrowdedOut = false;
   #onceGone: (() => void) | null = null;
   #bufferingCheck: BufferingMiddlewareCheck | null = null;
-  // This sink lets go of its owner before it ends the response. So one that has ended and still has an owner was ended by
+  // This sink releases its owner before it ends the response. So one that has ended and still has an owner was ended by
   // another caller.
   readonly #onGone = (): void => {
     this.#onceGone?.();
@@ -273,7 +273,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#response.on("close", this.#onGone);
   }
 
-  /** Lets go of the response and its connection. A response that was not started may be the application's again. */
+  /** Releases the response and its connection. A response that was not started may be the application's again. */
   release(): void {
     if (this.owner === null) this.#response.removeListener("close", this.#onGone);
     this.owner = null;

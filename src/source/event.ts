@@ -114,7 +114,7 @@ export function frameOf(event: ServerSentEvent, events?: AnyContract): Frame {
     const value = events.validateSync(event.type, from.data);
     const { id, retry } = from.init;
     const options = { ...(id === undefined ? {} : { id }), ...(retry === undefined ? {} : { retry }) };
-    // Nothing is rendered, so nothing has to be waited for.
+    // Nothing is rendered, so there is no promise to await.
     return encodeChecked(event.type, value, events, options, undefined, from.init) as Frame;
   }
   from.frame ??= Frame.of(event.toString());

@@ -33,7 +33,7 @@ export interface Overflow {
   dropped: number;
 }
 
-/** `"close"`: end the stream with the reason `overflow`. `"drop"`: leave this event out. `"keep"`: buffer it all the same. */
+/** `"close"`: end the stream with the reason `overflow`. `"drop"`: leave this event out. `"keep"`: buffer it nevertheless. */
 export type OverflowDecision = "close" | "drop" | "keep";
 
 /** The options of an event source. */
@@ -51,7 +51,7 @@ export interface SourceOptions {
   render?: Render;
   /**
    * How long an asynchronous `render` may take. After that its event is not sent, the source fires `error` with
-   * `ERR_SSE_TIMEOUT`, and the events after it go on. @default "10s"
+   * `ERR_SSE_TIMEOUT`, and the events after it continue. @default "10s"
    */
   renderTimeout?: Duration;
   /**

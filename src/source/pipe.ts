@@ -54,7 +54,7 @@ export interface PipeTarget {
   readonly closeReason: string | null;
 }
 
-/** Stands for the end that came from this side while the producer was waited for. */
+/** Stands for the end that came from this side during a wait for the producer. */
 const interrupted = Symbol("interrupted");
 
 /**

@@ -94,8 +94,8 @@ export class EventReader {
   #late(): Error {
     const received = JSON.stringify(this.events.map(({ type, data }) => [type, data.slice(0, 40)]));
     return new Error(
-      `The stream neither ended nor brought what was waited for within ${this.#timeoutMs} ms; ` +
-        `it brought ${received.length <= 400 ? received : `${received.slice(0, 400)} …`}`,
+      `Neither the expected event nor the end of the stream arrived within ${this.#timeoutMs} ms; ` +
+        `these events did: ${received.length <= 400 ? received : `${received.slice(0, 400)} …`}`,
     );
   }
 }

@@ -110,7 +110,7 @@ describe("with a log that keeps everything", () => {
     expect(await messages(late)).toEqual(["Before the page", "Before the stream", "After it"]);
   });
 
-  test("a story survives a reload of its page, and goes on", async () => {
+  test("a story survives a reload of its page, and continues", async () => {
     const ada = await fixture.open();
     await ada.click("#story-button");
     await ada.waitForFunction(() => (document.querySelector(".tale")?.textContent ?? "").length > 60);

@@ -88,7 +88,7 @@ describe("rule 23: behind the compression middleware of Express", () => {
     expect(source.closeReason).toBe("disconnected");
   });
 
-  test("a reader that stalls is noticed, and the producer of a pipe goes on when it reads", async () => {
+  test("a reader that stalls is noticed, and the producer of a pipe continues when it reads", async () => {
     const source = await open("gzip", transformable);
     client.pause();
     let produced = 0;

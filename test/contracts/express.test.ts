@@ -371,7 +371,7 @@ describe("attach opens the stream before it returns:", () => {
     await vi.waitFor(() => expect([sse.size, sse.hub.stats().connections]).toEqual([0, 0]));
   });
 
-  test("an answer that the handler sends after it is refused by Node, and the stream goes on", async () => {
+  test("an answer that the handler sends after it is refused by Node, and the stream continues", async () => {
     const refused: unknown[] = [];
     const { sse, client } = await opened((sse, res) => {
       sse.attach("ann", res);

@@ -71,7 +71,7 @@ describe.each(["SIGTERM", "SIGHUP"] as const)("%s", (signal) => {
       const server = await start();
       const stream = server.connect("/node");
       await stream.next();
-      // Stopped, the process gets both at once when it goes on.
+      // Stopped, the process gets both at once when it continues.
       server.kill("SIGSTOP");
       stream.leave();
       server.kill(signal);

@@ -345,7 +345,7 @@ export function sinkContract(sink: Sink): void {
       expect(delivered + declared).toBe(all);
     });
 
-    test("stops the producer of a pipe, which goes on when it reads, and is returned when it leaves", async () => {
+    test("stops the producer of a pipe, which continues when it reads, and is returned when it leaves", async () => {
       const { client, source, exchange: one } = await open();
       client.pause();
       let produced = 0;

@@ -54,7 +54,7 @@ class SteppedLog implements CompleteLog {
     if (batch !== undefined) this.#deliver(batch);
   }
 
-  /** Lets everything go on until something is done. */
+  /** Lets everything continue until something is done. */
   async answering<T>(promise: Promise<T>): Promise<T> {
     for (await settle(); this.waiting.length > 0; await settle()) this.waiting.shift()?.();
     return promise;
@@ -139,7 +139,7 @@ function publish(hub: Hub, { channel, type, data, key }: NewEntry): Promise<stri
   return hub.channel(channel).dispatch(type, data, key === undefined ? {} : { key });
 }
 
-/** Lets everything happen that needs no answer of the log. Questions leave, and replays go on, at the end of a tick. */
+/** Lets everything happen that needs no answer of the log. Questions leave, and replays continue, at the end of a tick. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await tick();
 }

@@ -64,7 +64,7 @@ async function follow(hub: Hub, options: SubscribeOptions, lastEventId = "") {
   return reader;
 }
 
-/** Reads until so many events of the type "n" have come. Returns the bytes. */
+/** Reads until that many events of the type "n" have come. Returns the bytes. */
 async function receive(reader: ReadableStreamDefaultReader<Uint8Array>, count: number): Promise<number> {
   const decoder = new TextDecoder();
   let [events, bytes, rest] = [0, 0, ""];
@@ -79,7 +79,7 @@ async function receive(reader: ReadableStreamDefaultReader<Uint8Array>, count: n
   return bytes;
 }
 
-/** Processor time of each turn of the event loop while something goes on, in milliseconds, in the mean. */
+/** Processor time of each turn of the event loop while something is under way, in milliseconds, in the mean. */
 async function meanTurn(isOver: () => boolean): Promise<number> {
   const begin = process.cpuUsage();
   let turns = 0;

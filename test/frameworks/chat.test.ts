@@ -62,7 +62,7 @@ test("a reload and a second window show the answer that grows, once, and either 
     await window.waitForSelector("text=Send");
   }
   expect(await written(page, 0)).toBe(await written(other, 0));
-  // The words so far are stored, and the chat goes on.
+  // The words so far are stored, and the chat continues.
   await page.reload();
   expect(await written(page, 0)).toBe(await written(other, 0));
   await page.click("text=Send");
@@ -86,7 +86,7 @@ test("a server that is killed leaves the words so far, and the page is told that
   await page.close();
 });
 
-test("a chat that is deleted is empty in every window, for the one that writes, too, and goes on", async () => {
+test("a chat that is deleted is empty in every window, for the one that writes, too, and continues", async () => {
   const [page, other] = [await open("delete"), await open("delete")];
   await page.click("text=Send");
   await written(page, 30);

@@ -36,7 +36,7 @@ describe.each(["development", "production"])("the example of htmx-router in %s",
     client.leave();
   });
 
-  test("a page of htmx with its SSE extension shows what is sent, and a lock goes on when its owner leaves", async () => {
+  test("a page of htmx with its SSE extension shows what is sent, and a lock moves on when its owner leaves", async () => {
     await using browser = await launchChromium();
     const first = await browser.newPage();
     await first.goto(server.origin);

@@ -102,7 +102,7 @@ export const exceptions = {
       "costs > take time in proportion to the length of the stream: %s (5)": coarseClock,
     },
     "pipe.test.mjs": {
-      "back-pressure > a producer is not asked while the reader is stalled, and goes on when it reads": readOut,
+      "back-pressure > a producer is not asked while the reader is stalled, and continues when it reads": readOut,
       "back-pressure > memory does not grow with the number of pieces": noGarbage,
     },
     "set.test.mjs": { "an unreferenced set is not held by its former members": noGarbage },

@@ -73,7 +73,7 @@ test("halfClose() ends the answers, and delay() makes them late", async () => {
   await within(5_000, "the end", closeOf(socket));
 });
 
-test("a server that is paused answers after it goes on, and one that is killed starts again on its data", async () => {
+test("a server that is paused answers after it continues, and one that is killed starts again on its data", async () => {
   await using redis = await startRedis({ appendonly: "yes" });
   const socket = await open(redis.port);
   expect(await ask(socket, "SET k v")).toBe("+OK\r\n");

@@ -148,7 +148,7 @@ describe("the server", () => {
     expect(offsetsOf([...(await values(log, select("a")))])).toEqual([5, 10]);
     await log.append(range(13, 24).map((i) => entry("a", `${i} again`)));
     expect(await verification(log, placed[19] as Position)).toBe("other");
-    // The newest entry that is left, or the first in place of a lost one: not a later one, which would pass for what follows.
+    // The newest entry that is left, or the first in place of a lost one: not a later one, which would look like what follows.
     await vi.waitFor(() => expect(tail.at(-1)?.offset).toBe(24), soon);
     const back = tail[10] as LogEntry;
     expect(back.offset).toBeLessThanOrEqual(13);

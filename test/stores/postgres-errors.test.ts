@@ -53,7 +53,7 @@ describe("a user without privileges", () => {
     expect(placed?.offset).toBe(2);
   });
 
-  test("whose privileges are revoked while it runs learns that, and goes on when it has them again", async () => {
+  test("whose privileges are revoked while it runs learns that, and continues when it has them again", async () => {
     const schema = bench.newSchema();
     await bench.run("CREATE ROLE guest LOGIN");
     await bench.open({ pool: bench.pool(), schema }).append([entry("a")]);

@@ -65,7 +65,7 @@ function assertDelivered(client: HubClient, { acknowledged, unknown, rejected }:
   expect([client.ended, client.control("gap"), client.control("reset")]).toEqual([false, [], []]);
 }
 
-describe("nothing acknowledged is lost or comes twice, and connections stay open", () => {
+describe("nothing acknowledged is lost or delivered twice, and connections stay open", () => {
   const faults: Record<string, (bench: PostgresBench) => Promise<void>> = {
     "kill -9 of the server": async ({ server }) => {
       await server.kill();
@@ -146,7 +146,7 @@ describe("nothing acknowledged is lost or comes twice, and connections stay open
   });
 });
 
-test("an outage: publishers get an answer in time, keep-alives go on, new clients retry, and all goes on", async () => {
+test("an outage: publishers get an answer in time, keep-alives continue, new clients retry, and all continues", async () => {
   const proxy = await bench.proxy();
   const schema = bench.newSchema();
   const log = bench.open({ pool: bench.pool(proxy.port), schema, timeout: "1s" });
@@ -227,7 +227,7 @@ describe("answers that never arrive", () => {
 
 describe("the newest events are lost", () => {
   test.each(["standby", "backup"] as const)(
-    "a %s takes the place of the server: clients are told, publishers go on, and positions that hold are kept",
+    "a %s takes the place of the server: clients are told, publishers continue, and positions that hold are kept",
     async (kind) => {
       const { publisher, hub, client, errors, log } = await setUp();
       for (const i of range(1, 3)) await publisher.channel("a").dispatch("n", `${i}`);

@@ -79,7 +79,7 @@ test("channels that are cleared at the same time by several processes, while oth
   expect((await redisCommand(redis, "HGET {events}:head weight")).trim()).toBe(`${weight}`);
 });
 
-test("the copy of a process that died in the middle is removed, and retention goes on", async () => {
+test("the copy of a process that died in the middle is removed, and retention continues", async () => {
   const redis = track(await startRedis());
   const log = await openRedisLog(redis.port, { maxEvents: 5 });
   await log.append(range(1, 3).map((n) => entry("a", `${n}`)));

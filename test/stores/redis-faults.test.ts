@@ -304,7 +304,7 @@ describe("replicas", () => {
     expect(answers[0]?.verification).toBe("other");
   });
 
-  test("clients of a hub are reset by a failover that lost what they had, and go on without a gap or a repetition", async () => {
+  test("clients of a hub are reset by a failover that lost what they had, and continue without a gap or a repetition", async () => {
     const { primary, replica, link } = await pair();
     const address = track(await FaultProxy.start(primary.port));
     const [a, b] = [await openRedisLog(address.port), await openRedisLog(address.port, {}, ioredisClient)];

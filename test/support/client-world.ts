@@ -9,10 +9,10 @@ import { tick } from "./web.ts";
 /** One thing that happens. */
 export type Step =
   | { kind: "publish"; channel: "a" | "b"; count: number }
-  /** The line is cut after so many more bytes: with an error, as if the server had ended, or in one direction only. */
+  /** The line is cut after that many more bytes: with an error, as if the server had ended, or in one direction only. */
   | { kind: "cut"; bytes: number; how: Cut }
   | { kind: "refuse"; status: number }
-  /** Bytes wait on the line for so long. */
+  /** Bytes wait on the line for this long. */
   | { kind: "delay"; milliseconds: number }
   | { kind: "wait"; milliseconds: number }
   /** The machine of the client sleeps. */
@@ -56,7 +56,7 @@ export function stepsFor({
 
 /** The client of a world, with the clock that it lives by. */
 export interface WorldClient {
-  /** Moves the clock to the next timer, at most by so much. @returns How far. */
+  /** Moves the clock to the next timer, at most by this much. @returns How far. */
   advance(most: number): Promise<number>;
   sleep(): void;
   /** @returns The timers that it has left, if that is known. */
@@ -242,7 +242,7 @@ export class ClientWorld {
         isDeclared = true;
         continue;
       }
-      expect(item, "an event comes twice, or out of order").toBeGreaterThanOrEqual(next);
+      expect(item, "an event is repeated, or out of order").toBeGreaterThanOrEqual(next);
       if (item > next) expect(isDeclared, `${next} to ${item - 1} are missing without a loss`).toBe(true);
       next = item + 1;
       isDeclared = false;

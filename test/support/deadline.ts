@@ -11,7 +11,7 @@ export async function within<T>(milliseconds: number, what: string, promise: Pro
   }
 }
 
-/** Asks again and again for what no event tells of: the state of another process. */
+/** Asks again and again for what no event announces: the state of another process. */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T>,

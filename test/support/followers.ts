@@ -111,7 +111,7 @@ export function judge({ published }: HistoryWorld, follower: Follower): void {
     // A value of a new client: it repeats an event, on purpose.
     if (data.startsWith("v")) continue;
     const place = Number(data);
-    expect(place, "an event comes twice, or out of order").toBeGreaterThan(lastOf.get(channel) ?? -1);
+    expect(place, "an event is repeated, or out of order").toBeGreaterThan(lastOf.get(channel) ?? -1);
     if (!isDeclared.has(channel)) expect(missing(channel, place), "events are missing without a loss").toEqual([]);
     lastOf.set(channel, place);
     // A loop lags: a loss is reported before the loop has taken the events that came before it.

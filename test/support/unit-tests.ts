@@ -71,7 +71,7 @@ const nodeModules: Plugin = {
     const filter = new RegExp(`^(${builtinModules.join("|")})$`);
     onResolve({ filter }, ({ path }) => ({ path, namespace: "node" }));
     onLoad({ filter, namespace: "node" }, ({ path }) => ({
-      // The fake clock goes on without this one, which it would change where it is there, and it cannot be changed.
+      // The fake clock continues without this one, which it would change where it is there, and it cannot be changed.
       contents: path.startsWith("timers") ? `throw new Error("Not here")` : `export * from "node:${path}";`,
     }));
   },

@@ -230,7 +230,7 @@ describe("checkContract", () => {
     ]);
   });
 
-  test("passes for what both ends can use, with asynchronous schemas too", async () => {
+  test("counts as what both ends can use, with asynchronous schemas too", async () => {
     const good = defineEvents({
       n: z.number().refine(async () => true),
       list: z.array(z.number()),

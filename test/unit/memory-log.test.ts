@@ -56,7 +56,7 @@ test("a clock that jumps forward or back neither removes an entry nor keeps one"
     expect((await log.append([once]))[0]?.duplicate).toBe(true);
     expect((await read(log, 0, 100)).entries).toHaveLength(2);
   }
-  // Retention by count goes on, whatever the time of the entries is.
+  // Retention by count continues, whatever the time of the entries is.
   vi.setSystemTime(Date.now() + 2 * hour);
   await log.append(Array.from({ length: 1_000 }, () => entry("a")));
   expect((await read(log, 0, 2_000)).entries).toHaveLength(10);

@@ -36,7 +36,7 @@ describe("the bound on memory", () => {
     expect(source.bufferedAmount).toBeLessThanOrEqual(1_024 ** 2);
   });
 
-  test("one event that is larger is sent all the same when nothing waits", async () => {
+  test("one event that is larger is sent nevertheless when nothing waits", async () => {
     const { source, client } = await openStalled({ maxBufferedBytes: 100 });
     expect(source.dispatch("t", kilobyte)).toBe(true);
     expect((await client.next()).data).toBe(kilobyte);

@@ -149,7 +149,7 @@ describe("text across the borders of pieces", () => {
 });
 
 describe("back-pressure", () => {
-  test("a producer is not asked while the reader is stalled, and goes on when it reads", async () => {
+  test("a producer is not asked while the reader is stalled, and continues when it reads", async () => {
     const { source, client } = openWeb();
     const { state, pieces } = endless();
     const piping = source.pipe(pieces);

@@ -442,7 +442,7 @@ describe("a hub without members", () => {
 });
 
 describe("several machines", () => {
-  test("have one list, and tell of a member once", async () => {
+  test("have one list, and report a member once", async () => {
     const { log, machines } = openMachines(3);
     const [one, two, three] = machines.map(({ hub }) => hub) as [Hub, Hub, Hub];
     const first = await connect(one, "ada", { member: { id: "ada", data: 1 } });
@@ -465,7 +465,7 @@ describe("several machines", () => {
     expect(await told(log)).toEqual(["join ada", "join bob", "leave ada"]);
   });
 
-  test("to which a member comes in the same moment tell of it once, and once when it has gone", async () => {
+  test("to which a member comes in the same moment report it once, and once when it has gone", async () => {
     const { log, machines } = openMachines(3);
     const clients = await Promise.all(machines.map(({ hub }) => connect(hub, "ada")));
     expect(await told(log)).toEqual(["join ada"]);
@@ -598,7 +598,7 @@ describe("a machine that is closed", () => {
     await expect(one.channel("room").members()).rejects.toMatchObject({ code: "ERR_SSE_CLOSED" });
   });
 
-  test("and whose log fails at that moment closes all the same, and says so", async () => {
+  test("and whose log fails at that moment closes nevertheless, and reports it", async () => {
     const { hub, machine, errors } = openOne();
     await connect(hub, "ada");
     machine.failure = new Error("the disk is full");

@@ -111,7 +111,7 @@ describe("nothing is noticed", () => {
   });
 
   test.each([10, 50_000, 200_000])(
-    "of one that was read by a reader who let go of it, events of %d bytes",
+    "of one that was read by a reader that released it, events of %d bytes",
     async (length) => {
       const source = open({}, { keepAlive: false });
       const reader = (source.response().body as ReadableStream).getReader();

@@ -1,4 +1,4 @@
-// Says what came of a break of the connection: that the stream went on where it was, or what it had to leave out.
+// Says what came of a break of the connection: that the stream continued where it was, or what it had to leave out.
 import { stream } from "./stream.js";
 
 const { body } = document;

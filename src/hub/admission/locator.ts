@@ -20,7 +20,7 @@ const maxQuestionsPerCall = 512;
  */
 const maxTurnsPerCall = 8;
 
-/** After so many calls with pauses of less than a millisecond, it is a storm. */
+/** After this many calls with pauses of less than a millisecond, it is a storm. */
 const stormCalls = 8;
 const stormPauseMs = 1;
 

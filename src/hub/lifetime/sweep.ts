@@ -10,7 +10,7 @@ import type { Counters } from "../stats.ts";
 import type { Subscription } from "../subscription/subscription.ts";
 import { revokeChannels } from "./revocation.ts";
 
-/** A timer that is late by so much, in milliseconds, was lost with the request that set it. */
+/** A timer that is this late, in milliseconds, was lost with the request that set it. */
 const lostTimerMs = 10_000;
 
 /** The parts of the hub that the checks use. */

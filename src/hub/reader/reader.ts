@@ -81,7 +81,7 @@ export class Reader implements Receiver, RecoveringReader {
       const isClear = found !== null && "entry" in found && found.entry.type === clearType;
       const taken = isClear ? lossOfCleared(found, this.#owedAfter, this.context.counters) : found;
       if (taken === null) continue;
-      // A channel that is followed by name ends the reading; under a prefix, others may go on.
+      // A channel that is followed by name ends the reading; under a prefix, others may continue.
       if ("entry" in taken && taken.entry.type === "sse:end" && this.selection.prefixes.length === 0) this.close();
       else return taken;
     }

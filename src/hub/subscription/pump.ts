@@ -80,7 +80,7 @@ export class Pump implements CatchUp, Task {
     if (!this.#isWaiting && !this.#isStopped) scheduler.schedule(this);
   }
 
-  /** Lets go of everything at once: a page that is held here is one that another reader waits for. */
+  /** Releases everything at once: a page that is held here is one that another reader waits for. */
   stop(): void {
     this.#isStopped = true;
     this.#rest();
@@ -246,7 +246,7 @@ export class Pump implements CatchUp, Task {
     return false;
   }
 
-  /** Lets go of pages while it waits. */
+  /** Releases pages while it waits. */
   #rest(): void {
     this.#pages.release();
     if (this.#isStopped) this.#transfer?.stop();

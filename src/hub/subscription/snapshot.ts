@@ -49,7 +49,7 @@ export class SnapshotPages {
     return page.frame;
   }
 
-  /** Lets go of the pages that are left. */
+  /** Releases the pages that are left. */
   release(): void {
     for (const page of this.#pages.slice(this.#next)) this.#letGo(page);
   }

@@ -94,7 +94,7 @@ export class StateTransfer {
     return "full";
   }
 
-  /** Lets go of the page that it is reading. */
+  /** Releases the page that it is reading. */
   release(): void {
     this.#pages?.release();
   }

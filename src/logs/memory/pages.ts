@@ -8,12 +8,12 @@ import type { EntryCursor } from "./entry-list.ts";
 import { MergedEntries } from "./merge.ts";
 import type { EntryRing } from "./ring.ts";
 
-/** Up to so many channels are read list by list. */
+/** Up to this many channels are read list by list. */
 const maxMergedChannels = 1_024;
 /** Entries that one page passes over where channels are picked out, which takes some 0.5 ms. */
 const scanEntries = 4_096;
 
-/** From so many channels on, a page is first sought in the log itself, among so many entries. */
+/** From this many channels on, a page is first sought in the log itself, among so many entries. */
 const minDenseChannels = 64;
 const denseScanEntries = 1_024;
 

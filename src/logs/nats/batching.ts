@@ -3,7 +3,7 @@ import type { Job } from "./jobs.ts";
 
 /** The server takes no larger batch: a longer call is stored in several, one after the other. */
 export const maxBatch = 1_000;
-/** From so many entries on, one batch costs the server less than messages of their own: it has a file of its own. */
+/** From this many entries on, one batch costs the server less than messages of their own: it has a file of its own. */
 const leastBatch = 64;
 
 /** A call that can be sent. */

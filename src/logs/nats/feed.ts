@@ -11,7 +11,7 @@ import type { Incarnation } from "./streams.ts";
 
 /** How often the server says that it has nothing to send, in milliseconds. */
 const heartbeatMs = 500;
-/** A consumer from which nothing came for so long is lost. */
+/** A consumer that has sent nothing for this long is lost. */
 const idleLimitMs = 3 * heartbeatMs;
 const retryMs = 250;
 /** Time after which the server removes the consumer of a process that is gone. */
@@ -255,7 +255,7 @@ class Consumer {
     this.#handlers.onMessage(toStored({ subject, sequence, time, headers, data }, this.incarnation.subjects));
   }
 
-  /** A heartbeat says how much was delivered; a request of flow control waits until this process has come to it. */
+  /** A heartbeat says how much was delivered; a request of flow control waits until this process has reached it. */
   #answer({ headers, reply }: NatsMessageLike, connection: NatsConnectionLike): void {
     const stalled = headers?.get("Nats-Consumer-Stalled") ?? "";
     const flow = stalled === "" ? reply : stalled;

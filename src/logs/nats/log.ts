@@ -191,7 +191,7 @@ export class NatsLog implements CompleteLog {
     }
   }
 
-  /** From the leader: where the tail goes on, and whether it has to go back, is decided by it. */
+  /** From the leader: where the tail continues, and whether it has to go back, is decided by it. */
   async #tailPage(after: number): Promise<TailPage> {
     try {
       const { incarnation, head } = await this.#heads.observe();

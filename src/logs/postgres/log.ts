@@ -227,7 +227,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     }
     const { outcomes, entries } = batch.read(answer);
     this.#retention.touch();
-    // Before the publishers are told: they go on after the tails.
+    // Before the publishers are told: they continue after the tails.
     this.#tails.offer(answer.epoch, entries);
     return outcomes;
   }

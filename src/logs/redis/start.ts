@@ -9,7 +9,7 @@ import { leaveScript, startScript } from "./scripts/maintain.ts";
 
 const scripts = { start: new Script(startScript), leave: new Script(leaveScript) };
 
-/** A process that has not said for so long that it uses the log is gone, in milliseconds. */
+/** A process that has not registered for this long is gone, in milliseconds. */
 const memberTimeoutMs = 3 * memberBeatMs;
 /** `XTRIM MINID`, `XADD NOMKSTREAM`, `ZMSCORE`. */
 const oldestVersion = [6, 2] as const;

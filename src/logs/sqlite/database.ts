@@ -128,7 +128,7 @@ export class DatabaseConnection implements SqlConnection {
   }
 
   version(): string {
-    // The version tells of other connections only. An application may have given this one to several logs.
+    // The version shows changes of other connections only. An application may have given this one to several logs.
     const own = this.#isOwn ? "" : this.#changes.get()?.changes;
     return `${this.#version.get()?.data_version} ${own} ${this.files?.writes}`;
   }

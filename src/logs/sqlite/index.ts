@@ -82,7 +82,7 @@ export function sqliteLog(options: SqliteLogOptions = {}): CompleteLog {
       throw explain(error, database.name);
     }
   };
-  // While the log runs, nothing may block the process: a lock is waited for by trying again later.
+  // While the log runs, nothing may block the process: a call that finds a lock tries again later.
   const reopen = options.path === undefined ? undefined : (file: string) => start(openPath(file), 0);
   return new SqliteLog(start(open(options), timeout), { busyTimeout: timeout, reopen });
 }

@@ -171,7 +171,7 @@ export class SqliteLog implements CompleteLog {
 
   #finish({ epoch, answers, entries }: Written): readonly AppendOutcome[] {
     this.#session.retention.touch();
-    // Before the publishers are told: they go on after the tails.
+    // Before the publishers are told: they continue after the tails.
     this.#tails.offer(epoch, entries);
     return answers;
   }

@@ -4,7 +4,7 @@ import { type ChannelMatcher, compileSelection } from "../../log/selection.ts";
 import { ChannelNames } from "./channels.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 
-/** Up to so many channels are read one by one, whatever else is in the log. */
+/** Up to this many channels are read one by one, whatever else is in the log. */
 const fewChannels = 32;
 /** Of more, the log is scanned, and the selected entries are picked out, this many of them in one step. */
 const scannedAtATime = 1_024;
@@ -12,7 +12,7 @@ const scannedAtATime = 1_024;
 const scannedPerPage = 4_096;
 /** A scan that finds less than this share of a page with its first entries is given up, unless there are too many channels. */
 const worthwhileShare = 0.25;
-/** Up to so many channels are read one by one in place of a scan. */
+/** Up to this many channels are read one by one in place of a scan. */
 const maxMergedChannels = 1_000;
 
 /** The bounds of a page: offsets in (after, upTo], how many, and how heavy. */

@@ -11,9 +11,9 @@ export function testClear(scenario: TestScenario): void {
     });
 
   // `clear` MUST leave an empty slot for each entry: the offset, both witnesses, and nothing else. Clients stand at these
-  // offsets, and a log that closes the holes moves all later positions. `clear` MUST append the entry that tells of it in
+  // offsets, and a log that closes the holes moves all later positions. `clear` MUST append the entry that records it in
   // the same step, or a reader that comes in between finds the slots empty and declares no loss.
-  clearing("leaves empty slots with their witnesses, and an entry that tells of it", async ({ log, clear }) => {
+  clearing("leaves empty slots with their witnesses, and an entry that records it", async ({ log, clear }) => {
     await log.append(range(1, 6).map((i) => entry(i % 2 === 0 ? "kept" : "cleared", `secret ${i}`)));
     const before = await read(log, 0, 10);
     const appended = await clear("cleared");
@@ -67,7 +67,7 @@ export function testClear(scenario: TestScenario): void {
     assert.equal(tail.entries[3]?.previousWitness, tail.entries[2]?.witness);
   });
 
-  // The second time, the first entry that tells of a clearing is an entry of the channel, too, and becomes a slot. A log that
+  // The second time, the first entry that records a clearing is an entry of the channel, too, and becomes a slot. A log that
   // spares it declares the first loss again to each client that replays.
   clearing("may be repeated, and erases what came after the first time", async ({ log, clear }) => {
     await log.append([entry("a", "1")]);

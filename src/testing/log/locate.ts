@@ -47,7 +47,7 @@ export function testLocate(scenario: TestScenario): void {
     },
   );
 
-  // `ends` MUST have the end of each named channel whose newest entry is one. A channel can go on after its end: a log
+  // `ends` MUST have the end of each named channel whose newest entry is one. A channel can continue after its end: a log
   // that looks for any end, and not for the newest entry, closes streams that have more to come.
   scenario("locate: ends are those of channels whose newest entry is one", {}, async ({ log }) => {
     const end = (channel: string) => entry(channel, "", { type: "sse:end" });

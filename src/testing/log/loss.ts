@@ -6,7 +6,7 @@ import type { TailRecorder, TestContext, TestScenario } from "./scenario.ts";
 
 export function testLoss(scenario: TestScenario): void {
   // After the loss of its newest entries the log MUST continue with the rest: the offsets are given again, with other
-  // witnesses. A log that keeps its head in memory goes on after entries which no longer exist.
+  // witnesses. A log that keeps its head in memory continues after entries which no longer exist.
   scenario("loss: the rest is the log", {}, async ({ log, storage, eventually }) => {
     const { epoch } = await log.head();
     const [first, , third] = await log.append([

@@ -1,4 +1,4 @@
-// A copy of the log that is restored and continued: nothing of the lost history may pass for the new one.
+// A copy of the log that is restored and continued: nothing of the lost history may be mistaken for the new one.
 import assert from "node:assert/strict";
 import type { Appended } from "../../log/log.ts";
 import { at, entry, hasCode, range } from "./ask.ts";

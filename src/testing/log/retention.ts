@@ -42,7 +42,7 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
         // Trimmed entries are declared, not delivered: a reader reports these offsets as a gap.
         for (const offset of range(position + 1, page.trimmed)) accounted.add(offset);
         for (const { offset } of page.entries) {
-          assert.ok(!accounted.has(offset), `${offset} comes twice`);
+          assert.ok(!accounted.has(offset), `${offset} is delivered twice`);
           accounted.add(offset);
         }
         position = page.through;

@@ -73,7 +73,7 @@ async function run(
     );
     for (const { errors } of recorders) if (errors.length > 0) throw errors[0];
   } finally {
-    // A test that was given up may still wait: the logs that it has opened are closed all the same.
+    // A test that was given up may still wait: the logs that it has opened are closed nevertheless.
     await within(deadline, () => closeAll(logs));
     await storage.remove?.();
   }

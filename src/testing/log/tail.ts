@@ -132,7 +132,7 @@ function testHandlers(scenario: TestScenario): void {
     assert.deepEqual(dataOf(tail.entries), ["x", "xx", "xxx", "xxxx", "xxxxx"]);
   });
 
-  // `tail` MUST report what a handler throws to `onError`, and go on. A log that delivers to all tails in one loop
+  // `tail` MUST report what a handler throws to `onError`, and continue. A log that delivers to all tails in one loop
   // stops the others, or rejects the append of a publisher that has nothing to do with it.
   scenario("tail: an error that a handler throws is reported, to its own tail alone", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);

@@ -101,7 +101,7 @@ describe("while another connection holds the write lock", () => {
     expect((await log.head()).top).toBe(1);
   });
 
-  test("an append gives up after busyTimeout, and the log goes on when the lock is gone", async () => {
+  test("an append gives up after busyTimeout, and the log continues when the lock is gone", async () => {
     const path = file();
     const log = openLog({ path, busyTimeout: 40 });
     const other = open(path);
@@ -119,7 +119,7 @@ test.each<[string, (path: string) => SQLiteLike]>([
   ["node:sqlite", (path) => open(path)],
   ["better-sqlite3", (path) => track(new BetterDatabase(path))],
 ])(
-  "a full disk: nothing is acknowledged that is not stored, and the log goes on when there is room (%s)",
+  "a full disk: nothing is acknowledged that is not stored, and the log continues when there is room (%s)",
   async (_, make) => {
     const database = make(file());
     const log = openLog({ database });

@@ -33,7 +33,7 @@ describe.each(openers)("a file that is lost while the log runs (%s)", (_, option
     await expectLost(log, path);
   });
 
-  test("put back: the log goes on", async () => {
+  test("put back: the log continues", async () => {
     const path = file();
     const log = openLog(options(path));
     await log.append([entry("a", "1")]);
@@ -251,7 +251,7 @@ describe("a copy that is restored while logs and tails run", () => {
     expect(epochs).toEqual([(await log.head()).epoch]);
   });
 
-  test("a cursor from before, whose entry was trimmed since, does not pass for one of this log", async () => {
+  test("a cursor from before, whose entry was trimmed since, is not mistaken for one of this log", async () => {
     const path = file();
     const copy = file();
     const log = openLog({ path, maxEvents: 5 });

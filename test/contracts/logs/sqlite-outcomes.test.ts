@@ -81,7 +81,7 @@ test("a commit that fails leaves the outcome open, and says so", async () => {
   expect((await readAll(log)).map(({ data }) => data)).toEqual(["kept"]);
 });
 
-test("a full disk leaves nothing behind, and says so; a lock is waited for", async () => {
+test("a full disk leaves nothing behind, and says so; a publisher waits for a lock", async () => {
   const { database, failNext } = failing(open(file()));
   const log = openLog({ database });
   failNext(() => {

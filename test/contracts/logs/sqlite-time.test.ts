@@ -21,7 +21,7 @@ test.each([
   ["forward by fifty years", 50 * 365 * 24 * hour],
   ["back by two hours", -2 * hour],
   ["back to 1970", -Date.now()],
-])("the clock jumps %s: retention goes on, and entries are as old as they are", async (_, milliseconds) => {
+])("the clock jumps %s: retention continues, and entries are as old as they are", async (_, milliseconds) => {
   const log = openLog({ path: file(), maxAge: "1h", maxEvents: 10 });
   await log.append(few);
   const before = await log.head();

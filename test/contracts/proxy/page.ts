@@ -65,7 +65,7 @@ export function pageThrough(kind: ProxyKind, { cutsAtReload }: PageOptions): voi
     });
 
     test.each(["SIGKILL", "SIGTERM"] as const)(
-      "streams go on at another server where theirs gets %s",
+      "streams continue at another server where theirs gets %s",
       async (signal) => {
         const { page, servers } = await start(kind, browser, 2);
         const [first, second] = servers as [NewsServer, NewsServer];

@@ -146,7 +146,7 @@ export class Judge {
 
   #hearSnapshot(offset: number): void {
     const { valuesDue, snapshot, declared } = this.#since;
-    // On a labeled stream each channel has its own: the stream goes on after the oldest of them.
+    // On a labeled stream each channel has its own: the stream continues after the oldest of them.
     const isFirst = snapshot === -1;
     if (isFirst ? valuesDue === -1 : !this.#dues.isLabeled) throw new Violation("A snapshot without a loss");
     this.#since.snapshot = isFirst ? offset : Math.min(snapshot, offset);

@@ -22,7 +22,7 @@ test("a subpath that needs Node is one that is known to", async () => {
   expect(needNode.map(({ subpath }) => subpath).sort()).toEqual([...onNode].sort());
 });
 
-// There timers, random values and all that waits are refused, and one that is set all the same ends the worker.
+// There timers, random values and all that waits are refused, and one that is set nevertheless ends the worker.
 test("every other one is imported in the global scope of a worker, without Node's modules", async () => {
   const { path: folder, remove } = temporaryFile("worker");
   const imports = neutral.map(({ code }, i) => `import * as m${i} from ${JSON.stringify(join(root, code))};`);

@@ -79,7 +79,7 @@ async function stream(path = "/stream"): Promise<Http1Client> {
   return client;
 }
 
-/** Waits for so many more. */
+/** Waits for that many more. */
 async function beats(client: Http1Client, count: number): Promise<void> {
   const heard = (): number => client.body.toString().split("\n:\n").length - 1;
   const before = heard();

@@ -69,7 +69,7 @@ export class StoreServer implements AsyncDisposable {
     this.#process?.signal("SIGSTOP");
   }
 
-  /** It goes on where it was paused. */
+  /** It continues where it was paused. */
   resume(): void {
     this.#process?.signal("SIGCONT");
   }

@@ -109,7 +109,7 @@ describe("a chat that is busy", () => {
     expect(producer.calls).toBe(1);
   });
 
-  test("is replaced: the old run stops, and the new one goes on", async () => {
+  test("is replaced: the old run stops, and the new one continues", async () => {
     const log = memoryLog();
     const [one, two] = [openProcess(log), openProcess(log)];
     const [old, next] = [controlledProducer(), controlledProducer()];

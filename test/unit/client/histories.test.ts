@@ -9,7 +9,7 @@ const count = Number(globalThis.process?.env.HISTORIES ?? 150);
 
 const steps = stepsFor({ statuses: [0, 500, 503, 429], cuts: ["error", "end", "half-closed", "dead"] });
 
-test(`${count} histories of subscribe(): every loss is declared, nothing comes twice`, async () => {
+test(`${count} histories of subscribe(): every loss is declared, nothing is delivered twice`, async () => {
   await histories(count, steps, (all, maxEvents, random) => {
     const openLog = () => memoryLog({ maxEvents });
     return ClientWorld.run({ openLog, openClient: openSubscription(random), random }, all);

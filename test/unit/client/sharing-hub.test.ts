@@ -15,7 +15,7 @@ type Step =
   | { kind: "publish"; channel: string; count: number }
   | { kind: "follow"; channels: string[] }
   | { kind: "leave"; index: number }
-  /** All lines are cut after so many more bytes, with an error or as if the server had ended. */
+  /** All lines are cut after that many more bytes, with an error or as if the server had ended. */
   | { kind: "cut"; bytes: number; how: "error" | "end" }
   | { kind: "refuse"; status: number }
   | { kind: "wait"; milliseconds: number }

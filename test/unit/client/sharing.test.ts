@@ -399,7 +399,7 @@ describe("a position of its own", () => {
 });
 
 describe("a slow loop", () => {
-  test("leaves the connection and continues at its own cursor; the others go on", async () => {
+  test("leaves the connection and continues at its own cursor; the others continue", async () => {
     const hub = open();
     const fast = follow(hub, ["a"]);
     const slow = follow(hub, ["a"]);

@@ -38,7 +38,7 @@ describe("the encoding of a response", () => {
     expect([encoding, response.headers.get("vary")]).toEqual(["gzip", "accept-encoding"]);
   });
 
-  test("none for a client that does not, and it varies all the same", async () => {
+  test("none for a client that does not, and it varies nevertheless", async () => {
     const set = openSet();
     const reader = new Reader(set, {});
     expect([reader.encoding, reader.response.headers.get("vary")]).toEqual([null, "accept-encoding"]);

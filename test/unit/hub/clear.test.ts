@@ -12,7 +12,7 @@ async function publish(hub: Hub, channel: string, ...data: (string | number)[]):
 }
 
 describe("channel.clear()", () => {
-  test("leaves nothing to read, and the channel goes on", async () => {
+  test("leaves nothing to read, and the channel continues", async () => {
     const { hub } = openHub();
     const channel = hub.channel("a");
     expect(await channel.clear()).toBe(null);

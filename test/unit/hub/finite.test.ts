@@ -136,7 +136,7 @@ describe("a channel that ends", () => {
     expect((await client.reconnect()).status).toBe(204);
   });
 
-  test("that is published to again goes on", async () => {
+  test("that is published to again continues", async () => {
     const { hub } = openHub();
     const client = await joined(hub, "a");
     await hub.channel("a").end();
@@ -250,7 +250,7 @@ describe("a pipe into a channel", () => {
   });
 
   test("is stopped when no client has subscribed for a while, and only if that option is set", async () => {
-    // All timers: where the clock goes on without them, a hub on Workers takes its own for lost.
+    // All timers: where the clock continues without them, a hub on Workers takes its own for lost.
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"] });
     try {
       const { hub } = openHub();

@@ -192,7 +192,7 @@ describe("a joining channel", () => {
 describe("a channel that may not be read", () => {
   const authorize: HubOptions["authorize"] = ({ channel }) => !channel.startsWith("secret");
 
-  test("is declared on a labeled stream, and the others go on", async () => {
+  test("is declared on a labeled stream, and the others continue", async () => {
     const { hub } = openHub({ authorize });
     const options = { channels: ["a", "secret/1"], join: ["secret/*"], forbidden: ["other"], label: true };
     const client = await joined(hub, options);

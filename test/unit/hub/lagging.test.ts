@@ -211,7 +211,7 @@ describe("the limit of a replay", () => {
   test.each([
     ["the ring", undefined],
     ["the log", { maxEvents: 2 }],
-  ])("gives so many from %s, declares the rest as a gap, once, and goes on", async (_, ring) => {
+  ])("gives so many from %s, declares the rest as a gap, once, and continues", async (_, ring) => {
     const { hub } = openHub({ limits: { maxReplay: 4 }, ...(ring === undefined ? {} : { ring }) });
     const before = await hub.cursor();
     await publish(hub, 1, 10);

@@ -81,7 +81,7 @@ describe.each(cases)("%s() that never settles", (method, asks, opened) => {
   });
 });
 
-test("live streams go on while the log answers nothing", async () => {
+test("live streams continue while the log answers nothing", async () => {
   const { hub, errors, hanging } = hangingHub();
   const client = await joined(hub, "a");
   for (const method of ["head", "locate", "read", "last", "latestByKey", "witnesses"] as const) hanging.add(method);

@@ -197,7 +197,7 @@ describe("from", () => {
     expect(client.control("reset")).toEqual([{ reason: "epoch" }]);
   });
 
-  test("a cursor at the end of its channel tells of the end, which the client may not know", async () => {
+  test("a cursor at the end of its channel announces the end, which the client may not know", async () => {
     const { hub } = openHub();
     await publish(hub, "a", 1, 1);
     const end = await hub.channel("a").end();

@@ -64,7 +64,7 @@ function remoteLog() {
 const entry = (data: string) => ({ channel: "a", type: "n", data });
 
 describe.each<How>(["rejects", "hangs"])("a store that %s", (how) => {
-  test("costs no connection: keep-alives go on, and what others published comes afterwards, once and in order", async () => {
+  test("costs no connection: keep-alives continue, and what others published comes afterwards, once and in order", async () => {
     const { log, others, cut, heal } = remoteLog();
     const { hub, errors } = openHub({ log, keepAlive: "15s" });
     const client = await joined(hub, "a");

@@ -130,7 +130,7 @@ describe("channel.read()", () => {
     expect(reset).toBe('sse:reset {"reason":"epoch"}');
   });
 
-  test("ends with the channel, at once where it has ended before, and under a prefix yields the end and goes on", async () => {
+  test("ends with the channel, at once where it has ended before, and under a prefix yields the end and continues", async () => {
     const { hub } = openHub();
     const live = read(hub, "p/1");
     const [cursor = ""] = await publish(hub, "p/1", 1);
@@ -268,7 +268,7 @@ describe("channel.subscribe()", () => {
     expect(hub.stats().channels).toBe(0);
   });
 
-  test("reports what the listener throws, and goes on; ends with the signal", async () => {
+  test("reports what the listener throws, and continues; ends with the signal", async () => {
     const { hub, errors } = openHub();
     const aborter = new AbortController();
     const received: unknown[] = [];

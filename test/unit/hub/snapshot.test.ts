@@ -177,7 +177,7 @@ describe("the pages of a snapshot", () => {
     ]);
   });
 
-  test("are let go when the client leaves: while it reads, and while the application is asked", async () => {
+  test("are released when the client leaves: while it reads, and while the application is asked", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { hub } = openHub({
       snapshot: async (request) => {
@@ -191,7 +191,7 @@ describe("the pages of a snapshot", () => {
     ];
     await vi.waitFor(() => expect(sharedPages.size).toBeGreaterThan(0));
     await reading.body?.cancel();
-    // A page whose encoding is under way is let go after its turn.
+    // A page whose encoding is under way is released after its turn.
     await vi.waitFor(() => expect(sharedPages.size).toBe(0));
     await waiting.body?.cancel();
     resolve();

@@ -203,7 +203,7 @@ describe("trying again", () => {
     await closed;
   });
 
-  test("a store that answers late settles nothing twice, and the next batch goes on", async () => {
+  test("a store that answers late settles nothing twice, and the next batch continues", async () => {
     const late = Promise.withResolvers<void>();
     let begun = 0;
     const { store } = makeStore(() => (begun++ === 0 ? late.promise : undefined));

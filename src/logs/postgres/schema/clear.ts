@@ -3,7 +3,7 @@ import { clearedChannel, clearType } from "../../../log/cleared.ts";
 import { encodeText } from "../text.ts";
 
 /**
- * `clear` erases the entries of a channel, its values, and its idempotency keys, and appends the entry that tells of it. It
+ * `clear` erases the entries of a channel, its values, and its idempotency keys, and appends the entry that records it. It
  * returns the epoch and the offset of that entry, or an empty text when the channel has no entries.
  */
 export function clearingFunctions(schema: string, notifyChannel: string): string {

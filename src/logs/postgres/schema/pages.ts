@@ -1,11 +1,11 @@
 // Finding which entries a page has, bounded by entries and bytes, before any of their data is read: functions in the database.
 
-/** Up to so many channels are read one by one, whatever else is in the log. */
+/** Up to this many channels are read one by one, whatever else is in the log. */
 const fewChannels = 32;
 /** Of more, the log is scanned, and the selected entries are picked out: so many entries at first, so many for a page. */
 const firstScan = 1_024;
 const wholeScan = 4_096;
-/** Up to so many channels are read one by one where the first scan finds little. */
+/** Up to this many channels are read one by one where the first scan finds little. */
 export const maxMergedChannels = 1_000;
 
 /** Which entries count: all, those that are not superseded, or those of them that have a key. */
@@ -138,7 +138,7 @@ function functionsOf(schema: string, kind: EntryKind): string {
     END $sourcecast$;
 
     -- A few channels are merged. Of more, or of unknown many, a short scan shows whether entries of the selection are frequent; if
-    -- not, up to a thousand channels are merged all the same.
+    -- not, up to a thousand channels are merged nevertheless.
     CREATE FUNCTION ${schema}.page_${kind}(
       ${parameters}, selection json, OUT offsets bigint[], OUT through bigint, OUT names text[]
     ) LANGUAGE plpgsql STABLE AS $sourcecast$

@@ -12,7 +12,7 @@ const maxWitnesses = 16_000_000;
 const maxRememberedChannels = 65_536;
 /** How long receipts are kept, in milliseconds: longer than any attempt is on its way. */
 const receiptAgeMs = 600_000;
-/** Processes that were not seen for so long are gone. */
+/** Processes that were not seen for this long are gone. */
 const memberAgeMs = 30_000;
 
 /**

@@ -12,7 +12,7 @@ const sliceBytes = 1024 ** 2;
 const reservationMs = 5_000;
 
 /**
- * One slice. Takes a name for this clearing, the channel, and the witness of the entry that tells of it. Returns `more` when
+ * One slice. Takes a name for this clearing, the channel, and the witness of the entry that records it. Returns `more` when
  * another slice is to follow; `busy` while another clearing is under way; `empty` when the channel has no entries; `done`, the epoch
  * and the offset of the new entry.
  *
