@@ -14,8 +14,11 @@ export interface Environment {
   online(): boolean;
   /** @returns Removes the listener. */
   watch(listener: WakeListener): () => void;
-  /** How the tabs of a browser find each other. @default the BroadcastChannel and the Web Locks of the runtime */
-  readonly tabs?: TabRuntime;
+  /**
+   * How the tabs of a browser find each other; null where they cannot.
+   * @default the BroadcastChannel and the Web Locks of the runtime
+   */
+  readonly tabs?: TabRuntime | null;
 }
 
 /** The parts of a browser that its tabs share. */

@@ -7,7 +7,10 @@ import { type TextEvent, toTextEvent } from "./events.ts";
 import { firstCharacters } from "./response.ts";
 import { slicesOf } from "./slices.ts";
 
-/** A body of an event stream: a `Response`, its `ReadableStream`, a Node `Readable`, or any iterable of bytes or text. */
+/**
+ * A body of an event stream: a `Response`, also that of a package such as `undici`, its `ReadableStream`, a Node `Readable`, or
+ * any iterable of bytes or text.
+ */
 export type EventStreamBody =
   | Response
   | ReadableStream<Uint8Array | string>
@@ -110,7 +113,7 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
 function assertBody(body: EventStreamBody): void {
   if (typeof body === "object" && body !== null) {
     const isStream = "getReader" in body || Symbol.asyncIterator in body || Symbol.iterator in body;
-    if (isStream || body instanceof Response) return;
+    if (isStream || isResponse(body)) return;
   }
   throw new SourcecastTypeError(
     "ERR_SSE_ARGUMENT",
@@ -119,20 +122,24 @@ function assertBody(body: EventStreamBody): void {
 }
 
 async function* chunksOf(body: EventStreamBody): AsyncGenerator<Uint8Array | string, void, undefined> {
-  const stream = body instanceof Response ? await bodyOf(body) : body;
-  if (typeof (stream as Partial<ReadableStream>).getReader === "function") {
-    yield* readerChunks((stream as ReadableStream<Uint8Array | string>).getReader());
-    return;
+  const stream = isResponse(body) ? await bodyOf(body) : body;
+  try {
+    yield* "getReader" in stream ? readerChunks(stream.getReader()) : stream;
+  } catch (cause) {
+    const { message = cause } = (cause ?? {}) as { message?: unknown };
+    throw new StreamError("network", `The stream was cut off: ${message}`, { cause });
   }
-  yield* stream as AsyncIterable<Uint8Array | string>;
+}
+
+/** By structure: a package that brings its own `fetch` has another class. */
+function isResponse(body: EventStreamBody): body is Response {
+  return "headers" in body && "body" in body;
 }
 
 async function* readerChunks<T>(reader: ReadableStreamDefaultReader<T>): AsyncGenerator<T, void, undefined> {
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((cause) => {
-        throw new StreamError("network", `The stream was cut off: ${String(cause?.message ?? cause)}`, { cause });
-      });
+      const { done, value } = await reader.read();
       if (done) return;
       yield value;
     }

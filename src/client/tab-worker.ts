@@ -56,7 +56,7 @@ export class WorkerGroup implements LaneContext {
   }
 
   connect(lane: Lane): Upstream {
-    const tabs = this.environment.tabs ?? runtimeTabs();
+    const { tabs = runtimeTabs() } = this.environment;
     if (tabs === null) throw new TypeError("The worker has no Web Locks or no BroadcastChannel; the tabs lead");
     this.#tabs = new Tabs(lane, this, tabs, "worker");
     return this.#tabs;

@@ -16,12 +16,12 @@ import type { Upstream, UpstreamContext } from "./upstream.ts";
 
 /** @returns Null where the runtime has no Web Locks or no BroadcastChannel, or on a page that is not secure. */
 export function openTabs(lane: Lane, context: UpstreamContext): Upstream | null {
-  const runtime = context.environment.tabs ?? runtimeTabs();
+  const { tabs: runtime = runtimeTabs() } = context.environment;
   return runtime === null ? null : new Tabs(lane, context, runtime, "tab");
 }
 
 export function runtimeTabs(): TabRuntime | null {
-  const { locks } = globalThis.navigator as { locks?: TabRuntime["locks"] };
+  const { locks } = (globalThis.navigator ?? {}) as { locks?: TabRuntime["locks"] };
   if (locks === undefined || globalThis.BroadcastChannel === undefined) return null;
   return { locks, openChannel: (name) => new BroadcastChannel(name) as unknown as TabChannel };
 }

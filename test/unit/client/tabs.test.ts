@@ -125,6 +125,24 @@ describe("one connection", () => {
     expect(hub.open).toHaveLength(2);
   });
 
+  test("where tabs cannot find each other, each has a connection of its own", async () => {
+    begin();
+    const pages = [1, 2].map(() => Object.assign(browser.open(), { tabs: null }));
+    const received = pages.map((page) => {
+      const options = { share: "browser", identity: "ann", fetch: hub.fetch, channels: ["a"] } as const;
+      const stream = new Subscription(resolveSubscribeOptions("http://localhost/events", options), page);
+      streams.push(stream);
+      const data: string[] = [];
+      stream.on("*", (event: TextEvent) => data.push(event.data));
+      return data;
+    });
+    await pass(1_000);
+    expect(hub.open).toHaveLength(2);
+    hub.publish("a", "1");
+    await pass(500);
+    expect(received).toEqual([["1"], ["1"]]);
+  });
+
   test("an identity is required", () => {
     expect(() => resolveSubscribeOptions("http://localhost/events", { share: "browser" })).toThrow("identity");
   });
