@@ -38,7 +38,8 @@ interface AsyncHooks {
   readonly AsyncResource?: new (type: string) => CapturedContext;
 }
 
-const AsyncResource = builtinModule<AsyncHooks>("node:async_hooks")?.AsyncResource;
+// Pure calls, as in runtime.ts, so that bundlers drop them from programs without callbacks.
+const AsyncResource = /* @__PURE__ */ (() => builtinModule<AsyncHooks>("node:async_hooks")?.AsyncResource)();
 
 /**
  * The context of a request of a worker. Workers refuse to enter it while they serve another request, outside of a Durable
@@ -72,7 +73,8 @@ class RequestContext implements CapturedContext {
 }
 
 /** The context of the import. In a worker that imports the package at its top, it belongs to no request and has no stores. */
-const imported: CapturedContext = AsyncResource === undefined ? noContext : new AsyncResource("sourcecast");
+const imported: CapturedContext =
+  AsyncResource === undefined ? noContext : /* @__PURE__ */ new AsyncResource("sourcecast");
 
 // Captured at import: later there is no public way to leave all stores. On Workers a timer belongs to its request anyway.
 const detached: CapturedContext = isWorkers ? noContext : imported;

@@ -20,8 +20,8 @@ export function unrefTimeout(callback: () => void, delay: number): ReturnType<ty
   return timer;
 }
 
-/** Longer delays overflow, and the timer fires after 1 ms, on every runtime. */
-const maxDelayMs = 2 ** 31 - 1;
+/** Longer delays overflow 31 bits, and the timer fires after 1 ms, on every runtime. */
+const maxDelayMs = 2_147_483_647;
 
 /** A timer may fire this much before its time: platforms count whole milliseconds from the start of the loop's turn. */
 const timerToleranceMs = 1;

@@ -26,8 +26,8 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** The longest time that a timer can wait. */
-const longestTimerMs = 2 ** 31 - 1;
+/** The longest time that a timer can wait, in 31 bits. */
+const longestTimerMs = 2_147_483_647;
 
 /**
  * The events of a channel. The calls of `next()` are answered in their order. `return()` ends the reading at once, even while a
