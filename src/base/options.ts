@@ -80,6 +80,15 @@ export const aName: OptionCheck = allow(
   (value) => typeof value === "string" && value !== "" && value.isWellFormed(),
 );
 
+/** One of a few values. */
+/* @__NO_SIDE_EFFECTS__ */
+export function oneOf(...values: readonly (string | boolean)[]): OptionCheck {
+  return (value, name) => {
+    const allowed = values.map((one) => JSON.stringify(one)).join(" or ");
+    if (!values.includes(value as string)) throw optionError(name, value, allowed);
+  };
+}
+
 export const aDuration: OptionCheck = (value, name) => void milliseconds(value as Duration, name);
 
 export const aSize: OptionCheck = (value, name) => void bytes(value as Size, name);

@@ -5,7 +5,7 @@ import type { ParsedEvent } from "../wire/parse.ts";
 import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
 import type { ReconnectState } from "./reconnect.ts";
-import { type BodyLike, type HeadersLike, type PerAttempt, readHeaders } from "./request.ts";
+import { type BodyLike, type HeadersLike, isEventId, methodOf, type PerAttempt, readHeaders } from "./request.ts";
 import { judgeByStandard, judgeFailureByStandard } from "./response.ts";
 
 /** The standard's options, and what users have asked the standard for. */
@@ -23,6 +23,10 @@ export interface EventSourceInit {
   /** Sent with every request, including reconnects. @default none */
   body?: PerAttempt<BodyLike | null>;
 }
+
+const connecting = 0;
+const open = 1;
+const closed = 2;
 
 /** The reconnection time until the server names one: that of Chromium and WebKit. */
 const defaultRetryMs = 3_000;
@@ -62,7 +66,7 @@ export class EventSource extends EventTarget {
   readonly withCredentials: boolean;
   readonly #connection: Connection;
   readonly #handlers: Record<HandledType, Handler> = { open: null, message: null, error: null };
-  #readyState: 0 | 1 | 2 = EventSource.CONNECTING;
+  #readyState: 0 | 1 | 2 = connecting;
   #origin: string;
 
   /**
@@ -85,7 +89,7 @@ export class EventSource extends EventTarget {
     this.#connection = new Connection(
       {
         url: this.url,
-        method: options.method ?? (body === undefined ? "GET" : "POST"),
+        method: methodOf(options.method, body),
         headers,
         body,
         credentials: this.withCredentials ? "include" : "same-origin",
@@ -115,7 +119,7 @@ export class EventSource extends EventTarget {
     );
     // Listeners are added after the constructor has returned.
     queueMicrotask(() => {
-      if (this.#readyState !== EventSource.CLOSED) this.#connection.start();
+      if (this.#readyState !== closed) this.#connection.start();
     });
   }
 
@@ -168,7 +172,7 @@ export class EventSource extends EventTarget {
 
   /** Ends the stream. No event fires after it, not even for bytes that have arrived. */
   close(): void {
-    this.#readyState = EventSource.CLOSED;
+    this.#readyState = closed;
     this.#connection.close("closed");
   }
 
@@ -179,25 +183,20 @@ export class EventSource extends EventTarget {
 
   /**
    * The standard's steps "announce", "reestablish" and "fail the connection": the ready state changes before the event fires.
-   * `connecting` is not reported, since the standard does not distinguish the wait from the attempt.
+   * The standard does not distinguish the wait from the attempt, so `connecting` is reported only if a stream that was open is
+   * replaced at once.
    */
   #onState({ phase }: ReconnectState): void {
-    if (this.#readyState === EventSource.CLOSED) return;
-    if (phase === "open" && this.#readyState === EventSource.CONNECTING) {
-      this.#readyState = EventSource.OPEN;
-      this.dispatchEvent(new Event("open"));
-    } else if (phase === "waiting") {
-      this.#readyState = EventSource.CONNECTING;
-      this.dispatchEvent(new Event("error"));
-    } else if (phase === "closed") {
-      this.#readyState = EventSource.CLOSED;
-      this.dispatchEvent(new Event("error"));
-    }
+    const before = this.#readyState;
+    if (before === closed || (phase === "connecting" && before === connecting)) return;
+    if (phase === "open" && before === open) return;
+    this.#readyState = phase === "open" ? open : phase === "closed" ? closed : connecting;
+    this.dispatchEvent(new Event(phase === "open" ? "open" : "error"));
   }
 
   /** A server may name its type `open` or `error`. As in browsers, listeners of these receive a `MessageEvent` then. */
   #onEvent({ type, data, lastEventId }: ParsedEvent): void {
-    if (this.#readyState !== EventSource.OPEN) return;
+    if (this.#readyState !== open) return;
     this.dispatchEvent(new MessageEvent(type, { data, lastEventId, origin: this.#origin }));
   }
 
@@ -220,7 +219,7 @@ const initChecks: OptionChecks<EventSourceInit> = {
     if (typeof value !== "function") readHeaders(value as HeadersLike, name);
   },
   fetch: aFunction,
-  lastEventId: aString,
+  lastEventId: allow("a string without line ends", isEventId),
   method: aString,
   body: allow("a body, or a function that gives it", (value) =>
     ["string", "object", "function"].includes(typeof value),

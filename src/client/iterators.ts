@@ -1,5 +1,5 @@
 // Bounded iteration over a stream's events.
-import { allow, checkOptions, type OptionChecks } from "../base/options.ts";
+import { allow, checkOptions, type OptionChecks, oneOf } from "../base/options.ts";
 import type { TextEvent } from "./events.ts";
 
 /** The options of `events()` and `batches()`. */
@@ -198,13 +198,11 @@ function iteration<T>(
   };
 }
 
-const policies = ["wait", "drop-oldest", "latest"];
-
 const iterationChecks: OptionChecks<IterationOptions> = {
   types: allow(
     "a list of event types",
     (value) => Array.isArray(value) && value.every((type) => typeof type === "string"),
   ),
   buffer: allow("a whole number, one or more", (value) => Number.isSafeInteger(value) && (value as number) >= 1),
-  whenFull: allow('"wait", "drop-oldest" or "latest"', (value) => policies.includes(value as string)),
+  whenFull: oneOf("wait", "drop-oldest", "latest"),
 };

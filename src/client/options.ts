@@ -6,9 +6,11 @@ import {
   allow,
   aName,
   aSignal,
+  aString,
   checkOptions,
   type OptionCheck,
   type OptionChecks,
+  oneOf,
   optionError,
 } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
@@ -17,7 +19,15 @@ import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
 import { judgeFailure } from "./failures.ts";
-import { type BodyLike, type CredentialsMode, type HeadersLike, type PerAttempt, readHeaders } from "./request.ts";
+import {
+  type BodyLike,
+  type CredentialsMode,
+  type HeadersLike,
+  isEventId,
+  methodOf,
+  type PerAttempt,
+  readHeaders,
+} from "./request.ts";
 import { judge } from "./response.ts";
 
 /** The options of {@link subscribe}. */
@@ -111,18 +121,18 @@ export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
     "a list of channel names",
     (value) => Array.isArray(value) && value.every((name) => typeof name === "string" && name !== ""),
   ),
-  after: allow("a cursor, such as stream.cursor", (value) => typeof value === "string"),
+  after: allow("a cursor, such as stream.cursor", isEventId),
   headers: (value, name) => {
     if (typeof value !== "function") readHeaders(value as HeadersLike, name);
   },
-  method: allow("a method of HTTP", (value) => typeof value === "string" && /^[A-Za-z]+$/.test(value)),
+  method: aString,
   body: allow("a body, or a function that gives one", (value) =>
     ["string", "object", "function"].includes(typeof value),
   ),
   credentials: oneOf("omit", "same-origin", "include"),
   fetch: aFunction,
   signal: aSignal,
-  share: allow('"page", "browser" or false', (value) => ["page", "browser", false].includes(value as string)),
+  share: oneOf("page", "browser", false),
   worker: aFunction,
   identity: aName,
   retry: (value, name) => {
@@ -148,17 +158,15 @@ export function resolveSubscribeOptions(
   const takesPaths = options.fetch !== undefined;
   if (!takesPaths) assertAbsolute(url, "url");
   const { share = isInBrowser() ? "page" : false, identity, headers, body, worker, shouldRetry } = options;
-  const { fetch = globalThis.fetch, method = body === undefined ? "GET" : "POST", retry = {}, timeout = {} } = options;
+  const { fetch = globalThis.fetch, retry = {}, timeout = {} } = options;
   const { channels = [], after = "", lastEventIdIn = "header", maxEventSize = 16 * 1024 ** 2 } = options;
-  if (body !== undefined && /^(GET|HEAD)$/i.test(method))
-    throw optionError("method", method, "a method that has a body");
   if (share === "browser" && identity === undefined)
     throw optionError("identity", undefined, 'the user of all tabs, with share: "browser"');
   if (worker !== undefined && (share !== "browser" || options.fetch || shouldRetry))
     throw optionError("worker", worker, 'a function, with share: "browser" and without fetch and shouldRetry');
   const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
   const policy = {
-    method: method.toUpperCase(),
+    method: methodOf(options.method?.toUpperCase(), body),
     lastEventIdIn,
     maxEventSize,
     enabled: retry !== false,
@@ -217,9 +225,4 @@ function isInBrowser(): boolean {
 function positive(value: number, option: string): number {
   if (typeof value === "number" && value > 0) return value;
   throw optionError(option, value, "more than zero");
-}
-
-function oneOf(...values: readonly string[]): OptionCheck {
-  const allowed = values.map((value) => `"${value}"`).join(", ");
-  return allow(allowed, (value) => values.includes(value as string));
 }

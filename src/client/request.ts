@@ -83,6 +83,27 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
   }
 }
 
+/**
+ * The method of a request: that of the option, or else POST with a body and GET without.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for one that `fetch` does not send, or whose response has no body.
+ */
+export function methodOf(option: string | undefined, body: unknown): string {
+  try {
+    const method = option ?? (body === undefined ? "GET" : "POST");
+    const request = new Request("http://localhost", { method, body: body === undefined ? null : "" });
+    if (request.method !== "HEAD") return request.method;
+  } catch {
+    // The runtime names no option.
+  }
+  throw optionError("method", option, "a method of HTTP, one with a body if there is a body to send");
+}
+
+/** Whether a header can carry it as a position. */
+export function isEventId(value: unknown): boolean {
+  return typeof value === "string" && !/[\0\r\n]/.test(value);
+}
+
 /** @throws {SourcecastTypeError} `ERR_SSE_OPTION` with the reason of the runtime. */
 export function readHeaders(given: HeadersLike | undefined, name: string): Headers {
   try {

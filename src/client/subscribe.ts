@@ -68,16 +68,14 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     () => this.#wakeReader(),
   );
   #whenReady: (() => void) | null = null;
-  readonly #opened = new Deferred();
-  #resolveClosed: (closed: StreamClosed) => void = () => {};
+  readonly #opened = new Deferred<void>();
+  readonly #closed = new Deferred<StreamClosed>();
 
   /** @internal Use {@link subscribe}. */
   constructor(options: ResolvedSubscribeOptions, environment: Environment) {
     this.#options = options;
     this.#consumers = new Consumers(options.after, () => this.#wakeReader());
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
+    this.closed = this.#closed.promise;
     this.#line = new Line(options, environment, {
       onState: (state, isStale) => this.#onState(state, isStale, environment),
       onOpen: () => this.#opened.resolve(),
@@ -282,7 +280,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     const isFailed = closedBy === "failed";
     const finish = (): void => {
       this.#consumers.end(isFailed ? error : undefined);
-      this.#resolveClosed({ reason: closedBy ?? "closed", error: isFailed ? error : undefined });
+      this.#closed.resolve({ reason: closedBy ?? "closed", error: isFailed ? error : undefined });
     };
     const { pending } = this.#inOrder;
     if (pending === null) finish();

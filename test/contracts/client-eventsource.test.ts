@@ -204,7 +204,22 @@ test("options that are unknown, or have values that are not allowed, are refused
   refused({ header: {} }, "The option header of EventSource is unknown; use one of withCredentials, headers, ");
   refused({ constructor: 1 }, "The option constructor of EventSource is unknown");
   refused({ lastEventId: 7 }, "The option lastEventId is 7; it takes a string");
+  refused({ lastEventId: "7\n" }, "The option lastEventId is ");
   refused({ withCredentials: "yes" }, "The option withCredentials is ");
+  refused({ method: "P OST" }, "The option method is ");
+  refused({ method: "GET", body: "x" }, "The option method is ");
+  refused({ headers: { "not a name": "x" } }, "The option headers is ");
   refused("headers", "an object with withCredentials, headers, ");
   new EventSource("http://localhost/", null as never).close();
+});
+
+test("headers() that can never be sent end the stream, and are not asked for again", async () => {
+  let calls = 0;
+  const headers = () => {
+    calls++;
+    return { "not a name": "x" };
+  };
+  const source = new EventSource("http://localhost/", { headers });
+  await new Promise((resolve) => source.addEventListener("error", resolve));
+  expect([source.readyState, calls]).toEqual([EventSource.CLOSED, 1]);
 });
