@@ -74,8 +74,8 @@ export class Channel<E extends EventMap = false> {
       return this.#publishIn({ transaction }, [{ ...rest, type, data }]);
     }
     checkOptions(options, publishChecks, "dispatch()");
-    const [cursor] = await this.#publish([{ ...options, type, data }]);
-    return cursor;
+    const cursors = await this.#publish([{ ...options, type, data }]);
+    return cursors[0];
   }
 
   /**
@@ -273,7 +273,7 @@ export class Channel<E extends EventMap = false> {
     return this.#context.clear(this.name);
   }
 
-  async #publish(events: readonly PublishedEvent[]): Promise<string[]> {
+  #publish(events: readonly PublishedEvent[]): Promise<string[]> {
     assertChannelName(this.name);
     return this.#context.publish(this.name, events);
   }

@@ -1,5 +1,6 @@
 // Group commit: the appends of one tick are stored together, and each call gets its own outcome.
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
+import { isPromise } from "../base/deadline.ts";
 import { LogError } from "../base/errors.ts";
 import { aCount, aDuration, aFunction, aSize, checkOptions, type OptionChecks } from "../base/options.ts";
 import { bytes, type Duration, milliseconds, type Size } from "../base/units.ts";
@@ -105,8 +106,10 @@ export class AppendQueue {
     const id = `${this.#id}.${++this.#count}`;
     const call = new PendingCall(id, entries, now() + this.#deadlineMs);
     this.#waiting.push(call);
-    this.#watchDeadline();
-    if (!this.#running) void this.#run();
+    // The calls that are made until the end of the tick share one batch.
+    if (!this.#running) setImmediateOrTimeout(this.#storeNext);
+    else if (this.#batch.length > 0) this.#watchDeadline();
+    this.#running = true;
     return call.promise;
   }
 
@@ -123,20 +126,28 @@ export class AppendQueue {
     this.#stopTimer();
   }
 
-  async #run(): Promise<void> {
-    this.#running = true;
-    while (this.#waiting.length > 0) {
-      // At the end of the tick: the calls that are made until then share one batch.
-      await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
-      this.#batch = this.#nextBatch();
-      await this.#store(this.#batch);
-      this.#batch = [];
-      this.#onSettled();
+  readonly #storeNext = (): void => {
+    this.#batch = this.#nextBatch();
+    const storing = this.#store(this.#batch, firstRetryMs);
+    if (storing === undefined) {
+      this.#afterBatch();
+      return;
+    }
+    this.#watchDeadline();
+    void storing.then(this.#afterBatch);
+  };
+
+  readonly #afterBatch = (): void => {
+    this.#batch = [];
+    this.#onSettled();
+    if (this.#waiting.length > 0) {
+      setImmediateOrTimeout(this.#storeNext);
+      return;
     }
     this.#running = false;
     // No timer while nothing is to be stored: in a Durable Object it would keep the object in memory.
     this.#stopTimer();
-  }
+  };
 
   #nextBatch(): PendingCall[] {
     let size = 0;
@@ -147,31 +158,36 @@ export class AppendQueue {
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
   }
 
-  async #store(batch: readonly PendingCall[]): Promise<void> {
-    for (let delay = firstRetryMs; ; delay = Math.min(delay * 2, maxRetryMs)) {
-      const calls = batch.filter(({ settled }) => !settled);
-      if (calls.length === 0) return;
-      const error = await this.#attempt(calls);
-      if (error === null) return;
-      if (this.#options.canRetry?.(error) !== true || this.#closed) return this.#giveUp(calls, error);
-      await this.#pause(delay);
+  /** Without a promise when the store answers at once, as an embedded database does: a promise for each step costs more. */
+  #store(batch: readonly PendingCall[], retryDelay: number): Promise<void> | undefined {
+    const calls = batch.filter(({ settled }) => !settled);
+    if (calls.length === 0) return undefined;
+    for (const call of calls) call.begin();
+    try {
+      const outcomes = this.#options.store(calls);
+      if (isPromise(outcomes)) return this.#settleLater(calls, outcomes, retryDelay);
+      settleAll(calls, outcomes);
+      return undefined;
+    } catch (error) {
+      return this.#settleLater(calls, Promise.reject(error), retryDelay);
     }
   }
 
-  /** The error with which the store failed as a whole, `null` when each call has its outcome. */
-  async #attempt(calls: readonly PendingCall[]): Promise<unknown> {
-    for (const call of calls) call.begin();
+  async #settleLater(
+    calls: readonly PendingCall[],
+    outcomes: Promise<readonly AppendOutcome[]>,
+    retryDelay: number,
+  ): Promise<void> {
     try {
-      const outcomes = await this.#options.store(calls);
-      if (outcomes.length !== calls.length) {
-        throw new LogError(`The store gave ${outcomes.length} outcomes for ${calls.length} calls`, "unknown");
-      }
-      for (const [index, call] of calls.entries()) call.settle(outcomes[index] as AppendOutcome);
-      return null;
-    } catch (error) {
+      settleAll(calls, await outcomes);
+      return;
+    } catch (cause) {
+      const error = cause ?? new Error("The store rejected without an error");
       for (const call of calls) call.attemptFailed(error);
-      return error ?? new Error("The store rejected without an error");
+      if (this.#options.canRetry?.(error) !== true || this.#closed) return this.#giveUp(calls, error);
     }
+    await this.#pause(retryDelay);
+    await this.#store(calls, Math.min(retryDelay * 2, maxRetryMs));
   }
 
   async #giveUp(calls: readonly PendingCall[], error: unknown): Promise<void> {
@@ -180,8 +196,8 @@ export class AppendQueue {
       return;
     }
     const half = calls.length >> 1;
-    await this.#store(calls.slice(0, half));
-    await this.#store(calls.slice(half));
+    await this.#store(calls.slice(0, half), firstRetryMs);
+    await this.#store(calls.slice(half), firstRetryMs);
   }
 
   #pause(delay: number): Promise<void> {
@@ -220,4 +236,12 @@ export class AppendQueue {
     this.#watchDeadline();
     this.#onSettled();
   }
+}
+
+/** @throws {LogError} When the store did not give an outcome for each call. */
+function settleAll(calls: readonly PendingCall[], outcomes: readonly AppendOutcome[]): void {
+  if (outcomes.length !== calls.length) {
+    throw new LogError(`The store gave ${outcomes.length} outcomes for ${calls.length} calls`, "unknown");
+  }
+  for (let index = 0; index < calls.length; index++) calls[index]?.settle(outcomes[index] as AppendOutcome);
 }

@@ -121,6 +121,18 @@ describe("dispatch", () => {
     }
   });
 
+  test("keeps the order of the calls while the log is opened, at whatever moment they come", async () => {
+    for (let turns = 0; turns < 40; turns++) {
+      await using hub = createHub();
+      const channel = hub.channel("a");
+      const published = [channel.dispatch("n", 1)];
+      for (let turn = 0; turn < turns; turn++) await null;
+      published.push(channel.dispatch("n", 2));
+      const [first, second] = (await Promise.all(published)).map((cursor) => parseCursor(cursor)?.offset);
+      expect([turns, first, second]).toEqual([turns, 1, 2]);
+    }
+  });
+
   test("refuses data that is larger than eventSize, in bytes", async () => {
     const { hub } = openHub({ limits: { eventSize: 9 } });
     const channel = hub.channel("a");
