@@ -53,7 +53,7 @@ export default defineConfig({
         ],
       }),
       project("runtimes", {
-        timeout: 300_000,
+        timeout: 600_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
       }),
       project("browser", {

@@ -18,6 +18,9 @@ interface VitestReport {
   testResults: { name: string; assertionResults: { status: string; fullName: string; failureMessages: string[] }[] }[];
 }
 
+/** Both projects, while another version runs them as well. */
+const suiteTimeout = 540_000;
+
 export function nodeSuite(version: string): void {
   const [major] = version.split(".");
 
@@ -53,7 +56,8 @@ async function runVitest(program: string): Promise<VitestReport> {
   const env = Object.fromEntries(own.map((name) => [name, undefined]));
   try {
     // The report contains the failures, too.
-    const ended = runQuietly(program, [join(root, "node_modules/vitest/vitest.mjs"), ...args], { cwd: root, env });
+    const vitest = [join(root, "node_modules/vitest/vitest.mjs"), ...args];
+    const ended = runQuietly(program, vitest, { cwd: root, env, timeout: suiteTimeout });
     const failure = await ended.then(
       () => undefined,
       (error) => error,
