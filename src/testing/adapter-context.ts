@@ -24,6 +24,7 @@ export class AdapterContext {
   /** Reasons of the sources that have closed, in order. */
   readonly #closed: string[] = [];
   readonly #signal: AbortSignal;
+  /** Left when the test is over, also those that a failed scenario has forgotten. */
   readonly #clients: StreamClient[] = [];
   #route: Route = () => {};
   #hub: Hub | undefined;
@@ -51,6 +52,7 @@ export class AdapterContext {
         return source;
       },
     };
+    // Awaited, so that a framework sees when the handler is done: some end a response that is still open then.
     await this.#route(counted, { hub: this.#hub as Hub });
   }
 

@@ -64,6 +64,7 @@ export interface AdapterServer {
  */
 export function testAdapter(options: AdapterSuiteOptions): void {
   checkOptions(options ?? {}, suiteChecks, "testAdapter()");
+  // Required, while the checks treat an option that is absent as valid.
   for (const name of ["test", "start"] as const) suiteChecks[name](options?.[name], name);
   const { test, start, deadline = 10_000 } = options;
   for (const [name, scenario] of Object.entries(scenarios)) {
@@ -74,6 +75,7 @@ export function testAdapter(options: AdapterSuiteOptions): void {
       try {
         await scenario(context);
       } finally {
+        // Clients first: some servers wait for their open connections when they close.
         await context.close();
         await server.close();
       }
@@ -94,6 +96,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
     assert.equal(client.status, 200);
     assert.match(client.header("content-type"), /^text\/event-stream(; ?charset=utf-8)?$/i);
     assert.match(client.header("cache-control"), /no-cache/);
+    // A length of any kind would make clients stop reading there.
     assert.equal(client.headers.get("content-length"), null);
     await client.until(() => client.retry !== undefined);
   },
@@ -120,6 +123,8 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
       source = open();
     });
     const client = await connect();
+    // Each event waits for the one before it to arrive: a framework that buffers until a chunk is full never gets
+    // there.
     for (let n = 0; n < 5; n++) {
       source?.dispatch("n", n);
       assert.equal((await client.next()).data, String(n));
@@ -128,6 +133,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
 
   "headers of the options are added, replace defaults and remove them": async ({ route, connect }) => {
     route(({ open }) => {
+      // One header that is new, one that replaces a default, and one that removes a default.
       open({ headers: { "x-own": "yes", "cache-control": "no-store", "x-content-type-options": null } });
     });
     const client = await connect();
@@ -154,6 +160,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
     assert.equal((await first.nextPublished()).data, "1");
     const { data, lastEventId } = await first.nextPublished();
     assert.equal(data, "2");
+    // It has received the second event, and the third one is on its way or in the log.
     first.leave();
     const again = await connect({ lastEventId });
     assert.equal((await again.nextPublished()).data, "3");
@@ -164,6 +171,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
     const client = await connect({ method: "HEAD" });
     assert.equal(client.status, 200);
     assert.match(client.header("content-type"), /^text\/event-stream/);
+    // The source is there for the handler, which need not know of `HEAD`, and is closed from the start.
     assert.equal(await closes(), "head");
   },
 
@@ -189,6 +197,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
     const client = await connect({ method: "POST", body: JSON.stringify({ question: "?" }) });
     await client.until(() => client.retry !== undefined);
     for (let n = 0; n < 3; n++) {
+      // After the whole body was read: a sink that listens to the request would have closed by now.
       source?.dispatch("n", n);
       assert.equal((await client.next()).data, String(n));
     }
@@ -205,6 +214,7 @@ const scenarios: Readonly<Record<string, (context: AdapterContext) => Promise<vo
     const client = await connect();
     assert.deepEqual([(await client.next()).data, (await client.next()).data], ["1", "2"]);
     await client.end();
+    // A response that is cut looks like a lost connection to the client, which reconnects at once.
     assert.equal(client.failed, false);
     assert.equal(await closes(), "closed");
   },

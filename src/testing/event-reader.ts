@@ -15,6 +15,7 @@ export class EventReader {
   ended = false;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | null;
   readonly #timeoutMs: number;
+  /** Why the body could not be read to its end. */
   #failure: unknown = null;
   #waiting: (() => void)[] = [];
 
@@ -27,6 +28,7 @@ export class EventReader {
 
   /** Resolves when the condition holds or the stream has ended, and says whether it holds. */
   async until(condition: () => boolean): Promise<boolean> {
+    // One deadline for the whole wait: events that do not satisfy the condition must not extend it.
     const deadline = Promise.withResolvers<never>();
     // Keeps the process alive: a test that waits for nothing else must fail, not end early.
     const timer = new WakeTimer(() => deadline.reject(this.#late()), true);
@@ -49,6 +51,7 @@ export class EventReader {
     await this.#reader?.cancel().catch(() => {});
   }
 
+  /** Reads whether or not a test waits, since a body that is not read stalls its server. */
   async #read(): Promise<void> {
     const parser = new EventStreamParser(
       {

@@ -33,6 +33,7 @@ import { testTail } from "./log/tail.ts";
  */
 export function testLog(options: LogSuiteOptions): void {
   checkOptions(options ?? {}, suiteChecks, "testLog()");
+  // Required, while the checks treat an option that is absent as valid.
   for (const name of ["test", "storage"] as const) suiteChecks[name](options?.[name], name);
   const scenario: TestScenario = createScenario(options);
   const { trimmedBySelection = true, persistent = false, shared = false } = options;

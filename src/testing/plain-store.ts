@@ -82,6 +82,7 @@ export class PlainStore {
     // them.
     const later = this.#entries.filter(({ offset, channel }) => offset > after && matches(channel));
     const readable = later.filter((entry) => this.#isReadable(entry, conflate));
+    // The entry that exceeds `maxBytes` ends the page, unless it is the first: a page must make progress.
     let bytes = 0;
     const end = readable.findIndex((entry, index) => {
       bytes += weightOf(entry);
@@ -132,6 +133,7 @@ export class PlainStore {
     const [epoch, origin, floor] = [this.#epoch, this.#origin, this.#floor];
     const [entries, times] = [[...this.#entries], [...this.#times]];
     const [answers, calls] = [new Map(this.#answers), new Map(this.#calls)];
+    // Copies again at each restore: the same backup may be restored several times.
     return () => {
       [this.#epoch, this.#origin, this.#floor] = [epoch, origin, floor];
       [this.#entries, this.#times] = [[...entries], [...times]];
@@ -146,6 +148,7 @@ export class PlainStore {
     [this.#answers, this.#calls] = [new Map(), new Map()];
   }
 
+  /** Trimmed entries stay in the array, so its length is the newest offset. */
   get #top(): number {
     return this.#entries.length;
   }
@@ -179,6 +182,7 @@ export class PlainStore {
       lastOf: (name: string) => this.#entries.findLast(({ channel }) => channel === name)?.offset ?? 0,
     };
     for (const entry of entries) {
+      // A known key is answered before its condition is checked: the entry after the position may be its own.
       const conflict = this.#answerTo(entry) === undefined ? conflictOf(entry, state) : undefined;
       if (conflict !== undefined) return conflict;
     }

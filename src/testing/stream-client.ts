@@ -32,7 +32,9 @@ export class StreamClient {
   readonly #leaving = new AbortController();
   readonly #signal: AbortSignal;
   #response: Response | undefined;
+  /** How many of the events `next()` has returned. */
   #taken = 0;
+  /** Several waits may be under way; each checks its own condition when something arrives. */
   #waiting: (() => void)[] = [];
 
   /** @param signal Ends every wait with its reason. */
@@ -46,6 +48,7 @@ export class StreamClient {
     return this.#response?.status ?? 0;
   }
 
+  /** Empty before the response. */
   get headers(): Headers {
     return this.#response?.headers ?? new Headers();
   }
@@ -101,6 +104,7 @@ export class StreamClient {
     if (reads) void this.#read(this.#response.body);
   }
 
+  /** Reads whether or not a scenario waits, since a body that is not read stalls its server. */
   async #read(body: ReadableStream<Uint8Array> | null): Promise<void> {
     const parser = new EventStreamParser({
       onEvent: (event) => {

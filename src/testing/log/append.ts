@@ -102,6 +102,7 @@ export function testAppend(scenario: TestScenario): void {
   // by entry lets another publisher in between.
   scenario("append: an atomic batch is stored next to each other", {}, async ({ log, declares }) => {
     if (!declares("atomicBatch")) return;
+    // Without waiting in between, so that a log which writes entry by entry interleaves the calls.
     const calls = range(1, 20).map((i) => log.append(range(1, 5).map(() => entry("a", `${i}`))));
     for (const placed of await Promise.all(calls)) {
       const [first] = placed;

@@ -51,6 +51,7 @@ export async function readOn(
   options?: Partial<ReadOptions>,
 ): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
+  // The head of this moment bounds the loop: a log that others append to would never be read to its end.
   const { top } = await log.head();
   for (let position = after; position < top; ) {
     const { entries, through } = await read(log, position, limit, selection, options);

@@ -15,6 +15,7 @@ export function testClear(scenario: TestScenario): void {
   // the same step, or a reader that comes in between finds the slots empty and declares no loss.
   clearing("leaves empty slots with their witnesses, and an entry that records it", async ({ log, clear }) => {
     await log.append(range(1, 6).map((i) => entry(i % 2 === 0 ? "kept" : "cleared", `secret ${i}`)));
+    // Clients hold these witnesses, and their positions have to stay valid.
     const before = await read(log, 0, 10);
     const appended = await clear("cleared");
     const { entries } = await read(log, 0, 10);
@@ -64,6 +65,7 @@ export function testClear(scenario: TestScenario): void {
     await assert.rejects(log.append([entry("a", "3", { after: second })]), hasCode("ERR_SSE_CONFLICT"));
     await log.append([entry("a", "4")]);
     await tail.count(4);
+    // The sequence continues after a clearing as after any other entry.
     assert.equal(tail.entries[3]?.previousWitness, tail.entries[2]?.witness);
   });
 
@@ -82,6 +84,7 @@ export function testClear(scenario: TestScenario): void {
   scenario("clear: retention goes on over the empty slots", { maxEvents: 4 }, async (context) => {
     const { log, declares, eventually } = context;
     if (!declares("clear")) return;
+    // With a key, whose newest entry would outlive retention if it were not erased.
     await log.append(range(1, 4).map((i) => entry("a", `${i}`, { key: "k" })));
     await log.clear?.("a");
     await log.append(range(1, 6).map((i) => entry("b", `${i}`)));

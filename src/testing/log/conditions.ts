@@ -14,6 +14,7 @@ function testAfter(scenario: TestScenario): void {
   // `append` MUST reject an `after` that does not hold with `ERR_SSE_CONFLICT`. The condition is about one channel: a
   // log that compares the position with its head refuses publishers of quiet channels.
   scenario("after: accepts when the channel has nothing after it, rejects otherwise", {}, async ({ log }) => {
+    // The entry of channel b moves the head, which does not concern publishers of channel a.
     const [first] = await log.append([entry("a", "first", { after: await at(log, 0) }), entry("b")]);
     await log.append([entry("a", "second", { after: first })]);
     await assert.rejects(log.append([entry("a", "late", { after: await at(log, 2) })]), isConflict);
@@ -49,6 +50,7 @@ function testAfter(scenario: TestScenario): void {
     { maxEvents: 2 },
     async (context) => {
       const { log, eventually } = context;
+      // Kept as a value past its retention, and yet no position to publish after: the channel has an entry after it.
       const keyed = entry("a", "", { key: "k" });
       const placed = await log.append([keyed, entry("a"), ...range(1, 8).map(() => entry("noise"))]);
       await eventually(async () => assert.equal((await log.head()).floor.offset, 8));
@@ -63,6 +65,7 @@ function testAfter(scenario: TestScenario): void {
       // A log may keep the witness longer than the entry. Both are correct, but only as the log itself says.
       if ((await witnessAt(log, 2)) === undefined) await assert.rejects(append, isConflict);
       else await append;
+      // The floor: the oldest retained entry has its witness, so this position holds in every log.
       await log.append([entry("quiet", "", { after: await at(log, 8) })]);
     },
   );
@@ -81,6 +84,7 @@ function testAfter(scenario: TestScenario): void {
       results.map(({ status }) => status),
       ["fulfilled", "rejected", "fulfilled"],
     );
+    // The rejected call leaves neither an entry nor a hole between the two others.
     const { entries } = await read(log, 1, 10);
     assert.deepEqual(
       [dataOf(entries).sort(), offsetsOf(entries)],
@@ -125,6 +129,7 @@ function testIdempotency(scenario: TestScenario): void {
     );
     assert.deepEqual([again[1]?.epoch, again[1]?.witness], [first?.epoch, first?.witness]);
     assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["once", "new", "other channel"]);
+    // Calls of one tick may be stored in one transaction, in which the first entry is not committed yet.
     const both = await Promise.all(range(1, 4).map(() => log.append([entry("a", "", { idempotencyKey: "same" })])));
     assert.equal(new Set(offsetsOf(both.flat())).size, 1);
   });
@@ -149,6 +154,7 @@ function testIdempotency(scenario: TestScenario): void {
   scenario("idempotencyKey: is forgotten after its window", { idempotencyWindow: 30 }, async ({ log, eventually }) => {
     const once = entry("a", "once", { idempotencyKey: "k" });
     await log.append([once]);
+    // A repetition must not extend the window, or this would never end.
     await eventually(async () => assert.equal((await log.append([once]))[0]?.duplicate ?? false, false));
     assert.equal((await log.head()).top, 2);
   });

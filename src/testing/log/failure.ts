@@ -11,6 +11,7 @@ export function testFailure(scenario: TestScenario): void {
   // does tells publishers of events that no client will receive.
   scenario("failure: entries that were not stored are not reported as stored", {}, async (context) => {
     const { log } = context;
+    // The first append may prepare the store, which is not what fails here.
     await log.append([entry("a", "before")]);
     await fail(context, "refused");
     const appends = range(1, 3).map((i) => settle(log.append([entry("a", `${i}`)])));
@@ -30,6 +31,7 @@ export function testFailure(scenario: TestScenario): void {
     async (context) => {
       const { log, follow, eventually } = context;
       const { epoch, witness } = await log.head();
+      // The tail must not deliver an entry twice either, for the answer and for what the store reports.
       const tail = follow({ epoch, offset: 0, witness });
       await fail(context, "lost");
       const appends = range(1, 3).map((i) => settle(log.append([entry("a", `${i}`)])));

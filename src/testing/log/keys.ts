@@ -22,6 +22,7 @@ function testConflation(scenario: TestScenario): void {
       if (!declares("conflation")) continue;
       const page = await read(log, 0, 10, selection);
       assert.deepEqual([dataOf(page.entries), page.conflated, page.through], [["y1", "plain", "x3"], 2, 5]);
+      // The first superseded entry is before this offset, and is not counted again.
       const rest = await read(log, 2, 10, selection);
       assert.deepEqual([dataOf(rest.entries), rest.conflated], [["plain", "x3"], 1]);
     }
@@ -51,6 +52,7 @@ function testConflation(scenario: TestScenario): void {
   // A key is one of its channel: a log with an index on the key alone lets channels supersede each other.
   scenario("key: is one of its channel", {}, async ({ log, declares }) => {
     await log.append([keyed("a", "k1"), keyed("b", "k1"), keyed("a", "k2")]);
+    // Channel b must not lose its value to the later entry of channel a.
     assert.deepEqual(dataOf([...(await values(log, select("b")))]), ["k1"]);
     if (!declares("conflation")) return;
     assert.deepEqual(dataOf((await read(log, 0, 10)).entries), ["k1", "k2"]);
@@ -70,6 +72,7 @@ function testConflation(scenario: TestScenario): void {
     const tail = follow(await at(log, 0));
     await log.append([keyed("a", "x1"), keyed("a", "x2")]);
     await log.append([keyed("a", "x3")]);
+    // Begins after the appends: it reads what the other tail was offered.
     const late = follow(await at(log, 0));
     for (const each of [tail, late]) {
       await each.count(3);
@@ -125,6 +128,7 @@ function testValues(scenario: TestScenario): void {
   // superseded.
   scenario("key: the newest outlives retention, until it is superseded", { maxEvents: 4 }, async (context) => {
     const { log, eventually, declares } = context;
+    // x1 is superseded before it is trimmed, so only x2 is kept.
     await log.append([keyed("a", "x1"), keyed("a", "x2"), entry("a", "plain"), keyed("a", "y1")]);
     await log.append(range(1, 8).map(() => entry("noise")));
     await eventually(async () => assert.equal((await log.head()).floor.offset, 8));
@@ -136,6 +140,7 @@ function testValues(scenario: TestScenario): void {
       }
       assert.deepEqual(dataOf(await log.last(1, selection)), ["y1"]);
     }
+    // A kept entry still has the witness of the one that was before it, which is long gone.
     const [kept] = (await read(log, 0, 10, select("a"))).entries;
     assert.ok(kept !== undefined && kept.previousWitness > 0);
 

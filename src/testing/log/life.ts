@@ -13,6 +13,7 @@ export function testLife(
   scenario("capabilities: a log has the methods that it declares, and no others", {}, async ({ storage }) => {
     const log = await storage.open();
     const before = [...log.capabilities].sort();
+    // `appendIn` is not among them: it needs a transaction of the store, which the suite cannot begin.
     for (const name of ["witnesses", "last", "latestByKey", "locate", "clear"] as const) {
       assert.equal(typeof log[name] === "function", log.capabilities.has(name), name);
     }
@@ -33,6 +34,7 @@ export function testLife(
       // Appends called before may be stored or rejected as closed, but they must not stay unsettled.
       if (result.status === "rejected") assert.ok(hasCode("ERR_SSE_CLOSED")(result.reason), String(result.reason));
     }
+    // Counted before the second `close()`, which MUST have no effect.
     const { length } = tail.entries;
     await log.close();
     const closed = hasCode("ERR_SSE_CLOSED");
@@ -62,18 +64,22 @@ export function testLife(
     // that keeps one of these in memory passes every test until its first restart.
     scenario("opened again: continues where it was", { maxEvents: 8 }, async ({ log, open, eventually }) => {
       const once = entry("a", "once", { idempotencyKey: "k" });
+      // Alone on its channel: retention takes it from the sequence, and it must be kept as a value through the restart.
       const keyed = entry("state", "kept", { key: "k" });
       await log.append([keyed, ...range(2, 11).map((i) => entry(i % 2 === 0 ? "a" : "b", `${i}`)), once]);
       await eventually(async () => assert.equal((await log.head()).floor.offset, 4));
       const before = await stateOf(log);
       await log.close();
       const again = await open();
+      // Compared as a whole: a part that a log derives again at each start, such as the floor, differs only here.
       assert.deepEqual(await stateOf(again), before);
       const [repeated] = await again.append([once]);
       assert.deepEqual([repeated?.offset, repeated?.duplicate], [12, true]);
+      // A log that counts its retained entries would give an offset for the second time.
       const [next] = await again.append([entry("a")]);
       assert.equal(next?.offset, 13);
       assert.equal((await read(again, 12, 1)).entries[0]?.previousWitness, before.head.witness);
+      // Channel b has entry 11 after it: the newest offset of each channel has to survive, too.
       const after = await at(again, 10);
       await assert.rejects(again.append([entry("b", "", { after })]), hasCode("ERR_SSE_CONFLICT"));
     });

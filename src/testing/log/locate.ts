@@ -9,6 +9,7 @@ export function testLocate(scenario: TestScenario): void {
   // `locate` MUST confirm a position only by its witness. The head and the origin are the ones that logs get wrong: the
   // witness of neither is found by a look at the entry at that offset.
   scenario("locate: tells positions of this log from others", {}, async ({ log }) => {
+    // Before the first entry, too: a client may have connected to an empty log.
     const [origin] = [await at(log, 0)];
     assert.equal(await verification(log, origin), "same");
     await log.append(range(1, 5).map((i) => entry(`c${i % 2}`, "", i === 2 || i === 4 ? { key: "k" } : {})));
@@ -64,6 +65,7 @@ export function testLocate(scenario: TestScenario): void {
     assert.deepEqual(await endsOf("open"), []);
     // Of a prefix it is not known which channels there will be.
     assert.deepEqual(await endsOf("p/*"), []);
+    // Published again after its end, so the channel is open again.
     await log.append([entry("ended")]);
     assert.deepEqual(await endsOf("early", "ended"), [early]);
   });
@@ -85,6 +87,7 @@ export function testLocate(scenario: TestScenario): void {
   // The answers MUST be in the order of the questions, and of one state with the head. After a restart of a hub, all of
   // its clients ask in one call: a log that asks its store for one after the other multiplies the round trips.
   scenario("locate: answers several questions at once, each with its own answer", {}, async ({ log }) => {
+    // Without a question it still answers with the head.
     assert.deepEqual((await log.locate([])).answers, []);
     await log.append([entry("a"), entry("b", "", { type: "sse:end" }), entry("c", "", { key: "k" })]);
     const [first, head] = [await at(log, 1), await at(log, 3)];
@@ -92,6 +95,7 @@ export function testLocate(scenario: TestScenario): void {
       { cursor: first, selection: select("a") },
       { cursor: { ...first, witness: head.witness }, selection: select("b") },
       { cursor: null, selection: select("c", "b") },
+      // Equal questions, which a log may look up once.
       ...range(1, 20).map(() => ({ cursor: head, selection: select("*") })),
     ];
     const located = await log.locate(questions);

@@ -9,6 +9,7 @@ export function testLoss(scenario: TestScenario): void {
   // witnesses. A log that keeps its head in memory continues after entries which no longer exist.
   scenario("loss: the rest is the log", {}, async ({ log, storage, eventually }) => {
     const { epoch } = await log.head();
+    // The newest entry of the key is among the lost ones, so the superseded one is the newest again.
     const [first, , third] = await log.append([
       entry("a", "1", { key: "k" }),
       entry("a", "2", { key: "k" }),
@@ -41,6 +42,7 @@ export function testLoss(scenario: TestScenario): void {
     const isConflict = hasCode("ERR_SSE_CONFLICT");
     await assert.rejects(log.append([entry("a", "", { after: await at(log, 1) })]), isConflict);
     await assert.rejects(log.append([entry("quiet", "", { after: lost })]), isConflict);
+    // The entry in place of the lost one is a position like any other.
     await log.append([entry("a", "", { after: await at(log, 2) })]);
   });
 
@@ -78,6 +80,7 @@ export function testLoss(scenario: TestScenario): void {
     await log.append(range(1, 5).map((i) => entry("a", `${i}`)));
     await tail.count(5);
     await lose(storage, 3);
+    // Grows past the old head at once, so that offset 5 exists again when the tail looks.
     await log.append(range(3, 9).map((i) => entry("a", `${i} again`)));
     await assertEndsAt(context, tail, 5, 9);
   });

@@ -15,10 +15,12 @@ export function testPrefixes(scenario: TestScenario): void {
     assert.deepEqual(await dataIn("users/1", "order"), ["order", "users/1"]);
     assert.deepEqual(await dataIn("order", "order"), ["order"]);
     assert.deepEqual(await dataIn("orders/*"), ["orders/1", "orders/2", "orders/10"]);
+    // Three of these cover orders/10, and two cover orders/1.
     const overlapping = ["orders/*", "orders/1*", "orders/10", "users/1"];
     assert.deepEqual(await dataIn(...overlapping), ["orders/1", "orders/2", "orders/10", "users/1"]);
     assert.deepEqual(await dataIn("*"), names);
     assert.deepEqual(await dataIn("nothing", "nothing/*"), []);
+    // Nothing is selected: a query that is built from no conditions would return everything.
     assert.deepEqual((await read(log, 0, 10, { channels: [], prefixes: [] })).entries, []);
   });
 
@@ -37,6 +39,7 @@ export function testPrefixes(scenario: TestScenario): void {
         `prefix ${prefix}`,
       );
     }
+    // A character of two UTF-16 code units, or four bytes: an upper bound for its range is easily wrong.
     assert.deepEqual(dataOf((await read(log, 0, 100, select("🎉*"))).entries), ["🎉", "🎉/1"]);
   });
 
@@ -47,6 +50,7 @@ export function testPrefixes(scenario: TestScenario): void {
     await log.append(names.map((name) => entry(name, name, { key: "k", idempotencyKey: "i" })));
     for (const [index, name] of names.entries()) {
       const selection = { channels: [name], prefixes: [] };
+      // Each method has a query of its own, any of which may lack the escape.
       const found = [
         (await read(log, 0, 100, selection)).entries,
         await log.last(9, selection),
@@ -75,6 +79,7 @@ export function testPrefixes(scenario: TestScenario): void {
   scenario("selection: of many channels is read in the order of the log", {}, async ({ log }) => {
     const names = range(0, 39).map((i) => `c${i}`);
     await log.append(range(1, 400).map((i) => entry(`c${(i * 7) % 40}`, `${i}`)));
+    // 33 does not divide 400, so pages end anywhere within the parts that are merged.
     assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select(...names))), range(1, 400));
     assert.deepEqual(offsetsOf(await readOn(log, 0, 33, select("c*"))), range(1, 400));
   });
@@ -88,6 +93,7 @@ export function testPrefixes(scenario: TestScenario): void {
       // UTF-8 and UTF-16 order differ above U+D7FF: a range in one order misses names that begin with the prefix in the
       // other.
       const pieces = ["a", "b/", "z", "~", "é", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}", "🎉", "1"];
+      // A fixed seed: every log gets the same names, and a failure can be repeated.
       const random = numbers(1_234_567);
       const pick = () => pieces[random() % pieces.length] as string;
       const name = () =>
@@ -108,6 +114,7 @@ export function testPrefixes(scenario: TestScenario): void {
       ]);
       for (const prefix of prefixes) {
         const selection = { channels: [], prefixes: [prefix] };
+        // The tail has the order of the log, and `hasPrefix` is the definition.
         const expected = tail.entries.filter(({ channel }) => hasPrefix(channel, prefix)).map(({ channel }) => channel);
         assert.deepEqual(dataOf(await readOn(log, 0, 50, selection)), expected, `read of ${JSON.stringify(prefix)}`);
         assert.deepEqual(dataOf(await log.last(1_000, selection)), expected, `last of ${JSON.stringify(prefix)}`);

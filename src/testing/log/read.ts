@@ -39,6 +39,7 @@ export function testRead(scenario: TestScenario): void {
   // A `read` after `append` has resolved MUST return the entries: the publisher may tell others of them. A log that
   // reads from a replica does not have them yet.
   scenario("read: an entry is read as soon as it was appended", {}, async ({ log }) => {
+    // Repeated, because a replica lags only now and then.
     for (const i of range(1, 20)) {
       await log.append([entry("a", `${i}`)]);
       assert.deepEqual(dataOf((await read(log, i - 1, 10, select("a"))).entries), [`${i}`]);
@@ -50,6 +51,7 @@ export function testRead(scenario: TestScenario): void {
   scenario("read: a page has no more than maxBytes and one entry, and always one", {}, async ({ log }) => {
     const sizes = [10, 3_000, 50, 50, 20_000, 50, 900, 900, 900, 5];
     for (const size of sizes) await log.append([entry("a", "x".repeat(size)), entry("b", "")]);
+    // Each form of a selection may be another query, with a bound of its own.
     for (const selection of [undefined, select("a"), select("a*"), select("*")]) {
       for (const conflate of [true, false]) {
         const all = offsetsOf((await read(log, 0, 100, selection, { conflate })).entries);

@@ -15,6 +15,7 @@ export function testRestore(scenario: TestScenario): void {
     // Right after the restore the lost offsets are past the head. Once they are written again, only witnesses tell.
     for (const cursor of placed) assert.equal(await verification(log, cursor), "same");
     for (const cursor of lost) assert.equal(await verification(log, cursor), "other");
+    // More than was lost, so that the log has each lost offset again, and is past all of them.
     await log.append(range(4, 9).map((i) => entry("b", `${i} again`)));
     for (const cursor of placed) assert.equal(await verification(log, cursor), "same");
     for (const cursor of lost) {
@@ -31,6 +32,7 @@ export function testRestore(scenario: TestScenario): void {
     async (context) => {
       const { log, eventually } = context;
       const { placed, lost } = await loseAfterCopy(context);
+      // One call after another, since a log may trim once per call: the lost offsets have to leave the log for certain.
       for (const i of range(4, 30)) await log.append([entry("b", `${i} again`)]);
       await eventually(async () => assert.equal((await log.head()).floor.offset, 26));
       for (const cursor of lost) {
@@ -64,6 +66,7 @@ async function loseAfterCopy(context: TestContext): Promise<{ placed: Appended[]
   const restore = await copyOf(context);
   const lost = await log.append(range(4, 6).map((i) => entry("a", `${i}`)));
   await restore();
+  // The log has to notice the copy on its own: nothing but the storage has changed.
   await eventually(async () => assert.equal((await log.head()).top, 3));
   return { placed, lost };
 }

@@ -15,6 +15,7 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
     const placed = await log.append(range(1, 20).map((i) => entry("a", "", i % 4 === 0 ? { key: "k" } : {})));
     await eventually(async () => assert.equal((await log.head()).floor.offset, 17));
     const witnesses = await log.witnesses(range(0, 21));
+    // Offset 0 is the origin, and the last offset is past the head.
     const expected = [origin, ...placed.map(({ witness }) => witness), undefined];
     for (const [offset, witness] of witnesses.entries()) {
       // The oldest retained entry vouches for the position before it.
@@ -47,6 +48,8 @@ export function testRetention(scenario: TestScenario, bySelection: boolean): voi
         }
         position = page.through;
       };
+      // The log keeps 40 entries and grows by 10 in each round, while the reader takes 2: it is overtaken again and
+      // again.
       for (const round of range(1, 60)) {
         const entries = range(1, 10).map((i) => entry((i + round) % 3 === 0 ? "a" : "noise", `${round} ${i}`));
         const [placed] = await Promise.all([log.append(entries), step(2)]);
@@ -134,6 +137,7 @@ function testSelectionLoss(scenario: TestScenario): void {
       assert.equal((await read(log, 0, 10, select("noise/*"), { conflate })).trimmed, 18);
     }
 
+    // Now the quiet channel has lost its only entry, which had the offset 21, and nothing after it.
     await log.append(range(1, 7).map(() => entry("noise/1")));
     await eventually(async () => assert.equal((await log.head()).floor.offset, 25));
     assert.equal(await trimmed(log, select("quiet")), 21);

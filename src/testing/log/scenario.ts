@@ -10,6 +10,7 @@ export type TestScenario = (name: string, retention: Retention, body: (context: 
 export interface TestContext {
   /** With the methods that it lacks composed of those that it has. */
   readonly log: CompleteLog;
+  /** The storage of the log: scenarios lose its entries, copy it, or make it fail. */
   readonly storage: LogStorage;
   /** Whether the log itself has a capability. */
   declares(capability: LogCapability): boolean;
@@ -59,6 +60,7 @@ async function run(
           recorders.push(recorder);
           return recorder;
         },
+        // The last error of the check is the reason of the failure, which a deadline alone would hide.
         async eventually(check) {
           for (;;) {
             try {
@@ -87,12 +89,14 @@ async function closeAll(logs: readonly Log[]): Promise<void> {
 /** Collects the entries that a tail delivers. */
 export class TailRecorder {
   readonly entries: LogEntry[] = [];
+  /** As they were delivered: scenarios about epochs look at each. */
   readonly batches: TailBatch[] = [];
   /** The errors that the tail reported. A test that expects some removes them. */
   readonly errors: unknown[] = [];
   readonly close: () => void;
   /** Called with each batch, after it was collected. */
   onBatch: (batch: TailBatch) => void = () => {};
+  /** Ends the wait of `count()`. A scenario waits for one recorder at a time. */
   #wake: () => void = () => {};
 
   constructor(log: Log, after: Position) {

@@ -18,6 +18,7 @@ export function testSharing(scenario: TestScenario): void {
     const heads = await Promise.all(logs.map((log) => log.head()));
     assert.deepEqual(heads[1], heads[0]);
     assert.deepEqual(heads[2], heads[0]);
+    // Offset 30 is on the same channel, but another log has stored it: the condition has to see that.
     const after = await at(pick(logs, 2), 29);
     await assert.rejects(pick(logs, 1).append([entry("a", "", { after })]), hasCode("ERR_SSE_CONFLICT"));
   });
@@ -28,6 +29,7 @@ export function testSharing(scenario: TestScenario): void {
     const logs = [context.log, await context.open(), await context.open()];
     const origin = await at(context.log, 0);
     const tails = logs.map((log) => context.follow(origin, log));
+    // Calls of one to four entries: logs that reserve offsets ahead leave holes between them.
     const calls = range(1, 90).map((i) => pick(logs, i).append(range(1, (i % 4) + 1).map(() => entry(`c${i % 7}`))));
     const offsets = offsetsOf((await Promise.all(calls)).flat()).sort((a, b) => a - b);
     assert.deepEqual(offsets, range(1, offsets.length));
@@ -35,6 +37,7 @@ export function testSharing(scenario: TestScenario): void {
       await tail.count(offsets.length);
       assert.deepEqual(tail.offsets, offsets);
     }
+    // All fields, not only the offsets: a notification may carry fewer of them than the store.
     assert.deepEqual(tails[1]?.entries, tails[0]?.entries);
     assert.deepEqual(tails[2]?.entries, tails[0]?.entries);
   });
@@ -45,6 +48,7 @@ export function testSharing(scenario: TestScenario): void {
     const tail = follow(await at(log, 0), other);
     for (const i of range(1, 5)) {
       await log.append([entry("a", `${i}`)]);
+      // Waits for each one, so that every append finds the tail idle.
       await tail.count(i);
     }
     assert.deepEqual(dataOf(tail.entries), ["1", "2", "3", "4", "5"]);

@@ -62,6 +62,7 @@ function testDelivery(scenario: TestScenario): void {
   scenario("tail: a burst longer than the log reaches it whole", { maxEvents: 5 }, async ({ log, follow }) => {
     const tail = follow(await at(log, 0));
     await log.append(range(1, 20).map(() => entry("a")));
+    // After one call that is longer than the log, calls that are stored together and exceed it together.
     await Promise.all(range(1, 20).map(() => log.append([entry("a")])));
     await tail.count(40);
     assert.deepEqual(tail.offsets, range(1, 40));
@@ -146,6 +147,7 @@ function testHandlers(scenario: TestScenario): void {
     await log.append([entry("a")]);
     await Promise.all([failing.count(2), fine.count(2)]);
     assert.ok(failing.errors.length > 0 && failing.errors.every((error) => error === failure));
+    // Expected here. Errors that are left in the list fail the scenario.
     failing.errors.length = 0;
   });
 
@@ -154,6 +156,7 @@ function testHandlers(scenario: TestScenario): void {
   scenario("tail: delivers nothing once it is closed", {}, async ({ log, follow }) => {
     const origin = await at(log, 0);
     const [closed, closing, open] = [follow(origin), follow(origin), follow(origin)];
+    // Twice: a subscription may close its tail for two reasons at once.
     closed.close();
     closed.close();
     // Closed within its handler, which is where a subscription that ends closes its tail.
