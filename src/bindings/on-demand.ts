@@ -69,7 +69,7 @@ export class OnDemandSubscription<C extends AnyContract | undefined = undefined>
     let left = "";
     // During an event, the stream is still at the position before it.
     let applying: string | undefined;
-    const change = (next: S, position: string | undefined): void => {
+    const change = (next: S, position?: string): void => {
       if (Object.is(next, state)) return;
       state = next;
       applying = position;
@@ -81,7 +81,7 @@ export class OnDemandSubscription<C extends AnyContract | undefined = undefined>
       // them, and declares those that are gone.
       const source = left === "" || left === this.cursor ? this : new OnDemandSubscription(this.#open, left);
       const removeEvents = source.on("*", (event) => change(onEvent(state, event), event.lastEventId));
-      const removeLosses = source.onLoss((loss) => change(onLoss(state, loss), undefined));
+      const removeLosses = source.onLoss((loss) => change(onLoss(state, loss)));
       return () => {
         left = applying ?? source.cursor;
         removeEvents();

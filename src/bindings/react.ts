@@ -110,7 +110,7 @@ export function useEvents<S, C extends AnyContract | undefined>(
 /** A value for a key, made when the key changes. State rather than a memo: React may drop a memo, and the position with it. */
 function useHeld<T>(key: unknown, create: () => T): T {
   const [held, hold] = useState(() => ({ key, value: create() }));
-  if (Object.is(held.key, key)) return held.value;
+  if (held.key === key) return held.value;
   const next = { key, value: create() };
   hold(next);
   return next.value;
