@@ -57,10 +57,14 @@ export class Connection {
   readonly #environment: Environment;
   readonly #handlers: ConnectionHandlers;
   #state: ReconnectState;
+  /** Of the connection that is open, or being opened. */
   #abort: AbortController | null = null;
+  /** `null` when no timer is set. */
   #cancelTimer: (() => void) | null = null;
+  /** When the timer fires, in the time of the environment. */
   #timerAt = Number.POSITIVE_INFINITY;
   #unwatch: () => void = () => {};
+  /** The last status that was reported said stale. It follows from the clock, not from an input. */
   #reportedStale = false;
   /** A 401 or 403 was answered by asking for the headers once more. */
   #reauthorized = false;
@@ -108,6 +112,7 @@ export class Connection {
     return this.#isStaleAt(this.#environment.now());
   }
 
+  /** The only place that changes the state. All effects follow from the states before and after. */
   #input(input: ReconnectInput): void {
     const before = this.#state;
     const environment = this.#environment;
@@ -166,6 +171,7 @@ export class Connection {
     this.#abort = abort;
     const { signal } = abort;
     try {
+      // Within the `try`: a function of the application may throw, which is a failed attempt like any other.
       const asked = this.#handlers.ask(this.lastEventId);
       this.lastEventId = asked.lastEventId;
       const { url, init } = await prepareRequest(this.#options, asked);

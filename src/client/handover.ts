@@ -39,7 +39,9 @@ export class Handover implements Upstream {
   readonly #owner: UpstreamOwner;
   readonly #context: UpstreamContext;
   readonly #options: ResolvedSubscribeOptions;
+  /** Delivers events. */
   #current: Leg | null = null;
+  /** Has other channels, and delivers nothing yet. */
   #next: Leg | null = null;
   #cancelTimer: () => void = () => {};
 
@@ -85,6 +87,10 @@ export class Handover implements Upstream {
     this.#settle();
   }
 
+  /**
+   * Opens the next connection. While a reconnect is under way there is nothing to hand over: it asks for the channels
+   * itself.
+   */
   handOver(): void {
     if (this.#next !== null || !this.isOpen) return;
     this.#cancelTimer();
@@ -98,6 +104,7 @@ export class Handover implements Upstream {
     this.#drop("current");
   }
 
+  /** Starts nothing yet: the caller keeps the leg first, since a connection reports its state when it starts. */
   #connect(): Leg {
     const handlers = {
       onState: (state: ReconnectState) => this.#onState(leg, state),
@@ -120,12 +127,14 @@ export class Handover implements Upstream {
     leg?.connection.close("closed");
   }
 
+  /** Breaks before it makes, for servers that do not accept a second connection. */
   #restart(delay = 0): void {
     this.close();
     this.#current = this.#connect();
     this.#current.connection.start(delay);
   }
 
+  /** Called for each attempt, so that a reconnect asks for the channels that are wanted by then. */
   #ask(leg: Leg, lastEventId: string): Asked {
     const { router } = this.#owner;
     const request = router.request();
@@ -139,6 +148,7 @@ export class Handover implements Upstream {
   }
 
   #onState(leg: Leg, { phase, closedBy, error }: ReconnectState): void {
+    // A 429 may be a limit of connections, of which the old connection takes one.
     const isCrowded = phase === "waiting" && (error as StreamError | undefined)?.status === 429;
     if (leg === this.#next) {
       if (phase === "closed") this.#reject(leg, closedBy ?? "failed", error);
@@ -191,6 +201,7 @@ export class Handover implements Upstream {
     else if (reason === "connectionsPerKey") isNext ? this.#restart(breakMs) : this.#owner.crowded();
   }
 
+  /** The state of the joining channels is complete: changes that came in between can be made now. */
   #receive(event: ParsedEvent): void {
     const { router } = this.#owner;
     const wasJoining = router.isJoining;
@@ -232,6 +243,7 @@ export class Handover implements Upstream {
     }
   }
 
+  /** Makes the changes that have settled. */
   #change(): void {
     if (this.#owner.isIdle) this.#owner.shut();
     else if (this.#owner.router.hasPosition) this.handOver();
@@ -239,6 +251,7 @@ export class Handover implements Upstream {
     else this.#after(identifyMs, () => (this.#owner.router.hasPosition ? this.#change() : this.#owner.part()));
   }
 
+  /** One wait at a time: each change starts over, so changes that follow each other become one. */
   #after(milliseconds: number, callback: () => void): void {
     this.#cancelTimer();
     this.#cancelTimer = this.#context.environment.after(milliseconds, callback);

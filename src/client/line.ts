@@ -9,8 +9,11 @@ import type { Route } from "./stream-request.ts";
 
 /** The callbacks of a line, in the order of the stream. No event and no comment follows the phase `closed`. */
 export interface LineHandlers {
+  /** Called whenever the connection that serves the line changes its state, and when the line moves to another one. */
   onState(state: ReconnectState, isStale: boolean): void;
+  /** A stream that has all channels of the line has opened. */
   onOpen(): void;
+  /** An event of the line's channels. None comes for the second time, whichever connection brings it. */
   onEvent(event: ParsedEvent): void;
   onComment(text: string): void;
   /** Resolves when more may be read; `undefined` for at once. A loop that is full counts unless the connection is shared. */
@@ -29,8 +32,11 @@ export class Line implements Route {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
   readonly handlers: LineHandlers;
+  /** Channels that end are removed: the subscription is over when none is left. */
   readonly channels: Set<string>;
+  /** The position up to which the subscription has received its channels, `null` for a new client. */
   position: Position | null;
+  /** A stream with all of its channels has opened, so the line has its state, or gets it now. */
   carried = false;
   /** A full loop has taken it off a shared connection. It does not return, since it would be full again. */
   isDetached = false;

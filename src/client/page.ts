@@ -29,12 +29,14 @@ export function placeLine(line: Line): void {
 class Group implements LaneContext {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
+  /** The connections, those of lines that catch up included. */
   readonly lanes: Set<Lane> = new Set();
   /** The most channels that a connection of this server may have. */
   limit = Number.POSITIVE_INFINITY;
   readonly #groups: Set<Group>;
   /** Loads the code that shares with other tabs. Without it, for whatever reason, the page has its own connection. */
   #loading: Promise<void> | null = null;
+  /** `null` until the code is loaded, and for good if that fails. */
   #openTabs: typeof openTabs | null = null;
 
   constructor(options: ResolvedSubscribeOptions, environment: Environment, groups: Set<Group>) {
@@ -64,6 +66,7 @@ class Group implements LaneContext {
       () => {},
     );
     await this.#loading;
+    // A component may have been removed while the code was loading.
     if (!line.isClosed) this.place(line);
   }
 
@@ -73,6 +76,7 @@ class Group implements LaneContext {
     if (this.options.share !== false) this.#groups.add(this);
   }
 
+  /** Without a lane, a group would keep its options, and with them the values of the application. */
   delete(lane: Lane): void {
     this.lanes.delete(lane);
     if (this.lanes.size === 0) this.#groups.delete(this);
@@ -94,10 +98,12 @@ class Group implements LaneContext {
   catchUp(lane: Lane, line: Line): void {
     lane.returning.add(line);
     const { lanes, limit } = this;
+    // One that is not open yet: its request can still name the channels of this line.
     const opening = [...lanes].find((one) => !one.isOpen && one.accepts(line, limit, false));
     (opening ?? new Lane(this, true, "", [], false)).add(line);
   }
 
+  /** A lane with room for the channels of the line, whose stream can serve it. */
   #find(line: Line): Lane | undefined {
     return [...this.lanes].find((one) => one.accepts(line, this.limit));
   }
@@ -111,6 +117,7 @@ class Group implements LaneContext {
     for (const lane of [...this.lanes]) {
       if (lane.isHome || !lane.isOpen) continue;
       for (const line of [...lane.router.routes]) {
+        // A line whose loop was full stays on its own: on the shared connection it would be full again at once.
         const home = line.isDetached ? undefined : this.#find(line);
         if (home?.isOpen) home.invite(line);
       }
@@ -123,6 +130,7 @@ class Group implements LaneContext {
   }
 }
 
+/** By identity: two functions may give the headers of different users. */
 function isSameKey(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.length === other.length && one.every((part, index) => part === other[index]);
 }

@@ -67,6 +67,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     (event) => this.#handle(event),
     () => this.#wakeReader(),
   );
+  /** Ends the wait of the connection, if it waits for this subscription. */
   #whenReady: (() => void) | null = null;
   readonly #opened = new Deferred<void>();
   readonly #closed = new Deferred<StreamClosed>();
@@ -107,6 +108,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
    * the first event with an id.
    */
   get cursor(): string {
+    // An event whose validation is under way was not received yet, although the connection is past it.
     const isBusy = this.#inOrder.pending !== null;
     return this.#consumers.cursorUpTo(isBusy ? "" : this.#line.cursor);
   }
@@ -197,6 +199,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
 
   #buffer(options: IterationOptions): EventBuffer {
     const buffer = this.#consumers.buffer(options);
+    // A loop that begins after the end sees the error, and no events.
     if (this.#status.state === "closed") buffer.end(this.#status.error);
     this.#start();
     return buffer;
@@ -255,6 +258,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     });
   }
 
+  /** A shared connection does not wait for loops: one that is full leaves it. */
   #canRead(isShared: boolean): boolean {
     return this.#inOrder.pending === null && (isShared || !this.#consumers.full);
   }
@@ -282,6 +286,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
       this.#consumers.end(isFailed ? error : undefined);
       this.#closed.resolve({ reason: closedBy ?? "closed", error: isFailed ? error : undefined });
     };
+    // Events that arrived before the end are delivered before it.
     const { pending } = this.#inOrder;
     if (pending === null) finish();
     else void pending.then(finish);

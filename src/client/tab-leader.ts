@@ -38,6 +38,7 @@ export class Leader implements UpstreamOwner {
   readonly #remotes = new Map<string, Line>();
   /** The last messages, for tabs that have missed some. */
   #ring: FromLeader[] = [];
+  /** Characters of data in the ring. */
   #ringWeight = 0;
 
   constructor(lane: Lane, context: UpstreamContext, options: ResolvedSubscribeOptions, link: LeaderLink, fence: Fence) {
@@ -91,6 +92,7 @@ export class Leader implements UpstreamOwner {
       this.forget(tab);
       return;
     }
+    // A tab tells its channels again when it has had no news for long, which changes nothing.
     const isKnown = before !== undefined && channels.length === before.channels.size;
     if (isKnown && channels.every((channel) => before.channels.has(channel))) return;
     if (before === undefined) this.#link.election.onceGone(tab, () => this.forget(tab));
@@ -146,8 +148,7 @@ export class Leader implements UpstreamOwner {
     else this.welcome(tab);
   }
 
-  /** Tabs whose channels this connection cannot have get connections of their own. */
-  /** @returns Whether there were any. */
+  /** Tabs whose channels this connection cannot have get connections of their own. @returns Whether there were any. */
   #dismiss(isDismissed: (line: Line) => boolean): boolean {
     const dismissed = [...this.#remotes].filter(([, line]) => isDismissed(line));
     for (const [tab, line] of dismissed) {
@@ -181,6 +182,7 @@ export class Leader implements UpstreamOwner {
     this.#lane.receive(event);
   }
 
+  /** Comments carry the keep-alive interval and the limit of channels, which every tab needs. */
   comment(text: string): void {
     this.tell({ kind: "comment", text });
     this.#lane.comment(text);
@@ -191,6 +193,7 @@ export class Leader implements UpstreamOwner {
     return this.#lane.ready();
   }
 
+  /** Posted to tabs of hidden pages, too: their status is right when they are shown. */
   show(): void {
     const { state, isStale } = this.handover;
     if (state !== null) this.tell({ kind: "state", state: packState(state, this.#context.environment), isStale });
@@ -230,6 +233,7 @@ export class Leader implements UpstreamOwner {
   }
 }
 
+/** Only events can be large. */
 function weightOf({ news }: FromLeader): number {
   return news.kind === "event" ? news.event.data.length : 0;
 }

@@ -28,11 +28,13 @@ export type TabMessage =
       readonly isNew: boolean;
       readonly fence: Fence;
     }
+  /** A tab is closed or put away. If it crashes, its lock is released in place of this message. */
   | { readonly kind: "leave"; readonly from: string }
   /** The last message of the leader is long ago. */
   | { readonly kind: "ping"; readonly from: string }
   /** A worker needs the parts of a request that the application decides. */
   | { readonly kind: "ask"; readonly to: string; readonly number: number }
+  /** The answer of a tab: the parts, or why it could not give them. */
   | { readonly kind: "answer"; readonly number: number; readonly request: TabRequest | null; readonly error: string }
   /** A tab has missed messages. */
   | { readonly kind: "again"; readonly from: string; readonly after: number }
@@ -63,9 +65,11 @@ export type LeaderNews =
   | { readonly kind: "here" }
   /** Messages that a tab has missed. */
   | { readonly kind: "repeat"; readonly messages: readonly FromLeader[] }
+  /** The state of the connection has changed. */
   | { readonly kind: "state"; readonly state: PackedState; readonly isStale: boolean }
   /** A stream has opened. Everything after this message belongs to it. */
   | { readonly kind: "open"; readonly request: StreamRequest }
+  /** An event, undecoded. */
   | { readonly kind: "event"; readonly event: ParsedEvent }
   | { readonly kind: "comment"; readonly text: string }
   | {

@@ -13,6 +13,7 @@ export class Questions {
   readonly #context: UpstreamContext;
   readonly #id: string;
   readonly #post: (message: TabMessage) => void;
+  /** By number. An answer that comes after the time finds none, and is ignored. */
   readonly #pending = new Map<number, (answer: Answer) => void>();
   /** Not from 0 on: a question of an earlier worker may be answered late. */
   #number: number;
@@ -35,9 +36,11 @@ export class Questions {
     throw new StreamError("request", `No tab could give the request: ${failure}`);
   }
 
+  /** Never rejects: a failure of one tab is the reason to ask the next. */
   #askOne(tab: string): Promise<Answer> {
     const number = ++this.#number;
     return new Promise((resolve) => {
+      // The first of two: the answer, or the end of the time.
       const settle = (answer: Answer): void => {
         this.#pending.delete(number);
         cancel();
@@ -56,9 +59,11 @@ export class Questions {
     else if (message.to === this.#id) void this.#answer(message.number);
   }
 
+  /** The address is resolved here: a worker has another base than the page. */
   async #answer(number: number): Promise<void> {
     try {
       const { url, headers, body } = this.#context.options;
+      // At the same time, as for a connection of this tab.
       const [address, given, content] = await Promise.all([resultOf(url), resultOf(headers), resultOf(body)]);
       const { document, location } = globalThis as { document?: { baseURI?: string }; location?: { href?: string } };
       const request = {

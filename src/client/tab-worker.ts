@@ -19,7 +19,9 @@ export function serveTab(groups: Map<string, WorkerGroup>, options: WorkerOption
 export class WorkerGroup implements LaneContext {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
+  /** The most channels that a connection of this server may have. */
   limit: number = Number.POSITIVE_INFINITY;
+  /** Has a lane. Without one, the next tab makes a new group. */
   isOpen = false;
   #tabs: Tabs | null = null;
   readonly #onEnd: () => void;
@@ -42,6 +44,7 @@ export class WorkerGroup implements LaneContext {
       url: async () => (await ask()).url,
       headers: async () => (await answer)?.headers ?? [],
       body: async () => (await answer)?.body ?? null,
+      // Not as a method of the options: browsers reject `fetch` with another `this`.
       fetch: (...args) => fetch(...args),
       judge,
       judgeFailure,
@@ -49,6 +52,7 @@ export class WorkerGroup implements LaneContext {
       channels: [],
       share: "browser",
       key: [name],
+      // Each tab decodes and validates under its own contract.
       validate: false,
     };
     new Lane(this, true);
@@ -57,11 +61,13 @@ export class WorkerGroup implements LaneContext {
 
   connect(lane: Lane): Upstream {
     const { tabs = runtimeTabs() } = this.environment;
+    // Thrown to the script of the worker. The tabs, which have waited for it to lead, lead on their own.
     if (tabs === null) throw new TypeError("The worker has no Web Locks or no BroadcastChannel; the tabs lead");
     this.#tabs = new Tabs(lane, this, tabs, "worker");
     return this.#tabs;
   }
 
+  /** There is one lane, which opens with the group and ends it. */
   add(): void {
     this.isOpen = true;
   }

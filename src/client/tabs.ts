@@ -20,6 +20,7 @@ export function openTabs(lane: Lane, context: UpstreamContext): Upstream | null 
   return runtime === null ? null : new Tabs(lane, context, runtime, "tab");
 }
 
+/** Both APIs exist in pages and workers, but Web Locks only in secure contexts. */
 export function runtimeTabs(): TabRuntime | null {
   const { locks } = (globalThis.navigator ?? {}) as { locks?: TabRuntime["locks"] };
   if (locks === undefined || globalThis.BroadcastChannel === undefined) return null;
@@ -34,6 +35,7 @@ export interface WorkerOptions
   readonly name: string;
 }
 
+/** The rest are functions, which cannot be posted: a live tab calls them. */
 const plainOptions = [
   "method",
   "credentials",
@@ -53,9 +55,12 @@ export class Tabs implements Upstream {
   readonly #context: UpstreamContext;
   readonly #runtime: TabRuntime;
   readonly #name: string;
+  /** Ends the watch over the page. */
   readonly #unwatch: () => void;
   readonly #role: TabRole;
+  /** Of the time in which the page is shown; `null` while it is put away, and before the first line. */
   #session: Session | null = null;
+  /** Cancels the wait after the last line has left: a component may be added again. */
   #cancelLinger: () => void = () => {};
 
   constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, role: TabRole) {
@@ -73,6 +78,7 @@ export class Tabs implements Upstream {
     });
   }
 
+  /** The connections of this tab while it leads; `null` while it follows another. */
   get #leader(): Handover | null {
     return this.#session?.handover ?? null;
   }
@@ -133,6 +139,7 @@ export class Tabs implements Upstream {
     const { options } = this.#context;
     if (options.worker === undefined) return false;
     try {
+      // A worker that runs already has a group of this name, and ignores the message.
       const plain = Object.fromEntries(plainOptions.map((name) => [name, options[name]]));
       options.worker().port.postMessage({ ...plain, name: this.#name });
       return true;
@@ -146,6 +153,7 @@ export class Tabs implements Upstream {
     return this.#session?.ask() ?? Promise.reject(new Error("The page is put away"));
   }
 
+  /** Forgotten before it closes: a line that reacts to the end finds no session, and begins another one. */
   #leave(): void {
     const session = this.#session;
     this.#session = null;
