@@ -1,9 +1,10 @@
 // The chunks of a run of TanStack AI, as entries of a channel. The producer that appended last is the run's only one.
 import { withDeadline } from "../base/deadline.ts";
-import { quote, SourcecastError } from "../base/errors.ts";
+import { optionError, quote, SourcecastError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import type { LogEntry } from "../log/log.ts";
 import { headPosition, type Position, parseCursor } from "../wire/cursor.ts";
+import { serializeJson } from "../wire/encode.ts";
 import { Beats } from "./beats.ts";
 import { Chat } from "./chat.ts";
 import { formatOffset, parseOffset } from "./durable-offset.ts";
@@ -43,9 +44,10 @@ export class LogDurability<Chunk> {
   }
 
   async append(chunks: Chunk[]): Promise<string[]> {
+    if (!Array.isArray(chunks)) throw optionError("chunks", chunks, "a list of chunks");
     if (chunks.length === 0) return [];
     if (this.#closing !== null) throw fencedError(this.#runId);
-    const events = chunks.map((chunk) => ({ type: "message", data: JSON.stringify(chunk) }));
+    const events = chunks.map((chunk) => ({ type: "message", data: serializeJson(chunk) }));
     const positions = await this.#write((writer) => writer.append(events));
     return positions.map((position) => formatOffset(position, this.#runId));
   }

@@ -1,5 +1,5 @@
 // A durability adapter for TanStack AI: its interface, and its options.
-import { aDuration, aName, checkOptions, type OptionChecks } from "../base/options.ts";
+import { aDuration, aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
 import { parseOffset } from "./durable-offset.ts";
@@ -83,6 +83,8 @@ export function streamDurability<Chunk = never>(
 ): StreamDurability<Chunk> {
   const internals = assertHub(hub);
   checkOptions(options, checks, "streamDurability()");
+  if (!isRequestLike(source) && !isRun(source))
+    throw optionError("source", source, "a request, or an object with a runId");
   const { runId, offset } = "runId" in source ? { offset: null, ...source } : runOf(source);
   aName(runId, "runId");
   const { lease = "15s", firstChunkTimeout = "1s", idleTimeout = "5m" } = options;
@@ -92,6 +94,15 @@ export function streamDurability<Chunk = never>(
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
   };
   return new LogDurability<Chunk>(internals, runId, offset ?? null, settings);
+}
+
+function isRun(source: unknown): source is DurableRun {
+  return typeof source === "object" && source !== null && "runId" in source;
+}
+
+function isRequestLike(source: unknown): source is RequestLike {
+  const { url, headers } = (source ?? {}) as Partial<RequestLike>;
+  return typeof url === "string" && typeof headers?.get === "function";
 }
 
 /** The run and the offset that a request names. */

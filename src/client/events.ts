@@ -128,6 +128,20 @@ class ReceivedEvent implements TextEvent {
   }
 }
 
+/** The loss that `sse:gap` or `sse:reset` declares. Fields of another type than this package sends are left out. */
+export function toLoss(event: ParsedEvent): StreamLoss {
+  const { missed, from, to, reason, exact, channels } = readControlData(event);
+  const known = {
+    ...(typeof from === "number" && { from }),
+    ...(typeof to === "number" && { to }),
+    ...(Array.isArray(channels) && { channels: channels.filter((name) => typeof name === "string") }),
+    reason: typeof reason === "string" ? reason : "unknown",
+  };
+  if (event.type === "sse:reset") return { kind: "reset", ...known };
+  const isCounted = typeof missed === "number" && missed >= 0;
+  return { kind: "gap", ...known, missed: isCounted ? missed : 0, exact: isCounted && exact === true };
+}
+
 /** The data of a control event: an object, whatever arrives. */
 export function readControlData({ data }: ParsedEvent): Record<string, unknown> {
   try {

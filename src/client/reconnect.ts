@@ -84,6 +84,8 @@ export type ReconnectInput =
 const healthyAfterMs = 30_000;
 /** Longer times that a server asks for are cut, so that a typing error does not keep a client away for a year. */
 const maxFloorMs = 600_000;
+/** A shorter interval would make every pause of the network a dead connection. */
+const minKeepAliveMs = 250;
 /**
  * Idle for longer than this multiple of the keep-alive, a stream is suspicious: one keep-alive is missing. Then it counts as
  * dead: two are missing. The half on top leaves time for one that is late.
@@ -134,7 +136,7 @@ export function step(
       // Bytes alone prove little: every stream begins with some, also that of a server that fails right after them.
       return state.phase === "open" && state.attempt !== 0 ? { ...state, attempt: 0 } : state;
     case "keepAlive":
-      return { ...state, keepAlive: input.interval };
+      return { ...state, keepAlive: Math.max(input.interval, minKeepAliveMs) };
     case "retry":
       return { ...state, retryFloor: Math.min(input.time, maxFloorMs) };
     case "later":

@@ -198,7 +198,8 @@ export class Router<R extends Route> {
   /** A loss concerns the channels that it names, or else all that were resumed: a route that joins has lost nothing. */
   #lose(event: ParsedEvent, position: Position | null, deliver: Deliver<R>): void {
     const { channels, reason, to } = readControlData(event);
-    const lost = Array.isArray(channels) ? (channels as string[]) : null;
+    // Where the address decides about the channels, all of them are the route's.
+    const lost = this.#isLabeled && Array.isArray(channels) ? (channels as string[]) : null;
     // The position is where the server says that it is, forward or back: the log may have lost its newest entries, whose
     // offsets are used again.
     const restarts = event.type === "sse:reset" || reason === "unverified";

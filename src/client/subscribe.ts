@@ -16,6 +16,7 @@ import {
   type StreamLoss,
   type StreamStatus,
   type TextEvent,
+  toLoss,
   toTextEvent,
 } from "./events.ts";
 import { InOrder } from "./in-order.ts";
@@ -211,8 +212,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
       case "sse:gap":
       case "sse:reset": {
         this.#consumers.moveTo(event.lastEventId);
-        const kind = event.type === "sse:gap" ? "gap" : "reset";
-        this.#consumers.losses.call("*", { kind, ...readControlData(event) } as StreamLoss);
+        this.#consumers.losses.call("*", toLoss(event));
         return undefined;
       }
       case "sse:checkpoint":

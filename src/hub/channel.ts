@@ -67,7 +67,7 @@ export class Channel<E extends EventMap = false> {
     data?: unknown,
     options?: PublishOptions | TransactionOptions,
   ): Promise<string | undefined> {
-    if (options && "transaction" in options) {
+    if (typeof options === "object" && options !== null && "transaction" in options) {
       const { transaction, ...rest } = options;
       checkOptions(rest, publishChecks, "dispatch()");
       assertNoAfter([rest]);

@@ -1,9 +1,11 @@
 // The event bus of servers for MCP from 2026-07-28 on: a change in one process reaches the clients of all.
+
 import { aFunction, aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { internalsOf } from "../hub/internals.ts";
 import { reportError } from "../hub/lifetime/report.ts";
 import type { ReadEvent } from "../hub/reader/read-event.ts";
 import { headCursor } from "../wire/cursor.ts";
+import { serializeJson } from "../wire/encode.ts";
 
 /** A `ServerEvent` of `@modelcontextprotocol/server`, typed by structure. */
 export interface McpServerEvent {
@@ -74,13 +76,14 @@ export function eventBus<Event extends McpServerEvent = McpServerEvent>(
 
   const append = async (event: Event): Promise<void> => {
     await positioned;
-    await internals.log.append([{ channel, type: "message", data: JSON.stringify(event) }]);
+    await internals.log.append([{ channel, type: "message", data: serializeJson(event) }]);
     internals.countPublished(1);
   };
 
   return {
     publish: (event) => void append(event).catch(onError),
     subscribe(listener) {
+      if (typeof listener !== "function") throw optionError("listener", listener, "a function");
       const removal = new AbortController();
       const onEvent = (event: ReadEvent): void => {
         if (event.type === "message") listener(event.json<Event>());

@@ -1,11 +1,13 @@
 // The event store of servers for MCP up to 2025-11-25: a session's messages can be read again after a lost connection, in
 // another process and after a restart.
+
 import { quote, SourcecastError } from "../base/errors.ts";
 import { aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type HubInternals, internalsOf } from "../hub/internals.ts";
 import type { LogEntry, Position } from "../log/log.ts";
 import { clientPage } from "../log/page-size.ts";
 import { formatCursor, parseCursor } from "../wire/cursor.ts";
+import { serializeJson } from "../wire/encode.ts";
 
 /** The options of {@link eventStore}. */
 export interface EventStoreOptions {
@@ -84,7 +86,7 @@ class LogEventStore implements McpEventStore {
   }
 
   async storeEvent(streamId: string, message: object): Promise<string> {
-    const data = JSON.stringify({ stream: streamId, message } satisfies Stored);
+    const data = `{"stream":${serializeJson(streamId)},"message":${serializeJson(message)}}`;
     const [position] = await this.#hub.log.append([{ channel: this.#channel, type: "message", data }]);
     this.#hub.countPublished(1);
     return formatCursor(position as Position);

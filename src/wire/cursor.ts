@@ -49,7 +49,8 @@ export function headCursor(head: HeadLike): string {
  * await hub.close();
  * ```
  */
-export function parseCursor(text: string): Position | null {
+export function parseCursor(text: string | null | undefined): Position | null {
+  if (typeof text !== "string") return null;
   // A client does this for each event. It takes a quarter of the time of a regular expression with groups.
   const first = text.indexOf(".");
   const second = text.indexOf(".", first + 1);

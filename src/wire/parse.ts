@@ -110,8 +110,8 @@ export class EventStreamParser {
    */
   constructor(handlers: EventStreamHandlers, options: EventStreamParserOptions = {}) {
     this.#handlers = handlers;
-    this.lastEventId = options.lastEventId ?? "";
-    this.#maxEventSize = options.maxEventSize ?? defaultMaxEventSize;
+    this.lastEventId = options?.lastEventId ?? "";
+    this.#maxEventSize = options?.maxEventSize ?? defaultMaxEventSize;
     this.#limit = this.#maxEventSize;
     const isCalled = typeof handlers?.onEvent === "function";
     if (isCalled && this.#limit > 0) return;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { streamDurability } from "../../../src/ai/index.ts";
 import { LogError } from "../../../src/base/errors.ts";
+import { createHub } from "../../../src/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { openHub } from "../../support/hub.ts";
 import { freezable, overLog } from "../../support/runs.ts";
@@ -38,6 +39,18 @@ describe("streamDurability()", () => {
       ["a", "b", "c"],
       ["b", "c"],
     ]);
+  });
+
+  test.each([undefined, null, {}, "run 1", { url: 5, headers: {} }])("rejects the source %j", (source) => {
+    expect(() => streamDurability(createHub(), source as never)).toThrow(/source/);
+  });
+
+  test.each([undefined, "x", [undefined], [1n]])("rejects the chunks %s", async (chunks) => {
+    await using hub = createHub();
+    const durability = streamDurability(hub, { runId: "r" });
+    await expect(durability.append(chunks as never)).rejects.toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^ERR_SSE_/) }),
+    );
   });
 
   test("takes the run and the offset from the request", async () => {

@@ -150,6 +150,14 @@ describe("the watchdog", () => {
     expect([staleAt(open, settings), dueAt(open, settings)]).toEqual([2_400, 3_400]);
   });
 
+  test("takes no keep-alive so short that every stream would be dead", () => {
+    const open = run([
+      [0, opened],
+      [0, { type: "keepAlive", interval: 0 }],
+    ]);
+    expect(dueAt(open, settings)).toBeGreaterThanOrEqual(500);
+  });
+
   test("stands still while reading is paused", () => {
     const paused = run([
       [0, opened],

@@ -382,6 +382,37 @@ describe("control events", () => {
     expect(stream.status.state).toBe("retrying");
   });
 
+  test("a subscription whose address decides about the channels receives every loss, whatever channels it names", async () => {
+    const { stream, line } = open();
+    const heard: unknown[] = [];
+    stream.onLoss(({ kind, ...rest }) => heard.push(kind, "channels" in rest && rest.channels));
+    stream.on("*", () => {});
+    await settle();
+    await line.send(
+      'event: sse:gap\ndata: {"missed":3,"reason":"trimmed","exact":false,"channels":["a"]}',
+      'event: sse:reset\ndata: {"reason":"epoch","channels":["a"]}',
+    );
+    expect(heard).toEqual(["gap", ["a"], "reset", ["a"]]);
+  });
+
+  test.each([
+    ["null", { kind: "gap", reason: "unknown", missed: 0, exact: false }],
+    ["not JSON", { kind: "gap", reason: "unknown", missed: 0, exact: false }],
+    ['{"channels":5,"missed":-1,"exact":true}', { kind: "gap", reason: "unknown", missed: 0, exact: false }],
+    [
+      '{"missed":2,"exact":true,"reason":"trimmed","from":"x","channels":["a",null]}',
+      { kind: "gap", reason: "trimmed", missed: 2, exact: true, channels: ["a"] },
+    ],
+  ])("a loss has the fields of its type, when the server sends %s", async (data, expected) => {
+    const { stream, line } = open();
+    const heard: unknown[] = [];
+    stream.onLoss((loss) => heard.push(loss));
+    stream.on("*", () => {});
+    await settle();
+    await line.send(`event: sse:gap\ndata: ${data}`);
+    expect(heard).toEqual([expected]);
+  });
+
   test("an event that was delivered before the cut is dropped, values and foreign ids are not", async () => {
     const { stream, line, environment } = open();
     const data: string[] = [];

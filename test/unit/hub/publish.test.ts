@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { createHub, SourcecastError } from "../../../src/index.ts";
+import { type Channel, createHub, SourcecastError } from "../../../src/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { defineEvents } from "../../../src/wire/contract.ts";
 import { parseCursor } from "../../../src/wire/cursor.ts";
@@ -131,6 +131,19 @@ describe("dispatch", () => {
       const [first, second] = (await Promise.all(published)).map((cursor) => parseCursor(cursor)?.offset);
       expect([turns, first, second]).toEqual([turns, 1, 2]);
     }
+  });
+
+  test.each([
+    ["dispatch", (channel: Channel) => channel.dispatch("n", 1, { after: null } as never)],
+    ["dispatchAll", (channel: Channel) => channel.dispatchAll([{ type: "n", data: 1, after: null }] as never)],
+    ["dispatch with a string as options", (channel: Channel) => channel.dispatch("n", 1, "x" as never)],
+  ])("%s rejects an option that it cannot use with a coded error", async (_, publish) => {
+    await using hub = createHub();
+    const error = await publish(hub.channel("a")).then(
+      () => null,
+      (reason) => reason,
+    );
+    expect(error?.code).toMatch(/^ERR_SSE_/);
   });
 
   test("refuses data that is larger than eventSize, in bytes", async () => {

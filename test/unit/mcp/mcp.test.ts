@@ -1,5 +1,6 @@
 /** The bus and the store for MCP servers, on a hub. */
 import { describe, expect, test } from "vitest";
+import { createHub } from "../../../src/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { eventBus, eventStore } from "../../../src/mcp/index.ts";
 import { openHub } from "../../support/hub.ts";
@@ -99,6 +100,16 @@ describe("eventStore()", () => {
     await store.delete();
     expect(await store.getStreamIdForEventId(first)).toBe(undefined);
     expect(await other.getStreamIdForEventId(kept)).toBe("a");
+  });
+
+  test("rejects messages that JSON cannot express, ids of no event, and listeners that cannot be called", async () => {
+    await using hub = createHub();
+    const store = eventStore(hub, { session: "s" });
+    const coded = expect.objectContaining({ code: expect.stringMatching(/^ERR_SSE_/) });
+    await expect(store.storeEvent("a", 1n as never)).rejects.toThrow(coded);
+    await expect(store.storeEvent("a", (() => {}) as never)).rejects.toThrow(coded);
+    await expect(store.replayEventsAfter(undefined as never, { send: async () => {} })).rejects.toThrow(coded);
+    expect(() => eventBus(hub).subscribe(5 as never)).toThrow(coded);
   });
 
   test.each([undefined, { session: "" }, { sesion: "s" }])("rejects the options %j", (options) => {
