@@ -23,7 +23,9 @@ interface Segment {
 
 /** The `idempotencyKey` and the `after` of an entry. */
 interface Conditions {
+  /** The idempotency key. Names of one letter, since there is a pair for each entry of a burst. */
   readonly i?: string | undefined;
+  /** The position to be after. */
   readonly a?: readonly [epoch: string, offset: number, witness: number] | undefined;
 }
 
@@ -34,10 +36,13 @@ type Run = readonly [first: number, calls: number, size: number, segment: number
 export class Batch {
   readonly #calls: readonly AppendCall[];
   readonly #witnesses: Witnesses;
+  /** The entries of all calls that can be stored, in their order. */
   readonly #columns = new Columns();
   /** The calls that cannot be stored, and why. */
   readonly #rejected = new Map<AppendCall, Error>();
+  /** The server stores each in one step. */
   readonly #segments: Segment[] = [];
+  /** Where the entries of each call are, for the answer. */
   readonly #runs: Run[] = [];
 
   /** @param witnesses Those of calls that were tried before stay the same. */
@@ -55,6 +60,7 @@ export class Batch {
   /** The parameters of the function `append`. */
   parameters(member: string, windowMs: number): string[] {
     const [first = 0] = this.#runs[0] ?? [];
+    // The first and the last number identify the request: a receipt with a later number than the first answers it.
     const [begin = 0, count = 0] = this.#runs.at(-1) ?? [];
     const last = begin + count - 1;
     const request = { member, first, last, window: windowMs, calls: this.#runs, segments: this.#segments };
@@ -69,6 +75,7 @@ export class Batch {
       if (rejected !== undefined) return rejected;
       const number = numberOf(call);
       const run = answer.calls.find(([first, count]) => number >= first && number < first + count);
+      // The answer is that to later calls, so this attempt came too late to be stored.
       if (run === undefined) return lateError();
       const [first, , size, segment, start] = run;
       const result = answer.results[segment] as Result;
@@ -87,6 +94,7 @@ export class Batch {
       const [offset, witness, duplicate] = place ?? [first + start + index, witnesses[index] ?? 0, false];
       if (duplicate) return { epoch, offset, witness, duplicate };
       const previous = entries.at(-1);
+      // An entry after one of the same answer follows it, any other one follows the entry before the call.
       const previousWitness = previous?.offset === offset - 1 ? previous.witness : before;
       entries.push({ offset, witness, previousWitness, time, channel, type, data, key, sender });
       return { epoch, offset, witness };
@@ -98,6 +106,7 @@ export class Batch {
     const { entries } = call;
     const rejected = entries.map(keyError).find((error) => error !== undefined);
     if (rejected !== undefined) {
+      // Left out of the request: in it, the server would reject all calls of the tick.
       this.#rejected.set(call, rejected);
       return;
     }
@@ -118,6 +127,7 @@ export class Batch {
   #addRun(number: number, size: number, start: number): void {
     const segment = this.#segments.length - 1;
     const last = this.#runs.at(-1);
+    // The same size and consecutive numbers, without a call with conditions in between.
     const isContinued = last !== undefined && last[3] === segment && last[2] === size && last[0] + last[1] === number;
     if (isContinued) this.#runs[this.#runs.length - 1] = [last[0], last[1] + 1, size, segment, last[4]];
     else this.#runs.push([number, 1, size, segment, start]);
@@ -201,6 +211,7 @@ export class Witnesses {
 
 /** Why an entry cannot be stored, `undefined` when it can. */
 export function keyError({ channel, key = "", idempotencyKey = "" }: NewEntry): Error | undefined {
+  // Two indexes, one with each: the longer one decides.
   const longest = key.length > idempotencyKey.length ? key : idempotencyKey;
   const size = new TextEncoder().encode(channel + encodeText(longest)).length;
   if (size <= maxKeyBytes) return undefined;
@@ -212,7 +223,9 @@ export function keyError({ channel, key = "", idempotencyKey = "" }: NewEntry): 
 
 /** The answer of the function `append`. */
 export interface Answer {
+  /** The epoch of all positions in the answer. */
   readonly epoch: string;
+  /** The runs of the request that was stored, which may be an earlier one. */
   readonly calls: readonly Run[];
   readonly results: readonly Result[];
 }

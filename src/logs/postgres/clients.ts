@@ -22,6 +22,7 @@ import { limited } from "./timeout.ts";
 export function connect(pool: PostgresLike, timeoutMs: number): Connection {
   const found = (pool ?? {}) as unknown as Partial<Record<string, unknown>>;
   const has = (...names: readonly string[]) => names.every((name) => typeof found[name] === "function");
+  // `totalCount` distinguishes a pool from a single client, which has the same methods.
   if (typeof pool === "object" && has("connect", "query", "on") && "totalCount" in found) {
     return new PgConnection(pool as PgPoolLike, timeoutMs);
   }
@@ -39,6 +40,7 @@ export function connect(pool: PostgresLike, timeoutMs: number): Connection {
 
 /** Names what was passed by mistake, where that can be told. */
 function describe(pool: unknown, has: (...names: readonly string[]) => boolean): string {
+  // The most likely mistakes, recognized by the methods that only these objects have.
   if (has("savepoint")) return "the sql of a transaction, which ends before the log does";
   if (has("connect", "query", "end")) return "a single client of pg, in whose transactions the log would take part";
   if (has("duplicate")) return "a client of Redis";
@@ -48,6 +50,7 @@ function describe(pool: unknown, has: (...names: readonly string[]) => boolean):
 
 /** `postgres.js` and Bun's `sql`, which differ in that Bun cannot listen. */
 class SqlConnection implements Connection {
+  /** The application's, with a pool of its own. */
   readonly #sql: PostgresJsLike | BunSqlLike;
   readonly #timeoutMs: number;
 
@@ -64,12 +67,14 @@ class SqlConnection implements Connection {
     }
   }
 
+  /** On the same pool: the library has no connection that would let the process end. */
   background(sql: string, ...parameters: string[]): Promise<string> {
     return this.query(sql, ...parameters);
   }
 
   async script(sql: string): Promise<void> {
     const query = this.#sql.unsafe(sql) as PromiseLike<unknown> & { simple?: () => PromiseLike<unknown> };
+    // `postgres.js` sends several statements only by the simple protocol. Bun chooses it without parameters.
     await (query.simple?.() ?? query);
   }
 
@@ -82,6 +87,7 @@ class SqlConnection implements Connection {
     return () => void listening.unlisten().catch(() => {});
   }
 
+  /** The client belongs to the application. */
   close(): void {}
 }
 
@@ -106,10 +112,12 @@ class PGliteConnection implements Connection {
   }
 
   async query(sql: string, ...parameters: string[]): Promise<string> {
+    // A statement of the application may hold the only connection, in a transaction.
     const { rows } = await limited(this.#database.query(sql, parameters), this.#timeoutMs);
     return textOf(rows);
   }
 
+  /** There is one connection, which PGlite shares among its callers. */
   background(sql: string, ...parameters: string[]): Promise<string> {
     return this.query(sql, ...parameters);
   }
@@ -119,6 +127,7 @@ class PGliteConnection implements Connection {
   }
 
   async listen(channel: string, onNotify: () => void): Promise<() => void> {
+    // PGlite takes the name as it is written in SQL.
     const unlisten = await this.#database.listen(`"${channel.replaceAll('"', '""')}"`, onNotify);
     return () => void unlisten().catch(() => {});
   }
@@ -144,6 +153,7 @@ export async function enlist(transaction: unknown): Promise<TransactionQuery> {
     throw transactionError("a pool or a database");
   }
   if (has("unsafe")) {
+    // Only the `sql` of a transaction has savepoints, in both libraries.
     if (!has("savepoint")) throw transactionError("a reserved connection");
     const sql = transaction as PostgresJsLike;
     return async (text, ...parameters) => textOf(await sql.unsafe(text, parameters as never[]));
@@ -164,6 +174,7 @@ interface PgTransactionLike {
 /** A statement on a client without a transaction would be published even if the application fails afterwards. */
 async function assertBegun(client: PgTransactionLike): Promise<void> {
   if (client.getTransactionStatus !== undefined) {
+    // "I" for idle. A transaction that has failed is reported by its next statement.
     if (client.getTransactionStatus() === "I") throw transactionError("a client without an open transaction");
     return;
   }

@@ -2,32 +2,42 @@
 
 /** The pool of `pg`. */
 export interface PgPoolLike {
+  /** Lends a client. Waits while all of them are lent. */
   connect(): Promise<PgPoolClientLike>;
+  /** Only to recognize a pool. */
   readonly totalCount: number;
+  /** The settings of its clients, with which the log opens one of its own. */
   readonly options: object;
   on(event: "error", listener: (error: Error) => void): unknown;
   off(event: "error", listener: (error: Error) => void): unknown;
+  /** Whether the application listens to errors of idle clients itself. */
   listenerCount(event: "error"): number;
 }
 
 /** A client that a pool of `pg` lends. */
 export interface PgPoolClientLike {
+  /** One statement, with parameters as text. */
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** Gives the client back, or ends its connection. */
   release(destroy?: boolean): void;
+  /** Errors of a connection that no statement reports. */
   on(event: "error", listener: (error: Error) => void): unknown;
   off(event: "error", listener: (error: Error) => void): unknown;
 }
 
 /** The `sql` of `postgres.js`. */
 export interface PostgresJsLike {
+  /** Runs a statement that is not a template of this library. */
   unsafe(query: string, parameters?: never[]): PromiseLike<readonly unknown[]>;
   listen(channel: string, onNotify: () => void, onListen: () => void): Promise<{ unlisten(): Promise<unknown> }>;
+  /** Only to recognize the `sql`. */
   begin(...args: never[]): unknown;
 }
 
 /** Bun's `sql`, or an instance of its `SQL`. */
 export interface BunSqlLike {
   unsafe(query: string, parameters?: never[]): PromiseLike<unknown>;
+  /** Only to recognize the `sql`, as `begin`. */
   reserve(...args: never[]): unknown;
   begin(...args: never[]): unknown;
 }
@@ -35,7 +45,9 @@ export interface BunSqlLike {
 /** A PGlite database. */
 export interface PGliteLike {
   query(query: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** Runs several statements. */
   exec(query: string): Promise<unknown>;
+  /** Only to recognize a database. */
   transaction(...args: never[]): unknown;
   listen(channel: string, onNotify: () => void): Promise<() => Promise<unknown>>;
 }

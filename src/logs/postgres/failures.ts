@@ -15,8 +15,10 @@ export function isPassing(error: unknown): boolean {
   const cause = error instanceof LogError ? error.cause : error;
   // The log cannot use what it has found.
   if (cause === undefined) return false;
+  // A wrong password or database does not become right by waiting, unlike a server that is not there yet.
   if (cause instanceof NotSentError) return !/^(28|3D)/.test(codeOf(cause.cause));
   if (cause instanceof SourcecastError) return false;
+  // Transaction rollback, a replica, too many connections, a lock, a canceled statement, a shutdown.
   return isLost(cause) || isOtherSchema(cause) || /^(40|25006|53300|55P03|57014|57P)/.test(codeOf(cause));
 }
 
@@ -38,7 +40,9 @@ function isLost(error: unknown): boolean {
 export function explain(error: unknown, schema: string): SourcecastError | SourcecastTypeError {
   if (error instanceof SourcecastError || error instanceof SourcecastTypeError) return error;
   const cause = error instanceof NotSentError ? error.cause : error;
+  // Clients reject with other values only by mistake.
   const found = error instanceof Error ? error.message : String(error);
+  // The text of the server comes last: it says more than any advice, and may be in another language.
   const advice = adviceFor(codeOf(cause), schema, error instanceof NotSentError || isLost(error));
   return new LogError(`${advice} (PostgreSQL: ${found})`, isLost(error) ? "unknown" : false, { cause: error });
 }

@@ -21,33 +21,18 @@ import type {
   ValueOptions,
   ValuePage,
 } from "../../log/log.ts";
-import type { RetentionLimits } from "../../log/retention.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { type Answer, Batch, callParameters, columnCasts, keyError, Witnesses } from "./batch.ts";
 import { clearChannel } from "./clear.ts";
 import { enlist, type TransactionQuery } from "./clients.ts";
-import type { Connection } from "./connection.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
 import { Membership } from "./membership.ts";
+import type { PostgresLogParts } from "./parts.ts";
 import { Reader } from "./reader.ts";
 import { RetentionWorker, windowOf } from "./retention.ts";
-import type { SchemaNames } from "./schema/index.ts";
 import { Sequencer } from "./sequencer.ts";
 import { callOf } from "./statement.ts";
 import { Watch } from "./watch.ts";
-
-/** The parts that a log is made of. */
-export interface PostgresLogParts {
-  readonly connection: Connection;
-  /** Where to listen, `null` to poll. */
-  readonly listenOn: Connection | null;
-  readonly names: SchemaNames;
-  readonly limits: RetentionLimits;
-  /** How often to ask without notifications, in milliseconds. */
-  readonly pollMs: number;
-  /** How long an append may take, in milliseconds. */
-  readonly timeoutMs: number;
-}
 
 /** Offsets and witnesses live in the database alone. Processes share nothing else, and any of them may end at any time. */
 export class PostgresLog implements CompleteLog, TransactionLog {
@@ -62,14 +47,24 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     "clear",
   ]);
   readonly #parts: PostgresLogParts;
+  /** Entered before each statement, which costs nothing after the first. */
   readonly #membership: Membership;
+  /** Of the calls of the queue, which may be sent several times. */
   readonly #witnesses = new Witnesses();
   readonly #reader: Reader;
+  /**
+   * Sends the calls of a tick together, one statement at a time: a second one would only wait for the lock of the
+   * first.
+   */
   readonly #queue: AppendQueue;
+  /** The tails of this process share one read. */
   readonly #tails: TailFanout;
   readonly #watch: Watch;
+  /** Every process trims. The first one to come takes the work, and the others find nothing to do. */
   readonly #retention: RetentionWorker;
+  /** Moves what transactions have published, also for other processes. */
   readonly #sequencer: Sequencer;
+  /** All calls of `close()` wait for the same end. */
   #closed: Promise<void> | null = null;
 
   constructor(parts: PostgresLogParts) {
@@ -82,13 +77,16 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     this.#reader = new Reader((name, request) => this.#ask(name, request));
     this.#queue = new AppendQueue({
       store: (calls) => this.#store(calls),
+      // The server recognizes a call that it has stored, so repeating it after a lost answer is safe.
       canRetry: isPassing,
       deadline: timeoutMs,
     });
     this.#tails = new TailFanout(
       { read: (after) => this.#next(after) },
+      // The watch decides when tails read: it knows whether notifications arrive.
       { poll: false, onTail: () => this.#watch.start(), onIdle: () => this.#watch.stop() },
     );
+    // Clients quote the channel on their own, while the name in the schema is quoted for a string of SQL.
     this.#watch = new Watch(parts.listenOn, names.notifyChannel.replaceAll("''", "'"), pollMs, {
       onChange: () => this.#tails.wake(),
       notify: () => this.#run(`SELECT pg_notify('${names.notifyChannel}', '')::text AS reply`),
@@ -115,6 +113,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   /** Only the transaction itself waits for this: it writes one row, and takes no lock that anything else waits for. */
   async appendIn(transaction: unknown, entries: readonly NewEntry[]): Promise<void> {
     this.#assertOpen();
+    // Before anything is sent: on another client than that of a transaction, the event would be published at once.
     const query = await enlist(transaction);
     const rejected = entries.map(keyError).find((error) => error !== undefined);
     if (rejected !== undefined) throw rejected;
@@ -125,6 +124,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     } catch (error) {
       throw this.#explain(error);
     }
+    // Nothing announces the commit, so this process looks for it.
     this.#sequencer.onPublished();
   }
 
@@ -136,6 +136,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     const entering = this.#membership.enter();
     if (this.#membership.hasEntered) return;
     const found = await query(
+      // A question that writes nothing and takes no lock. An error here would abort the transaction of the application.
       "SELECT to_regprocedure($1::text)::text AS reply",
       `${this.#parts.names.schema}.enqueue(json,${columnCasts.join()})`,
     );
@@ -165,6 +166,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#reader.last(count, selection);
   }
 
+  /** From partial indexes, which have the newest entry of each key, whether or not it was trimmed. */
   async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     this.#assertOpen();
     return this.#reader.values(selection, options);
@@ -234,10 +236,13 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   /** Throws what the queue is to try again, and what may be the fault of one call, so that the queue stores them apart. */
   #fail(calls: readonly AppendCall[], error: unknown): AppendOutcome[] {
+    // A schema that was dropped is created again by the next attempt, in a new epoch.
     if (isOtherSchema(error)) this.#membership.expire();
     const explained = this.#explain(error);
+    // Classes 22 and 54: a value that the server cannot store, or that is over one of its limits.
     const isOfOne = /^(22|54)/.test(String((error as { code?: unknown }).code));
     if (isPassing(error) || isOfOne) throw explained;
+    // A failure that concerns every call, and that another attempt would meet again.
     return calls.map(() => explained);
   }
 
@@ -253,6 +258,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   async #ask(name: string, request?: unknown): Promise<unknown> {
     return this.#answer(async () => {
       await this.#membership.enter();
+      // Tails must not take connections of the pool: there may be as many waiting publishers as it has connections.
       const how = name === "next" ? "background" : "query";
       const parameters = request === undefined ? [] : [JSON.stringify(request)];
       const sql = request === undefined ? `SELECT ${this.#parts.names.schema}.${name}() AS reply` : this.#call(name);

@@ -31,10 +31,14 @@ export class Membership {
   readonly #connection: Connection;
   readonly #names: SchemaNames;
   readonly #handlers: MembershipHandlers;
+  /** The limits as text, in a fixed order: the server compares them as they are. */
   readonly #options: string;
+  /** Renews the registration. It does not keep the process alive. */
   readonly #timer = new WakeTimer(() => void this.#renew());
+  /** `null` before the first call, and after a failure. */
   #entered: Promise<void> | null = null;
   #hasEntered = false;
+  /** A renewal that is under way when the log closes must not plan another one. */
   #hasLeft = false;
 
   constructor(connection: Connection, names: SchemaNames, limits: RetentionLimits, handlers: MembershipHandlers) {
@@ -51,6 +55,7 @@ export class Membership {
    */
   enter(): Promise<void> {
     if (this.#entered === null) {
+      // Outside of the request that needs the log first: the registration outlives it.
       const entering = runDetached(() => this.#enter());
       this.#entered = entering;
       entering.catch(() => {

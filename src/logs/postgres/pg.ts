@@ -14,9 +14,13 @@ import { limited } from "./timeout.ts";
  * alive, as a connection of the pool would, and no transaction of the application can take it.
  */
 export class PgConnection implements Connection {
+  /** The application's. Its connections are borrowed for one statement each. */
   readonly #pool: PgPoolLike;
+  /** How long a connection or a statement may take. */
   readonly #timeoutMs: number;
+  /** Opened with the first use, and again with the first one after it has ended. */
   #session: Promise<Session | null> | null = null;
+  /** One at a time: the watch stops listening before it listens again. */
   #listening: Listening | null = null;
   /** A pool reports the end of an idle connection as an event, and the process ends when that has no listener. */
   readonly #ownsErrors: boolean;
@@ -24,6 +28,7 @@ export class PgConnection implements Connection {
   constructor(pool: PgPoolLike, timeoutMs: number) {
     this.#pool = pool;
     this.#timeoutMs = timeoutMs;
+    // An application that listens decides on its own what to do.
     this.#ownsErrors = pool.listenerCount("error") === 0;
     if (this.#ownsErrors) pool.on("error", ignore);
   }
@@ -37,6 +42,7 @@ export class PgConnection implements Connection {
     try {
       return textOf((await limited(client.query(sql, parameters), this.#timeoutMs)).rows);
     } catch (error) {
+      // After an answer, the connection is in order. After anything else, its next reply may belong to this statement.
       isBroken = !isAnswer(error);
       throw error;
     } finally {
@@ -53,6 +59,7 @@ export class PgConnection implements Connection {
     try {
       return textOf((await session.query(sql, parameters)).rows);
     } catch (error) {
+      // The next call opens another connection.
       if (!isAnswer(error)) session.end();
       throw error;
     }
@@ -68,9 +75,11 @@ export class PgConnection implements Connection {
   /** A connection that is replaced has forgotten its channels: `onLost` says so, and the watch listens again. */
   async listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void> {
     const session = await this.#open();
+    // On a connection of the pool, an application that resets it would end the listening without a trace.
     if (session === null) throw new Error("this pool has no class of clients");
     const listening = { onNotify, onLost };
     this.#listening = listening;
+    // A channel is an identifier, which cannot be a parameter.
     await session.query(`LISTEN "${channel.replaceAll('"', '""')}"`);
     return () => {
       if (this.#listening === listening) this.#listening = null;
@@ -92,6 +101,7 @@ export class PgConnection implements Connection {
     try {
       return await limited(borrowing, this.#timeoutMs);
     } catch (error) {
+      // It may be lent later, and would be missing from the pool for good.
       borrowing.then((client) => client.release()).catch(() => {});
       throw new NotSentError(error);
     }
@@ -101,6 +111,7 @@ export class PgConnection implements Connection {
   #open(): Promise<Session | null> {
     if (this.#session === null) {
       const opening = this.#connect(() => {
+        // An earlier connection may end late, when another one has taken its place.
         if (this.#session !== opening) return;
         this.#session = null;
         this.#listening?.onLost();
@@ -114,13 +125,16 @@ export class PgConnection implements Connection {
   async #connect(onEnd: () => void): Promise<Session | null> {
     const { Client } = this.#pool as { Client?: PgClientClass };
     if (Client === undefined) return null;
+    // With the settings of the pool, and of its class: an application may use the native client, or one of its own.
     const client = new Client(this.#pool.options);
     const end = () => {
       onEnd();
       void client.end().catch(() => {});
     };
+    // An error outside of a statement, such as a reset: without a listener it would end the process.
     client.on("error", end);
     client.on("end", onEnd);
+    // There is one channel on this connection.
     client.on("notification", () => this.#listening?.onNotify());
     try {
       await limited(client.connect(), this.#timeoutMs);
@@ -128,6 +142,7 @@ export class PgConnection implements Connection {
       end();
       throw new NotSentError(error);
     }
+    // A log alone does not keep the process alive. Statements under way do, see below.
     client.unref?.();
     return new Session(client, this.#timeoutMs, end);
   }
@@ -139,6 +154,7 @@ class Session {
   readonly end: () => void;
   readonly #client: PgClient;
   readonly #timeoutMs: number;
+  /** The end of the last statement. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(client: PgClient, timeoutMs: number, end: () => void) {

@@ -20,10 +20,13 @@ export async function prepare(
   names: SchemaNames,
   steps: readonly Migration[] = migrations,
 ): Promise<void> {
+  // The steps are in the order of their versions.
   const latest = steps.at(-1)?.version ?? 0;
+  // The probe works without the schema, and on servers of any version.
   const found = JSON.parse(await connection.background(probe(names), names.name)) as Found;
   assertUsable(found, names);
   const version = found.hasMigrations ? Number(await connection.background(versionOf(names))) : 0;
+  // An older version must not write: it does not know what the tables mean by now.
   if (version > latest) {
     throw new LogError(
       `A newer version of this package wrote the schema ${JSON.stringify(names.name)} (version ${version}; this one supports ` +
@@ -31,14 +34,18 @@ export async function prepare(
       false,
     );
   }
+  // The usual case: two questions, and nothing is written.
   if (version === latest) return;
+  // Only here, so that a user without CREATE can use a schema that is up to date.
   assertMayCreate(found, names);
   for (let attempt = 1; ; attempt++) {
     try {
       return await connection.script(script(names, steps));
     } catch (error) {
       const { code } = error as { code?: unknown };
+      // A table exists in a schema that has no migrations, and that was there before this process started.
       if (code === "42P07" && version === 0 && found.oid !== null) throw occupied(names, error);
+      // Serialization failures, and objects that the other process has created a moment earlier.
       if (attempt === maxAttempts || !/^(23505|40001|42P0[67]|42710)$/.test(String(code))) throw error;
     }
   }
@@ -46,14 +53,18 @@ export async function prepare(
 
 /** The answer of the probe. */
 interface Found {
+  /** The major version. */
   readonly server: number;
   readonly encoding: string;
   readonly user: string;
   readonly database: string;
+  /** The server is a standby: nothing can be written there, and what is read may lag. */
   readonly replica: boolean;
   /** The schema, `null` when it does not exist. */
   readonly oid: number | null;
+  /** The user may create a schema in this database. */
   readonly mayCreateSchema: boolean;
+  /** `null` without a schema, as the next one. */
   readonly mayUse: boolean | null;
   readonly mayCreate: boolean | null;
   readonly hasMigrations: boolean;
@@ -107,6 +118,8 @@ function assertUsable(
     reject(`The database ${JSON.stringify(database)} has the encoding ${encoding}; the log needs a database with UTF8`);
   }
   if (replica) {
+    // As the server itself would answer a statement that writes, so that the failure is tried again: a failover may be
+    // under way.
     throw Object.assign(new Error("the server is in recovery"), { code: "25006" });
   }
   const lacking = oid !== null && mayUse === false ? `USAGE on the schema ${JSON.stringify(name)}` : null;
@@ -139,7 +152,14 @@ function occupied({ name }: SchemaNames, cause: unknown): LogError {
   );
 }
 
-/** All steps that are missing, as one statement, which is one transaction. Its lock makes processes wait for one another. */
+/**
+ * All steps that are missing, as one statement, which is one transaction. Its lock makes processes wait for one another, and is
+ * held until the end of the statement: a process that dies in the middle leaves neither a lock nor half a schema. The
+ * version is read under the lock, since another process may have run the steps in between. Clients print the notices of
+ * `IF NOT EXISTS`, so these are turned off.
+ *
+ * `CREATE SCHEMA` is skipped where the schema exists: it needs a privilege on the database even if it has nothing to create.
+ */
 function script(names: SchemaNames, steps: readonly Migration[]): string {
   const { name, schema, lock } = names;
   const missing = steps.map(

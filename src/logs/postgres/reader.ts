@@ -22,6 +22,7 @@ export type Ask = (name: string, request?: unknown) => Promise<unknown>;
 
 /** Answers the questions of the contract. */
 export class Reader {
+  /** Rejects with an error of the contract. */
   readonly #ask: Ask;
 
   constructor(ask: Ask) {
@@ -36,6 +37,7 @@ export class Reader {
   /** In the order of the offsets. */
   async witnesses(offsets: readonly number[]): Promise<(number | undefined)[]> {
     const found = (await this.#ask("witnesses", offsets)) as (number | null)[];
+    // JSON has `null`, the contract `undefined`.
     return found.map((witness) => witness ?? undefined);
   }
 
@@ -48,6 +50,7 @@ export class Reader {
       conflate,
       selection: selection && selectionOf(selection),
     })) as Omit<Page, "entries"> & { head: HeadRow; entries: EntryRow[] };
+    // Throws for the answer of a replica, whose page may lack the newest entries.
     const { epoch, floor } = headOf(page.head);
     const { through, conflated, trimmed } = page;
     return { epoch, entries: page.entries.map(entryOf), through, conflated, trimmed, floor };
@@ -60,6 +63,7 @@ export class Reader {
 
   /** A page of the newest entries of each key. */
   async values(selection: ChannelSelection, { after, upTo, maxBytes }: ValueOptions): Promise<ValuePage> {
+    // The number of values is bounded by the server.
     const request = { after, upTo, bytes: maxBytes, selection: selectionOf(selection) };
     const { head, entries, through } = (await this.#ask("values", request)) as {
       head: HeadRow;
@@ -85,6 +89,7 @@ export class Reader {
     const prefixes = new Index<string>();
     const offsets = new Index<number>();
     for (const { cursor, selection } of questions) {
+      // Half a surrogate pair is not a name that any entry can have, and the server would reject it.
       for (const name of selection.channels) if (name.isWellFormed()) names.add(name);
       for (const prefix of selection.prefixes) if (rangeOf(prefix) !== undefined) prefixes.add(prefix);
       if (cursor !== null) offsets.add(cursor.offset);
@@ -95,20 +100,25 @@ export class Reader {
       offsets: offsets.values,
     })) as LocateRow;
     const head = headOf(found.head);
+    // Made once for each channel: a storm names the same ones a thousand times.
     const ends = (found.channels ?? []).map(([end]) => (end === null ? null : entryOf(end)));
     return {
       head,
       answers: questions.map(({ cursor, selection }): LocateAnswer => {
+        // A channel that is named twice has one end.
         const channels = new Set(selection.channels.map((name) => names.at(name)));
+        // A name that was left out above has no row, and so has neither an end nor a loss.
         const rows = [
           ...Array.from(channels, (at) => found.channels?.[at]),
           ...selection.prefixes.map((prefix) => found.prefixes?.[prefixes.at(prefix)]),
         ].filter((row) => row !== undefined);
         return {
+          // Decided here and not by the server: it is the rule that all logs of the kit share.
           verification: verify(cursor, head, (offset) => found.witnesses?.[offsets.at(offset)] ?? undefined),
           ends: Array.from(channels, (at) => ends[at] ?? null)
             .filter((end) => end !== null)
             .sort((a, b) => a.offset - b.offset),
+          // Of several channels, the highest offset that any of them has lost.
           trimmed: Math.max(0, ...rows.map(([, trimmed]) => trimmed)),
           hasValues: rows.some(([, , hasValues]) => hasValues),
         };
@@ -133,6 +143,7 @@ class Index<T> {
   readonly values: T[] = [];
   readonly #places = new Map<T, number>();
 
+  /** A value that was added before keeps its place. */
   add(value: T): void {
     if (this.#places.has(value)) return;
     this.#places.set(value, this.values.length);

@@ -15,10 +15,13 @@ export type Trim = (request: object) => Promise<{ more: boolean; removed?: numbe
 /** A failed pass is tried again: publishers and readers report why. */
 export class RetentionWorker {
   readonly #trim: Trim;
+  /** The limits, which are the same in each pass. */
   readonly #request: object;
   readonly #timer = new WakeTimer(() => void this.#run());
+  /** Begins at the bound, so that the first pass of a process checks the table. */
   #removed = forgetInterval;
   #isRunning = false;
+  /** Something was appended while a pass was running. */
   #isTouched = false;
   #closed = false;
 
@@ -64,8 +67,10 @@ export class RetentionWorker {
         const { more, removed = 0, next } = await this.#trim({ ...this.#request, forget });
         this.#removed += removed;
         hasMore = more;
+        // Without a limit of age, nothing expires, and an idle log is left alone.
         if (next != null) delay = Math.max(passDelayMs, next);
       }
+      // Not reported: publishers and readers meet the same failure, and report it.
     } catch {
       delay = failureRetryMs;
     }

@@ -35,6 +35,7 @@ export function entryOf([
     channel: decodeText(channel),
     type: decodeText(type),
     data: decodeText(data),
+    // The contract has no `null`.
     key: key === null ? undefined : decodeText(key),
     sender: sender === null ? undefined : decodeText(sender),
   };
@@ -42,6 +43,7 @@ export function entryOf([
 
 /** The head, and whether a replica answered. */
 export interface HeadRow extends Head {
+  /** The server is in recovery: what it says may be out of date. */
   readonly replica: boolean;
 }
 

@@ -20,6 +20,7 @@ export function selectionOf({ channels, prefixes }: ChannelSelection): { names: 
  */
 export function rangeOf(prefix: string): [Range] | undefined {
   if (prefix.isWellFormed()) return [[encodeText(prefix), endOfPrefix(encodeText(prefix))]];
+  // A low surrogate without the high one before it is in no name.
   const half = prefix.charCodeAt(prefix.length - 1);
   if (!prefix.slice(0, -1).isWellFormed() || half >= 0xdc00) return undefined;
   const whole = encodeText(prefix.slice(0, -1));

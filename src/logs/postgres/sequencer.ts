@@ -19,6 +19,7 @@ export class Sequencer {
   readonly #onMoved: () => void;
   readonly #onError: (error: unknown) => void;
   readonly #timer = new WakeTimer(() => void this.#run());
+  /** The next look, twice as far away each time. */
   #delay = maxLookMs;
   /** This process has published within transactions, which may still be open. */
   #hasPublished = false;
@@ -60,6 +61,7 @@ export class Sequencer {
     this.#isRunning = true;
     try {
       let moved = 0;
+      // One statement for each part, so that publishers get the lock in between.
       for (let count = 1; count > 0 && !this.#closed; moved += count) count = await this.#move();
       if (moved > 0) this.#onMoved();
       this.#delay = Math.min(this.#delay * 2, maxLookMs);
@@ -68,6 +70,7 @@ export class Sequencer {
       this.#onError(error);
     }
     this.#isRunning = false;
+    // A transaction may be open for hours, and nothing else would look for its commit.
     if (this.#hasPublished) this.#plan(this.#delay);
   }
 }

@@ -9,6 +9,7 @@ import { NoAnswerError } from "./connection.ts";
  */
 export function limited<T>(work: PromiseLike<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
+    // The statement keeps the process alive where it should, this timer never.
     const timer = unrefTimeout(() => reject(new NoAnswerError(timeoutMs)), timeoutMs);
     const settle =
       <V>(settled: (value: V) => void) =>

@@ -22,14 +22,19 @@ export interface WatchHandlers {
  */
 export class Watch {
   readonly #connection: Connection;
+  /** The channel of `NOTIFY`, as it was named in the schema. */
   readonly #channel: string;
   readonly #pollMs: number;
   readonly #handlers: WatchHandlers;
+  /** For the next poll. It does not keep the process alive. */
   readonly #timer = new WakeTimer(() => this.#poll());
   #isRunning = false;
+  /** A notification has arrived on the present connection. */
   #isTrusted = false;
   #stopListening: (() => void) | null = null;
+  /** `#listen()` is under way: it may take as long as a connection does. */
   #isConnecting = false;
+  /** When to listen again, at the earliest. */
   #listenAt = 0;
   /** There was a notification since the last poll. */
   #wasNotified = false;
@@ -83,6 +88,7 @@ export class Watch {
       this.#lose();
       return;
     }
+    // Tried at most once in two seconds, whatever the interval of the polls is.
     if (this.#stopListening === null && now() >= this.#listenAt) void this.#listen();
     this.#schedule();
     this.#handlers.onChange();
@@ -101,6 +107,7 @@ export class Watch {
           () => this.#lose(),
         ),
       );
+      // The last tail may have ended while the connection was being opened.
       if (!this.#isRunning) {
         stop();
         return;
@@ -132,6 +139,7 @@ export class Watch {
     this.#listenAt = now() + this.#pollMs;
     if (!this.#isRunning) return;
     this.#schedule();
+    // Entries may have come while the connection was lost.
     this.#handlers.onChange();
   }
 

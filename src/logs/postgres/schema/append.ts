@@ -35,6 +35,13 @@ const bytesPerMove = 4 * 1024 ** 2;
  *   arrives late that its calls are over.
  * - `enqueue` puts a call into the outbox, within a transaction of the application. It takes no lock that others wait for.
  * - `sequence` moves calls from the outbox to the log, and returns how many.
+ *
+ * All of them are `plpgsql` or `sql` without dynamic statements, so the server keeps their plans for a connection. None is a
+ * procedure: a procedure may commit in the middle, and a process that is cut off there would leave half a call behind.
+ *
+ * The lock of the row in `log` is the only one that publishers wait for. It is taken by `SELECT … FOR UPDATE`, after which a
+ * read-committed statement sees everything that was committed before: the next offset is the head plus one. A sequence of the
+ * database would hand out offsets before their entries are visible, and would leave holes for transactions that fail.
  */
 export function writingFunctions(schema: string, notifyChannel: string, lock: number): string {
   return `

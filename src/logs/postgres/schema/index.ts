@@ -61,6 +61,7 @@ export function schemaNames(name: string): SchemaNames {
 /** A 32-bit number for an advisory lock, by FNV-1a. Two logs with the same one would wait for one another, and nothing more. */
 function hashOf(name: string): number {
   let hash = 0x811c9dc5;
+  // With the name of the package, so that the locks of applications are unlikely to be the same.
   for (const byte of new TextEncoder().encode(`sourcecast:${name}`)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash;
 }

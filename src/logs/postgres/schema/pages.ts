@@ -38,6 +38,13 @@ const scanned = { all: "true", newest: "true", values: "key IS NOT NULL AND NOT 
  *   there are more than `most`.
  * - `merged_*` finds a page channel by channel, `scanned_*` among all entries. Neither is fast in all logs: a prefix may have a
  *   million channels, and the next entry of a channel may be a million entries away. `page_*` chooses.
+ *
+ * There is a function for each kind of entries rather than a parameter: a condition that is a parameter could not use the partial
+ * index that belongs to it.
+ *
+ * A page is found by offsets and weights alone. The data is read when it is known which entries fit, so a page with a large entry
+ * at its border costs no more than it returns. Both ways of finding it account for the same entries: up to `through`, an entry is
+ * on the page, or it is not selected, or it is superseded.
  */
 export function pageFunctions(schema: string): string {
   const kinds = Object.keys(entryKinds) as EntryKind[];

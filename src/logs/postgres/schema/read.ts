@@ -22,6 +22,12 @@ const tailPageBytes = 4 * 1024 ** 2;
  * - `has_values` says whether a selection has entries with keys.
  * - `locate` answers the questions of many clients: each channel, prefix and offset once.
  * - `trimmed_of` is the highest offset that a selection has lost, or a higher one where that is not known.
+ *
+ * They return text rather than `json`: clients parse that type on their own, each in another way.
+ * `entries_at` reads the data of entries whose offsets are known by then, and orders them, since `ANY` promises no order.
+ *
+ * Each of them begins with the state, from which `head_of` makes the head of the answer. Pages, marks of losses and the floor thus
+ * belong to one moment, although retention may run at any time. That holds within one statement, as which each is called.
  */
 export function readingFunctions(schema: string): string {
   return `

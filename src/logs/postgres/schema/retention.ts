@@ -20,6 +20,12 @@ const memberAgeMs = 30_000;
  * transaction, so a reader that sees an entry gone also sees that it was trimmed. It returns `more`, whether there is another
  * slice, and `next`, the milliseconds until the next entry expires.
  *
+ * A slice is found before the lock of the log is taken, and removed under it: publishers wait for the removal alone. Between the
+ * two, entries may be added, but none before the slice. Only `trim` moves the floor, and one process at a time runs it.
+ *
+ * Entries with a key are not removed while they are the newest of it, so they leave no mark in `trimmed`. When they are superseded
+ * later, `place` deletes them.
+ *
  * `enter` registers a process with its options, and returns those of another process that differ.
  */
 export function retentionFunctions(schema: string, lock: number): string {

@@ -17,6 +17,24 @@
  *   arrive late.
  * - `member`: the processes that have the log open, with their options.
  * - `outbox`: what transactions of the application have published, until the sequencer moves it to the log.
+ * - `state`: a view, so that every function reads the same things as the state of the log, in one query.
+ *
+ * The columns and indexes of `entry`:
+ *
+ * - `data` is the last column, and large values are stored apart: finding a page does not read them.
+ * - `superseded` is a column rather than a query: whether an entry is the newest of its key would be a search for each entry of
+ *   each page.
+ * - `entry_channel` and `entry_superseded` divide the entries of a channel, so that readers that conflate do not step over the
+ *   entries that they leave out. Other readers merge the two.
+ * - `entry_key` is unique: the database itself proves that each key has one newest entry.
+ * - `entry_value` and `entry_value_order` list the newest of each key, by channel and in the order of the log. They are partial:
+ *   a log without keys pays nothing for them.
+ *
+ * `trimmed_offset` finds the channels that lost something most recently, and those that did so longest ago, which are forgotten
+ * first. `idempotency_time` and `receipt_time` find the rows to forget.
+ *
+ * Witnesses have 32 bits without a sign. PostgreSQL has no such type, so the columns are `bigint`, except in `witness`, where
+ * four bytes each matter.
  */
 export function tables(schema: string): string {
   return `
