@@ -158,44 +158,33 @@ export function iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void
 }
 
 /**
- * An iterator like that of a generator. A generator that is left before its first step does not run its `finally`, and its
- * buffer would stop the reading of the network for good.
+ * A generator that also ends its buffer when it is left before its first step, or while a step waits. By itself, it would run
+ * no `finally` then, and the buffer would stop the reading of the network for good.
  */
 function iteration<T>(
   buffer: EventBuffer,
   take: () => Promise<T | null | undefined>,
 ): AsyncGenerator<T, void, undefined> {
-  let last: Promise<unknown> = Promise.resolve();
-  const leave = async (): Promise<IteratorResult<T, void>> => {
-    buffer.leave();
-    return { done: true, value: undefined };
-  };
-  const step = async (): Promise<IteratorResult<T, void>> => {
-    const value = await take().catch((error: unknown) => {
+  const steps = (async function* (): AsyncGenerator<T, void, undefined> {
+    try {
+      for (let value = await take(); value !== null && value !== undefined; value = await take()) yield value;
+    } finally {
       buffer.leave();
-      throw error;
-    });
-    return value === null || value === undefined ? leave() : { done: false, value };
-  };
-  return {
-    // Calls that overlap are answered in their order, as a generator does.
-    next() {
-      const next = last.then(step, step);
-      last = next.catch(() => {});
-      return next;
-    },
-    return: leave,
-    async throw(error: unknown) {
+    }
+  })();
+  const { return: end, throw: fail } = steps;
+  return Object.assign(steps, {
+    return: (): Promise<IteratorResult<T, void>> => {
       buffer.leave();
-      throw error;
+      return end.call(steps);
     },
-    async [Symbol.asyncDispose]() {
+    throw: (error: unknown): Promise<IteratorResult<T, void>> => {
       buffer.leave();
+      return fail.call(steps, error);
     },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+    // Node 22 has none for generators.
+    [Symbol.asyncDispose]: async (): Promise<void> => buffer.leave(),
+  });
 }
 
 const iterationChecks: OptionChecks<IterationOptions> = {
