@@ -158,7 +158,7 @@ export function iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void
 }
 
 /**
- * A generator that also ends its buffer when it is left before its first step, or while a step waits. By itself, it would run
+ * A generator that also ends its buffer when it is left before its first step, or while a step waits. A plain one would run
  * no `finally` then, and the buffer would stop the reading of the network for good.
  */
 function iteration<T>(

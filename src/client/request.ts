@@ -84,18 +84,16 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
 }
 
 /**
- * The method of a request: that of the option, or else POST with a body and GET without.
+ * The method of a request: that of the option, or else POST with a body and GET without. `Request` of some runtimes takes any
+ * text, so this has the rules of `fetch`.
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for one that `fetch` does not send, or whose response has no body.
+ * @see https://fetch.spec.whatwg.org/#methods
  */
 export function methodOf(option: string | undefined, body: unknown): string {
-  try {
-    const method = option ?? (body === undefined ? "GET" : "POST");
-    const request = new Request("http://localhost", { method, body: body === undefined ? null : "" });
-    if (request.method !== "HEAD") return request.method;
-  } catch {
-    // The runtime names no option.
-  }
+  const method = option ?? (body === undefined ? "GET" : "POST");
+  const isRefused = /^(connect|head|trace|track)$/i.test(method) || (body !== undefined && /^get$/i.test(method));
+  if (!isRefused && /^[\w!#$%&'*+.^`|~-]+$/.test(method)) return method;
   throw optionError("method", option, "a method of HTTP, one with a body if there is a body to send");
 }
 
