@@ -82,7 +82,7 @@ export class Questions {
  * The options of a tab that leads. Its own functions are called first. If one has not settled in time, which would keep all tabs
  * waiting, another tab is asked as well, and the first answer counts.
  *
- * @param ask Asks the other tabs. If none of them answers, the function of this tab is still waited for.
+ * @param ask Asks the other tabs. If none of them answers, the wait for this tab's own function continues.
  */
 export function askInTime(
   { options, environment }: UpstreamContext,

@@ -56,7 +56,8 @@ export class Channel<E extends EventMap = false> {
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
   /**
-   * Publishes an event within a transaction of the application, on a log that can do that: if it commits, and only then.
+   * Publishes an event within a transaction of the application, on a log that supports that. The event is published if the
+   * transaction commits, and only then.
    *
    * @returns `undefined`, since the event has no cursor before the commit.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for `after`, a client without a transaction, or a log without transactions.

@@ -11,9 +11,9 @@ const maxQuestions = 2_048;
 export type AskLocate = (questions: readonly LocateQuestion[]) => Promise<Located>;
 
 /**
- * Gathers questions while the store answers others. A hub asks once in each turn of its event loop, which may be a
- * thousand times per second in a storm. With the queue, the speed of the store decides about the number of calls, not
- * the number of turns.
+ * Gathers questions while the store answers others. A hub asks once in each turn of its event loop, which may be a thousand
+ * times per second in a storm. With the queue, the number of calls depends on the speed of the store, not on the number of
+ * turns.
  */
 export class LocateQueue {
   readonly #ask: AskLocate;
@@ -29,7 +29,7 @@ export class LocateQueue {
     this.#ask = ask;
   }
 
-  /** Resolves with the answers to these questions, in their order. All of them are of one state. */
+  /** Resolves with the answers to these questions, in the same order. All of them describe one state of the log. */
   locate(questions: readonly LocateQuestion[]): Promise<Located> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ questions, resolve, reject });

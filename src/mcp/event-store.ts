@@ -24,7 +24,8 @@ export interface McpEventStore {
   /**
    * Sends the messages of the event's stream that came after it, and resolves with the id of that stream.
    *
-   * @throws {SourcecastError} `ERR_SSE_CURSOR` for an id that is not of this session, or if the log no longer has all messages.
+   * @throws {SourcecastError} `ERR_SSE_CURSOR` for an id that does not belong to this session, or if the log no longer has
+   * all messages.
    */
   replayEventsAfter(
     lastEventId: string,

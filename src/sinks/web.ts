@@ -16,8 +16,8 @@ import { UnreadBodyCheck } from "./web-unread.ts";
 const maxSliceBytes = 64 * 1024;
 
 /**
- * Bytes out through the body of a web `Response`. When a client disconnects, runtimes abort the request's signal,
- * cancel the body, or both. The sink tells its owner at whichever comes first.
+ * Sends bytes through the body of a web `Response`. When a client disconnects, runtimes abort the request's signal, cancel
+ * the body, or both. The sink tells its owner at whichever comes first.
  */
 export class WebSink extends Sink {
   readonly #body: ReadableStream<Uint8Array>;

@@ -20,7 +20,7 @@ export interface Gap {
 /**
  * Why entries are missing:
  *
- * - `"trimmed"`: the log does not keep them any more.
+ * - `"trimmed"`: the log no longer has them.
  * - `"unverified"`: the client was away for so long that its position can be neither confirmed nor refuted.
  * - `"missing"`: the log has a hole.
  * - `"limit"`: the client has more to catch up with than the limit `maxReplay` allows.

@@ -19,7 +19,7 @@ export type {
   NatsSubscriptionLike,
 } from "./connection.ts";
 
-/** The options of {@link natsLog}. By default it keeps 1,000,000 entries of 1 GB in total. */
+/** The options of {@link natsLog}. By default it keeps 1,000,000 entries and at most 1 GB. */
 export interface NatsLogOptions extends Omit<Retention, "witnessAge"> {
   /**
    * A connection of `@nats-io/transport-node` 3, or of another transport of `@nats-io/nats-core`, made with

@@ -18,7 +18,7 @@ import { maxSchemaBytes, schemaNames } from "./schema/index.ts";
 
 export type { BunSqlLike, PGliteLike, PgPoolClientLike, PgPoolLike, PostgresJsLike, PostgresLike };
 
-/** The options of {@link postgresLog}. By default it keeps 1,000,000 entries of 1 GB in total. */
+/** The options of {@link postgresLog}. By default it keeps 1,000,000 entries and at most 1 GB. */
 export interface PostgresLogOptions extends Retention {
   /**
    * The database: a `Pool` of `pg`, the `sql` of `postgres.js` or of Bun, or a PGlite database. It stays open when the log is

@@ -10,7 +10,7 @@ import { RedisLog } from "./log.ts";
 
 export type { RedisLike };
 
-/** The options of {@link redisLog}. By default it keeps 100,000 entries of 256 MB in total. */
+/** The options of {@link redisLog}. By default it keeps 100,000 entries and at most 256 MB. */
 export interface RedisLogOptions extends Retention {
   /**
    * A client: `createClient()` or `createCluster()` of `redis` (node-redis) 5 or 6, `createSentinel()` of 6, `new

@@ -16,7 +16,7 @@ import { type DurableObjectStorageLike, StorageConnection } from "./storage.ts";
 export type { SQLiteStatementLike, SQLiteValue } from "./connection.ts";
 export type { Durability, DurableObjectStorageLike, SQLiteLike };
 
-/** The options of {@link sqliteLog}. By default it keeps 1,000,000 entries of 1 GB in total. */
+/** The options of {@link sqliteLog}. By default it keeps 1,000,000 entries and at most 1 GB. */
 export interface SqliteLogOptions extends Retention {
   /**
    * The file, which is created if it does not exist; `":memory:"` for a log that ends with the process. Opened with
