@@ -33,7 +33,7 @@ export class Questions {
       if (request !== null) return request;
       failure = error;
     }
-    throw new StreamError("request", `No tab could give the request: ${failure}`);
+    throw new StreamError("request", `No tab could provide the request: ${failure}`);
   }
 
   /** Never rejects: a failure of one tab is the reason to ask the next. */

@@ -94,7 +94,7 @@ export class LogDeadline {
 }
 
 function closedError(): SourcecastError {
-  return new SourcecastError("ERR_SSE_CLOSED", "The hub was closed while the log was asked; make a new one");
+  return new SourcecastError("ERR_SSE_CLOSED", "The hub was closed before the log answered; make a new one");
 }
 
 /** The error of an append that the log neither accepted nor rejected in time: it may still be stored. */

@@ -103,7 +103,8 @@ class LogEventStore implements McpEventStore {
     { send }: { send: (eventId: string, message: never) => Promise<void> },
   ): Promise<string> {
     const from = await this.#find(lastEventId);
-    if (from === null) throw cursorError(lastEventId, "is not of this session; let the client initialize again");
+    if (from === null)
+      throw cursorError(lastEventId, "does not belong to this session; let the client initialize again");
     const { stream } = parse(from);
     const { top } = await this.#hub.log.head();
     for (let after = from.offset; after < top; ) {

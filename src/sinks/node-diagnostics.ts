@@ -70,7 +70,7 @@ function warnBuffered(write: unknown, path: string): void {
   warnOnce(
     description,
     `a middleware buffers what is written to ${path}: nothing has left for the client in ${(2 * bufferingCheckMs) / 1_000} s. ` +
-      `It has replaced response.write() by ${description}. Mount it on other routes only, or make it pass on ` +
+      `It has replaced response.write() with ${description}. Mount it on other routes only, or make it pass on ` +
       "responses of the type text/event-stream as they are written.",
   );
 }

@@ -210,7 +210,7 @@ export class WebSink extends Sink {
 function refuseJson(): never {
   throw new SourcecastTypeError(
     "ERR_SSE_ARGUMENT",
-    "The Response of an event stream was to be sent as JSON; where a route answers through a response of node:http, as in " +
+    "The Response of an event stream cannot be sent as JSON; where a route answers through a response of node:http, as in " +
       "Express, call openEventSource(req, res) of sourcecast/node and return nothing",
   );
 }

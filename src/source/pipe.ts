@@ -81,7 +81,7 @@ export async function pipe<T>(
       const result = interruption.fired ? interrupted : await interruption.wait(producer.next());
       if (result === interrupted) return interruptedResult(target, signal, events);
       if (typeof result !== "object" || result === null)
-        throw new TypeError(`The producer gave ${quote(result)}, which is not a result`);
+        throw new TypeError(`The producer returned ${quote(result)}, which is not the result of an iterator`);
       if (result.done) break;
       if (!(await send(type, toText(result.value)))) return interruptedResult(target, signal, events);
     }

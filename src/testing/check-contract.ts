@@ -68,8 +68,5 @@ function samplesOf(samples: Readonly<Record<string, unknown>>, type: string): re
   const given = Object.hasOwn(samples, type) ? samples[type] : [];
   const list = Array.isArray(given) ? given : [given];
   if (list.length > 0) return list;
-  throw new SourcecastTypeError(
-    "ERR_SSE_OPTION",
-    `The samples have none for the event ${quote(type)}; pass at least one`,
-  );
+  throw new SourcecastTypeError("ERR_SSE_OPTION", `There is no sample for the event ${quote(type)}; pass at least one`);
 }

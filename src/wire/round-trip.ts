@@ -43,7 +43,7 @@ export function roundTripProblem(
   const sent = contract.encode(type, value);
   const compare = (again: unknown): string | null => {
     if (contract.encode(type, again) === sent) return null;
-    return `The schema of the event ${quote(type)} makes another value of its own output: ${quote(sent)} becomes ${quote(contract.encode(type, again))}`;
+    return `The schema of the event ${quote(type)} changes its own output: ${quote(sent)} becomes ${quote(contract.encode(type, again))}`;
   };
   const explain = (error: unknown): string => {
     const message = String((error as { message?: unknown } | null)?.message ?? error);

@@ -93,7 +93,7 @@ describe("a database or schema of something else", () => {
     const schema = bench.newSchema();
     await bench.run(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.entry (id integer)`);
     const log = bench.open({ pool: bench.pool(), schema });
-    expect((await failureOf(log)).message).toMatch(/has tables of something else; give the log a schema of its own/);
+    expect((await failureOf(log)).message).toMatch(/has tables of another program; give the log a schema of its own/);
     const rows = await bench.run(`SELECT relname FROM pg_class WHERE relnamespace = '${schema}'::regnamespace`);
     expect(rows).toEqual([{ relname: "entry" }]);
   });

@@ -140,7 +140,7 @@ export class Writer {
     const message = await jetStream.get(stream, { seq });
     if (message === undefined) {
       throw new LogError(
-        "The entry was stored before, and removed since: its position is not known any longer",
+        "The entry was stored before and has been removed since, so its position is no longer known",
         "unknown",
       );
     }

@@ -52,7 +52,7 @@ function adviceFor(code: string, schema: string, isUnreachable: boolean): string
   const log = `The log in the schema ${JSON.stringify(schema)}`;
   if (code === wrongIsolation) {
     return (
-      `${log} needs transactions that are read committed, and those of this user are others by default; give the log a ` +
+      `${log} needs transactions that are read committed, but this user has another isolation level by default; give the log a ` +
       'pool of its own with the option options: "-c default_transaction_isolation=read\\\\ committed"'
     );
   }

@@ -146,7 +146,7 @@ function assertMayCreate({ user, database, oid, mayCreateSchema, mayCreate }: Fo
 /** A table of the same name was there before the first migration. */
 function occupied({ name }: SchemaNames, cause: unknown): LogError {
   return new LogError(
-    `The schema ${JSON.stringify(name)} has tables of something else; give the log a schema of its own`,
+    `The schema ${JSON.stringify(name)} has tables of another program; give the log a schema of its own`,
     false,
     { cause },
   );

@@ -41,7 +41,7 @@ export async function clearChannel(channel: string, commands: Commands): Promise
     if (state === "more") continue;
     if (now() >= deadline) {
       throw new LogError(
-        `The channel ${quote(channel)} was not cleared, since others were all the time; try again`,
+        `The channel ${quote(channel)} was not cleared, because other processes kept clearing channels; try again`,
         false,
       );
     }

@@ -159,7 +159,7 @@ export class OpenFiles {
     this.areReplaced();
     const what = found === undefined ? "is no longer there" : "is another file now";
     throw new LostFileError(
-      `The log has lost its file ${JSON.stringify(this.#path)}: ${JSON.stringify(path)} ${what}, and what is stored would ` +
+      `The log has lost its file ${JSON.stringify(this.#path)}: ${JSON.stringify(path)} ${what}, and whatever is stored would ` +
         "be lost with it; put the file back, or restore a copy in its place, after all processes that use the log have stopped",
     );
   }

@@ -78,7 +78,7 @@ describe("eventStore()", () => {
     const theirs = await eventStore(hub, { session: "theirs" }).storeEvent("a", message(1));
     await hub.channel("news").dispatch("message", "text");
     expect(await mine.getStreamIdForEventId(theirs)).toBe(undefined);
-    await expect(replayed(mine, theirs)).rejects.toThrow("not of this session");
+    await expect(replayed(mine, theirs)).rejects.toThrow("does not belong to this session");
     for (const id of ["", "x", "x.1.1", await hub.cursor()]) {
       expect(await mine.getStreamIdForEventId(id)).toBe(undefined);
     }
@@ -89,7 +89,7 @@ describe("eventStore()", () => {
     const store = eventStore(hub, { session: "s" });
     const first = await store.storeEvent("a", message(1));
     for (const id of [2, 3, 4, 5]) await store.storeEvent("a", message(id));
-    await expect(replayed(store, first)).rejects.toThrow(/not of this session|too old/);
+    await expect(replayed(store, first)).rejects.toThrow(/does not belong to this session|too old/);
   });
 
   test("erases a session", async () => {
