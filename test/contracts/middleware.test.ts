@@ -55,7 +55,7 @@ const withoutFlush: RequestHandler = (_req, res, next) => {
 describe("a middleware that buffers what is written is noticed and described:", () => {
   test("one that collects the body, by the name and the beginning of its function", async () => {
     const lines = expectConsole(
-      /a middleware buffers what is written to \/events: .*by (the function "\w*"|a function without a name), which begins with .{10,60}\. Mount it on other routes/,
+      /a middleware buffers what is written to \/events: .*with (the function "\w*"|a function without a name), which begins with .{10,60}\. Mount it on other routes/,
     );
     const source = await open(interceptor(() => true));
     source.dispatch("t", 1);
