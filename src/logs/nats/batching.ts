@@ -25,6 +25,7 @@ export function* partsOf(prepared: readonly (Prepared | Error)[]): Generator<Par
   for (const each of prepared) {
     if (!(each instanceof Error) && isPlain(each.job)) run.push(each);
     else {
+      // Before the call that is sent alone, so that the order of the calls stays.
       yield* batchesOf(run);
       run = [];
       yield each instanceof Error ? each : [each];
@@ -35,6 +36,7 @@ export function* partsOf(prepared: readonly (Prepared | Error)[]): Generator<Par
 
 /** A call is never split between two batches here. */
 function* batchesOf(run: readonly Prepared[]): Generator<Part> {
+  // Entries of all calls: if there are as many as calls, each is a single message.
   const count = run.reduce((sum, { job }) => sum + job.entries.length, 0);
   if (run.length === count && count < leastBatch) {
     for (const each of run) yield [each];
@@ -44,6 +46,7 @@ function* batchesOf(run: readonly Prepared[]): Generator<Part> {
   let size = 0;
   for (const each of run) {
     const { length } = each.job.entries;
+    // A call would lose its atomicity if a part of it were in the next batch.
     if (batch.length > 0 && size + length > maxBatch) {
       yield batch;
       batch = [];
@@ -58,6 +61,7 @@ function* batchesOf(run: readonly Prepared[]): Generator<Part> {
 /** Neither conditions nor keys, and nothing that is known of an earlier attempt. */
 function isPlain({ call, entries }: Job): boolean {
   return (
+    // An attempt after the first may find a part stored, which would reject the whole batch.
     call.attempt === 1 &&
     entries.length <= maxBatch &&
     entries.every(({ entry, appended }) => {

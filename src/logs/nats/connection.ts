@@ -83,9 +83,11 @@ const leastVersion = [2, 12] as const;
 export function notAConnection(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null) return "pass the connection that connect() resolves with";
   const object = value as Readonly<Record<string, unknown>>;
+  // The most frequent mistake: the promise of a connection.
   if (typeof object.then === "function") return "await connect() first";
   const has = (name: string) => typeof object[name] === "function";
   if (["publish", "subscribe", "request", "status", "isClosed"].every(has)) return undefined;
+  // Methods of JetStream clients, which cannot subscribe to an inbox.
   if (has("startBatch") || has("getAccountInfo")) {
     return "pass the connection itself, from which jetstream() was made";
   }
@@ -94,6 +96,7 @@ export function notAConnection(value: unknown): string | undefined {
 
 /** Why a server cannot hold a log, `undefined` when it can. */
 export function unsupportedServer({ version, jetstream }: NatsServerInfoLike): string | undefined {
+  // Versions such as `2.12.0-RC.1` have more than numbers.
   const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
   const [leastMajor, leastMinor] = leastVersion;
   if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {

@@ -13,6 +13,7 @@ import type { Incarnation } from "./streams.ts";
 const heartbeatMs = 500;
 /** A consumer that has sent nothing for this long is lost. */
 const idleLimitMs = 3 * heartbeatMs;
+/** How long to wait after a consumer that could not be created, in milliseconds. */
 const retryMs = 250;
 /** Time after which the server removes the consumer of a process that is gone. */
 const inactiveMs = 30_000;
@@ -22,11 +23,13 @@ export interface FeedContext {
   readonly requests: Requests;
   readonly jetStream: JetStream;
   readonly stream: string;
+  /** Reads the head from the leader: a consumer begins at a position that the log has. */
   observe(): Promise<Observation>;
   /** Entries that follow one another. */
   onEntries(epoch: string, entries: readonly LogEntry[]): void;
   /** Entries may have been missed, or are not those that were there before. */
   onBreak(): void;
+  /** The consumer could not be created. The feed tries again. */
   onError(error: unknown): void;
 }
 
@@ -36,11 +39,16 @@ export interface FeedContext {
  */
 export class Feed {
   readonly #context: FeedContext;
+  /** Random, so that consumers of several processes and logs have different names. */
   readonly #id = makeEpoch();
+  /** Numbers the consumers of this feed, each of which has a name and an inbox of its own. */
   #count = 0;
+  /** The consumer whose messages count. `null` while none is created. */
   #consumer: Consumer | null = null;
   #isRunning = false;
+  /** A consumer is being created. Several reasons to replace it may come at once, and one replacement serves all. */
   #isStarting = false;
+  /** Checks for heartbeats. It stays the same for all consumers. */
   #timer: ReturnType<typeof setTimeout> | null = null;
   #retryTimer: ReturnType<typeof setTimeout> | null = null;
   /** The last message that was received. */
@@ -76,6 +84,7 @@ export class Feed {
   check({ head, incarnation }: Observation): void {
     const consumer = this.#consumer;
     if (consumer === null || this.#isStarting) return;
+    // A stream of the same name that was created again numbers its messages from 1.
     const isOther = consumer.incarnation.epoch !== incarnation.epoch;
     if (isOther || (this.#last !== null && this.#last.offset > head.top)) void this.#restart();
   }
@@ -109,6 +118,7 @@ export class Feed {
     const { incarnation, head } = await observe();
     if (!this.#isRunning) return;
     const last = this.#last;
+    // If it is not, the tails read from the log, and the consumer only has to deliver what comes next.
     const isContinued = last !== null && last.offset <= head.top && last.offset >= head.floor.offset;
     if (!isContinued) this.#last = null;
     const name = `sourcecast-${this.#id}-${++this.#count}`;
@@ -124,6 +134,7 @@ export class Feed {
         if (error === null) consumer.handle(message, connection);
       },
     });
+    // Before the request: its first messages may arrive before the answer.
     this.#consumer = consumer;
     try {
       await jetStream.ask(`CONSUMER.CREATE.${stream}.${name}`, {
@@ -133,12 +144,18 @@ export class Feed {
           name,
           deliver_subject: inbox,
           deliver_policy: "by_start_sequence",
+          // From the last message on, and not after it: it is delivered once more, and its witness says whether the stream is the
+          // same.
           opt_start_seq: Math.max(1, isContinued ? last.offset : head.top),
+          // The log acknowledges nothing: what is missing is read from the stream, where it stays until retention.
           ack_policy: "none",
           max_deliver: 1,
+          // Without it, the server would cut off a process that reads slowly, with all of its other subscriptions.
           flow_control: true,
           idle_heartbeat: heartbeatMs * 1_000_000,
           inactive_threshold: inactiveMs * 1_000_000,
+          // A consumer that is lost is replaced, so a restart of the server need not keep it, nor other servers have
+          // it.
           mem_storage: true,
           num_replicas: 1,
         },
@@ -172,11 +189,13 @@ export class Feed {
   /** The messages of one chunk of the socket are handed over together. */
   #offer(epoch: string, entry: LogEntry): void {
     const consumer = this.#consumer;
+    // The first one of a batch asks for the hand-over, the others join it.
     if (this.#offered.push(entry) > 1) return;
     queueMicrotask(() => {
       const entries = this.#offered;
       this.#offered = [];
       if (this.#isRunning && this.#consumer === consumer) this.#context.onEntries(epoch, entries);
+      // The consumer was replaced in between. Its entries are read again rather than offered out of their order.
       else this.#context.onBreak();
     });
   }
@@ -214,6 +233,7 @@ export class Feed {
 
 interface ConsumerHandlers {
   onMessage(message: StoredMessage): void;
+  /** Messages are missing, or the consumer is gone. */
   onLost(): void;
 }
 
@@ -222,8 +242,10 @@ class Consumer {
   readonly name: string;
   readonly incarnation: Incarnation;
   subscription: NatsSubscriptionLike | null = null;
+  /** When the last message or heartbeat arrived. */
   heardAt: number = now();
   readonly #handlers: ConsumerHandlers;
+  /** The number of the last message: the server counts those of each consumer from 1. */
   #delivered = 0;
 
   constructor(name: string, incarnation: Incarnation, handlers: ConsumerHandlers) {
@@ -259,6 +281,7 @@ class Consumer {
   #answer({ headers, reply }: NatsMessageLike, connection: NatsConnectionLike): void {
     const stalled = headers?.get("Nats-Consumer-Stalled") ?? "";
     const flow = stalled === "" ? reply : stalled;
+    // The answer says that everything before was handled. Until then, the server waits.
     if (flow !== undefined && flow !== "") connection.publish(flow);
     const delivered = headers?.get("Nats-Last-Consumer") ?? "";
     if (delivered !== "" && Number(delivered) !== this.#delivered) this.#handlers.onLost();

@@ -15,8 +15,10 @@ import { epochOf, type Incarnation, type Streams } from "./streams.ts";
 
 /** The head, and what else the same answers say. */
 export interface Observation {
+  /** The stream that has answered. */
   readonly incarnation: Incarnation;
   readonly head: Head;
+  /** The numbers of the stream, for retention. */
   readonly state: StreamState;
   /** The server's time in milliseconds. */
   readonly time: number;
@@ -38,6 +40,7 @@ export class HeadReader {
   readonly #stream: string;
   /** The floor of a stream whose first message has this sequence and time, which no two messages share. */
   #known: { readonly key: string; readonly floor: Floor } | null = null;
+  /** The observation of this tick, which later calls join. */
   #asking: Promise<Observation> | null = null;
   /** The head that was observed last. */
   latest: Head | null = null;
@@ -90,6 +93,7 @@ export class HeadReader {
     let last: StoredMessage | undefined;
     try {
       [info, last] = await Promise.all([
+        // The state has the numbers and the message has the witness. They are asked for at the same time, and compared.
         this.#jetStream.info(this.#stream),
         this.#get({ last_by_subj: ">" }, incarnation),
       ]);
@@ -99,6 +103,7 @@ export class HeadReader {
       return undefined;
     }
     const { state } = info;
+    // The stream was deleted and created again since it was opened.
     if (epochOf(info.created) !== incarnation.epoch) {
       this.#streams.invalidate();
       this.#known = null;
@@ -115,6 +120,7 @@ export class HeadReader {
     return this.#compose(incarnation, info, last.offset, last.witness);
   }
 
+  /** Puts the answers together, if they belong together. */
   async #compose(
     incarnation: Incarnation,
     info: StreamInfo,
@@ -122,11 +128,15 @@ export class HeadReader {
     witness: number,
   ): Promise<Observation | undefined> {
     const floor = await this.#floor(incarnation, info);
+    // Entries were removed between the answers.
     if (floor === undefined || floor.offset > top) return undefined;
     const head = { epoch: incarnation.epoch, top, witness, floor };
     return { incarnation, head, state: info.state, time: Date.parse(info.ts) };
   }
 
+  /**
+   * The floor changes rarely, and reading it costs a question: it is remembered for as long as the first message stays.
+   */
   async #floor(incarnation: Incarnation, { state }: StreamInfo): Promise<Floor | undefined> {
     let first = state.first_seq;
     let time = state.first_ts;
@@ -153,6 +163,7 @@ export class HeadReader {
       return first === 1 ? { offset: 0, witness: originWitness } : { offset: first, witness: message.witness };
     }
     // A stream that was just deleted may leave its messages to the next one of its name (nats-server 2.15.1).
+    // The log begins with its own first message, and the remnant before it stands for the floor.
     const own = await this.#get({ seq: first, next_by_subj: subjects.all }, incarnation);
     const last = own ?? (await this.#get({ last_by_subj: ">" }, incarnation));
     const remnant = own === undefined ? last : await this.#get({ seq: own.offset - 1 }, incarnation);

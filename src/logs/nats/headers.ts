@@ -1,6 +1,7 @@
 // Headers of messages: those that the log sends, and those that the API of JetStream returns as text.
 import type { NatsHeadersLike } from "./connection.ts";
 
+/** The line with which headers begin on the wire. */
 const firstLine = "NATS/1.0\r\n";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -20,6 +21,7 @@ export class SentHeaders {
     let text = firstLine;
     for (const name in values) {
       const value = values[name];
+      // Values need no escape: they are numbers, or were encoded by their owners.
       if (value !== undefined) text += `${name}: ${value}\r\n`;
     }
     this.#text = `${text}\r\n`;
@@ -39,6 +41,7 @@ export function parseHeaders(base64: string | undefined): NatsHeadersLike {
     .slice(1)) {
     const colon = line.indexOf(":");
     const name = line.slice(0, colon);
+    // Of several values, the first one counts, as in the headers of the client.
     if (colon > 0 && !values.has(name)) values.set(name, line.slice(colon + 1).trim());
   }
   return { code: 0, description: "", get: (name) => values.get(name) ?? "" };

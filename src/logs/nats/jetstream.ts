@@ -28,24 +28,36 @@ interface ApiErrorBody {
 
 /** The codes of errors that mean something to the log. */
 export const errorCodes = {
+  /** The stream was deleted, or is not created yet. */
   streamNotFound: 10_059,
+  /** Another process has created it, perhaps with another configuration. */
   nameInUse: 10_058,
+  /** The folder of a stream that was deleted a moment ago is still there. */
   storeNotCreated: 10_049,
+  /** Another stream stores the messages of these subjects. */
   subjectsOverlap: 10_065,
   messageNotFound: 10_037,
+  /** JetStream is off, for the server or for this account. */
   notEnabled: 10_076,
   notEnabledForAccount: 10_039,
+  /** The condition of a message does not hold: another one was stored on its subject. */
   wrongLastSequence: 10_071,
+  /** The same, for a message that is being stored. */
   wrongLastSequenceInFlight: 10_164,
+  /** A message of the batch was stored before. Nothing of the batch is stored. */
   duplicateInBatch: 10_201,
+  /** The same message is being stored at this moment. */
   duplicateInFlight: 10_158,
+  /** The server is starting, or too many batches are open. */
   temporarilyUnavailable: 10_008,
+  /** The servers of the stream are electing a leader. */
   notLeader: 10_009,
   clusterUnavailable: 10_010,
 } as const;
 
 /** A stream as the server describes it. */
 export interface StreamInfo {
+  /** As it was created, and changed since. */
   readonly config: StreamConfig;
   /** With nanoseconds. */
   readonly created: string;
@@ -66,18 +78,22 @@ export type StreamConfig = Readonly<Record<string, unknown>> & {
 export interface StreamState {
   readonly messages: number;
   readonly bytes: number;
+  /** The sequence of the oldest message; one past the last one if the stream is empty. */
   readonly first_seq: number;
   readonly first_ts: string;
   readonly last_seq: number;
   readonly last_ts: string;
+  /** Messages that are missing between the first and the last one. A log has none. */
   readonly num_deleted?: number;
   readonly deleted?: readonly number[];
+  /** Each process with tails has one. */
   readonly consumer_count: number;
 }
 
 /** Where a message was stored. */
 export interface Acknowledgement {
   readonly seq: number;
+  /** A message with the same id was stored before, at this sequence. */
   readonly duplicate?: boolean;
 }
 
@@ -98,6 +114,7 @@ export type DirectQuestion =
       readonly max_bytes?: number;
     };
 
+/** Answers are JSON. */
 const decoder = new TextDecoder();
 
 /**
@@ -160,6 +177,7 @@ export class JetStream {
     await this.#requests.askMany(this.subjectOf(`DIRECT.GET.${stream}`), JSON.stringify(question), (message) => {
       const { headers } = message;
       const code = headers?.code ?? 0;
+      // Each message comes on its own. The last answer has a status: 204 at the end, 404 without any message.
       if (code === 0) found.push(fromDirect(message));
       else if (code !== 204 && code !== 404) throw new ApiError({ code, description: headers?.description ?? "" });
       return code !== 0;
@@ -180,6 +198,8 @@ export class JetStream {
     const last = batch.length - 1;
     for (const [index, { message, expected }] of batch.entries()) {
       const headers = { ...message.headers, ...expected, "Nats-Batch-Id": id, "Nats-Batch-Sequence": index + 1 };
+      // Only the last message is answered. Until it arrives, the server keeps the others aside, and forgets them after
+      // a while.
       if (index < last) this.#requests.publish(message.subject, message.payload, headers);
       else {
         const committing = { ...headers, "Nats-Batch-Commit": 1 };

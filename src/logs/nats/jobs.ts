@@ -11,13 +11,16 @@ import { encodeToken } from "./subjects.ts";
 const maxSubjectBytes = 3_500;
 /** Bytes of headers, for which a message has room in addition to its payload. */
 const headerBytes = 1_024;
+/** The default of nats-server, for a client that does not pass on what its server has said. */
 const defaultMaxPayload = 1024 ** 2;
 const encoder = new TextEncoder();
 
 /** An entry of a call: as it is sent, and the position that it has been given. */
 export interface Sending {
   readonly entry: NewEntry;
+  /** Replaced when the entry needs another identifier: see {@link renew}. */
   message: SentMessage;
+  /** `undefined` until the entry is known to be stored. */
   appended: Appended | undefined;
   /** The same entry, earlier in the call. */
   readonly twin: Sending | undefined;
@@ -25,8 +28,11 @@ export interface Sending {
 
 /** A call, with the witnesses and identifiers that it keeps in all its attempts. */
 export interface Job {
+  /** The call of the queue. */
   readonly call: AppendCall;
+  /** In the order of the call. */
   readonly entries: Sending[];
+  /** The stream for which the messages were made. In another one, their subjects and witnesses mean nothing. */
   readonly incarnation: Incarnation;
 }
 
@@ -45,7 +51,9 @@ export function createJob(
     const problem = unsendable(entry, incarnation, maxPayload);
     if (problem !== undefined) return new LogError(problem, false);
     const key = idOf(entry);
+    // Without a key, the id of the call and the place in it: unique, and the same in each attempt.
     const message = toMessage(entry, incarnation.subjects, makeWitness(), key ?? `${call.id}.${index}`);
+    // A second entry with the key of the first gets its position, and is not sent.
     const twin = key === undefined ? undefined : entries.find((other) => other.message.id === key);
     entries.push({ entry, message, appended: undefined, twin });
   }
@@ -58,6 +66,7 @@ function unsendable(entry: NewEntry, { subjects }: Incarnation, maxPayload: numb
     return "The names of the channel and the key do not fit into a subject of NATS; use shorter ones";
   }
   const { data } = entry;
+  // The limit of the server is for headers and payload together.
   const most = maxPayload - headerBytes;
   // A character takes three bytes at most.
   if (data.length * 3 <= most || encoder.encode(data).length <= most) return undefined;

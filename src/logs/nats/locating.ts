@@ -11,6 +11,7 @@ import type { ValueStore } from "./values.ts";
 /** Most subjects of one question: the server has no more than 1,024 in an answer. */
 const questionSize = 1_000;
 
+/** The parts of the log that the answers are made of. */
 export interface LocatingContext {
   readonly jetStream: JetStream;
   readonly stream: string;
@@ -23,6 +24,9 @@ export interface LocatingContext {
 /**
  * Whatever the number of clients, the questions are few: one for the head, one for each thousand channels, and one for each
  * page in which a cursor lies; the clients will read that page next. While nothing is published, none waits for another.
+ *
+ * A storm of ten thousand clients with channels of their own thus takes about a dozen questions for ends and values, and
+ * as many pages as lie between the oldest cursor and the head.
  */
 export class Locating {
   readonly #context: LocatingContext;
@@ -38,7 +42,9 @@ export class Locating {
     const { heads, streams } = this.#context;
     const incarnation = await streams.current();
     const names = new Set(questions.flatMap(({ selection }) => selection.channels));
+    // The head of an earlier question. If it is still the head, all answers describe one state.
     const before = heads.latest;
+    // Asked together with the head, before it is known whether they fit: mostly they do, and that saves a round trip.
     const [state, early] = await Promise.all([heads.observe(), this.#describe([...names], incarnation)]);
     // Answers that may be older than the head do not count: an end in between would be in neither.
     const isSame = before?.epoch === state.head.epoch && before.top === state.head.top;
@@ -46,6 +52,7 @@ export class Locating {
     const [witnesses, ends, hasNewValues] = await Promise.all([
       this.#witnesses(questions, state),
       this.#ends(candidates, state),
+      // Once there are values, there are some for good: the newest entry of a key is never removed.
       hasValues || this.#hasValuesSince(state),
     ]);
     const { head } = state;
@@ -76,6 +83,7 @@ export class Locating {
     const found = new Map([[0, incarnation.originWitness]]);
     const offsets = new Set<number>();
     for (const { cursor } of questions) {
+      // The witness of the head is known, and positions past it are not of this log.
       if (cursor !== null && cursor.epoch === head.epoch && cursor.offset < head.top) offsets.add(cursor.offset);
     }
     await Promise.all(
@@ -93,6 +101,7 @@ export class Locating {
     { subjects }: Incarnation,
   ): Promise<{ channel: string; offset: number }[]> {
     const { jetStream, stream } = this.#context;
+    // End markers have a subject of their own, so finding them does not depend on what else a channel has.
     const filters = names.map((name) => subjects.end(name));
     const parts: Promise<{ channel: string; offset: number }[]>[] = [];
     for (let index = 0; index < filters.length; index += questionSize) {
@@ -116,10 +125,13 @@ export class Locating {
     const ends = new Map<string, LogEntry>();
     await Promise.all(
       candidates.map(async ({ channel, offset }) => {
+        // An end that came after the head is delivered by the tail, and one below the floor is gone.
         if (offset <= head.floor.offset || offset > head.top) return;
         const raw = await jetStream.get(stream, { last_by_subj: incarnation.subjects.allOf(channel) });
+        // Published on again since: the channel has not ended.
         if (raw?.sequence !== offset) return;
         const previousWitness = await pages.witnessAt(offset - 1, state);
+        // Trimmed in between. The stream then tells its client of a gap, and the end follows with the next reconnect.
         if (previousWitness === undefined) return;
         ends.set(channel, toEntry(toStored(raw, incarnation.subjects), previousWitness));
       }),

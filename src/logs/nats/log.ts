@@ -62,10 +62,12 @@ export class NatsLog implements CompleteLog {
   ]);
   readonly #stream: string;
   readonly #connection: NatsConnectionLike;
+  /** Fail at once while the connection is down, so that nothing waits for an answer that cannot come. */
   readonly #requests: Requests;
   readonly #jetStream: JetStream;
   readonly #streams: Streams;
   readonly #heads: HeadReader;
+  /** Cleared whenever entries may have been lost: pages are trusted without asking. */
   readonly #pages: PageCache;
   readonly #reader: Reader;
   readonly #locating: Locating;
@@ -74,7 +76,9 @@ export class NatsLog implements CompleteLog {
   readonly #feed: Feed;
   readonly #queue: AppendQueue;
   readonly #tails: TailFanout;
+  /** The events of the connection, which the application shares. */
   readonly #status: AsyncIterator<{ readonly type: string }>;
+  /** All calls of `close()` wait for the same end. */
   #closed: Promise<void> | null = null;
 
   constructor(connection: NatsConnectionLike, options: NatsLogSettings) {
@@ -96,6 +100,7 @@ export class NatsLog implements CompleteLog {
     this.#queue = new AppendQueue({
       store: (calls) => this.#store(calls),
       deadline: appendTimeout,
+      // The server recognizes a message that it has stored by its id, so repeating it after a lost answer is safe.
       canRetry: (error) => error instanceof UnavailableError,
     });
     this.#tails = new TailFanout(
@@ -112,14 +117,17 @@ export class NatsLog implements CompleteLog {
     this.#retention = new RetentionWorker({
       ...parts,
       limits,
+      // Retention waits for the tails of this process: a burst that is longer than the log reaches them whole.
       delivered: () => this.#feed.received,
       onError: (error) => this.#tails.report(this.#explain(error)),
     });
+    // Every question to the leader also shows whether entries expire, and whether the consumer is behind the head.
     heads.onObserved = (observation) => {
       this.#retention.consider(observation);
       this.#feed.check(observation);
     };
     this.#status = connection.status()[Symbol.asyncIterator]();
+    // Outside of every request: it runs as long as the log is open.
     void runDetached(() => this.#followStatus());
   }
 
@@ -195,11 +203,13 @@ export class NatsLog implements CompleteLog {
   async #tailPage(after: number): Promise<TailPage> {
     try {
       const { incarnation, head } = await this.#heads.observe();
+      // Entries that were trimmed before they could be delivered are left out: the tail sees it by the next offset.
       const from = Math.max(after, head.floor.offset);
       if (from >= head.top) return { head, entries: [] };
       const source = { jetStream: this.#jetStream, stream: this.#stream, incarnation };
       const count = Math.min(tailPageEntries, head.top - from);
       const entries = await readEntries(source, from, count, head);
+      // The head was read before, and the page must be of the same state.
       return { head, entries: entries.filter(({ offset }) => offset <= head.top) };
     } catch (error) {
       throw this.#explain(error);
@@ -230,6 +240,7 @@ export class NatsLog implements CompleteLog {
         const { type } = next.value;
         if (type === "disconnect") this.#requests.isDown = true;
         if (type === "reconnect") this.#reconnected();
+        // The client has given up, or the application has closed it.
         if (type === "close") this.#requests.fail("The NATS connection was closed");
       }
     } catch {
@@ -261,6 +272,7 @@ export class NatsLog implements CompleteLog {
   }
 }
 
+/** The message of a rejection, with the remedy where the application has one. */
 function describe({ errorCode, message }: ApiError, stream: string): string {
   switch (errorCode) {
     case errorCodes.notEnabled:

@@ -12,7 +12,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export interface SentMessage {
   readonly subject: string;
   readonly payload: Uint8Array;
+  /** The fields of the entry that are neither its subject nor its data. */
   readonly headers: HeaderValues;
+  /** Also in the headers; here for the position that the publisher gets. */
   readonly witness: number;
   /** The server stores only one message with it within the duplicate window. */
   readonly id: string;
@@ -23,6 +25,7 @@ export interface StoredMessage {
   readonly offset: number;
   readonly subject: string;
   readonly witness: number;
+  /** The `Nats-Msg-Id`, by which a repetition is recognized. */
   readonly id: string;
   /** In milliseconds, by the server's clock. */
   readonly time: number;
@@ -37,6 +40,7 @@ export interface StoredMessage {
   readonly kept?: { readonly epoch: string; readonly previousWitness: number } | undefined;
 }
 
+/** The names of the headers. Only the first is one of NATS. */
 const headerOf = {
   id: "Nats-Msg-Id",
   witness: "Sse-Witness",
@@ -58,6 +62,7 @@ export function toMessage(entry: NewEntry, subjects: Subjects, witness: number, 
   const headers = {
     [headerOf.id]: id,
     [headerOf.witness]: witness,
+    // Headers are lines of ASCII, and a type may have any character.
     [headerOf.type]: encodeURIComponent(type),
     [headerOf.sender]: sender === undefined ? undefined : encodeURIComponent(sender),
   };
@@ -99,8 +104,10 @@ export function toStored(message: RawMessage, subjects: Subjects): StoredMessage
   const epoch = get(headerOf.epoch);
   const isKept = epoch !== "";
   return {
+    // A kept value has a sequence of its own stream, which means nothing in the log.
     offset: isKept ? Number(get(headerOf.offset)) : sequence,
     subject,
+    // 0 is not a witness: then the message is not of this package.
     witness: Number(get(headerOf.witness)) || foreignWitness(sequence, time),
     id: get(headerOf.id),
     time: isKept ? Number(get(headerOf.time)) : time,
@@ -126,6 +133,7 @@ export function hash(text: string): number {
   for (let index = 0; index < text.length; index++) {
     state = Math.imul(state ^ text.charCodeAt(index), 0x01000193) >>> 0;
   }
+  // 0 would be read as a missing witness.
   return state || 1;
 }
 

@@ -17,13 +17,18 @@ const cacheBytes = 32 * 1024 ** 2;
  *
  * Entries do not change, except when the server loses the newest ones and others take their places. The log clears the
  * cache then, and after each lost connection.
+ *
+ * Pages have fixed borders, multiples of 256, so that readers which begin anywhere share them. The page at the head is
+ * read on as the log grows, and is never complete until the next one begins.
  */
 export class PageCache {
   readonly #jetStream: JetStream;
   readonly #stream: string;
   /** The page that was asked for last comes last. */
   readonly #pages = new Map<number, EntryPage>();
+  /** The incarnation that the pages are of. */
   #epoch = "";
+  /** Bytes of all pages, approximately. */
   #size = 0;
 
   constructor(jetStream: JetStream, stream: string) {
@@ -46,11 +51,13 @@ export class PageCache {
         this.clear();
         continue;
       }
+      // It may have been evicted while it was read.
       if (this.#pages.get(page.number) === page) this.#size += page.size - size;
       this.#evict(page);
       const entries = page
         .after(offset)
         .filter((entry) => entry.offset > head.floor.offset && entry.offset <= head.top);
+      // An extended page may still lack the entry: one request has a bounded size.
       if (entries.length > 0 || page.last === before) return entries;
     }
   }
@@ -77,6 +84,7 @@ export class PageCache {
     this.#epoch = incarnation.epoch;
     const number = Math.floor(offset / pageEntries);
     const page = this.#pages.get(number) ?? new EntryPage(number, this.#jetStream, this.#stream, incarnation);
+    // A `Map` keeps the order of insertion: the page moves to the end.
     this.#pages.delete(number);
     this.#pages.set(number, page);
     return page;
@@ -109,6 +117,7 @@ class EntryPage {
   readonly #stream: string;
   readonly #incarnation: Incarnation;
   readonly #entries: LogEntry[] = [];
+  /** The request under way, which other readers of the page join. */
   #extending: Promise<void> | null = null;
 
   constructor(number: number, jetStream: JetStream, stream: string, incarnation: Incarnation) {
@@ -154,6 +163,7 @@ class EntryPage {
     for (const entry of entries) {
       if (entry.offset > end) return;
       this.#entries.push(entry);
+      // Strings take two bytes for each unit at most, and the fields some two hundred.
       this.size += entry.data.length * 2 + 200;
     }
   }
@@ -174,6 +184,7 @@ export async function readEntries(source: EntrySource, after: number, count: num
   const { jetStream, stream } = source;
   // The message before the first entry has its `previousWitness`. Before the very first one there is none.
   const seq = Math.max(1, after);
+  // One more for the message before.
   const batch = after === 0 ? count : count + 1;
   const found = await jetStream.direct(stream, { seq, batch, max_bytes: requestBytes });
   const entries = chain(source, after, found);

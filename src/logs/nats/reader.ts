@@ -13,6 +13,7 @@ const maxScanned = 4_096;
 /** Attempts at one page, while entries are removed that it needs. */
 const maxAttempts = 5;
 
+/** The parts of the log that a reader uses. */
 export interface ReaderContext {
   readonly heads: HeadReader;
   readonly pages: PageCache;
@@ -25,6 +26,12 @@ const overtaken: unique symbol = Symbol("overtaken");
 /**
  * The stream is read as a whole, page by page, and the pages are shared: 10,000 clients that reconnect with channels of
  * their own need the same ones. Each takes its channels from them.
+ *
+ * `trimmed` of every page is the floor of the log: the stream does not say which channels its removed messages had. So a
+ * client of a quiet channel may be told a gap, but no gap is concealed.
+ *
+ * Each answer begins with the head, from the leader. Pages may come from another server, which may lag or be ahead. They
+ * are used as far as they agree with that head, and read again otherwise.
  */
 export class Reader {
   readonly #context: ReaderContext;
@@ -42,22 +49,27 @@ export class Reader {
       const { head } = state;
       const { epoch, floor } = head;
       const page = new PageBuilder(after, options);
+      // `through` never goes back, although a position may be one that the log has lost.
       const done = (through: number): Page => {
         return { epoch, ...page.result, through: Math.max(after, through), trimmed: floor.offset, floor };
       };
       if (after >= head.top) return done(after);
+      // A reader that is older than the floor gets the values of removed entries, as the contract has it.
       if (after < floor.offset) {
         for (const entry of await this.#context.values.kept(options.selection, state)) {
+          // The page is full before the sequence begins. The rest of the values is on the next one.
           if (entry.offset > after && !page.add(entry)) return done(page.last);
         }
       }
       let position = Math.max(after, floor.offset);
       for (let scanned = 0; position < head.top && scanned < maxScanned; ) {
         const entries = await this.#context.pages.after(position, state);
+        // Retention removed the next entry after the head was read: what is missing has to be in `trimmed`.
         if (entries[0]?.offset !== position + 1) return overtaken;
         const isSuperseded = await this.#superseded(entries, options, state, page.matches);
         for (const entry of entries) {
           if (isSuperseded(entry)) page.skip();
+          // Up to the entry that has no place, everything is accounted for.
           else if (!page.add(entry)) return done(entry.offset - 1);
         }
         position = entries.at(-1)?.offset as number;
@@ -84,12 +96,14 @@ export class Reader {
         found.push(entry);
       };
       for (let end = head.top; end > head.floor.offset && found.length < count; ) {
+        // Aligned, so that all readers on their way back share the same parts.
         const begin = Math.max(head.floor.offset, Math.floor((end - 1) / backwardEntries) * backwardEntries);
         const part = await this.#between(begin, end, state);
         if (part === overtaken) return overtaken;
         for (const entry of part.reverse()) take(entry);
         end = begin;
       }
+      // The entries did not suffice, so the values before them count, too.
       if (found.length < count) {
         for (const entry of (await this.#context.values.kept(selection, state)).reverse()) take(entry);
       }
@@ -108,9 +122,11 @@ export class Reader {
       const retained = (await this.#context.values.retained(selection, state)).filter(isAsked);
       const kept = after < head.floor.offset ? await this.#context.values.kept(selection, state) : [];
       const { floor } = (await this.#context.heads.observe()).head;
+      // Retention ran in between, so an entry may be in both answers or in none.
       if (floor.offset !== head.floor.offset) return overtaken;
       for (const entry of kept.filter(isAsked)) if (!page.add(entry)) return done(page.last);
       for (const message of retained) {
+        // Checked before the witness is looked up, which may cost a request.
         if (page.isFullFor(message)) return done(page.last);
         const previousWitness = await this.#context.pages.witnessAt(message.offset - 1, state);
         if (previousWitness === undefined) return overtaken;
@@ -166,6 +182,7 @@ export class Reader {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const result = await work(await this.#context.heads.observe());
       if (result !== overtaken) return result;
+      // Pages may be those of a history that the log has lost.
       this.#context.pages.clear();
     }
     throw new LogError(
@@ -184,7 +201,9 @@ class PageBuilder {
   readonly #limit: number;
   readonly #maxBytes: number;
   readonly #entries: LogEntry[] = [];
+  /** The weight of the entries so far. */
   #bytes = 0;
+  /** Superseded entries that were left out of this page. */
   #conflated = 0;
   readonly #after: number;
 
@@ -195,6 +214,7 @@ class PageBuilder {
     this.matches = compileSelection(options.selection);
   }
 
+  /** The page so far. */
   get result(): { entries: LogEntry[]; conflated: number } {
     return { entries: this.#entries, conflated: this.#conflated };
   }

@@ -16,9 +16,11 @@ export class UnavailableError extends LogError {}
 /** Called with each answer; returns true with the last one. */
 type OnAnswer = (message: NatsMessageLike) => boolean;
 
+/** A request that has not been answered. */
 interface Pending {
   readonly onAnswer: OnAnswer;
   readonly reject: (error: unknown) => void;
+  /** In the time of `now()`. */
   readonly deadline: number;
 }
 
@@ -29,8 +31,11 @@ interface Pending {
 export class Requests {
   readonly #connection: NatsConnectionLike;
   readonly #inbox: string;
+  /** By the last token of their inbox, in the order in which they were sent. */
   readonly #pending = new Map<string, Pending>();
+  /** Made with the first request: a log that is not used yet costs the server nothing. */
   #subscription: NatsSubscriptionLike | null = null;
+  /** Does not keep the process alive. */
   #timer: ReturnType<typeof setTimeout> | null = null;
   #count = 0;
   /** How many requests were sent: what an operation costs. */
@@ -38,6 +43,7 @@ export class Requests {
 
   constructor(connection: NatsConnectionLike) {
     this.#connection = connection;
+    // Two random parts: an inbox that could be guessed would let others answer.
     this.#inbox = `${inboxPrefixOf(connection)}.${makeEpoch()}${makeEpoch()}`;
   }
 
@@ -50,6 +56,7 @@ export class Requests {
   ask(subject: string, payload: Uint8Array | string, headers?: HeaderValues): Promise<NatsMessageLike> {
     return new Promise((resolve, reject) => {
       const onAnswer = (message: NatsMessageLike) => {
+        // The server itself answers that nothing listens: an empty message with this status.
         if (message.headers?.code === 503 && message.data.length === 0) reject(noResponders(subject));
         else resolve(message);
         return true;
@@ -84,6 +91,7 @@ export class Requests {
   fail(reason: string): void {
     const pending = [...this.#pending.values()];
     this.#pending.clear();
+    // The server may have stored what was sent. The queue asks again, and the server recognizes it.
     for (const { reject } of pending) reject(new UnavailableError(reason, "unknown"));
   }
 
@@ -125,6 +133,7 @@ export class Requests {
         if (error !== null) return;
         const token = message.subject.slice(this.#inbox.length + 1);
         const pending = this.#pending.get(token);
+        // It was given up, or the answer comes for the second time.
         if (pending === undefined) return;
         try {
           if (!pending.onAnswer(message)) return;

@@ -13,9 +13,11 @@ const delayMs = 200;
 const jitterMs = 100;
 /** How long entries wait for a tail of this process that lags, in milliseconds. */
 const patienceMs = 5_000;
+/** Bounds of one request: the server has no more than 1,024 messages in an answer. */
 const requestEntries = 1_000;
 const requestBytes = 1024 ** 2;
 
+/** The parts of the log that retention uses. */
 export interface RetentionContext {
   readonly jetStream: JetStream;
   readonly stream: string;
@@ -31,13 +33,29 @@ export interface RetentionContext {
 /**
  * The stream itself has no limits: the server would remove values with the entries, and the last entry with its age. Any
  * process may remove; each removes the same.
+ *
+ * A run takes these steps, each of which may be interrupted and repeated by another process:
+ *
+ * 1. It reads the head, and computes from it up to where entries exceed a limit.
+ *
+ * 2. It removes values of a history that the log has lost, as long as the entries that prove it are there.
+ *
+ * 3. It writes the newest entry of each key that is about to go as a value.
+ *
+ * 4. It purges the stream up to the cut. Readers that were in the middle find entries missing, and begin again with
+ * another head.
  */
 export class RetentionWorker {
   readonly #context: RetentionContext;
+  /**
+   * Wakes up for a look soon after an append, and for the next entry that expires. It does not keep the process alive.
+   */
   readonly #wake: WakeTimer = new WakeTimer(() => void this.#run());
+  /** A run is under way in this process. Others may run at the same time. */
   #isRunning = false;
   /** Entries exceed the limits, and a tail has not come to them. */
   #isWaiting = false;
+  /** When entries began to wait for a tail, in the time of `now()`; 0 while none does. */
   #waitingSince = 0;
   #closed = false;
 
@@ -54,8 +72,10 @@ export class RetentionWorker {
   /** Whenever the head is read, for whatever reason. */
   consider({ head, state, time }: Observation): void {
     const { events, bytes, age } = this.#context.limits;
+    // The newest entry is kept whatever the limits say.
     const count = head.top - head.floor.offset;
     if (count <= 1) return;
+    // Both times are those of the server, so its clock may differ from the one here.
     const dueIn = Date.parse(state.first_ts) + age - time;
     if (count > events || state.bytes > bytes || dueIn <= 0) this.touch();
     else if (dueIn < Number.POSITIVE_INFINITY) this.#wake.set(now() + dueIn + 1);
@@ -89,16 +109,22 @@ export class RetentionWorker {
     const observation = await this.#context.heads.observe();
     const { incarnation, head } = observation;
     const { offset: floor } = head.floor;
+    // All processes compute the same from one state: the limits are the same, and none depends on a clock of its own.
     const cut = this.#behindTails(Math.min(await this.#cutOf(observation), head.top - 1), floor);
     // The first message of a log stands for itself until the second one takes its part.
     if (cut <= Math.max(floor, 1)) return false;
+    // The newest entry of each key has to outlive its place in the sequence. It is written as a value before it is
+    // removed.
     const keyed = await this.#keyedEntries(cut, observation);
     // Another process was faster, so that some of these entries may be missing: their values are not lost ones.
     if ((await this.#context.heads.observe()).head.floor.offset !== floor) return true;
     const witnesses = new Map(keyed.map(({ offset, witness }) => [offset, witness]));
     await values.removeLost({ after: floor, upTo: cut }, witnesses, incarnation);
+    // In this order: values of a lost history could otherwise hide those that are written now.
     await values.keep(keyed, cut, incarnation);
     if (this.#closed) return false;
+    // Removes everything before the sequence. The message at it stays, and stands for the floor. A repetition removes
+    // nothing else.
     await jetStream.ask(`STREAM.PURGE.${stream}`, { seq: cut });
     return true;
   }
@@ -113,6 +139,7 @@ export class RetentionWorker {
     const time = now();
     if (this.#waitingSince === 0) this.#waitingSince = time;
     if (time - this.#waitingSince > patienceMs) return cut;
+    // Another look follows soon, although nothing is appended.
     this.#isWaiting = true;
     return Math.max(floor, delivered);
   }
@@ -122,6 +149,7 @@ export class RetentionWorker {
     const { head, state, time } = observation;
     const { events, bytes, age } = this.#context.limits;
     let cut = head.top - events;
+    // Usually nothing has expired: the time of the first message says so without a question.
     if (age !== Number.POSITIVE_INFINITY && Date.parse(state.first_ts) + age <= time) {
       cut = Math.max(cut, await this.#expired(observation, time - age));
     }
@@ -134,12 +162,14 @@ export class RetentionWorker {
     const { jetStream, stream } = this.#context;
     const start_time = new Date(time).toISOString();
     const [first] = await jetStream.direct(stream, { start_time, next_by_subj: incarnation.subjects.all, batch: 1 });
+    // Every entry is older, so all but the newest go.
     return first === undefined ? head.top - 1 : first.sequence - 1;
   }
 
   /** The entry with which so many bytes are removed. */
   async #excess({ head, incarnation }: Observation, bytes: number): Promise<number> {
     const { jetStream, stream } = this.#context;
+    // From the oldest message on. The server knows the size of the stream, but not that of its parts.
     let rest = bytes;
     for (let seq = Math.max(1, head.floor.offset); seq < head.top; ) {
       const page = await jetStream.direct(stream, { seq, batch: requestEntries, max_bytes: requestBytes });

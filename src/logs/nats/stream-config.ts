@@ -4,6 +4,7 @@ import type { StreamConfig, StreamInfo } from "./jetstream.ts";
 
 /** Marks a stream as one of this package, and says how its messages are to be read. */
 export const formatKey = "sourcecast";
+/** A later format gets another number, and processes of this version reject it. */
 const format = "1";
 /** The limits with which the processes of this log remove entries. */
 export const limitsKey = "sourcecast-limits";
@@ -16,8 +17,11 @@ const leastWindowMs = 60_000;
 
 /** The options that decide about the streams. */
 export interface StreamOptions {
+  /** The name of the stream of entries. */
   readonly stream: string;
+  /** Used when a stream is created. An operator may change it afterwards. */
   readonly replicas: number;
+  /** Must be the same in all processes. */
   readonly limits: RetentionLimits;
 }
 
@@ -62,14 +66,22 @@ const entriesGuarantees = {
   max_msgs: -1,
   max_msgs_per_subject: -1,
   max_age: 0,
+  /** Pages are read from any server that has the stream, not from its leader alone. */
   allow_direct: true,
+  /** For calls with several entries, and for the calls of a tick together. */
   allow_atomic: true,
+  /** No program can delete a message from the middle, which would be a hole. */
   deny_delete: true,
+  /** Retention purges, from the beginning up to a sequence. */
   deny_purge: false,
   allow_rollup_hdrs: false,
   sealed: false,
 } as const;
 
+/**
+ * One message for each subject: the server replaces an older value on its own, and the log removes those of a lost
+ * history.
+ */
 const valuesGuarantees = {
   retention: "limits",
   storage: "file",

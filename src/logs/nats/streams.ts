@@ -34,14 +34,26 @@ export interface Incarnation {
 const permissionTimeoutMs = 3_000;
 /** Attempts to find or create a stream, while others create and delete it. */
 const maxRounds = 6;
+/** Times the number of attempts: how long to wait before the next one, in milliseconds. */
 const roundDelayMs = 20;
 
-/** Opens the streams once, and again when they turn out to be gone. */
+/**
+ * Opens the streams once, and again when they turn out to be gone.
+ *
+ * The entries have a stream of their own, because the sequence of its messages is the sequence of the log: any other
+ * message in it would be a hole. The values that outlive their entries are in a second one, which keeps one message for
+ * each subject.
+ *
+ * A log on an existing stream never changes what an operator may have chosen, such as replicas or placement, and never
+ * deletes a stream of entries.
+ */
 export class Streams {
   readonly #connection: NatsConnectionLike;
   readonly #jetStream: JetStream;
   readonly #options: StreamOptions;
+  /** `null` before the first use, after a failure, and when the stream may be another one. */
   #opening: Promise<Incarnation> | null = null;
+  /** They were checked on this connection. */
   #hasPermissions = false;
 
   constructor(connection: NatsConnectionLike, jetStream: JetStream, options: StreamOptions) {
@@ -73,6 +85,7 @@ export class Streams {
     const { info: server } = this.#connection;
     const unsupported = server === undefined ? undefined : unsupportedServer(server);
     if (unsupported !== undefined) throw new LogError(unsupported, false);
+    // First of all: without it, the next question would wait for its deadline, and say nothing about the reason.
     await this.#assertPermission(this.#jetStream.subjectOf(`STREAM.INFO.${this.#options.stream}`));
     const info = await this.#entries();
     const incarnation = incarnationOf(info, this.#options.stream);
@@ -85,11 +98,13 @@ export class Streams {
   /** A stream with another configuration would remove entries that the log counts on, or leave holes. */
   async #entries(): Promise<StreamInfo> {
     const { stream } = this.#options;
+    // Only for a stream that is created now. One that exists has its own prefix, which every process reads from it.
     const prefix = `sourcecast.${stream}.${makeEpoch()}`;
     const wanted = entriesConfig(this.#options, prefix);
     const info = await this.#findOrCreate(stream, wanted);
     const difference = differenceOf(info.config, false);
     if (difference !== undefined) throw unusable(stream, difference);
+    // Offsets without entries cannot be told from entries that were lost.
     if ((info.state.num_deleted ?? 0) > 0) {
       throw unusable(stream, `${info.state.num_deleted} messages were deleted from the middle of it`);
     }
@@ -114,6 +129,7 @@ export class Streams {
   /** Several processes may start, or lose the stream, at the same moment. */
   async #findOrCreate(name: string, wanted: StreamConfig): Promise<StreamInfo> {
     for (let round = 0; round < maxRounds; round++) {
+      // Looked up first: a user without the permission to create streams can use one that exists.
       const found = await this.#ask<StreamInfo>(`STREAM.INFO.${name}`, undefined, errorCodes.streamNotFound);
       if (found !== undefined) return found;
       // Two processes that start together: one creates it, and the other one finds it.
@@ -128,9 +144,11 @@ export class Streams {
 
   /** The limits can change only while no other process removes entries by the old ones. */
   async #withLimits(info: StreamInfo, wanted: StreamConfig): Promise<StreamInfo> {
+    // The metadata of the stream has the limits of the processes that use it.
     const others = otherLimits(info, wanted);
     if (others === undefined) return info;
     const { stream } = this.#options;
+    // A process with tails has a consumer, which the server removes half a minute after the process is gone.
     if (info.state.consumer_count > 0) {
       throw unusable(
         stream,
@@ -138,6 +156,7 @@ export class Streams {
         "give all processes the same options, or stop the others first",
       );
     }
+    // Metadata of an operator stays.
     const metadata = { ...info.config.metadata, ...wanted.metadata };
     const config = { ...info.config, duplicate_window: wanted.duplicate_window, metadata };
     return this.#jetStream.ask<StreamInfo>(`STREAM.UPDATE.${stream}`, config);
@@ -178,6 +197,7 @@ export class Streams {
     try {
       await this.#connection.request(subject, payload, { timeout: permissionTimeoutMs, ...options });
     } catch (error) {
+      // By the text, since errors of several versions of the client have different classes.
       const reason = reasonsOf(error);
       if (/permission|authorization/i.test(reason)) {
         throw new LogError(

@@ -9,6 +9,7 @@ import type { NewEntry } from "../../log/log.ts";
  * deleted does not reach the next stream of the same name.
  */
 export class Subjects {
+  /** Begins with `sourcecast.` and the name of the stream, so that permissions can name the subjects of a log. */
   readonly prefix: string;
 
   constructor(prefix: string) {
@@ -25,6 +26,7 @@ export class Subjects {
     return `${this.prefix}.*.k.*`;
   }
 
+  /** The subject of an entry. An end marker has no key, so the two never conflict. */
   of({ channel, key, type }: Pick<NewEntry, "channel" | "key" | "type">): string {
     if (key !== undefined) return `${this.#channel(channel)}.k.${encodeToken(key)}`;
     return type === "sse:end" ? this.end(channel) : `${this.#channel(channel)}.e`;
@@ -49,10 +51,14 @@ export class Subjects {
   parse(subject: string): { channel: string; key: string | undefined } | undefined {
     if (!subject.startsWith(`${this.prefix}.`)) return undefined;
     const [channel, kind, key] = subject.slice(this.prefix.length + 1).split(".");
+    // Something else was published below the prefix.
     if (channel === undefined || kind === undefined) return undefined;
     return { channel: decodeToken(channel), key: kind === "k" && key !== undefined ? decodeToken(key) : undefined };
   }
 
+  /**
+   * A channel is one token, whatever characters its name has: a subject has no place for a hierarchy of unknown depth.
+   */
   #channel(channel: string): string {
     return `${this.prefix}.${encodeToken(channel)}`;
   }
@@ -64,6 +70,7 @@ const emptyToken = "%";
 /** Letters, digits, `-` and `_` stay readable; a dot separates tokens, and `*` and `>` are wildcards. */
 export function encodeToken(text: string): string {
   if (text === "") return emptyToken;
+  // Names are well-formed by now, so this does not throw.
   return encodeURIComponent(text).replace(/[.*!'()~]/g, (character) => {
     return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
   });

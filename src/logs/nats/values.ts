@@ -19,6 +19,12 @@ const maxAttempts = 5;
 /**
  * A value is written when its entry is about to be removed, by whichever process removes it, and replaced only by a later
  * one. Until then, the entry itself is the value: a value can never be older, or of another history, than the entries say.
+ *
+ * A value has the position and the witnesses of its entry in its headers, together with the epoch. A value of another
+ * epoch, or with an offset that the log has with another witness, is one of a lost history, and is ignored.
+ *
+ * All questions for the newest entries of keys go to the server as lists of subjects. It answers them from an index,
+ * whatever the size of the stream.
  */
 export class ValueStore {
   readonly #jetStream: JetStream;
@@ -33,6 +39,7 @@ export class ValueStore {
 
   /** The newest retained entry of each key of a selection, oldest first, without their predecessors' witnesses. */
   async retained(selection: ChannelSelection | undefined, { incarnation, head }: PageState): Promise<StoredMessage[]> {
+    // An empty log is not asked: the server answers such a question with an error.
     if (head.top === 0) return [];
     const { subjects } = incarnation;
     const filters = filtersOf(selection, (channel) => subjects.keyedOf(channel), subjects.keyed);
@@ -55,6 +62,7 @@ export class ValueStore {
       return isValid(message, incarnation, head.floor.offset) && matches(message.channel);
     });
     if (found.length === 0) return [];
+    // A newer entry of the key may be retained: then that is the value.
     const newest = await this.newestOffsets(found, incarnation);
     return found
       .filter((message) => (newest.get(entrySubject(message, incarnation)) ?? 0) <= head.floor.offset)
@@ -122,6 +130,10 @@ export class ValueStore {
     }
   }
 
+  /**
+   * Several processes trim, and write the same value or a later one. The condition keeps an earlier one from replacing
+   * it.
+   */
   async #write(entry: LogEntry, incarnation: Incarnation): Promise<void> {
     const subject = incarnation.values.of(entry);
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -129,6 +141,7 @@ export class ValueStore {
       if (present !== undefined) {
         const stored = toStored(present, incarnation.values);
         const isOurs = stored.kept?.epoch === incarnation.epoch;
+        // Written before: by another process, or by a run of retention that was interrupted.
         if (isOurs && stored.offset === entry.offset && stored.witness === entry.witness) return;
         // Another process has come further.
         if (isOurs && stored.offset > entry.offset) return;
@@ -165,11 +178,13 @@ export class ValueStore {
         found.push(...page);
         const last = page.at(-1);
         if (last === undefined) return found;
+        // An answer ends where its size is reached, without a word whether there is more.
         seq = last.sequence + 1;
       }
     } catch (error) {
       if (!(error instanceof ApiError) || error.status !== 413) throw error;
     }
+    // The slow way, in the order of the stream: the last message with each subject is the newest.
     const newest = new Map<string, RawMessage>();
     for (const filter of filters) {
       for await (const message of this.#matching(stream, filter)) newest.set(message.subject, message);

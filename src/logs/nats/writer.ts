@@ -16,16 +16,28 @@ import { isOvertaken } from "./values.ts";
 /** Rounds in which a call is sent again, while others append to the same channels. */
 const maxRounds = 8;
 
+/** The parts of the log that a writer uses. */
 export interface WriterContext extends ConditionsContext {
   readonly connection: NatsConnectionLike;
   readonly streams: Streams;
 }
 
-/** The server recognizes a message that it has stored by its `Nats-Msg-Id`: an attempt after a lost answer stores nothing twice. */
+/**
+ * The server recognizes a message that it has stored by its `Nats-Msg-Id`: an attempt after a lost answer stores nothing
+ * twice.
+ *
+ * A call is one message, or one atomic batch. All calls of a tick are sent without waiting for one another: the server
+ * handles the messages of a connection in their order, so the offsets follow the order of the calls.
+ *
+ * A failure of one message concerns its call alone, which is then tried again alone. If nothing is known about a message,
+ * as after a lost connection, the queue sends the whole batch again.
+ */
 export class Writer {
   readonly #context: WriterContext;
   readonly #conditions: Conditions;
+  /** A call that is sent again must have the same identifiers and witnesses: it may be stored already. */
   readonly #jobs = new WeakMap<AppendCall, Job>();
+  /** Makes the id of each batch another one: the server would take a second batch of the same id for the first. */
   #batches = 0;
 
   constructor(context: WriterContext) {
@@ -43,6 +55,7 @@ export class Writer {
     // All of them settle: what was sent last may have been stored, whatever has become of the first.
     const settled = await Promise.allSettled(sent);
     return settled.flatMap((result) => {
+      // The queue repeats the whole batch then. Calls that were stored are recognized, and get their positions.
       if (result.status === "rejected") throw result.reason;
       return result.value;
     });
@@ -62,6 +75,7 @@ export class Writer {
   async #sendTogether(jobs: readonly Job[]): Promise<readonly AppendOutcome[]> {
     const [first] = jobs as [Job];
     const pending = jobs.flatMap(pendingOf);
+    // The attempt is part of it: a batch of an earlier attempt may still be open at the server.
     const id = `${first.call.id}.${first.call.attempt}.${++this.#batches}`;
     try {
       const { seq } = await this.#context.jetStream.publishBatch(id, pending);
@@ -95,6 +109,7 @@ export class Writer {
 
   /** The identifiers of a call are the same in all its attempts. The witnesses of another incarnation mean nothing. */
   #jobOf(call: AppendCall, incarnation: Incarnation): Job | Error {
+    // An attempt before this one may have stored entries of the call.
     const known = this.#jobs.get(call);
     if (known?.incarnation.epoch === incarnation.epoch) return known;
     const job = createJob(call, incarnation, this.#context.connection.info?.max_payload);
@@ -106,6 +121,7 @@ export class Writer {
   async #send(job: Job, channels: ReadonlyMap<string, number>): Promise<readonly Appended[]> {
     const { call, incarnation } = job;
     const { jetStream } = this.#context;
+    // Channels whose condition has been sent with an earlier message of the call.
     const checked = new Set<string>();
     for (let pending = pendingOf(job); pending.length > 0; pending = pending.slice(maxBatch)) {
       const part = pending.slice(0, maxBatch);
@@ -131,6 +147,7 @@ export class Writer {
   async #acceptDuplicate(job: Job, sending: Sending, { seq }: Acknowledgement): Promise<void> {
     const { jetStream, stream, heads, window } = this.#context;
     const { incarnation } = job;
+    // A key may be that of another publisher, whose entry has another witness.
     const isKeyed = sending.entry.idempotencyKey !== undefined;
     if (!isKeyed) {
       // Its identifier is that of an earlier attempt of this call alone.
@@ -144,6 +161,7 @@ export class Writer {
         "unknown",
       );
     }
+    // The publisher gets the position of that entry, with the witness that the other publisher has given it.
     const stored = toStored(message, incarnation.subjects);
     if ((await heads.observe()).time - stored.time >= window) {
       // The server remembers for longer than the log does. All publishers continue with the same identifier.
@@ -168,6 +186,7 @@ export class Writer {
       if (isTransient(failure)) {
         throw new UnavailableError(`NATS cannot store now: ${failure.message}`, false, { cause: failure });
       }
+      // A duplicate within a batch rejects the whole batch, and the server does not say where it is stored.
       const isDuplicate = failure.errorCode === errorCodes.duplicateInBatch;
       if (!isDuplicate && !isOvertaken(failure)) return rejected(failure);
       try {
@@ -178,6 +197,7 @@ export class Writer {
       }
     }
     // It cannot be decided whether the condition holds.
+    // A publisher with a condition can read the channel and decide again. Others learn that the outcome is unknown.
     const undecided = job.entries.find(({ entry }) => entry.after !== undefined);
     if (undecided !== undefined) return conflict(undecided.entry);
     return new LogError(`The entries could not be stored: ${String((failure as Error).message)}`, "unknown");
@@ -186,6 +206,7 @@ export class Writer {
   /** The condition is checked once more: the newest entry of the channel may be another one now. */
   async #again(job: Job): Promise<AppendOutcome> {
     const expected = await this.#conditions.check(job);
+    // The entries that were found are no longer pending, so the rest is sent without them.
     if (!(expected instanceof Error)) return this.#send(job, expected);
     // A part of a long call is stored, and the rest of it will not be.
     const isPartial = job.entries.some(({ appended }) => appended !== undefined && appended.duplicate !== true);
@@ -193,6 +214,7 @@ export class Writer {
   }
 }
 
+/** For calls that may be stored whatever their channels have. */
 const noConditions: ReadonlyMap<string, number> = new Map();
 
 /** The same may be stored in a moment: too many batches at a time, no leader, the same message just being stored. */
@@ -200,6 +222,7 @@ function isTransient({ errorCode, message }: ApiError): boolean {
   return transientCodes.has(errorCode) || /in ?flight/i.test(message);
 }
 
+/** Another attempt of the queue, a moment later, may succeed. */
 const transientCodes: ReadonlySet<number> = new Set([
   errorCodes.duplicateInFlight,
   errorCodes.temporarilyUnavailable,
