@@ -8,10 +8,10 @@ import { Listeners } from "./listeners.ts";
  * connection. A loop that may be slow chooses another policy by its option `whenFull`.
  */
 export class Consumers implements BufferOwner {
-  readonly losses: Listeners<[loss: StreamLoss]> = new Listeners();
-  readonly statuses: Listeners<[status: StreamStatus]> = new Listeners();
-  readonly comments: Listeners<[text: string]> = new Listeners();
-  readonly #events: Listeners<[data: unknown, event: TextEvent]> = new Listeners();
+  readonly losses: Listeners<StreamLoss> = new Listeners();
+  readonly statuses: Listeners<StreamStatus> = new Listeners();
+  readonly comments: Listeners<string> = new Listeners();
+  readonly #events: Listeners<TextEvent> = new Listeners();
   readonly #buffers = new Set<EventBuffer>();
   /** Called when a loop that was full has room again. */
   readonly #onRoom: () => void;
@@ -51,8 +51,9 @@ export class Consumers implements BufferOwner {
 
   /** Adds a listener for one type, or for all with `"*"`. @returns Removes it. */
   listen(type: string, listener: (...args: never[]) => void): () => void {
-    const ofAll = (_: unknown, event: TextEvent): void => (listener as (event: TextEvent) => void)(event);
-    return this.#events.add(type, type === "*" && typeof listener === "function" ? ofAll : (listener as typeof ofAll));
+    const ofData = listener as (data: unknown, event: TextEvent) => void;
+    const isOfEvents = type === "*" || typeof listener !== "function";
+    return this.#events.add(type, isOfEvents ? (listener as never) : (event) => ofData(event.data, event));
   }
 
   /** A buffer for one loop, which begins with the next event. */
@@ -71,7 +72,7 @@ export class Consumers implements BufferOwner {
       const waiting = { event, number: this.#delivered++, before: this.#lastEventId };
       for (const buffer of this.#buffers) buffer.push(waiting);
     }
-    this.#events.call(event.type, event.data, event);
+    this.#events.call(event.type, event);
     this.#lastEventId = event.lastEventId;
   }
 

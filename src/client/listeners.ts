@@ -6,11 +6,11 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
  * it changes: a listener that is removed during a call is not called any more, and one that is added to the same type then is
  * called for this event already, unlike one of an `EventTarget`.
  */
-export class Listeners<Args extends unknown[]> {
-  readonly #byType = new Map<string, Set<Entry<Args>>>();
+export class Listeners<T> {
+  readonly #byType = new Map<string, Set<Entry<T>>>();
 
   /** @returns Removes the listener. */
-  add(type: string, listener: (...args: Args) => void): () => void {
+  add(type: string, listener: (value: T) => void): () => void {
     if (typeof listener !== "function") {
       throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The listener is ${quote(listener)}; pass a function`);
     }
@@ -27,16 +27,16 @@ export class Listeners<Args extends unknown[]> {
   }
 
   /** Calls the listeners of a type, and those of `"*"`. */
-  call(type: string, ...args: Args): void {
-    this.#callAll(this.#byType.get(type), args);
-    if (type !== "*") this.#callAll(this.#byType.get("*"), args);
+  call(type: string, value: T): void {
+    this.#callAll(this.#byType.get(type), value);
+    if (type !== "*") this.#callAll(this.#byType.get("*"), value);
   }
 
-  #callAll(entries: Set<Entry<Args>> | undefined, args: Args): void {
+  #callAll(entries: Set<Entry<T>> | undefined, value: T): void {
     if (entries === undefined) return;
     for (const { listener } of entries) {
       try {
-        listener(...args);
+        listener(value);
       } catch (error) {
         reportListenerError(error);
       }
@@ -55,6 +55,6 @@ export function reportListenerError(error: unknown): void {
   else console.error("sourcecast: a listener of a stream threw", error);
 }
 
-interface Entry<Args extends unknown[]> {
-  readonly listener: (...args: Args) => void;
+interface Entry<T> {
+  readonly listener: (value: T) => void;
 }
