@@ -93,8 +93,8 @@ export function useLoss<C extends AnyContract | undefined>(
 }
 
 /**
- * State that events change: `reducer` is called with each event, and the component renders once for all that arrived together.
- * It begins with `initial` again when the subscription becomes another one.
+ * State that events change: `reducer` is called with each event, and the component renders once for all that arrived
+ * together. It begins with `initial` again when another subscription replaces the present one.
  *
  * @param lossReducer Called with each loss, in order with the events. By default a loss leaves the state as it is.
  */

@@ -4,9 +4,9 @@
 const driftMs = 1_000;
 
 /**
- * Measures durations on a machine that sleeps. The monotonic clock of some runtimes stops then. The system clock
- * continues, but it may also be set. So a jump of it forward counts as a sleep, after which a client reconnects at most
- * once too early, and a jump back counts as nothing.
+ * Measures durations on a machine that sleeps. The monotonic clock of some runtimes stops then. The system clock continues,
+ * but it may also be set. So a jump of it forward counts as a sleep, after which a client reconnects at most once too
+ * early, and a jump back is ignored.
  */
 export class AwakeClock {
   readonly #wall: () => number;

@@ -45,8 +45,8 @@ export class Listeners<T> {
 }
 
 /**
- * Reports what a listener throws. In a document it becomes an error of the page, as with any event target. Elsewhere it goes
- * to the console: `reportError()` ends the process on Bun and Deno, and a server must not die of one listener.
+ * Reports what a listener throws. In a document it becomes an error of the page, as with any event target. Elsewhere it
+ * goes to the console: `reportError()` ends the process on Bun and Deno, and a single listener must not end a server.
  */
 export function reportListenerError(error: unknown): void {
   const { document, reportError } = globalThis as { document?: object; reportError?: (error: unknown) => void };

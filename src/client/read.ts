@@ -18,8 +18,8 @@ export type EventStreamBody =
   | Iterable<Uint8Array | string>;
 
 /**
- * Reads one event stream to its end. The producer is asked for more only when the loop wants more, and is cancelled when the
- * loop is left. An unfinished event at the end is dropped, as the standard has it.
+ * Reads one event stream to its end. The producer is asked for more only when the loop wants more, and is cancelled when
+ * the loop is left. An unfinished event at the end is dropped, as the standard demands.
  *
  * @throws {StreamError} for a response that is not an event stream; in the loop, for one that is cut off.
  * @throws {SourcecastError} `ERR_SSE_LIMIT` for an event over `maxEventSize`.

@@ -44,8 +44,8 @@ export interface PreparedRequest {
 
 /**
  * The functions of the application are called for every attempt, so that a reconnect after hours does not send a token that
- * has expired, and all at the same time. `accept` and `no-store` are the standard's own request, and the application may set
- * another `accept`.
+ * has expired. All of them are called at the same time. `accept` and `no-store` are the standard's own request, and the
+ * application may set another `accept`.
  *
  * @throws {StreamError} when a function of the application throws or rejects.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` when it gives a value that can never be sent.

@@ -37,7 +37,7 @@ export interface ResponseOptions {
 
 /**
  * The response to a request that cannot get a stream, or `null` if it may get one. `HEAD` is left to the caller, since its
- * answer is that of `GET`: ask for {@link headResponse} when nothing else stands in the way.
+ * response is that of `GET`: call {@link headResponse} if nothing else prevents a stream.
  *
  * @throws {SourcecastTypeError} for headers that cannot be sent, before anything is.
  */

@@ -53,7 +53,7 @@ export function mayHaveSent({ url, method = "GET", headers }: RequestLike, value
 }
 
 /**
- * True unless the client's `Accept` excludes event streams. A client that names no types takes all, and `fetch` sends a
+ * True unless the client's `Accept` excludes event streams. A client that names no types accepts all, and `fetch` sends a
  * wildcard by default.
  */
 export function acceptsEventStream(request: RequestLike): boolean {

@@ -30,8 +30,8 @@ export class Protocol {
   }
 
   /**
-   * The declaration of a loss, the last events of a stream. The last one carries an id that is not a cursor, so that the client
-   * is stopped when it reconnects.
+   * The events that declare a loss, which are the last ones of the stream. The very last one carries an id that is not a
+   * cursor, by which the hub stops the client when it reconnects.
    *
    * @param call Calls a function of the application.
    * @throws what the application throws.

@@ -60,8 +60,8 @@ export class Replay {
   }
 
   /**
-   * Whether the client receives every entry of its channels as it is, so that it can share runs. An event after the end of a
-   * channel takes the end back, which a run does not do.
+   * Whether the client receives every entry of its channels as it is, so that it can share runs. An event after the end of
+   * a channel revokes the end, which a run does not do.
    */
   get takesRuns(): boolean {
     const { conflates, protocol, starts, hasEnds, selection, permissions } = this.#subscription;
