@@ -8,7 +8,7 @@ import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
 import { flushNodeAtEndOfTick, type PrefetchableSink } from "./node-flush.ts";
 import { Linger } from "./node-linger.ts";
 import { enqueue, isQueued, type QueuedSink } from "./node-pipeline.ts";
-import { type NodeResponse, presetHeaders, unsentBytes, write, writeHead } from "./node-response.ts";
+import { flattenHeader, type NodeResponse, presetHeaders, unsentBytes, write, writeHead } from "./node-response.ts";
 import { connectionOf, endWithServer, noteServer } from "./node-server.ts";
 import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
 
@@ -52,13 +52,8 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   #listensForDrain = false;
   /** The slices of a frame that wait for the client to take those before. */
   #rest: Uint8Array | null = null;
-  readonly #onDrain = (): void => {
-    if (this.#blockedBy === null) return;
-    this.#blockedBy = null;
-    const rest = this.#rest;
-    if (rest !== null && !this.#tryWrite(rest)) this.owner?.onGone();
-    else if (this.#blockedBy === null) this.resume();
-  };
+  /** Made when the client does not keep up for the first time: most always do. */
+  #drainListener: (() => void) | null = null;
 
   constructor(response: NodeResponse, fastWrite: boolean) {
     super();
@@ -122,6 +117,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
       if (!header.has(name)) response.removeHeader(name);
     }
     writeHead(response, 200, header);
+    flattenHeader(response);
     this.#isHeaderMade = true;
     this.#fastWrite &&= response instanceof ServerResponse && response.chunkedEncoding;
   }
@@ -255,12 +251,21 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   /** Sends nothing until `full` has drained: the frame that filled it was taken whole, and later ones stay with this sink. */
   #waitFor(full: NodeResponse | Socket): void {
     this.#blockedBy = full;
-    if (full !== this.#response) full.once("drain", this.#onDrain);
+    this.#drainListener ??= () => this.#onDrain();
+    if (full !== this.#response) full.once("drain", this.#drainListener);
     // compression 1.x moves the listener to a stream of its own, from which it cannot be removed: add one, once.
     else if (!this.#listensForDrain) {
       this.#listensForDrain = true;
-      full.on("drain", this.#onDrain);
+      full.on("drain", this.#drainListener);
     }
+  }
+
+  #onDrain(): void {
+    if (this.#blockedBy === null) return;
+    this.#blockedBy = null;
+    const rest = this.#rest;
+    if (rest !== null && !this.#tryWrite(rest)) this.owner?.onGone();
+    else if (this.#blockedBy === null) this.resume();
   }
 
   /**
@@ -280,7 +285,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#onceGone = null;
     this.pending = null;
     this.#rest = null;
-    this.#blockedBy?.removeListener("drain", this.#onDrain);
+    if (this.#drainListener !== null) this.#blockedBy?.removeListener("drain", this.#drainListener);
     this.#blockedBy = null;
     this.#leaveQueue?.();
     this.#leaveQueue = null;

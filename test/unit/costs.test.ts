@@ -4,6 +4,7 @@ import { Socket } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { openEventSource, respond } from "../../src/adapters/node.ts";
 import { EventSourceSet } from "../../src/index.ts";
+import { collectGarbage } from "../support/collect-garbage.ts";
 import { joined, openHub } from "../support/hub.ts";
 import { openSource, tick } from "../support/web.ts";
 
@@ -148,6 +149,32 @@ describe.each(Object.entries(kinds))("%s", (_name, open) => {
     // Some rounds are interrupted by a collection.
     expect(taken.sort((a, b) => a - b)[150]).toBeLessThan(512);
   });
+});
+
+it("a member of a set keeps less than 1 kB more than a response written by hand", async () => {
+  const count = 1_000;
+  const heapOf = async (open: (wire: Wire) => unknown) => {
+    const opened = Array.from({ length: count }, () => new Wire());
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    for (const wire of opened) open(wire);
+    await tick();
+    collectGarbage();
+    return (process.memoryUsage().heapUsed - before) / count;
+  };
+  const byHand = ({ res }: Wire) => {
+    res.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache, no-transform" });
+    res.write(": open\n\n");
+    res.on("close", () => {});
+  };
+  const set = new EventSourceSet();
+  const asMember = ({ req, res }: Wire) => set.add(openEventSource(req, res));
+  // What is compiled and loaded on first use belongs to no connection.
+  await heapOf(byHand);
+  await heapOf(asMember);
+  const control = await heapOf(byHand);
+  const member = await heapOf(asMember);
+  expect(member - control).toBeLessThan(1_000);
 });
 
 it("a subscription opens in the turn of the event loop in which its request came: one write, with its replay", async () => {
