@@ -169,7 +169,7 @@ it("a member of a set keeps less than 1 kB more than a response written by hand"
   };
   const set = new EventSourceSet();
   const asMember = ({ req, res }: Wire) => set.add(openEventSource(req, res));
-  // What is compiled and loaded on first use belongs to no connection.
+  // The first use compiles and loads code, which belongs to no connection.
   await heapOf(byHand);
   await heapOf(asMember);
   const control = await heapOf(byHand);
