@@ -182,7 +182,7 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   }
 
   /** See {@link PrefetchableSink}. */
-  prefetch(): number {
+  override prefetch(): number {
     const socket = this.#directSocket();
     return socket === null ? 0 : freeDescriptor(socket);
   }

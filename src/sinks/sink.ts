@@ -3,6 +3,7 @@ import { now } from "../base/clock.ts";
 import type { EarlyResponse } from "../http/early-response.ts";
 import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
 import type { Frame } from "../wire/frame.ts";
+import { changeFanOutMark, flushFanOut, maxSharedBytes, settleFanOut } from "./fan-out.ts";
 import { flushAtEndOfTick } from "./flush.ts";
 
 /** Bytes that may wait for a client before a producer that can wait must wait. */
@@ -47,6 +48,7 @@ export abstract class Sink {
 
   /** Written bytes that neither the operating system nor the reader of the body has accepted yet. */
   get bufferedAmount(): number {
+    settleFanOut();
     return (this.pending?.byteLength ?? 0) + this.queued;
   }
 
@@ -70,6 +72,7 @@ export abstract class Sink {
 
   /** True while the client reads more slowly than it is sent to; `onDrain` follows. */
   get full(): boolean {
+    settleFanOut();
     return this.blocked || (this.pending !== null && this.pending.byteLength >= highWaterMark);
   }
 
@@ -101,15 +104,33 @@ export abstract class Sink {
 
   /** Writes a frame. It leaves at the end of the tick, together with the other frames of the tick. */
   write(frame: Frame): void {
-    this.pending = this.pending === null ? frame : this.pending.join(frame);
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.schedule();
+    settleFanOut();
+    this.#append(frame);
+  }
+
+  /** True if it takes all that a set may keep for its members until the end of the tick. */
+  get canShare(): boolean {
+    return !this.blocked && (this.pending === null || this.pending.byteLength < maxSharedBytes);
+  }
+
+  /** Writes a frame and flushes it, in one step. With frames of this sink's own, it leaves when those are flushed. */
+  flushWith(frame: Frame, time: number): void {
+    if (this.pending !== null) {
+      this.#append(frame);
+    } else {
+      this.pending = frame;
+      this.#forward(frame, time, false);
     }
+  }
+
+  /** Reads what a flush is about to read: see `PrefetchableSink`. */
+  prefetch(): number {
+    return 0;
   }
 
   /** Sends pending frames now, if the platform accepts them. */
   flush(time: number): void {
+    flushFanOut(time);
     this.#scheduled = false;
     if (this.pending !== null) this.#forward(this.pending, time, this.pending.byteLength >= highWaterMark);
   }
@@ -150,6 +171,14 @@ export abstract class Sink {
     return this.#coding === null ? pending : this.#coding.end(pending);
   }
 
+  #append(frame: Frame): void {
+    this.pending = this.pending === null ? frame : this.pending.join(frame);
+    if (this.pending.byteLength >= maxSharedBytes) changeFanOutMark();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.schedule();
+  }
+
   /** @param wasFull Whether a producer may be waiting for `onDrain`: it follows unless this frame fills the platform again. */
   #forward(frame: Frame, time: number, wasFull: boolean): void {
     // A coding is asked for bytes once, and they leave then.
@@ -164,6 +193,7 @@ export abstract class Sink {
     }
     this.pending = null;
     this.lastSent = time;
+    if (this.blocked) changeFanOutMark();
     if (wasFull && !this.blocked) this.owner?.onDrain();
   }
 }

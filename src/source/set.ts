@@ -3,6 +3,8 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { checkOptions } from "../base/options.ts";
 import { CompressionGroup } from "../compression/group.ts";
 import { resolveThreshold } from "../compression/options.ts";
+import { fanOut, fanOutMark, settleOtherFanOut } from "../sinks/fan-out.ts";
+import type { Sink } from "../sinks/sink.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { encodeComment } from "../wire/encode.ts";
 import type { DispatchArguments, EventMap, EventType } from "../wire/event-types.ts";
@@ -38,12 +40,12 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   readonly #events: AnyContract | undefined;
   /** The members that are compressed together. */
   readonly #group: CompressionGroup | null;
-  /** The members' streams; `null` when the set has changed since they were listed. */
-  #streams: readonly Stream[] | null = null;
+  /** `null` when the set has changed since they were listed. */
+  #members: Members | null = null;
   readonly #observer: StreamObserver = {
     onClose: ({ handle }) => {
       super.delete(handle as EventSource<E>);
-      this.#streams = null;
+      this.#members = null;
     },
   };
 
@@ -76,7 +78,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
     }
     if (source.closeReason !== null || this.has(source)) return this;
     super.add(source);
-    this.#streams = null;
+    this.#members = null;
     const stream = streamOf(source);
     stream.handle = source;
     stream.observe(this.#observer);
@@ -87,7 +89,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   /** Removes a source and leaves it open. */
   override delete(source: EventSource<E>): boolean {
     if (!super.delete(source)) return false;
-    this.#streams = null;
+    this.#members = null;
     this.#release(streamOf(source));
     return true;
   }
@@ -96,7 +98,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   override clear(): void {
     for (const source of this) this.#release(streamOf(source));
     super.clear();
-    this.#streams = null;
+    this.#members = null;
   }
 
   /**
@@ -107,12 +109,12 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, EventOptions>): number;
   dispatch(type: string, data?: unknown, options?: EventOptions): number {
-    const streams = this.#listStreams();
-    const frames = encodeForAll(streams, type, data, options, this.#events);
-    if (!(frames instanceof Map)) return this.#deliver(streams, frames);
+    const members = this.#list();
+    const frames = encodeForAll(members.renders, type, data, options, this.#events);
+    if (!(frames instanceof Map)) return this.#deliver(members, frames);
     let served = 0;
     for (const [render, frame] of frames) {
-      const rendered = streams.filter((stream) => stream.options.render === render);
+      const rendered = members.streams.filter((stream) => stream.options.render === render);
       served += deliver(rendered, frame);
     }
     return served;
@@ -126,7 +128,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
 
   /** Sends a comment, which clients ignore. */
   dispatchComment(comment = ""): number {
-    return this.#deliver(this.#listStreams(), Frame.of(encodeComment(comment)));
+    return this.#deliver(this.#list(), Frame.of(encodeComment(comment)));
   }
 
   /**
@@ -135,7 +137,7 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
    * @returns The number of members closed.
    */
   closeAll(reason?: string): number {
-    const streams = this.#listStreams();
+    const { streams } = this.#list();
     let closed = 0;
     for (const stream of streams) {
       if (stream.closeReason !== null) continue;
@@ -147,12 +149,26 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
   }
 
   /** To all members, so that it is compressed for all of them. */
-  #deliver(streams: readonly Stream[], frame: Frame | Promise<Frame>): number {
+  #deliver(members: Members, frame: Frame | Promise<Frame>): number {
     const group = this.#group;
-    if (frame instanceof Frame) group?.write(frame);
+    if (frame instanceof Frame) {
+      if (group === null && this.#share(members, frame)) return members.streams.length;
+      group?.write(frame);
+    }
     // The members report the failure.
     else if (group !== null) frame.then((rendered) => group.write(rendered)).catch(() => {});
-    return deliver(streams, frame);
+    return deliver(members.streams, frame);
+  }
+
+  /** Sends a frame without touching any member before the end of the tick, if it only has to be written to each of them. */
+  #share(members: Members, frame: Frame): boolean {
+    settleOtherFanOut(members.sinks);
+    const mark = fanOutMark();
+    if (members.sharedSince !== mark) {
+      if (!members.streams.every((stream) => stream.canShare)) return false;
+      members.sharedSince = mark;
+    }
+    return fanOut(members.sinks, frame);
   }
 
   #release(stream: Stream): void {
@@ -160,9 +176,14 @@ export class EventSourceSet<E extends EventMap = false> extends Set<EventSource<
     if (this.#group !== null) leaveGroup(stream, this.#group);
   }
 
-  #listStreams(): readonly Stream[] {
-    this.#streams ??= Array.from(this, streamOf);
-    return this.#streams;
+  #list(): Members {
+    if (this.#members === null) {
+      const streams = Array.from(this, streamOf);
+      const sinks = streams.map(({ sink }) => sink);
+      const renders = [...new Set(streams.map(({ options }) => options.render))];
+      this.#members = { streams, sinks, renders, sharedSince: Number.NaN };
+    }
+    return this.#members;
   }
 }
 
@@ -174,7 +195,7 @@ function deliver(streams: readonly Stream[], frame: Frame | Promise<Frame>): num
 
 /** One frame for all, or one for each render function where members differ in it. */
 function encodeForAll(
-  streams: readonly Stream[],
+  renders: Members["renders"],
   type: string,
   data: unknown,
   options: EventOptions | undefined,
@@ -186,10 +207,18 @@ function encodeForAll(
       ? encodeFrame(type, value, options, render)
       : encodeChecked(type, value, events, options, render);
   // Encoded without members too, so that data which cannot be written throws. Nothing renders a string.
-  if (streams.length === 0 || (events === undefined && typeof value === "string")) return encode();
-  const frames = new Map<Render | undefined, Frame | Promise<Frame>>();
-  for (const { options: own } of streams) {
-    if (!frames.has(own.render)) frames.set(own.render, encode(own.render));
+  if (renders.length <= 1 || (events === undefined && typeof value === "string")) {
+    return encode(renders[0]);
   }
-  return frames.size === 1 ? (frames.values().next().value as Frame | Promise<Frame>) : frames;
+  return new Map(renders.map((render) => [render, encode(render)]));
+}
+
+/** The members of a set, and what a dispatch needs of them. */
+interface Members {
+  readonly streams: readonly Stream[];
+  readonly sinks: readonly Sink[];
+  /** The different render functions. */
+  readonly renders: readonly (Render | undefined)[];
+  /** The `fanOutMark()` at which all of them could share a frame. */
+  sharedSince: number;
 }

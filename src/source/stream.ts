@@ -6,6 +6,7 @@ import { warnOnce } from "../base/warn.ts";
 import { earlyResponse, headResponse, retryLater } from "../http/early-response.ts";
 import type { RequestLike } from "../http/request.ts";
 import type { Exchange } from "../sinks/exchange.ts";
+import { changeFanOutMark, settleFanOut } from "../sinks/fan-out.ts";
 import { type IdleTarget, unwatchIdle, watchIdle } from "../sinks/idle-timer.ts";
 import { highWaterMark, type Sink, type SinkOwner } from "../sinks/sink.ts";
 import { Frame } from "../wire/frame.ts";
@@ -71,6 +72,12 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
     return this.sink.full;
   }
 
+  /** True if `deliver` would do no more than write a frame: a set may do that for all its members together. */
+  get canShare(): boolean {
+    if (this.#lateFrames !== null || this.#overflow !== null || this.compression !== null) return false;
+    return this.options.maxBufferedBytes >= highWaterMark && this.sink.canShare;
+  }
+
   /** Events left out because the client read too slowly. */
   get dropped(): number {
     return this.#overflow?.dropped ?? 0;
@@ -123,9 +130,8 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   }
 
   observe(observer: StreamObserver): void {
-    // A push to an empty array makes room for 17, which takes 128 B more. Most streams have one observer.
-    if (this.#observers === null) this.#observers = [observer];
-    else this.#observers.push(observer);
+    // Most streams have one observer. A push to an empty array makes room for 17, which takes 128 B more.
+    if (this.#observers?.push(observer) === undefined) this.#observers = [observer];
   }
 
   unobserve(observer: StreamObserver): void {
@@ -160,6 +166,8 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   }
 
   #deliverLate(frame: Frame | Promise<Frame>): void {
+    settleFanOut();
+    changeFanOutMark();
     this.#lateFrames ??= new LateFrames(this, this.options.renderTimeout);
     const frames = this.#lateFrames;
     frames.add(frame);
@@ -234,6 +242,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
 
   #close(reason: CloseReason, release: () => Promise<void>): void {
     if (this.closeReason !== null) return;
+    settleFanOut();
     this.closeReason = reason;
     this.hold(null);
     unwatchIdle(this);
@@ -251,6 +260,7 @@ export class Stream extends LifecycleEvents implements SinkOwner, IdleTarget, Cl
   }
 
   #makeRoom(frame: Frame): boolean {
+    changeFanOutMark();
     this.#overflow ??= new OverflowPolicy(this.sink, this.options, this.context, (event) =>
       this.fire(event.type as "overflow" | "error", () => event),
     );
