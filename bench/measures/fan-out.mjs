@@ -8,8 +8,9 @@ const sizes = /** @type {const} */ ([
   { size: 10_240, share: 0.1 },
 ]);
 
-/** Deliveries before the first one that counts: code is compiled during its first runs, on the same processor. */
+/** Deliveries, and events, before the first one that counts: code is compiled during its first runs, on the same processor. */
 const warmUp = 60_000;
+const warmUpEvents = 30;
 
 /** One event at a time to all connections, in three sizes: the cost of a delivery by number of connections. */
 export const fanOut = {
@@ -54,7 +55,8 @@ async function measure(session, quick) {
   const deliveries = quick ? 20_000 : Math.max(40_000, 10 * connections);
   /** @type {Record<string, number>} */
   const figures = {};
-  await publishAndCount(session, { events: Math.ceil((quick ? 10_000 : warmUp) / connections), size: 100 });
+  const warm = quick ? Math.ceil(10_000 / connections) : Math.max(warmUpEvents, Math.ceil(warmUp / connections));
+  await publishAndCount(session, { events: warm, size: 100 });
   for (const { size, share } of sizes) {
     const events = Math.max(2, Math.ceil((deliveries * share) / connections));
     const { cpu, rate, wire, loaderShare } = await publishAndCount(session, { events, size });
