@@ -97,6 +97,11 @@ export class RunEngine {
     this.watch(chatId, chat, run);
   }
 
+  /** Resolves when a run of this process has ended; `undefined` for one of another. */
+  finished({ run }: ElectedRun): Promise<unknown> | undefined {
+    return this.#own.get(run)?.finished;
+  }
+
   /** Ends a run of another process when that has died. */
   watch(chatId: string, chat: Chat, run: ElectedRun): void {
     if (!this.#own.has(run.run)) this.#watch.watch(chatId, chat, run);

@@ -29,6 +29,8 @@ export class LogDurability<Chunk> {
   /** Resolves after the newest append. */
   #appended: Promise<unknown> = Promise.resolve();
   #stopBeats: () => void = () => {};
+  /** The producer has appended nothing for `idleTimeout`, so its signs of life have stopped. */
+  #isIdle = false;
   #closing: Promise<void> | null = null;
 
   constructor(internals: HubInternals, runId: string, offset: string | null, settings: DurabilitySettings) {
@@ -56,7 +58,9 @@ export class LogDurability<Chunk> {
   #write(append: (writer: RunWriter) => Promise<readonly Position[]>): Promise<readonly Position[]> {
     const writing = this.#appended.then(async () => {
       this.#producing ??= await this.#produce();
-      return append(this.#producing);
+      const positions = await append(this.#producing);
+      if (this.#isIdle) this.#startBeats(await this.#chat, this.#producing, undefined);
+      return positions;
     });
     this.#appended = writing.catch((error) => {
       if (error instanceof FencedError) this.#stopBeats();
@@ -157,13 +161,15 @@ export class LogDurability<Chunk> {
 
   #startBeats(chat: Chat, writer: RunWriter, after: Position | undefined): void {
     const { lease, idleTimeout } = this.#settings;
+    this.#isIdle = false;
     const run = { run: theRun, channel: chat.channels.run(theRun), lease };
     const beats = new Beats(chat, run, {
       after,
-      isDue(time) {
-        const isInUse = time - writer.appendedAt <= idleTimeout;
-        if (!isInUse) beats.stop();
-        return isInUse;
+      isDue: (time) => {
+        if (time - writer.appendedAt <= idleTimeout) return true;
+        this.#stopBeats();
+        this.#isIdle = true;
+        return false;
       },
     });
     const remove = this.#internals.onClose(async () => beats.stop());

@@ -11,6 +11,10 @@ export interface ResumableStreamsOptions {
   lease?: Duration;
   /** Called with failures that no caller waits for. @default console.error */
   onError?: (error: unknown) => void;
+  /** Called with a promise that resolves when a stream of this process has ended: `after` of Next.js, for example. @default none */
+  waitUntil?: ((promise: Promise<unknown>) => void) | null;
+  /** Keeps the ids of several contexts on one hub apart. @default none */
+  keyPrefix?: string;
 }
 
 /** The interface of `ResumableStreamContext` of `resumable-stream`. */
@@ -39,7 +43,13 @@ export interface ResumableStreams {
   hasExistingStream(streamId: string): Promise<null | true | "DONE">;
 }
 
-const checks: OptionChecks<ResumableStreamsOptions> = { lease: runsChecks.lease, onError: aFunction };
+const checks: OptionChecks<ResumableStreamsOptions> = {
+  lease: runsChecks.lease,
+  onError: aFunction,
+  // `resumable-stream` takes null where nothing has to be told.
+  waitUntil: (value, name) => (value === null ? undefined : aFunction(value, name)),
+  keyPrefix: aName,
+};
 
 /**
  * Creates a context with the interface of `resumable-stream`, for code that uses it. The text is in the log and not in the
@@ -63,13 +73,14 @@ const checks: OptionChecks<ResumableStreamsOptions> = { lease: runsChecks.lease,
  */
 export function resumableStreams(hub: RunsHub, options: ResumableStreamsOptions = {}): ResumableStreams {
   checkOptions(options, checks, "resumableStreams()");
-  const resolved = resolveRunsOptions({ ...options, hub, protocol: "text", gather: 0 } satisfies RunsOptions);
+  const { waitUntil, keyPrefix, ...own } = options;
+  const resolved = resolveRunsOptions({ ...own, hub, protocol: "text", gather: 0 } satisfies RunsOptions);
   const engine = new RunEngine(resolved, "resumable-streams");
 
   /** Ids are checked here, since every function takes one. */
   async function open(streamId: string): Promise<Chat> {
     checkOption(streamId ?? null, aName, "streamId");
-    return engine.chat(streamId);
+    return engine.chat(keyPrefix === undefined ? streamId : `${keyPrefix}:${streamId}`);
   }
 
   async function start(
@@ -94,6 +105,8 @@ export function resumableStreams(hub: RunsHub, options: ResumableStreamsOptions 
       replace: isNew,
       onFinish: undefined,
     });
+    const finished = engine.finished(run);
+    if (finished !== undefined) waitUntil?.(finished);
     return run;
   }
 

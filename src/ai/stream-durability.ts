@@ -1,4 +1,6 @@
 // A durability adapter for TanStack AI: its interface, and its options.
+
+import { quote, SourcecastError } from "../base/errors.ts";
 import { aDuration, aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { RequestLike } from "../http/request.ts";
@@ -63,6 +65,7 @@ const checks: OptionChecks<StreamDurabilityOptions> = {
  *
  * @param source The request, or the run.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid option or run id.
+ * @throws {SourcecastError} `ERR_SSE_CURSOR` for an offset that is not one of a run.
  * @example
  * ```ts
  * import { createHub } from "sourcecast";
@@ -87,6 +90,9 @@ export function streamDurability<Chunk = never>(
     throw optionError("source", source, "a request, or an object with a runId");
   const { runId, offset } = "runId" in source ? { offset: null, ...source } : runOf(source);
   aName(runId, "runId");
+  // Offsets carry it, and are ids of events.
+  if (/[\r\n]/.test(runId)) throw optionError("runId", runId, "a name without line ends");
+  assertOffset(offset ?? null);
   const { lease = "15s", firstChunkTimeout = "1s", idleTimeout = "5m" } = options;
   const settings = {
     lease: lease === false ? Number.POSITIVE_INFINITY : milliseconds(lease, "lease"),
@@ -94,6 +100,15 @@ export function streamDurability<Chunk = never>(
     idleTimeout: milliseconds(idleTimeout, "idleTimeout"),
   };
   return new LogDurability<Chunk>(internals, runId, offset ?? null, settings);
+}
+
+/** An offset that another server has made is not a position of any run. */
+function assertOffset(offset: string | null): void {
+  if (offset === null || offset === "-1" || offset === "now" || parseOffset(offset) !== null) return;
+  throw new SourcecastError(
+    "ERR_SSE_CURSOR",
+    `The offset is ${quote(offset)}; pass "-1", "now", or an offset that append() or read() returned`,
+  );
 }
 
 function isRun(source: unknown): source is DurableRun {

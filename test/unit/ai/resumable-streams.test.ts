@@ -1,6 +1,6 @@
 /** The context of resumable-stream on a hub. */
 import { describe, expect, test } from "vitest";
-import { resumableStreams } from "../../../src/ai/index.ts";
+import { type ResumableStreams, resumableStreams } from "../../../src/ai/index.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { openHub } from "../../support/hub.ts";
 
@@ -87,6 +87,33 @@ describe("resumableStreams()", () => {
     [() => resumableStreams(openHub().hub, { leese: 1 } as never), "leese"],
   ])("rejects a wrong option", (call, name) => {
     expect(call).toThrow(name);
+  });
+
+  test("keeps contexts with other prefixes apart, and tells waitUntil of the streams that this process writes", async () => {
+    const { hub } = openHub();
+    const pending: Promise<unknown>[] = [];
+    const [one, other] = ["one", "other"].map((keyPrefix) =>
+      resumableStreams(hub, { keyPrefix, waitUntil: (promise) => void pending.push(promise) }),
+    ) as [ResumableStreams, ResumableStreams];
+    const stream = written();
+    const reading = textOf(await one.resumableStream("1", stream.make));
+    expect([pending.length, await other.hasExistingStream("1")]).toEqual([1, null]);
+    let isOver = false;
+    void pending[0]?.then(() => {
+      isOver = true;
+    });
+    stream.write("a");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isOver).toBe(false);
+    stream.end();
+    await pending[0];
+    expect([await reading, await one.hasExistingStream("1")]).toEqual(["a", "DONE"]);
+  });
+
+  test("takes null for waitUntil, and rejects anything else that cannot be called", () => {
+    const { hub } = openHub();
+    expect(() => resumableStreams(hub, { waitUntil: null })).not.toThrow();
+    expect(() => resumableStreams(hub, { waitUntil: 5 as never })).toThrow(/waitUntil/);
   });
 
   test.each([undefined, "", 7])("rejects the stream id %j", async (id) => {

@@ -45,6 +45,17 @@ describe("streamDurability()", () => {
     expect(() => streamDurability(createHub(), source as never)).toThrow(/source/);
   });
 
+  test.each(["another-backend:cursor", "7", "/", "abc/%"])("rejects the offset %s", (offset) => {
+    const coded = expect.objectContaining({ code: "ERR_SSE_CURSOR" });
+    expect(() => streamDurability(createHub(), { runId: "r", offset })).toThrow(coded);
+    const headers = { "last-event-id": offset };
+    expect(() => streamDurability(createHub(), request({ headers }))).toThrow(coded);
+  });
+
+  test.each(["a\nb", "a\rb"])("rejects the run id %j", (runId) => {
+    expect(() => streamDurability(createHub(), { runId })).toThrow(/runId/);
+  });
+
   test.each([undefined, "x", [undefined], [1n]])("rejects the chunks %s", async (chunks) => {
     await using hub = createHub();
     const durability = streamDurability(hub, { runId: "r" });
@@ -58,7 +69,7 @@ describe("streamDurability()", () => {
     const offsetOf = (init: Parameters<typeof request>[0]) => streamDurability(hub, request(init)).resumeFrom();
     expect(offsetOf({})).toBe(null);
     expect(offsetOf({ query: "?runId=1&offset=-1" })).toBe("-1");
-    expect(offsetOf({ query: "?offset=-1", headers: { "last-event-id": "x.1.1" } })).toBe("x.1.1");
+    expect(offsetOf({ query: "?offset=-1", headers: { "last-event-id": "x.1.1/7" } })).toBe("x.1.1/7");
     await streamDurability<Chunk>(hub, request({ headers: { "x-run-id": "7" } })).append([{ type: "a" }]);
     expect(await streamDurability<Chunk>(hub, { runId: "7" }).snapshot()).toHaveLength(1);
     await streamDurability<Chunk>(hub, { runId: "7" }).close();
@@ -181,6 +192,21 @@ describe("a producer", () => {
     const open = () => streamDurability<Chunk>(openHub({ log }).hub, { runId: "1" }, { lease: 150, idleTimeout: 200 });
     await open().append([{ type: "a" }]);
     expect(await chunksOf(open().read("-1"))).toEqual(["a", "RUN_ERROR"]);
+  });
+
+  test("shows that it lives again, once it appends after idleTimeout", async () => {
+    const log = memoryLog();
+    const open = () =>
+      streamDurability<Chunk>(openHub({ log }).hub, { runId: "1" }, { lease: 100, idleTimeout: 1_000 });
+    const producer = open();
+    await producer.append([{ type: "a" }]);
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
+    await producer.append([{ type: "b" }]);
+    const all = chunksOf(open().read("-1"));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await producer.append([{ type: "c" }]);
+    await producer.close();
+    expect(await all).toEqual(["a", "b", "c"]);
   });
 
   test("cannot continue a run that has ended", async () => {
