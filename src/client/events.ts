@@ -131,15 +131,19 @@ class ReceivedEvent implements TextEvent {
 /** The loss that `sse:gap` or `sse:reset` declares. Fields of another type than this package sends are left out. */
 export function toLoss(event: ParsedEvent): StreamLoss {
   const { missed, from, to, reason, exact, channels } = readControlData(event);
-  const known = {
+  const why = typeof reason === "string" ? reason : "unknown";
+  const which = Array.isArray(channels) ? { channels: channels.filter((name) => typeof name === "string") } : {};
+  if (event.type === "sse:reset") return { kind: "reset", reason: why, ...which };
+  const isCounted = typeof missed === "number" && missed >= 0;
+  return {
+    kind: "gap",
+    missed: isCounted ? missed : 0,
     ...(typeof from === "number" && { from }),
     ...(typeof to === "number" && { to }),
-    ...(Array.isArray(channels) && { channels: channels.filter((name) => typeof name === "string") }),
-    reason: typeof reason === "string" ? reason : "unknown",
+    reason: why,
+    exact: isCounted && exact === true,
+    ...which,
   };
-  if (event.type === "sse:reset") return { kind: "reset", ...known };
-  const isCounted = typeof missed === "number" && missed >= 0;
-  return { kind: "gap", ...known, missed: isCounted ? missed : 0, exact: isCounted && exact === true };
 }
 
 /** The data of a control event: an object, whatever arrives. */
