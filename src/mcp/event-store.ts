@@ -1,6 +1,7 @@
 // The event store of servers for MCP up to 2025-11-25: a session's messages can be read again after a lost connection, in
 // another process and after a restart.
 
+import { setImmediateOrTimeout } from "../base/clock.ts";
 import { quote, SourcecastError } from "../base/errors.ts";
 import { aName, checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type HubInternals, internalsOf } from "../hub/internals.ts";
@@ -17,7 +18,10 @@ export interface EventStoreOptions {
 
 /** The `EventStore` of `@modelcontextprotocol/sdk`, typed by structure. */
 export interface McpEventStore {
-  /** Stores a message, and resolves with the id of its event. */
+  /**
+   * Stores a message, and resolves with the id of its event. While the stream is replayed, it resolves once the replay has sent
+   * the message, or after the replay: a server then sends the message itself.
+   */
   storeEvent(streamId: string, message: object): Promise<string>;
   /** The stream of an event; `undefined` for an id that is not of this session. */
   getStreamIdForEventId(eventId: string): Promise<string | undefined>;
@@ -80,6 +84,7 @@ export function eventStore(hub: object, options: EventStoreOptions): McpEventSto
 class LogEventStore implements McpEventStore {
   readonly #hub: HubInternals;
   readonly #channel: string;
+  readonly #replays = new Set<Replay>();
 
   constructor(hub: HubInternals, channel: string) {
     this.#hub = hub;
@@ -90,7 +95,9 @@ class LogEventStore implements McpEventStore {
     const data = `{"stream":${serializeJson(streamId)},"message":${serializeJson(message)}}`;
     const [position] = await this.#hub.log.append([{ channel: this.#channel, type: "message", data }]);
     this.#hub.countPublished(1);
-    return formatCursor(position as Position);
+    const eventId = formatCursor(position as Position);
+    for (const replay of this.#replays) if (replay.stream === streamId) await replay.settled(eventId);
+    return eventId;
   }
 
   async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
@@ -105,9 +112,28 @@ class LogEventStore implements McpEventStore {
     const from = await this.#find(lastEventId);
     if (from === null)
       throw cursorError(lastEventId, "does not belong to this session; let the client initialize again");
-    const { stream } = parse(from);
+    const replay = new Replay(parse(from).stream);
+    this.#replays.add(replay);
+    try {
+      await this.#replay(from.offset, lastEventId, replay, send);
+    } finally {
+      // The server learns of the end first, and registers the stream of the client.
+      setImmediateOrTimeout(() => {
+        this.#replays.delete(replay);
+        replay.end();
+      });
+    }
+    return replay.stream;
+  }
+
+  async #replay(
+    start: number,
+    lastEventId: string,
+    replay: Replay,
+    send: (eventId: string, message: never) => Promise<void>,
+  ): Promise<void> {
     const { top } = await this.#hub.log.head();
-    for (let after = from.offset; after < top; ) {
+    for (let after = start; after < top; ) {
       const page = await this.#hub.log.read(after, {
         ...clientPage,
         selection: { channels: [this.#channel], prefixes: [] },
@@ -118,11 +144,12 @@ class LogEventStore implements McpEventStore {
       for (const entry of page.entries) {
         const stored = parse(entry);
         const cursor = formatCursor({ epoch: page.epoch, offset: entry.offset, witness: entry.witness });
-        if (stored.stream === stream) await send(cursor, stored.message as never);
+        if (stored.stream !== replay.stream) continue;
+        await send(cursor, stored.message as never);
+        replay.sent(cursor);
       }
       after = page.through;
     }
-    return stream;
   }
 
   async delete(): Promise<void> {
@@ -138,6 +165,39 @@ class LogEventStore implements McpEventStore {
     const [entry] = page.entries;
     const isSame = entry?.offset === position.offset && entry.witness === position.witness;
     return isSame && page.epoch === position.epoch ? entry : null;
+  }
+}
+
+/**
+ * A replay that is under way. A server has no stream to send a message on until the replay has ended, so a message that is stored
+ * after the last page was read would be sent to no client, which would never ask for it either, once it has a later id.
+ */
+class Replay {
+  readonly stream: string;
+  readonly #sent = new Set<string>();
+  /** The messages that wait for the replay, each with the function that lets their call resolve. */
+  readonly #held = new Map<string, () => void>();
+  #isOver = false;
+
+  constructor(stream: string) {
+    this.stream = stream;
+  }
+
+  /** Resolves when the replay has sent the message, or is over. */
+  settled(eventId: string): Promise<void> | undefined {
+    if (this.#isOver || this.#sent.has(eventId)) return undefined;
+    return new Promise((resolve) => this.#held.set(eventId, resolve));
+  }
+
+  sent(eventId: string): void {
+    this.#sent.add(eventId);
+    this.#held.get(eventId)?.();
+    this.#held.delete(eventId);
+  }
+
+  end(): void {
+    this.#isOver = true;
+    for (const release of this.#held.values()) release();
   }
 }
 

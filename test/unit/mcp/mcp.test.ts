@@ -72,6 +72,65 @@ describe("eventStore()", () => {
     expect(await replayed(again, last)).toEqual({ stream: "a", sent: [] });
   });
 
+  test("lets no message fall between a replay and the stream that the server registers after it", async () => {
+    const { hub } = openHub();
+    const store = eventStore(hub, { session: "s" });
+    const first = await store.storeEvent("a", message(1));
+    await store.storeEvent("a", message(2));
+    const delivered: unknown[] = [];
+    let isRegistered = false;
+    const storing: Promise<unknown>[] = [];
+    // As the transport of the SDK does it: store, then send to the stream of the client, if there is one.
+    const publish = async (stream: string, one: object) => {
+      await store.storeEvent(stream, one);
+      if (isRegistered && stream === "a") delivered.push(one);
+    };
+    await store.replayEventsAfter(first, {
+      send: async (_, one) => {
+        delivered.push(one);
+        // The page was read before this one is stored. A message of another stream waits for nothing.
+        storing.push(publish("a", message(3)));
+        await publish("b", message(4));
+      },
+    });
+    isRegistered = true;
+    await Promise.all(storing);
+    expect(delivered).toEqual([message(2), message(3)]);
+    await publish("a", message(5));
+    expect(delivered).toHaveLength(3);
+  });
+
+  test("holds a message no longer than until the replay has sent it, or has failed", async () => {
+    const log = memoryLog();
+    const answer = Promise.withResolvers<void>();
+    const append = log.append.bind(log);
+    // The answer to the second append comes when the replay has read the message.
+    let appends = 0;
+    log.append = async (entries) => {
+      const positions = await append(entries);
+      if (++appends === 2) await answer.promise;
+      return positions;
+    };
+    const store = eventStore(openHub({ log }).hub, { session: "s" });
+    const first = await store.storeEvent("a", message(1));
+    const second = store.storeEvent("a", message(2));
+    await store.storeEvent("a", message(3));
+    let last: Promise<string> | undefined;
+    const failing = store.replayEventsAfter(first, {
+      send: async (id) => {
+        answer.resolve();
+        // The first message to be sent is the second one, which is settled when the next is sent.
+        if (last !== undefined) {
+          expect(await second).not.toBe(id);
+          throw new Error("the client has left");
+        }
+        last = store.storeEvent("a", message(4));
+      },
+    });
+    await expect(failing).rejects.toThrow("the client has left");
+    expect((await replayed(store, first)).sent.at(-1)?.[0]).toBe(await last);
+  });
+
   test("gives no session the messages of another one", async () => {
     const { hub } = openHub();
     const mine = eventStore(hub, { session: "mine" });
