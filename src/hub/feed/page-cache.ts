@@ -33,7 +33,6 @@ export class PageCache implements FeedObserver {
   #waiting: (() => void)[] = [];
   /** Pages that were not used since this was last emptied are dropped. */
   #used = new Set<SharedPage>();
-  /** How often the sequence was broken: a page that was read before that is not kept. */
   #breaks = 0;
 
   /** @param confirm Asks the log whether it still has the newest entry that this process has delivered. */
@@ -41,6 +40,11 @@ export class PageCache implements FeedObserver {
     this.#feed = feed;
     this.#confirm = confirm;
     this.#deadline = deadline;
+  }
+
+  /** How often the sequence was broken, or a channel cleared: a page from before the last time is out of date. */
+  get breaks(): number {
+    return this.#breaks;
   }
 
   /** The page with the entries after an offset, if it is here. The caller has to {@link release} it. */
@@ -61,6 +65,9 @@ export class PageCache implements FeedObserver {
    * others at most: their pages may turn out too short for it, or may not be kept. Beyond {@link maxPagesInUse}, readers
    * queue, so a thousand replays take the memory of a few.
    *
+   * A page that was read before a break is read again: it may have entries that the log has lost, or of a channel that was
+   * cleared.
+   *
    * @param witness The witness of the entry at the offset, where it is known.
    */
   async load(query: PageQuery, after: number, witness?: number): Promise<SharedPage> {
@@ -68,16 +75,18 @@ export class PageCache implements FeedObserver {
     for (;;) {
       const found = this.find(query, after);
       if (found !== undefined) return found;
+      const breaks = this.#breaks;
       const loading = joined < 2 ? this.#findLoading(query.key, after) : undefined;
       if (loading !== undefined) {
         joined++;
         const page = await loading;
         // The page that this reader would read itself, so it takes it even where it is not kept for others.
-        if (page.after === after) return this.#use(page);
+        if (page.after === after && breaks === this.#breaks) return this.#use(page);
       } else if (this.#pagesInUse >= maxPagesInUse) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
       } else {
-        return this.#use(await this.#load(query, after, witness));
+        const page = await this.#load(query, after, witness);
+        if (breaks === this.#breaks) return this.#use(page);
       }
     }
   }
@@ -108,8 +117,10 @@ export class PageCache implements FeedObserver {
     if (entry.type === clearType) this.onDiscontinuity();
   }
 
+  /** No reader joins a read that is under way: its answer may be from before the break. */
   onDiscontinuity(): void {
     this.#breaks++;
+    this.#loading.clear();
     this.clear();
   }
 
@@ -148,7 +159,7 @@ export class PageCache implements FeedObserver {
     } finally {
       this.#endUse();
       loading.delete(after);
-      if (loading.size === 0) this.#loading.delete(query.key);
+      if (loading.size === 0 && this.#loading.get(query.key) === loading) this.#loading.delete(query.key);
     }
   }
 

@@ -10,6 +10,8 @@ export class PageReader {
   readonly #cache: PageCache;
   readonly #query: PageQuery;
   #page: SharedPage | null = null;
+  /** The breaks of the cache when the page was taken. */
+  #breaks = 0;
 
   constructor(cache: PageCache, query: PageQuery) {
     this.#cache = cache;
@@ -18,10 +20,9 @@ export class PageReader {
 
   /** The page with the entries after an offset; `undefined` when it has to be loaded. */
   at(offset: number): SharedPage | undefined {
-    if (this.#page?.covers(offset)) return this.#page;
+    if (this.#page?.covers(offset) && this.#breaks === this.#cache.breaks) return this.#page;
     this.release();
-    this.#page = this.#cache.find(this.#query, offset) ?? null;
-    return this.#page ?? undefined;
+    return this.#take(this.#cache.find(this.#query, offset));
   }
 
   /**
@@ -31,12 +32,17 @@ export class PageReader {
    */
   async load(offset: number, witness?: number): Promise<SharedPage> {
     this.release();
-    this.#page = await this.#cache.load(this.#query, offset, witness);
-    return this.#page;
+    return this.#take(await this.#cache.load(this.#query, offset, witness));
   }
 
   release(): void {
     if (this.#page !== null) this.#cache.release(this.#page);
     this.#page = null;
+  }
+
+  #take<P extends SharedPage | undefined>(page: P): P {
+    this.#page = page ?? null;
+    this.#breaks = this.#cache.breaks;
+    return page;
   }
 }

@@ -1,0 +1,94 @@
+// A page of the log that is on its way, or held by a reader, while the log is replaced, or a channel is cleared, is out of date.
+import { describe, expect, test } from "vitest";
+import { type CompleteLog, completeLog } from "../../../src/log/complete.ts";
+import { memoryLog } from "../../../src/logs/memory/index.ts";
+import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
+import { follow, openHub } from "../../support/hub.ts";
+import { tick } from "../../support/web.ts";
+
+type Reading = "read" | "latestByKey";
+
+/** The log, whose answers about entries are of now and arrive when they are released. */
+function slow(log: CompleteLog, method: Reading) {
+  const held: (() => void)[] = [];
+  let holds = false;
+  const proxy = new Proxy(log, {
+    get(target, name) {
+      const value = target[name as keyof CompleteLog] as unknown;
+      if (typeof value !== "function") return value;
+      if (name !== method) return value.bind(target);
+      return async (...args: unknown[]) => {
+        const answer = await (value.apply(target, args) as Promise<unknown>);
+        if (holds) await new Promise<void>((resolve) => held.push(resolve));
+        return answer;
+      };
+    },
+  });
+  return {
+    log: proxy,
+    hold: () => {
+      holds = true;
+    },
+    get held() {
+      return held.length;
+    },
+    release: () => {
+      holds = false;
+      for (const resolve of held.splice(0)) resolve();
+    },
+  };
+}
+
+describe("a page from before", () => {
+  test.each(["read", "latestByKey"] as const)("is not for a client that comes after a clear(): %s", async (method) => {
+    const pages = slow(memoryLog() as CompleteLog, method);
+    const { hub } = openHub({ log: pages.log, ring: { maxEvents: 1 } });
+    const channel = hub.channel("a");
+    const first = await channel.dispatch("n", "first");
+    await channel.dispatch("n", "secret", { key: "k" });
+    await hub.channel("b").dispatch("n", "other");
+    await hub.channel("b").dispatch("n", "other");
+    const options = method === "read" ? { lastEventId: first } : {};
+    pages.hold();
+    const before = await follow(hub, "a", options);
+    await expect.poll(() => pages.held).toBe(1);
+    await channel.clear();
+    const after = await follow(hub, "a", options);
+    await tick();
+    pages.release();
+    await channel.dispatch("n", "new");
+    for (const client of [before, after]) {
+      await client.until(() => client.data.includes("new"));
+      expect(client.data).not.toContain("secret");
+    }
+  });
+
+  test("is not for a reader that has taken an event of it before a clear()", async () => {
+    const { hub } = openHub({ ring: { maxEvents: 1 } });
+    const channel = hub.channel("a");
+    for (const data of ["first", "secret", "secret"]) await channel.dispatch("n", data);
+    const reader = channel.read({ from: "start" });
+    expect((await reader.next()).value?.data).toBe("first");
+    await channel.clear();
+    await channel.dispatch("n", "new");
+    expect((await reader.next()).value?.data).toBe("new");
+    await reader.return?.();
+  });
+
+  test("is not for a client that comes after the log was replaced", async () => {
+    const store = new PlainStore();
+    const pages = slow(completeLog(new PlainLog(store)), "latestByKey");
+    const { hub } = openHub({ log: pages.log });
+    await hub.channel("a").dispatch("n", "old", { key: "k" });
+    pages.hold();
+    await follow(hub, "a");
+    await expect.poll(() => pages.held).toBe(1);
+    store.renew();
+    await hub.channel("a").dispatch("n", "new", { key: "k" });
+    const client = await follow(hub, "a");
+    await tick();
+    pages.release();
+    await client.settle();
+    expect(client.data).toEqual(["new"]);
+  });
+});
