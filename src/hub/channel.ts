@@ -56,7 +56,8 @@ export class Channel<E extends EventMap = false> {
    */
   dispatch<T extends EventType<E>>(type: T, ...rest: DispatchArguments<E, T, PublishOptions>): Promise<string>;
   /**
-   * Publishes an event within a transaction of the application, on a log that can do that: if it commits, and only then.
+   * Publishes an event within a transaction of the application, on a log that supports that. The event is published if the
+   * transaction commits, and only then.
    *
    * @returns `undefined`, since the event has no cursor before the commit.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for `after`, a client without a transaction, or a log without transactions.
@@ -74,8 +75,8 @@ export class Channel<E extends EventMap = false> {
       return this.#publishIn({ transaction }, [{ ...rest, type, data }]);
     }
     checkOptions(options, publishChecks, "dispatch()");
-    const [cursor] = await this.#publish([{ ...options, type, data }]);
-    return cursor;
+    const cursors = await this.#publish([{ ...options, type, data }]);
+    return cursors[0];
   }
 
   /**
@@ -273,7 +274,7 @@ export class Channel<E extends EventMap = false> {
     return this.#context.clear(this.name);
   }
 
-  async #publish(events: readonly PublishedEvent[]): Promise<string[]> {
+  #publish(events: readonly PublishedEvent[]): Promise<string[]> {
     assertChannelName(this.name);
     return this.#context.publish(this.name, events);
   }

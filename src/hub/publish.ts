@@ -31,9 +31,8 @@ export interface PublishContext extends Pick<ResolvedHubOptions, "contract" | "l
 /** Validates events and appends them to the log. */
 export class Publisher {
   readonly #context: PublishContext;
-  /** The channels of events that are being checked, which may take an asynchronous schema some time. */
+  /** The channels of events that are being checked by an asynchronous schema. */
   readonly #unchecked = new Map<Promise<unknown>, string>();
-
   /** Calls that wait for the feed to start. */
   #waitingForStart = 0;
 
@@ -42,17 +41,19 @@ export class Publisher {
   }
 
   /** Resolves with the cursors when the log has accepted the events. */
-  async publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
-    const { contract, limits } = this.#context;
-    await this.#start();
-    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits);
-    const checks = Promise.all(events.map(check));
-    this.#unchecked.set(checks, channel);
+  publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
+    return this.#afterStart(() => this.#publish(channel, events));
+  }
+
+  async #publish(channel: string, events: readonly PublishedEvent[]): Promise<string[]> {
+    const entries = this.#check(channel, events);
+    // One append for all, so that an event published later does not overtake them.
+    if (!isPromise(entries)) return this.#append(entries);
+    this.#unchecked.set(entries, channel);
     try {
-      // One append for all, so that an event published later does not overtake them.
-      return this.#append(await checks);
+      return this.#append(await entries);
     } finally {
-      this.#unchecked.delete(checks);
+      this.#unchecked.delete(entries);
     }
   }
 
@@ -62,15 +63,14 @@ export class Publisher {
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a log without transactions.
    */
   async publishIn(transaction: object, channel: string, events: readonly PublishedEvent[]): Promise<undefined> {
-    const { feed, contract, limits } = this.#context;
+    const { feed } = this.#context;
     if (feed.log.appendIn === undefined) {
       throw new SourcecastTypeError(
         "ERR_SSE_OPTION",
         "The log of this hub takes no part in transactions; use postgresLog(), or leave the option transaction out",
       );
     }
-    const check = (event: PublishedEvent) => entryOf(channel, event, contract, limits);
-    await feed.log.appendIn(transaction, await Promise.all(events.map(check)));
+    await feed.log.appendIn(transaction, await this.#check(channel, events));
   }
 
   /**
@@ -87,18 +87,21 @@ export class Publisher {
         "The log of this hub cannot clear a channel; use a log with the capability clear, such as memoryLog() or sqliteLog()",
       );
     }
-    await this.#start();
-    await this.#checked(channel);
-    const appended = await log.clear(channel);
-    return appended && formatCursor(appended);
+    const clear = log.clear.bind(log);
+    return this.#afterStart(async () => {
+      await this.#checked(channel);
+      const appended = await clear(channel);
+      return appended && formatCursor(appended);
+    });
   }
 
   /** Appends the end marker of a channel. Resolves with its cursor. */
-  async end(channel: string): Promise<string> {
-    await this.#start();
-    await this.#checked(channel);
-    const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
-    return cursor as string;
+  end(channel: string): Promise<string> {
+    return this.#afterStart(async () => {
+      await this.#checked(channel);
+      const [cursor] = await this.#append([{ channel, type: "sse:end", data: JSON.stringify({ channel }) }]);
+      return cursor as string;
+    });
   }
 
   /** Waits until earlier events are on their way to the log: an end, or an erasure, may not overtake them. */
@@ -108,27 +111,49 @@ export class Publisher {
     await Promise.allSettled(earlier);
   }
 
-  /** @throws {LogError} `stored: false` for a log that does not answer. */
-  async #start(): Promise<void> {
-    const { feed } = this.#context;
-    // A call that finds the feed started waits nevertheless for those that came before.
-    if (feed.isStarted && this.#waitingForStart === 0) return;
-    this.#waitingForStart++;
+  /** A promise only where the schema of an event is asynchronous: most publishers wait for nothing but the log. */
+  #check(channel: string, events: readonly PublishedEvent[]): readonly NewEntry[] | Promise<readonly NewEntry[]> {
+    const { contract, limits } = this.#context;
+    const entries: (NewEntry | Promise<NewEntry>)[] = [];
     try {
-      await feed.start();
+      for (const event of events) entries.push(entryOf(channel, event, contract, limits));
     } catch (error) {
-      const isTimeout = error instanceof SourcecastError && error.code === "ERR_SSE_TIMEOUT";
-      throw isTimeout ? new LogError(error.message, false, { cause: error }) : error;
-    } finally {
-      this.#waitingForStart--;
+      // Together with those that are being checked, so that a rejection of theirs is handled, too.
+      entries.push(Promise.reject(error));
     }
+    return entries.some(isPromise) ? Promise.all(entries) : (entries as NewEntry[]);
+  }
+
+  /**
+   * Does the work once the feed follows the log. Calls that wait for that are counted until their work begins, so that a
+   * later call, which finds the feed started, waits as well.
+   *
+   * @throws {LogError} `stored: false` for a log that does not answer.
+   */
+  #afterStart<T>(work: () => Promise<T>): Promise<T> {
+    const { feed } = this.#context;
+    if (feed.isStarted && this.#waitingForStart === 0) return work();
+    this.#waitingForStart++;
+    return feed.start().then(
+      () => {
+        this.#waitingForStart--;
+        return work();
+      },
+      (error) => {
+        this.#waitingForStart--;
+        const isTimeout = error instanceof SourcecastError && error.code === "ERR_SSE_TIMEOUT";
+        throw isTimeout ? new LogError(error.message, false, { cause: error }) : error;
+      },
+    );
   }
 
   async #append(entries: readonly NewEntry[]): Promise<string[]> {
     const { feed, counters, appendDeadline } = this.#context;
     const appended = await appendDeadline.limit(feed.log.append(entries), "log.append()");
-    counters.published += appended.filter(({ duplicate }) => duplicate !== true).length;
-    return appended.map(formatCursor);
+    return appended.map((position) => {
+      if (position.duplicate !== true) counters.published++;
+      return formatCursor(position);
+    });
   }
 }
 
@@ -136,18 +161,23 @@ export class Publisher {
  * Turns a published event into an entry of the log: checked against the contract, serialized, and known to be writable on
  * the wire, so that every stored event can be delivered.
  */
-async function entryOf(
+function entryOf(
   channel: string,
   event: PublishedEvent,
   contract: AnyContract | undefined,
   limits: ResolvedHubOptions["limits"],
-): Promise<NewEntry> {
-  const { type, key, sender, idempotencyKey, after } = event;
+): NewEntry | Promise<NewEntry> {
+  const { type, data } = event;
   assertNotReserved(type);
-  const encoding = contract === undefined ? serialize(event.data) : encodeChecked(contract, type, event.data);
-  // A synchronous schema has settled by now, and pays for no timer.
-  const data = await withDeadline(encoding, limits.callbackTimeout, "The schema of an event", "limits.callbackTimeout");
-  assertSize(event, data, limits.eventSize);
+  const encoded = contract === undefined ? serialize(data) : encodeChecked(contract, type, data);
+  if (!isPromise(encoded)) return entryWith(channel, event, encoded, limits.eventSize);
+  const encoding = withDeadline(encoded, limits.callbackTimeout, "The schema of an event", "limits.callbackTimeout");
+  return Promise.resolve(encoding).then((text) => entryWith(channel, event, text, limits.eventSize));
+}
+
+function entryWith(channel: string, event: PublishedEvent, data: string, maxSize: number): NewEntry {
+  const { type, key, sender, idempotencyKey, after } = event;
+  assertSize(event, data, maxSize);
   assertEvent(type, data);
   return {
     channel,
@@ -181,16 +211,14 @@ const minNamesSize = 64;
 /** The data and, together, the names that the log stores with it may not exceed the limit. */
 function assertSize(event: PublishedEvent, data: string, maxSize: number): void {
   const { type, key = "", sender = "", idempotencyKey = "" } = event;
-  assertFits("data", type, data.length, maxSize, () => data);
-  const namesLength = type.length + key.length + sender.length + idempotencyKey.length;
-  const names = () => type + key + sender + idempotencyKey;
-  assertFits("type and keys", type, namesLength, Math.max(maxSize, minNamesSize), names);
+  assertFits("data", type, data, maxSize);
+  assertFits("type and keys", type, type + key + sender + idempotencyKey, Math.max(maxSize, minNamesSize));
 }
 
-function assertFits(what: string, type: string, length: number, maxSize: number, text: () => string): void {
+function assertFits(what: string, type: string, text: string, maxSize: number): void {
   // A UTF-16 code unit takes at most three bytes of UTF-8, so short text needs no measuring.
-  if (length * 3 <= maxSize) return;
-  const size = new TextEncoder().encode(text()).length;
+  if (text.length * 3 <= maxSize) return;
+  const size = new TextEncoder().encode(text).length;
   if (size <= maxSize) return;
   throw new SourcecastError(
     "ERR_SSE_LIMIT",
