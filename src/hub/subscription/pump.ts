@@ -30,6 +30,8 @@ export class Pump implements CatchUp, Task {
   readonly #pages: PageReader;
   readonly #recovery: Recovery<StateTransfer>;
   readonly #replay: Replay;
+  /** Where the last page begins whose superseded entries were counted. */
+  #counted = -1;
   /** A state that is sent before the position moves on. */
   #transfer: StateTransfer | null = null;
   /** It waits for an answer, of the log or of the application. */
@@ -129,6 +131,10 @@ export class Pump implements CatchUp, Task {
     const outcome = transfer.step(slice);
     if (outcome === "full") return false;
     if (outcome === "done") this.#transfer = null;
+    if (outcome === "void") {
+      transfer.stop();
+      return this.#recover(this.#recovery.reset());
+    }
     return typeof outcome === "string" || this.#wait(outcome);
   }
 
@@ -159,8 +165,8 @@ export class Pump implements CatchUp, Task {
   }
 
   /**
-   * Sends the entries of a page of the log, as far as the ring has come: past its top, the tail is in charge. A page that was
-   * read in part, by this reader or for another one, counts its superseded entries for no reader: the number is a statistic.
+   * Sends the entries of a page of the log, as far as the ring has come: past its top, the tail is in charge. The superseded
+   * entries of a page count for the readers that enter it at its beginning: how many come before an entry is not known.
    *
    * @param end Where a hole begins.
    */
@@ -172,7 +178,10 @@ export class Pump implements CatchUp, Task {
     if (page.trimmed > subscription.offset) return this.#recover(this.#recovery.skipTrimmed(page.trimmed));
     // Entries past the ring's top will arrive through the tail.
     const last = Math.min(page.through, feed.ring.top, end);
-    const isWhole = subscription.offset === page.after;
+    if (subscription.offset === page.after && page.after !== this.#counted) {
+      this.#counted = page.after;
+      counters.conflated += page.conflated;
+    }
     const { takesRuns } = this.#replay;
     for (let index = page.indexAfter(subscription.offset); index < page.items.length; index++) {
       const item = page.items[index] as PageItem;
@@ -188,7 +197,6 @@ export class Pump implements CatchUp, Task {
       this.#replay.pass(item.entry);
       if (slice.isOver(sendUnits)) return true;
     }
-    if (isWhole) counters.conflated += page.conflated;
     subscription.offset = last;
     return true;
   }

@@ -68,6 +68,8 @@ export class StateTransfer {
   #index = 0;
   #pages: PageReader | null = null;
   #endsSent = 0;
+  /** The log was replaced, so the values of its position are gone: the position must not be given without them. */
+  #isVoid = false;
   /** Values of the current state up to this offset were sent. */
   #after: number;
 
@@ -81,9 +83,10 @@ export class StateTransfer {
   /**
    * Sends as much as the client takes.
    *
-   * @returns `"done"`, `"more"` when the slice is over, `"full"` when the client has to read first, or a promise to wait for.
+   * @returns `"done"`, `"more"` when the slice is over, `"full"` when the client has to read first, `"void"` when the log was
+   * replaced, or a promise to wait for.
    */
-  step(slice: Slice): "done" | "more" | "full" | Promise<void> {
+  step(slice: Slice): "done" | "more" | "full" | "void" | Promise<void> {
     const { stream } = this.#subscription;
     while (!stream.full && stream.closeReason === null) {
       const outcome = this.#sendNext();
@@ -105,7 +108,8 @@ export class StateTransfer {
     for (const { snapshot } of this.#states) snapshot?.release();
   }
 
-  #sendNext(): "sent" | "done" | Promise<void> {
+  #sendNext(): "sent" | "done" | "void" | Promise<void> {
+    if (this.#isVoid) return "void";
     const state = this.#states[this.#index];
     if (state === undefined) {
       this.#completion.send();
@@ -157,8 +161,8 @@ export class StateTransfer {
   /** A page that brings nothing further completes the values: asked again, the log would say the same. */
   async #loadPage(pages: PageReader, upTo: number): Promise<void> {
     const page = await pages.load(this.#after);
-    // A log that was replaced has no values for this position. The reset that follows brings those of the new one.
-    if (page.epoch !== this.#subscription.epoch || page.through <= this.#after) this.#after = upTo;
+    if (page.epoch !== this.#subscription.epoch) this.#isVoid = true;
+    else if (page.through <= this.#after) this.#after = upTo;
     if (this.#subscription.closed) this.release();
   }
 

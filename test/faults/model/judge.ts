@@ -189,9 +189,11 @@ export class Judge {
 
   #assertTrimmed(from: number, to: number): void {
     const { all, epoch, floor, highestFloor } = this.#record;
-    if (this.#tolerance.trimsAll === true && (to <= highestFloor || this.#record.version !== this.#opened.version))
-      return;
-    const isGone = (entry: Accepted): boolean => entry.epoch !== epoch || entry.offset <= floor;
+    const isChanged = this.#record.version !== this.#opened.version;
+    if (this.#tolerance.trimsAll === true && (to <= highestFloor || isChanged)) return;
+    // A declaration that is read after a copy was restored is about the log as it was before.
+    const gone = isChanged ? highestFloor : floor;
+    const isGone = (entry: Accepted): boolean => entry.epoch !== epoch || entry.offset <= gone;
     const isLoss = (entry: Accepted): boolean =>
       entry.offset >= from && entry.offset <= to && this.#dues.isLossWhenTrimmed(entry);
     if (all.some((entry) => isLoss(entry) && isGone(entry))) return;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type CompleteLog, completeLog } from "../../../src/log/complete.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
-import { follow, openHub } from "../../support/hub.ts";
+import { follow, joined, openHub } from "../../support/hub.ts";
 import { tick } from "../../support/web.ts";
 
 type Reading = "read" | "latestByKey";
@@ -39,7 +39,7 @@ function slow(log: CompleteLog, method: Reading) {
   };
 }
 
-describe("a page from before", () => {
+describe("a page from before the break", () => {
   test.each(["read", "latestByKey"] as const)("is not for a client that comes after a clear(): %s", async (method) => {
     const pages = slow(memoryLog() as CompleteLog, method);
     const { hub } = openHub({ log: pages.log, ring: { maxEvents: 1 } });
@@ -90,5 +90,35 @@ describe("a page from before", () => {
     pages.release();
     await client.settle();
     expect(client.data).toEqual(["new"]);
+  });
+
+  test("does not give a client the position of a log that was replaced, without its values", async () => {
+    const store = new PlainStore({ maxEvents: 2 });
+    const log = completeLog(new PlainLog(store, { poll: false }));
+    let isNew = false;
+    const replaced = new Proxy(log, {
+      get(target, name) {
+        const value = target[name as keyof CompleteLog] as unknown;
+        if (typeof value !== "function") return value;
+        return (...args: unknown[]) => {
+          if (name === "latestByKey" && !isNew) {
+            isNew = true;
+            store.renew();
+          }
+          return value.apply(target, args);
+        };
+      },
+    });
+    const { hub } = openHub({ log: replaced, ring: { maxEvents: 1 } });
+    const channel = hub.channel("a");
+    const first = await channel.dispatch("n", "first");
+    await channel.dispatch("n", "lost");
+    await channel.dispatch("n", "value", { key: "k" });
+    await hub.channel("b").dispatch("n", "other");
+    await hub.channel("b").dispatch("n", "other");
+    const client = await joined(hub, "a", { lastEventId: first });
+    expect(client.events.map(({ type, lastEventId }) => [type, lastEventId.split(".")[0]])).toEqual([
+      ["sse:reset", store.epoch],
+    ]);
   });
 });

@@ -123,6 +123,16 @@ describe("conflation", () => {
     },
   );
 
+  test("those of a page that is read in several turns count as well", async () => {
+    const { hub } = openHub({ ring: { maxEvents: 1 } });
+    const before = await hub.cursor();
+    const large = kilobyte.repeat(20);
+    for (let n = 0; n < 15; n++) await hub.channel("prices").dispatch("n", large, { key: String(n % 10) });
+    await hub.channel("other").dispatch("n", 0);
+    const client = await joined(hub, "prices", { lastEventId: before });
+    expect([client.data.length, hub.stats().conflated]).toEqual([10, 5]);
+  });
+
   test("keys of different channels have nothing to do with each other", async () => {
     const { hub } = openHub();
     const before = await hub.cursor();
