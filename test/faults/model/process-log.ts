@@ -87,8 +87,17 @@ export class ProcessLog implements CompleteLog {
 
   readonly #delay = (): number => (this.#setup.late === 0 ? 0 : this.#random.below(this.#setup.late));
 
-  /** The content of an answer is determined at its start or at its end; the rest of its time is transport. */
   async #answer<T>(ask: () => Promise<T>): Promise<T> {
+    this.#storage.unanswered++;
+    try {
+      return await this.#answerLate(ask);
+    } finally {
+      this.#storage.unanswered--;
+    }
+  }
+
+  /** The content of an answer is determined at its start or at its end; the rest of its time is transport. */
+  async #answerLate<T>(ask: () => Promise<T>): Promise<T> {
     if (this.#closed) throw new Unreachable("The process has ended");
     this.#count();
     if (this.#random.chance(this.#setup.failing) && !this.#storage.reachable) {

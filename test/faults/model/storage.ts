@@ -12,6 +12,8 @@ export class Storage {
   readonly record: Record;
   /** Answers no longer fail. */
   reachable = false;
+  /** Questions that are not answered yet. */
+  unanswered = 0;
   /** Told when the log was replaced by an empty one. */
   readonly onRenew = new Set<() => void>();
   readonly #setup: Setup;
