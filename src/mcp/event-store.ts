@@ -19,8 +19,8 @@ export interface EventStoreOptions {
 /** The `EventStore` of `@modelcontextprotocol/sdk`, typed by structure. */
 export interface McpEventStore {
   /**
-   * Stores a message, and resolves with the id of its event. While the stream is replayed, it resolves once the replay has sent
-   * the message, or after the replay: a server then sends the message itself.
+   * Stores a message, and resolves with the id of its event. A replay of the stream that is under way sends the message, too, so
+   * it can be stored from within the `send` of that replay.
    */
   storeEvent(streamId: string, message: object): Promise<string>;
   /** The stream of an event; `undefined` for an id that is not of this session. */
@@ -95,9 +95,9 @@ class LogEventStore implements McpEventStore {
     const data = `{"stream":${serializeJson(streamId)},"message":${serializeJson(message)}}`;
     const [position] = await this.#hub.log.append([{ channel: this.#channel, type: "message", data }]);
     this.#hub.countPublished(1);
-    const eventId = formatCursor(position as Position);
-    for (const replay of this.#replays) if (replay.stream === streamId) await replay.settled(eventId);
-    return eventId;
+    const stored = position as Position;
+    for (const replay of this.#replays) if (replay.stream === streamId) await replay.take(stored.offset);
+    return formatCursor(stored);
   }
 
   async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
@@ -120,20 +120,21 @@ class LogEventStore implements McpEventStore {
       // The server learns of the end first, and registers the stream of the client.
       setImmediateOrTimeout(() => {
         this.#replays.delete(replay);
-        replay.end();
+        replay.release();
       });
     }
     return replay.stream;
   }
 
+  /** Sends the messages that the stream has, and those that are stored during the replay. */
   async #replay(
     start: number,
     lastEventId: string,
     replay: Replay,
     send: (eventId: string, message: never) => Promise<void>,
   ): Promise<void> {
-    const { top } = await this.#hub.log.head();
-    for (let after = start; after < top; ) {
+    replay.take((await this.#hub.log.head()).top);
+    for (let after = start; after < replay.newest; ) {
       const page = await this.#hub.log.read(after, {
         ...clientPage,
         selection: { channels: [this.#channel], prefixes: [] },
@@ -143,13 +144,14 @@ class LogEventStore implements McpEventStore {
         throw cursorError(lastEventId, "is too old: the log no longer has all messages after it");
       for (const entry of page.entries) {
         const stored = parse(entry);
-        const cursor = formatCursor({ epoch: page.epoch, offset: entry.offset, witness: entry.witness });
         if (stored.stream !== replay.stream) continue;
+        const cursor = formatCursor({ epoch: page.epoch, offset: entry.offset, witness: entry.witness });
         await send(cursor, stored.message as never);
-        replay.sent(cursor);
       }
       after = page.through;
     }
+    // In the same turn as the last comparison: no message can fall in between.
+    replay.close();
   }
 
   async delete(): Promise<void> {
@@ -169,35 +171,38 @@ class LogEventStore implements McpEventStore {
 }
 
 /**
- * A replay that is under way. A server has no stream to send a message on until the replay has ended, so a message that is stored
- * after the last page was read would be sent to no client, which would never ask for it either, once it has a later id.
+ * A replay that is under way. A server has no stream to send a message on until it has learned that the replay is over, so a
+ * message that is stored before would be sent to no client, which would never ask for it either, once it has a later id.
  */
 class Replay {
   readonly stream: string;
-  readonly #sent = new Set<string>();
-  /** The messages that wait for the replay, each with the function that lets their call resolve. */
-  readonly #held = new Map<string, () => void>();
-  #isOver = false;
+  /** The replay goes on to this offset. */
+  newest = 0;
+  /** Resolves when the server has learned of the end. */
+  readonly #released = Promise.withResolvers<void>();
+  #isClosed = false;
 
   constructor(stream: string) {
     this.stream = stream;
   }
 
-  /** Resolves when the replay has sent the message, or is over. */
-  settled(eventId: string): Promise<void> | undefined {
-    if (this.#isOver || this.#sent.has(eventId)) return undefined;
-    return new Promise((resolve) => this.#held.set(eventId, resolve));
+  /**
+   * Leaves a message that is in the log to the replay. Nothing waits for the replay here, which may wait for the caller itself.
+   *
+   * @returns For a message that comes after the last one of the replay, a promise that resolves when the server can send it.
+   */
+  take(offset: number): Promise<void> | undefined {
+    if (this.#isClosed) return this.#released.promise;
+    this.newest = Math.max(this.newest, offset);
+    return undefined;
   }
 
-  sent(eventId: string): void {
-    this.#sent.add(eventId);
-    this.#held.get(eventId)?.();
-    this.#held.delete(eventId);
+  close(): void {
+    this.#isClosed = true;
   }
 
-  end(): void {
-    this.#isOver = true;
-    for (const release of this.#held.values()) release();
+  release(): void {
+    this.#released.resolve();
   }
 }
 

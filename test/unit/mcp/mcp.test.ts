@@ -1,9 +1,12 @@
 /** The bus and the store for MCP servers, on a hub. */
 import { describe, expect, test } from "vitest";
 import { createHub } from "../../../src/index.ts";
+import type { Log } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { eventBus, eventStore } from "../../../src/mcp/index.ts";
+import { randomNumbers } from "../../support/followers.ts";
 import { openHub } from "../../support/hub.ts";
+import { overLog } from "../../support/runs.ts";
 
 describe("eventBus()", () => {
   test("delivers to the listeners of all processes, until they are removed", async () => {
@@ -72,63 +75,82 @@ describe("eventStore()", () => {
     expect(await replayed(again, last)).toEqual({ stream: "a", sent: [] });
   });
 
-  test("lets no message fall between a replay and the stream that the server registers after it", async () => {
+  test("sends what is stored during a replay, also from within its own send", async () => {
     const { hub } = openHub();
     const store = eventStore(hub, { session: "s" });
     const first = await store.storeEvent("a", message(1));
     await store.storeEvent("a", message(2));
-    const delivered: unknown[] = [];
-    let isRegistered = false;
-    const storing: Promise<unknown>[] = [];
-    // As the transport of the SDK does it: store, then send to the stream of the client, if there is one.
-    const publish = async (stream: string, one: object) => {
-      await store.storeEvent(stream, one);
-      if (isRegistered && stream === "a") delivered.push(one);
-    };
+    const sent: unknown[] = [];
     await store.replayEventsAfter(first, {
       send: async (_, one) => {
-        delivered.push(one);
-        // The page was read before this one is stored. A message of another stream waits for nothing.
-        storing.push(publish("a", message(3)));
-        await publish("b", message(4));
+        sent.push(one);
+        if (sent.length === 1)
+          await Promise.all([store.storeEvent("a", message(3)), store.storeEvent("b", message(4))]);
+        else if (sent.length === 2) await store.storeEvent("a", message(5));
       },
     });
-    isRegistered = true;
-    await Promise.all(storing);
-    expect(delivered).toEqual([message(2), message(3)]);
-    await publish("a", message(5));
-    expect(delivered).toHaveLength(3);
+    expect(sent).toEqual([message(2), message(3), message(5)]);
   });
 
-  test("holds a message no longer than until the replay has sent it, or has failed", async () => {
-    const log = memoryLog();
-    const answer = Promise.withResolvers<void>();
-    const append = log.append.bind(log);
-    // The answer to the second append comes when the replay has read the message.
-    let appends = 0;
-    log.append = async (entries) => {
-      const positions = await append(entries);
-      if (++appends === 2) await answer.promise;
-      return positions;
-    };
-    const store = eventStore(openHub({ log }).hub, { session: "s" });
-    const first = await store.storeEvent("a", message(1));
-    const second = store.storeEvent("a", message(2));
-    await store.storeEvent("a", message(3));
-    let last: Promise<string> | undefined;
-    const failing = store.replayEventsAfter(first, {
-      send: async (id) => {
-        answer.resolve();
-        // The first message to be sent is the second one, which is settled when the next is sent.
-        if (last !== undefined) {
-          expect(await second).not.toBe(id);
-          throw new Error("the client has left");
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    "loses and repeats no message on a slow log, whatever the moment of the replay: seed %i",
+    async (seed) => {
+      const random = randomNumbers(seed);
+      const store = eventStore(openHub({ log: delayed(memoryLog(), random) }).hub, { session: "s" });
+      for (let round = 0; round < 12; round++) {
+        const streamId = `stream ${round}`;
+        const server = new Server(store);
+        const first = await store.storeEvent(streamId, message(0));
+        const replayAt = Math.floor(random() * 12);
+        let replaying: Promise<void> | undefined;
+        for (let id = 1; id <= 12; id++) {
+          if (id === replayAt) replaying = server.resume(first);
+          await server.send(streamId, message(id));
         }
-        last = store.storeEvent("a", message(4));
+        await (replaying ?? server.resume(first));
+        expect(server.received).toEqual(Array.from({ length: 12 }, (_, index) => message(index + 1)));
+      }
+    },
+  );
+
+  test.each(Array.from({ length: 16 }, (_, count) => count))(
+    "sends a message that is stored as the replay ends, %i microtasks after its last look at the log",
+    async (count) => {
+      const log = memoryLog();
+      let atHead = (): void => {};
+      const head = async () => {
+        const answer = await log.head();
+        atHead();
+        return answer;
+      };
+      const store = eventStore(openHub({ log: overLog(log, { head }) }).hub, { session: "s" });
+      const server = new Server(store);
+      const first = await store.storeEvent("a", message(1));
+      const sent = Promise.withResolvers<void>();
+      atHead = async () => {
+        for (let passed = 0; passed < count; passed++) await Promise.resolve();
+        server.send("a", message(2)).then(sent.resolve, sent.reject);
+      };
+      await server.resume(first);
+      await sent.promise;
+      expect(server.received).toEqual([message(2)]);
+    },
+  );
+
+  test("has the whole stream for the next replay after one that has failed", async () => {
+    const store = eventStore(openHub().hub, { session: "s" });
+    const first = await store.storeEvent("a", message(1));
+    await store.storeEvent("a", message(2));
+    let during: Promise<string> | undefined;
+    const failing = store.replayEventsAfter(first, {
+      send: async () => {
+        during = store.storeEvent("a", message(3));
+        throw new Error("the client has left");
       },
     });
     await expect(failing).rejects.toThrow("the client has left");
-    expect((await replayed(store, first)).sent.at(-1)?.[0]).toBe(await last);
+    const after = store.storeEvent("a", message(4));
+    expect((await replayed(store, first)).sent.map(([id]) => id).slice(1)).toEqual([await during, await after]);
   });
 
   test("gives no session the messages of another one", async () => {
@@ -175,3 +197,53 @@ describe("eventStore()", () => {
     expect(() => eventStore(openHub().hub, options as never)).toThrow(/session/);
   });
 });
+
+/** As the transport of the SDK does it: a message is stored, then sent to the stream of the client, if there is one. */
+class Server {
+  readonly received: unknown[] = [];
+  readonly #store: ReturnType<typeof eventStore>;
+  #replayed: Set<string> | null = null;
+
+  constructor(store: ReturnType<typeof eventStore>) {
+    this.#store = store;
+  }
+
+  async send(streamId: string, message: object): Promise<void> {
+    const id = await this.#store.storeEvent(streamId, message);
+    if (this.#replayed?.has(id) === false) this.received.push(message);
+  }
+
+  async resume(lastEventId: string): Promise<void> {
+    const replayed = new Set<string>();
+    await this.#store.replayEventsAfter(lastEventId, {
+      send: async (id, message) => {
+        replayed.add(id);
+        this.received.push(message);
+      },
+    });
+    // The SDK has more than one async function between the replay and the registration.
+    await Promise.resolve();
+    await Promise.resolve();
+    this.#replayed = replayed;
+  }
+}
+
+/** A log whose calls, and their answers, take a few turns of the event loop. */
+function delayed(log: Log, random: () => number): Log {
+  const turns = async (): Promise<void> => {
+    for (let count = Math.floor(random() * 4); count > 0; count--) await new Promise(setImmediate);
+  };
+  const slow = <Arguments extends unknown[], Result>(call: (...args: Arguments) => Promise<Result>) => {
+    return async (...args: Arguments): Promise<Result> => {
+      await turns();
+      const result = await call(...args);
+      await turns();
+      return result;
+    };
+  };
+  return overLog(log, {
+    append: slow(log.append.bind(log)),
+    head: slow(log.head.bind(log)),
+    read: slow(log.read.bind(log)),
+  });
+}
