@@ -121,8 +121,8 @@ export class LogDurability<Chunk> {
     const chat = await this.#chat;
     const channel = chat.channels.run(theRun);
     const newest = await this.#newest(chat);
-    // A run without chunks was never a run.
-    if (newest !== undefined && newest.type !== "sse:end") await this.#internals.log.append([endMarker(channel)]);
+    // A run without chunks, too: its readers wait for the first one.
+    if (newest?.type !== "sse:end") await this.#internals.log.append([endMarker(channel)]);
   }
 
   async snapshot(): Promise<{ offset: string; chunk: Chunk }[]> {

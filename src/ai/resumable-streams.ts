@@ -1,5 +1,5 @@
 // The interface of the context of `resumable-stream`, on the log of a hub.
-import { aFunction, aName, checkOption, checkOptions, type OptionChecks } from "../base/options.ts";
+import { aFunction, aName, anything, checkOption, checkOptions, type OptionChecks } from "../base/options.ts";
 import type { Duration } from "../base/units.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import { RunEngine } from "./engine.ts";
@@ -15,6 +15,12 @@ export interface ResumableStreamsOptions {
   waitUntil?: ((promise: Promise<unknown>) => void) | null;
   /** Keeps the ids of several contexts on one hub apart. @default none */
   keyPrefix?: string;
+  /** Accepted for code that passes it to `resumable-stream`, and not used: the hub's log takes the place of Redis. */
+  publisher?: unknown;
+  /** Accepted and not used, as `publisher`. It is neither connected nor closed. */
+  subscriber?: unknown;
+  /** Accepted and not used: the end of a stream is in the log, and cannot be lost. */
+  doneWatchdogIntervalMs?: number;
 }
 
 /** The interface of `ResumableStreamContext` of `resumable-stream`. */
@@ -49,6 +55,9 @@ const checks: OptionChecks<ResumableStreamsOptions> = {
   // `resumable-stream` takes null where nothing has to be told.
   waitUntil: (value, name) => (value === null ? undefined : aFunction(value, name)),
   keyPrefix: aName,
+  publisher: anything,
+  subscriber: anything,
+  doneWatchdogIntervalMs: anything,
 };
 
 /**
@@ -73,8 +82,9 @@ const checks: OptionChecks<ResumableStreamsOptions> = {
  */
 export function resumableStreams(hub: RunsHub, options: ResumableStreamsOptions = {}): ResumableStreams {
   checkOptions(options, checks, "resumableStreams()");
-  const { waitUntil, keyPrefix, ...own } = options;
-  const resolved = resolveRunsOptions({ ...own, hub, protocol: "text", gather: 0 } satisfies RunsOptions);
+  const { waitUntil, keyPrefix, lease = "15s", onError } = options;
+  const own: RunsOptions = { hub, protocol: "text", gather: 0, lease };
+  const resolved = resolveRunsOptions(onError === undefined ? own : { ...own, onError });
   const engine = new RunEngine(resolved, "resumable-streams");
 
   /** Ids are checked here, since every function takes one. */

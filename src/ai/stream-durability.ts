@@ -8,7 +8,10 @@ import { parseOffset } from "./durable-offset.ts";
 import { LogDurability } from "./log-durability.ts";
 import { assertHub, type RunsHub, runsChecks } from "./options.ts";
 
-/** The interface of `StreamDurability` of `@tanstack/ai`, typed by structure. */
+/**
+ * The interface of `StreamDurability` of `@tanstack/ai`, typed by structure. It is not an `UpsertableStreamDurability`: a log only
+ * appends. A producer that continues a run drops the prefix that `snapshot()` returns, and appends the rest.
+ */
 export interface StreamDurability<Chunk = never> {
   /** The offset in the request; `null` for a producer. */
   resumeFrom(): string | null;
@@ -20,9 +23,9 @@ export interface StreamDurability<Chunk = never> {
   append(chunks: Chunk[]): Promise<string[]>;
   /** The chunks after an offset (`"-1"` for all, `"now"` for later ones), until the run is closed or the signal aborts. */
   read(offset: string, signal?: AbortSignal): AsyncIterable<{ offset: string; chunk: Chunk }>;
-  /** Ends the run. */
+  /** Ends the run and its readers, even if no chunk was appended. */
   close(): Promise<void>;
-  /** The chunks that are stored now. */
+  /** The chunks that are stored now, whether the run has ended or not. */
   snapshot(): Promise<{ offset: string; chunk: Chunk }[]>;
 }
 

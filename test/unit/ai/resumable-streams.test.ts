@@ -110,6 +110,24 @@ describe("resumableStreams()", () => {
     expect([await reading, await one.hasExistingStream("1")]).toEqual(["a", "DONE"]);
   });
 
+  test("takes the options of resumable-stream, and neither connects nor closes the clients among them", async () => {
+    const client = new Proxy({}, { get: (_, name) => expect.unreachable(`${String(name)} was used`) });
+    const options = {
+      waitUntil: null,
+      keyPrefix: "k",
+      publisher: client,
+      subscriber: client,
+      doneWatchdogIntervalMs: 10,
+    };
+    const createResumableStreamContext = (all: typeof options) => resumableStreams(openHub().hub, all);
+    const streams = createResumableStreamContext(options);
+    const stream = written();
+    const reading = textOf(await streams.resumableStream("id", stream.make));
+    stream.write("a");
+    stream.end();
+    expect(await reading).toBe("a");
+  });
+
   test("takes null for waitUntil, and rejects anything else that cannot be called", () => {
     const { hub } = openHub();
     expect(() => resumableStreams(hub, { waitUntil: null })).not.toThrow();
