@@ -21,6 +21,8 @@ export class Client {
   /** Stopped for good: by 204, or by 403. */
   stopped = false;
   wire: Wire | null = null;
+  /** Its last reading brought some bytes. */
+  hasTaken = false;
   /** Its request is under way, and so far there is no connection. */
   asking = false;
   readonly #judge: Judge;
@@ -71,8 +73,10 @@ export class Client {
   /** Reads this many bytes at most. True if it received anything but keep-alives. */
   read(bytes: number): boolean {
     const { wire } = this;
+    this.hasTaken = false;
     if (wire === null) return false;
     const taken = wire.take(bytes);
+    this.hasTaken = taken.length > 0;
     let heard = false;
     for (let from = 0; from < taken.length; ) {
       const line = taken.indexOf(lineFeed, from) + 1;
