@@ -103,13 +103,12 @@ export class OnDemandSubscription<C extends AnyContract | undefined = undefined>
   }
 
   #use(listen: (stream: Subscription<C>) => () => void): () => void {
-    if (this.#stream === null) {
-      this.#stream = this.#open(this.#cursor);
-      // A component that only shows the status is a consumer, too.
-      void this.#stream.opened;
-    }
-    const stream = this.#stream;
+    const stream = this.#stream ?? this.#open(this.#cursor);
+    // It throws for something other than a function. The stream is not kept then, since nothing would close it.
     const remove = listen(stream);
+    this.#stream = stream;
+    // A component that only shows the status is a consumer, too.
+    void stream.opened;
     this.#users++;
     let isUsed = true;
     return () => {

@@ -16,6 +16,7 @@ export function keyOf(address: unknown, options: SubscribeOptions<AnyContract | 
  * Opens a stream. Components write their options inline, so equal headers are other objects in each of them: they share a
  * connection if the data is equal and the functions are the same.
  *
+ * @param after The position that the component has reached, before which that of the options counts; `""` at first.
  * @param given The options as the component has them, if `options` has other functions.
  */
 export function open<C extends AnyContract | undefined>(
@@ -30,7 +31,7 @@ export function open<C extends AnyContract | undefined>(
   return subscribe(url, {
     ...options,
     ...(isComparable && { identity: JSON.stringify(parts.map(referTo)) }),
-    after,
+    ...(after !== "" && { after }),
   });
 }
 

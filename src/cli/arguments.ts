@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { quote } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
+import { isEventId } from "../client/request.ts";
 
 /** The settings of one run. */
 export interface Settings {
@@ -86,13 +87,18 @@ export function readArguments(args: readonly string[]): Settings | "help" | "ver
   const headers = (values.header ?? []).map(readHeader);
   const body = values.data === undefined ? undefined : readBody(values.data);
   const method = (values.method ?? (body === undefined ? "GET" : "POST")).toUpperCase();
-  if (!/^[A-Z]+$/.test(method)) throw invalid("--method", values.method, "a method of HTTP such as GET or POST");
-  if (body !== undefined && (method === "GET" || method === "HEAD")) {
+  if (!/^(?!(CONNECT|HEAD|TRACE|TRACK)$)[A-Z]+$/.test(method)) {
+    throw invalid("--method", values.method, "a method of HTTP such as GET or POST, whose responses have a body");
+  }
+  if (body !== undefined && method === "GET") {
     throw invalid("--method", values.method, "a method that has a body, since there is --data");
   }
   if (body !== undefined && !headers.some(([name]) => name.toLowerCase() === "content-type")) {
     headers.push(["content-type", contentTypeOf(body)]);
   }
+  if (values.channel?.includes("")) throw invalid("--channel", "", "the name of a channel");
+  if (values.type?.includes("")) throw invalid("--type", "", "the type of an event, such as message");
+  if (!isEventId(values.after ?? "")) throw invalid("--after", values.after, "a position, the id of an event");
   const retry = values.retry ?? method === "GET";
   return {
     url: readAddress(address),

@@ -15,6 +15,7 @@ import {
 } from "./reconnect.ts";
 import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
 import type { Rejection, Verdict } from "./response.ts";
+import { readerOf, send } from "./send.ts";
 import { slicesOf } from "./slices.ts";
 
 /** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
@@ -176,7 +177,7 @@ export class Connection {
       this.lastEventId = asked.lastEventId;
       const { url, init } = await prepareRequest(this.#options, asked);
       if (signal.aborted) return;
-      const response = await this.#options.fetch(url, { ...init, signal });
+      const response = await send({ url, init: { ...init, signal } }, this.#options.fetch);
       if (signal.aborted) return;
       const verdict = await this.#options.judge(response);
       if (signal.aborted) return;
@@ -189,6 +190,7 @@ export class Connection {
   }
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
+    const reader = readerOf(response);
     // The headers were accepted, so the next rejection may be that of a token that has expired since.
     this.#reauthorized = false;
     this.#input({ type: "opened" });
@@ -213,7 +215,6 @@ export class Connection {
       },
       { lastEventId: this.lastEventId, maxEventSize: this.#options.maxEventSize },
     );
-    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     // The runtime's `fetch` ends the body when the signal aborts. Another one may not, and `read()` would never settle.
     signal.addEventListener("abort", () => void reader.cancel().catch(ignore), { once: true });
     while (!signal.aborted) {

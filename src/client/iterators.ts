@@ -190,7 +190,7 @@ function iteration<T>(
 const iterationChecks: OptionChecks<IterationOptions> = {
   types: allow(
     "a list of event types",
-    (value) => Array.isArray(value) && value.every((type) => typeof type === "string"),
+    (value) => Array.isArray(value) && value.every((type) => typeof type === "string" && type !== ""),
   ),
   buffer: allow("a whole number, one or more", (value) => Number.isSafeInteger(value) && (value as number) >= 1),
   whenFull: oneOf("wait", "drop-oldest", "latest"),

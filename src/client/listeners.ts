@@ -11,6 +11,13 @@ export class Listeners<T> {
 
   /** @returns Removes the listener. */
   add(type: string, listener: (value: T) => void): () => void {
+    // An event without a type is a `message`, so no event has the empty one.
+    if (typeof type !== "string" || type === "") {
+      throw new SourcecastTypeError(
+        "ERR_SSE_ARGUMENT",
+        `The event type is ${quote(type)}; pass a name, or "*" for all`,
+      );
+    }
     if (typeof listener !== "function") {
       throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The listener is ${quote(listener)}; pass a function`);
     }

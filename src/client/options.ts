@@ -164,14 +164,12 @@ export function resolveSubscribeOptions(
     throw optionError("identity", undefined, 'the user of all tabs, with share: "browser"');
   if (worker !== undefined && (share !== "browser" || options.fetch || shouldRetry))
     throw optionError("worker", worker, 'a function, with share: "browser" and without fetch and shouldRetry');
-  const { initial = "1s", max = "30s" } = retry === false ? {} : retry;
   const policy = {
     method: methodOf(options.method?.toUpperCase(), body),
     lastEventIdIn,
     maxEventSize,
     enabled: retry !== false,
-    initial: milliseconds(initial, "retry.initial"),
-    max: milliseconds(max, "retry.max"),
+    ...delaysOf(retry === false ? {} : retry),
     connectTimeout: milliseconds(timeout.connect ?? "30s", "timeout.connect"),
     idleTimeout: milliseconds(timeout.idle ?? "60s", "timeout.idle"),
   };
@@ -211,7 +209,21 @@ function addressOf(url: PerAttempt<string | URL>): unknown {
   }
 }
 
+/** Of the two, an application may set one: the other has to fit. */
+function delaysOf({ initial, max }: Exclude<SubscribeOptions["retry"], false | undefined>): {
+  initial: number;
+  max: number;
+} {
+  const longest = milliseconds(max ?? "30s", "retry.max");
+  const first = milliseconds(initial ?? Math.min(1_000, longest), "retry.initial");
+  if (max !== undefined && longest < first) throw optionError("retry.max", max, "at least retry.initial");
+  return { initial: first, max: Math.max(first, longest) };
+}
+
+/** A page may have another scheme, such as `capacitor:`. A relative address takes that. */
 function assertAbsolute(url: PerAttempt<string | URL>, name: string): void {
+  if (/^(?!https?:)[a-z][\w+.-]*:/i.test(String(url)))
+    throw optionError(name, String(url), "an address of http or https");
   if (addressOf(url) === undefined) throw optionError(name, url, "an absolute address outside of a browser");
 }
 

@@ -1,6 +1,6 @@
 // One response as events, without reconnecting: what a client of an LLM API needs.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import { anything, aString, checkOptions } from "../base/options.ts";
+import { allow, aString, checkOptions, type OptionCheck } from "../base/options.ts";
 import { EventStreamParser, type EventStreamParserOptions, type ParsedEvent } from "../wire/parse.ts";
 import { StreamError } from "./errors.ts";
 import { type TextEvent, toTextEvent } from "./events.ts";
@@ -35,7 +35,7 @@ export function readEventStream(
   body: EventStreamBody,
   options: Pick<EventStreamParserOptions, "maxEventSize"> = {},
 ): AsyncGenerator<TextEvent, void, undefined> {
-  checkOptions(options, { maxEventSize: anything }, "readEventStream()");
+  checkOptions(options, { maxEventSize: aSizeLimit }, "readEventStream()");
   assertBody(body);
   return readEvents(body, options);
 }
@@ -77,7 +77,7 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
    * @throws {SourcecastError} `ERR_SSE_OPTION` for a `maxEventSize` that is not a positive number.
    */
   constructor(options: EventStreamParserOptions = {}) {
-    checkOptions(options, { lastEventId: aString, maxEventSize: anything }, "EventStreamDecoder");
+    checkOptions(options, { lastEventId: aString, maxEventSize: aSizeLimit }, "EventStreamDecoder");
     const state: { reconnectionTime: number | undefined } = { reconnectionTime: undefined };
     let output: TransformStreamDefaultController<TextEvent> | undefined;
     const parser = new EventStreamParser(
@@ -109,6 +109,8 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
     return this.#state.reconnectionTime;
   }
 }
+
+const aSizeLimit: OptionCheck = allow("a number above zero", (value) => typeof value === "number" && value > 0);
 
 function assertBody(body: EventStreamBody): void {
   if (typeof body === "object" && body !== null) {
@@ -151,11 +153,14 @@ async function* readerChunks<T>(reader: ReadableStreamDefaultReader<T>): AsyncGe
 
 async function bodyOf(response: Response): Promise<ReadableStream<Uint8Array>> {
   const type = response.headers.get("content-type") ?? "";
-  if (response.ok && /^text\/event-stream(\s*;|\s*$)/i.test(type) && response.body !== null) return response.body;
+  const isStream = response.ok && /^text\/event-stream(\s*;|\s*$)/i.test(type);
+  if (isStream && response.body) return response.body;
   const body = await firstCharacters(response);
   throw new StreamError(
     response.ok ? "content-type" : "status",
-    `The response is ${response.status} ${quote(type)} and not an event stream; it begins with ${quote(body)}`,
+    isStream
+      ? "The response has no body; pass one whose body is a ReadableStream"
+      : `The response is ${response.status} ${quote(type)} and not an event stream; it begins with ${quote(body)}`,
     { status: response.status, contentType: type, body },
   );
 }

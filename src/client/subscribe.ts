@@ -125,8 +125,9 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   ): () => void;
   on(type: "*", listener: (event: StreamEvent<C>) => void): () => void;
   on(type: string, listener: (...args: never[]) => void): () => void {
+    const remove = this.#consumers.listen(type, listener);
     this.#start();
-    return this.#consumers.listen(type, listener);
+    return remove;
   }
 
   /** As {@link on}, for one event. */
