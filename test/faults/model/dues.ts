@@ -29,6 +29,11 @@ export class Dues {
     return selects(this.selection, channel);
   }
 
+  /** A channel that the client may not read is rejected on its own, where events carry the names of their channels. */
+  isRejected(channel: string): boolean {
+    return this.isLabeled && !this.#rights.allows(this.#plan.key, channel);
+  }
+
   /** True for an entry that is neither for others, nor left out, nor out of date. */
   isOwed(entry: Accepted): boolean {
     const isOutOfDate = entry.superseded && this.#conflates;

@@ -77,6 +77,7 @@ export class Judge {
     if (this.#record.version !== this.#opened.version) return;
     const isNew = (entry: Accepted): boolean => entry.order >= this.#opened.order;
     for (const channel of this.#dues.selection.channels) {
+      if (this.#dues.isRejected(channel)) continue;
       const last = this.#record.find((entry) => entry.channel === channel);
       if (last === null || (last.type !== "sse:end" && !isNew(last))) {
         throw new Violation(`Told that nothing follows, but the channel "${channel}" has not ended`);
