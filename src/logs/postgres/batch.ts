@@ -5,6 +5,7 @@ import { conflict } from "../../log/errors.ts";
 import { makeWitness } from "../../log/identity.ts";
 import type { Appended, LogEntry, NewEntry } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
+import type { Parameter } from "./connection.ts";
 import { encodeText } from "./text.ts";
 
 /** An index of PostgreSQL holds values of up to 2,704 bytes. A channel and a key are in it together. */
@@ -57,14 +58,29 @@ export class Batch {
     return this.#runs.length === 0;
   }
 
-  /** The parameters of the function `append`. */
-  parameters(member: string, windowMs: number): string[] {
+  /** The function that stores the calls, the types of its parameters, and these. */
+  request(member: string, windowMs: number): { name: string; casts: readonly string[]; parameters: Parameter[] } {
     const [first = 0] = this.#runs[0] ?? [];
+    const entry = this.#plainEntry;
+    if (entry !== null) {
+      const parameters = [member, String(first), ...entry];
+      return { name: "append_one", casts: entryCasts, parameters };
+    }
     // The first and the last number identify the request: a receipt with a later number than the first answers it.
     const [begin = 0, count = 0] = this.#runs.at(-1) ?? [];
     const last = begin + count - 1;
     const request = { member, first, last, window: windowMs, calls: this.#runs, segments: this.#segments };
-    return [JSON.stringify(request), ...this.#columns.parameters()];
+    return {
+      name: "append",
+      casts: batchCasts,
+      parameters: [JSON.stringify(request), ...this.#columns.parameters()],
+    };
+  }
+
+  /** The usual request: one entry that demands nothing, and supersedes nothing. */
+  get #plainEntry(): Parameter[] | null {
+    const [{ conditions, keyed } = { conditions: undefined, keyed: true }] = this.#segments;
+    return this.#columns.size === 1 && !keyed && conditions === undefined ? this.#columns.only() : null;
   }
 
   /** The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls. */
@@ -142,11 +158,15 @@ export function callParameters(entries: readonly NewEntry[]): string[] {
   return [JSON.stringify({ keyed, conditions: conditionsOf(entries) }), ...columns.parameters()];
 }
 
-/** How many columns follow the request, as `schema/append.ts` has them. */
-export const columnCasts: readonly string[] = [
+/** The types of a request and its columns, as `schema/append.ts` has them. */
+export const batchCasts: readonly string[] = [
+  "json",
   ...Array.from({ length: 5 }, () => "text[]"),
   ...Array.from({ length: 2 }, () => "bigint[]"),
 ];
+
+/** The types of a member, a call and an entry, as `append_one` has them. */
+const entryCasts = ["text", "bigint", ...Array.from({ length: 4 }, () => "text"), "bigint", "bigint"];
 
 /** Entries by columns, as array literals of PostgreSQL: the one form that all clients pass on unchanged. */
 class Columns {
@@ -161,6 +181,14 @@ class Columns {
   add(entries: readonly NewEntry[], witnesses: readonly number[]): void {
     this.#entries.push(...entries);
     this.#witnesses.push(...witnesses);
+  }
+
+  /** Those of the only entry, in the order of the parameters of `append_one`. */
+  only(): Parameter[] {
+    const { channel, type, data, sender } = this.#entries[0] as NewEntry;
+    const text = [channel, type, data].map(encodeText);
+    const [weight, witness] = [weightOf(this.#entries[0] as NewEntry), this.#witnesses[0]];
+    return [...text, sender === undefined ? null : encodeText(sender), String(witness), String(weight)];
   }
 
   /** In the order of the parameters of the functions. */

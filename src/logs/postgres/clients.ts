@@ -4,6 +4,7 @@ import {
   type BunSqlLike,
   type Connection,
   NotSentError,
+  type Parameter,
   type PGliteLike,
   type PgPoolLike,
   type PostgresJsLike,
@@ -11,6 +12,7 @@ import {
   textOf,
 } from "./connection.ts";
 import { PgConnection } from "./pg.ts";
+import type { Statement } from "./statement.ts";
 import { limited } from "./timeout.ts";
 
 /**
@@ -59,21 +61,24 @@ class SqlConnection implements Connection {
     this.#timeoutMs = timeoutMs;
   }
 
-  async query(sql: string, ...parameters: string[]): Promise<string> {
+  /** `postgres.js` prepares it, unless the application has turned that off for all statements. Bun prepares by default. */
+  async query({ text, name }: Statement, ...parameters: Parameter[]): Promise<string> {
+    const sql = this.#sql as PostgresJsLike;
+    const prepare = name !== undefined;
     try {
-      return textOf((await limited(this.#sql.unsafe(sql, parameters as never[]), this.#timeoutMs)) as unknown[]);
+      return textOf(await limited(sql.unsafe(text, parameters as never[], { prepare }), this.#timeoutMs));
     } catch (error) {
       throw isBeforeSending(error) ? new NotSentError(error) : error;
     }
   }
 
   /** On the same pool: the library has no connection that would let the process end. */
-  background(sql: string, ...parameters: string[]): Promise<string> {
-    return this.query(sql, ...parameters);
+  background(statement: Statement, ...parameters: Parameter[]): Promise<string> {
+    return this.query(statement, ...parameters);
   }
 
-  async script(sql: string): Promise<void> {
-    const query = this.#sql.unsafe(sql) as PromiseLike<unknown> & { simple?: () => PromiseLike<unknown> };
+  async script(text: string): Promise<void> {
+    const query = this.#sql.unsafe(text) as PromiseLike<unknown> & { simple?: () => PromiseLike<unknown> };
     // `postgres.js` sends several statements only by the simple protocol. Bun chooses it without parameters.
     await (query.simple?.() ?? query);
   }
@@ -111,19 +116,19 @@ class PGliteConnection implements Connection {
     this.#timeoutMs = timeoutMs;
   }
 
-  async query(sql: string, ...parameters: string[]): Promise<string> {
+  async query({ text }: Statement, ...parameters: Parameter[]): Promise<string> {
     // A statement of the application may hold the only connection, in a transaction.
-    const { rows } = await limited(this.#database.query(sql, parameters), this.#timeoutMs);
+    const { rows } = await limited(this.#database.query(text, parameters), this.#timeoutMs);
     return textOf(rows);
   }
 
   /** There is one connection, which PGlite shares among its callers. */
-  background(sql: string, ...parameters: string[]): Promise<string> {
-    return this.query(sql, ...parameters);
+  background(statement: Statement, ...parameters: Parameter[]): Promise<string> {
+    return this.query(statement, ...parameters);
   }
 
-  async script(sql: string): Promise<void> {
-    await this.#database.exec(sql);
+  async script(text: string): Promise<void> {
+    await this.#database.exec(text);
   }
 
   async listen(channel: string, onNotify: () => void): Promise<() => void> {
@@ -136,7 +141,7 @@ class PGliteConnection implements Connection {
 }
 
 /** Runs a statement within a transaction of the application, and resolves with the text in its first column. */
-export type TransactionQuery = (sql: string, ...parameters: string[]) => Promise<string>;
+export type TransactionQuery = (text: string, ...parameters: string[]) => Promise<string>;
 
 /**
  * The transaction that an application passed: a client of `pg` on which it has begun one, the `sql` that `begin()` of

@@ -1,4 +1,5 @@
 // The one interface through which the log uses a database, and the clients that it accepts, typed by structure.
+import type { Statement } from "./statement.ts";
 
 /** The pool of `pg`. */
 export interface PgPoolLike {
@@ -16,8 +17,8 @@ export interface PgPoolLike {
 
 /** A client that a pool of `pg` lends. */
 export interface PgPoolClientLike {
-  /** One statement, with parameters as text. */
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** One statement, with parameters as text. With a name, the client prepares it once. */
+  query(statement: PgStatement): Promise<{ rows: unknown[] }>;
   /** Gives the client back, or ends its connection. */
   release(destroy?: boolean): void;
   /** Errors of a connection that no statement reports. */
@@ -25,10 +26,15 @@ export interface PgPoolClientLike {
   off(event: "error", listener: (error: Error) => void): unknown;
 }
 
+/** A statement, as `pg` takes it. */
+export interface PgStatement extends Statement {
+  values?: unknown[] | undefined;
+}
+
 /** The `sql` of `postgres.js`. */
 export interface PostgresJsLike {
   /** Runs a statement that is not a template of this library. */
-  unsafe(query: string, parameters?: never[]): PromiseLike<readonly unknown[]>;
+  unsafe(query: string, parameters?: never[], options?: { prepare?: boolean }): PromiseLike<readonly unknown[]>;
   listen(channel: string, onNotify: () => void, onListen: () => void): Promise<{ unlisten(): Promise<unknown> }>;
   /** Only to recognize the `sql`. */
   begin(...args: never[]): unknown;
@@ -62,9 +68,9 @@ export interface Connection {
    *
    * @throws {NotSentError} when the statement cannot have been executed.
    */
-  query(sql: string, ...parameters: string[]): Promise<string>;
+  query(statement: Statement, ...parameters: Parameter[]): Promise<string>;
   /** The same for work in the background. It keeps the process alive only until the answer, where the client allows that. */
-  background(sql: string, ...parameters: string[]): Promise<string>;
+  background(statement: Statement, ...parameters: Parameter[]): Promise<string>;
   /** Runs several statements without parameters. */
   script(sql: string): Promise<void>;
   /**
@@ -75,6 +81,9 @@ export interface Connection {
   /** Closes what was opened here. */
   close(): void;
 }
+
+/** A parameter. `null` is that of SQL. */
+export type Parameter = string | null;
 
 /** The statement did not reach the server: no connection could be made. */
 export class NotSentError extends Error {

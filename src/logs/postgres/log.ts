@@ -22,7 +22,7 @@ import type {
   ValuePage,
 } from "../../log/log.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
-import { type Answer, Batch, callParameters, columnCasts, keyError, Witnesses } from "./batch.ts";
+import { type Answer, Batch, batchCasts, callParameters, keyError, Witnesses } from "./batch.ts";
 import { clearChannel } from "./clear.ts";
 import { enlist, type TransactionQuery } from "./clients.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
@@ -31,7 +31,7 @@ import type { PostgresLogParts } from "./parts.ts";
 import { Reader } from "./reader.ts";
 import { RetentionWorker, windowOf } from "./retention.ts";
 import { Sequencer } from "./sequencer.ts";
-import { callOf } from "./statement.ts";
+import { type Statement, Statements } from "./statement.ts";
 import { Watch } from "./watch.ts";
 
 /** Offsets and witnesses live in the database alone. Processes share nothing else, and any of them may end at any time. */
@@ -51,11 +51,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   readonly #membership: Membership;
   /** Of the calls of the queue, which may be sent several times. */
   readonly #witnesses = new Witnesses();
+  readonly #statements: Statements;
   readonly #reader: Reader;
-  /**
-   * Sends the calls of a tick together, one statement at a time: a second one would only wait for the lock of the
-   * first.
-   */
+  /** Sends the calls of a tick together, one statement at a time: a second one would wait for the lock of the first. */
   readonly #queue: AppendQueue;
   /** The tails of this process share one read. */
   readonly #tails: TailFanout;
@@ -69,8 +67,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   constructor(parts: PostgresLogParts) {
     this.#parts = parts;
+    this.#statements = new Statements(parts.names);
     const { limits, names, pollMs, timeoutMs } = parts;
-    this.#membership = new Membership(parts.connection, names, limits, {
+    this.#membership = new Membership(parts.connection, this.#statements, limits, {
       onEntered: () => this.#retention.touch(),
       onError: (error) => this.#tails.report(this.#explain(error)),
     });
@@ -89,14 +88,15 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     // Clients quote the channel on their own, while the name in the schema is quoted for a string of SQL.
     this.#watch = new Watch(parts.listenOn, names.notifyChannel.replaceAll("''", "'"), pollMs, {
       onChange: () => this.#tails.wake(),
-      notify: () => this.#run(`SELECT pg_notify('${names.notifyChannel}', '')::text AS reply`),
+      notify: () => this.#run({ text: `SELECT pg_notify('${names.notifyChannel}', '')::text AS reply` }),
     });
     this.#retention = new RetentionWorker(
-      async (request) => JSON.parse(await this.#run(this.#call("trim"), JSON.stringify(request))),
+      async (request) => JSON.parse(await this.#run(this.#statements.call("trim"), JSON.stringify(request))),
       limits,
     );
     this.#sequencer = new Sequencer(
-      async () => Number(await this.#run(this.#call("sequence"), JSON.stringify({ window: windowOf(limits) }))),
+      async () =>
+        Number(await this.#run(this.#statements.call("sequence"), JSON.stringify({ window: windowOf(limits) }))),
       () => {
         this.#retention.touch();
         this.#tails.wake();
@@ -120,7 +120,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     if (entries.length === 0) return;
     await this.#prepareFor(query);
     try {
-      await query(this.#call("enqueue", columnCasts), ...callParameters(entries));
+      await query(this.#statements.call("enqueue", batchCasts).text, ...callParameters(entries));
     } catch (error) {
       throw this.#explain(error);
     }
@@ -138,7 +138,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     const found = await query(
       // A question that writes nothing and takes no lock. An error here would abort the transaction of the application.
       "SELECT to_regprocedure($1::text)::text AS reply",
-      `${this.#parts.names.schema}.enqueue(json,${columnCasts.join()})`,
+      `${this.#parts.names.schema}.enqueue(${batchCasts.join()})`,
     );
     if (found === "") await entering;
     else entering.catch(() => {});
@@ -172,7 +172,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#reader.values(selection, options);
   }
 
-  /** One round trip, however many clients ask. The hub collects the questions of a tick. */
+  /** One round trip, however many clients ask. */
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
     this.#assertOpen();
     return this.#reader.locate(questions);
@@ -183,7 +183,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     this.#assertOpen();
     try {
       await this.#membership.enter();
-      return await clearChannel(channel, (request) => this.#parts.connection.query(this.#call("clear"), request));
+      return await clearChannel(channel, (request) =>
+        this.#parts.connection.query(this.#statements.call("clear"), request),
+      );
     } catch (error) {
       throw this.#explain(error);
     }
@@ -220,9 +222,10 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     try {
       await this.#membership.enter();
       if (!batch.isEmpty) {
-        const parameters = batch.parameters(this.#membership.id, windowOf(this.#parts.limits));
-        const sql = this.#call("append", columnCasts);
-        answer = JSON.parse(await this.#parts.connection.query(sql, ...parameters)) as Answer;
+        const { name, casts, parameters } = batch.request(this.#membership.id, windowOf(this.#parts.limits));
+        answer = JSON.parse(
+          await this.#parts.connection.query(this.#statements.call(name, casts), ...parameters),
+        ) as Answer;
       }
     } catch (error) {
       return this.#fail(calls, error);
@@ -260,9 +263,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
       await this.#membership.enter();
       // Tails must not take connections of the pool: there may be as many waiting publishers as it has connections.
       const how = name === "next" ? "background" : "query";
-      const parameters = request === undefined ? [] : [JSON.stringify(request)];
-      const sql = request === undefined ? `SELECT ${this.#parts.names.schema}.${name}() AS reply` : this.#call(name);
-      return JSON.parse(await this.#parts.connection[how](sql, ...parameters));
+      const [casts, parameters] = request === undefined ? [[], []] : [undefined, [JSON.stringify(request)]];
+      const statement = this.#statements.call(name, casts);
+      return JSON.parse(await this.#parts.connection[how](statement, ...parameters));
     });
   }
 
@@ -280,13 +283,9 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   }
 
   /** A statement in the background. */
-  async #run(sql: string, ...parameters: string[]): Promise<string> {
+  async #run(statement: Statement, ...parameters: string[]): Promise<string> {
     await this.#membership.enter();
-    return this.#parts.connection.background(sql, ...parameters);
-  }
-
-  #call(name: string, casts?: readonly string[]): string {
-    return callOf(this.#parts.names, name, casts);
+    return this.#parts.connection.background(statement, ...parameters);
   }
 
   /** The error as the contract has it. */

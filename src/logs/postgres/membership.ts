@@ -6,8 +6,7 @@ import { makeEpoch } from "../../log/identity.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import type { Connection } from "./connection.ts";
 import { prepare } from "./prepare.ts";
-import type { SchemaNames } from "./schema/index.ts";
-import { callOf } from "./statement.ts";
+import type { Statements } from "./statement.ts";
 
 /** How often a process says that it is there, in milliseconds: a third of the time after which it counts as gone. */
 const memberIntervalMs = 10_000;
@@ -29,7 +28,7 @@ export class Membership {
   /** Identifies this log among all that are open. */
   readonly id: string = makeEpoch();
   readonly #connection: Connection;
-  readonly #names: SchemaNames;
+  readonly #statements: Statements;
   readonly #handlers: MembershipHandlers;
   /** The limits as text, in a fixed order: the server compares them as they are. */
   readonly #options: string;
@@ -41,9 +40,9 @@ export class Membership {
   /** A renewal that is under way when the log closes must not plan another one. */
   #hasLeft = false;
 
-  constructor(connection: Connection, names: SchemaNames, limits: RetentionLimits, handlers: MembershipHandlers) {
+  constructor(connection: Connection, statements: Statements, limits: RetentionLimits, handlers: MembershipHandlers) {
     this.#connection = connection;
-    this.#names = names;
+    this.#statements = statements;
     this.#handlers = handlers;
     this.#options = JSON.stringify(limits, (_, value) => (value === Number.POSITIVE_INFINITY ? "none" : value));
   }
@@ -82,12 +81,12 @@ export class Membership {
     this.#timer.stop();
     if (this.#entered === null) return;
     const request = JSON.stringify({ member: this.id });
-    await this.#connection.background(callOf(this.#names, "leave"), request).catch(() => {});
+    await this.#connection.background(this.#statements.call("leave"), request).catch(() => {});
   }
 
   /** The schema first: it has the table in which the process registers. */
   async #enter(): Promise<void> {
-    await prepare(this.#connection, this.#names);
+    await prepare(this.#connection, this.#statements.names);
     await this.#register();
     this.#hasEntered = true;
     this.#plan();
@@ -97,10 +96,10 @@ export class Membership {
   /** Says that the process is there, and compares the options. */
   async #register(): Promise<void> {
     const request = JSON.stringify({ member: this.id, options: this.#options });
-    const other = await this.#connection.background(callOf(this.#names, "enter"), request);
+    const other = await this.#connection.background(this.#statements.call("enter"), request);
     if (other === "") return;
     throw new LogError(
-      `Another process uses the log in the schema ${JSON.stringify(this.#names.name)} with other options: ` +
+      `Another process uses the log in the schema ${JSON.stringify(this.#statements.names.name)} with other options: ` +
         `${difference(other, this.#options)}; give all processes the same options, or stop the others first (one that was ` +
         "killed counts for 30 seconds)",
       false,

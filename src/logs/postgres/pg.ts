@@ -3,10 +3,13 @@ import {
   type Connection,
   NoAnswerError,
   NotSentError,
+  type Parameter,
   type PgPoolClientLike,
   type PgPoolLike,
   textOf,
 } from "./connection.ts";
+import { PreparedStatements } from "./prepared.ts";
+import type { Statement } from "./statement.ts";
 import { limited } from "./timeout.ts";
 
 /**
@@ -18,6 +21,7 @@ export class PgConnection implements Connection {
   readonly #pool: PgPoolLike;
   /** How long a connection or a statement may take. */
   readonly #timeoutMs: number;
+  readonly #prepared = new PreparedStatements();
   /** Opened with the first use, and again with the first one after it has ended. */
   #session: Promise<Session | null> | null = null;
   /** One at a time: the watch stops listening before it listens again. */
@@ -34,13 +38,13 @@ export class PgConnection implements Connection {
   }
 
   /** On the pool. A connection that has failed is not given back to it. */
-  async query(sql: string, ...parameters: string[]): Promise<string> {
+  async query(statement: Statement, ...parameters: Parameter[]): Promise<string> {
     const client = await this.#borrow();
     // The statement rejects, too. Without a listener, the end of a connection that is lent would end the process.
     client.on("error", ignore);
     let isBroken = false;
     try {
-      return textOf((await limited(client.query(sql, parameters), this.#timeoutMs)).rows);
+      return textOf((await limited(this.#prepared.query(client, statement, parameters), this.#timeoutMs)).rows);
     } catch (error) {
       // After an answer, the connection is in order. After anything else, its next reply may belong to this statement.
       isBroken = !isAnswer(error);
@@ -53,11 +57,11 @@ export class PgConnection implements Connection {
   }
 
   /** On the log's own connection, in the order of the calls. */
-  async background(sql: string, ...parameters: string[]): Promise<string> {
+  async background(statement: Statement, ...parameters: Parameter[]): Promise<string> {
     const session = await this.#open();
-    if (session === null) return this.query(sql, ...parameters);
+    if (session === null) return this.query(statement, ...parameters);
     try {
-      return textOf((await session.query(sql, parameters)).rows);
+      return textOf((await session.query(statement, parameters)).rows);
     } catch (error) {
       // The next call opens another connection.
       if (!isAnswer(error)) session.end();
@@ -66,10 +70,10 @@ export class PgConnection implements Connection {
   }
 
   /** The simple protocol, which takes several statements at a time. */
-  async script(sql: string): Promise<void> {
+  async script(text: string): Promise<void> {
     const session = await this.#open();
-    if (session === null) await this.query(sql);
-    else await session.query(sql);
+    if (session === null) await this.query({ text });
+    else await session.query({ text });
   }
 
   /** A connection that is replaced has forgotten its channels: `onLost` says so, and the watch listens again. */
@@ -80,7 +84,7 @@ export class PgConnection implements Connection {
     const listening = { onNotify, onLost };
     this.#listening = listening;
     // A channel is an identifier, which cannot be a parameter.
-    await session.query(`LISTEN "${channel.replaceAll('"', '""')}"`);
+    await session.query({ text: `LISTEN "${channel.replaceAll('"', '""')}"` });
     return () => {
       if (this.#listening === listening) this.#listening = null;
     };
@@ -144,7 +148,7 @@ export class PgConnection implements Connection {
     }
     // A log alone does not keep the process alive. Statements under way do, see below.
     client.unref?.();
-    return new Session(client, this.#timeoutMs, end);
+    return new Session(client, this.#prepared, this.#timeoutMs, end);
   }
 }
 
@@ -153,28 +157,30 @@ class Session {
   /** Closes the connection. */
   readonly end: () => void;
   readonly #client: PgClient;
+  readonly #prepared: PreparedStatements;
   readonly #timeoutMs: number;
   /** The end of the last statement. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(client: PgClient, timeoutMs: number, end: () => void) {
+  constructor(client: PgClient, prepared: PreparedStatements, timeoutMs: number, end: () => void) {
     this.#client = client;
+    this.#prepared = prepared;
     this.#timeoutMs = timeoutMs;
     this.end = end;
   }
 
   /** A queue of its own: that of the client is deprecated since pg 8.16. */
-  query(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    const answer = this.#last.then(() => this.#ask(sql, values));
+  query(statement: Statement, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    const answer = this.#last.then(() => this.#ask(statement, values));
     this.#last = answer.catch(() => {});
     return answer;
   }
 
   /** The first publish of a script waits for the preparation, and for nothing else: the process must not end before the answer. */
-  async #ask(sql: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+  async #ask(statement: Statement, values?: unknown[]): Promise<{ rows: unknown[] }> {
     this.#client.ref?.();
     try {
-      return await limited(this.#client.query(sql, values), this.#timeoutMs);
+      return await limited(this.#prepared.query(this.#client, statement, values), this.#timeoutMs);
     } finally {
       this.#client.unref?.();
     }

@@ -23,9 +23,9 @@ export async function prepare(
   // The steps are in the order of their versions.
   const latest = steps.at(-1)?.version ?? 0;
   // The probe works without the schema, and on servers of any version.
-  const found = JSON.parse(await connection.background(probe(names), names.name)) as Found;
+  const found = JSON.parse(await connection.background({ text: probe(names) }, names.name)) as Found;
   assertUsable(found, names);
-  const version = found.hasMigrations ? Number(await connection.background(versionOf(names))) : 0;
+  const version = found.hasMigrations ? Number(await connection.background({ text: versionOf(names) })) : 0;
   // An older version must not write: it does not know what the tables mean by now.
   if (version > latest) {
     throw new LogError(

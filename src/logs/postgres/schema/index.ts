@@ -1,5 +1,6 @@
 // The schema of the log in its versions, and the migrations between them.
 import { writingFunctions } from "./append.ts";
+import { shortFunctions } from "./append-one.ts";
 import { clearingFunctions } from "./clear.ts";
 import { pageFunctions } from "./pages.ts";
 import { readingFunctions } from "./read.ts";
@@ -37,6 +38,7 @@ export const migrations: readonly Migration[] = [
       [
         tables(schema),
         writingFunctions(schema, notifyChannel, lock),
+        shortFunctions(schema, notifyChannel),
         pageFunctions(schema),
         readingFunctions(schema),
         retentionFunctions(schema, lock),
