@@ -5,7 +5,7 @@ import { assertRequest, type RequestLike, readLastEventId } from "../http/reques
 import { preauthorize } from "../hub/internals.ts";
 import type { SubscribeOptions } from "../hub/options.ts";
 import { parseCursor } from "../wire/cursor.ts";
-import type { Chat, ElectedRun } from "./chat.ts";
+import type { Chat, ChatState, ElectedRun } from "./chat.ts";
 import { lostError, RunEngine } from "./engine.ts";
 import {
   type BeginOptions,
@@ -103,8 +103,10 @@ export class Runs implements AsyncDisposable {
   async resume(chatId: string, request: RequestLike): Promise<Response> {
     assertRequest(request);
     const lastEventId = readLastEventId(request);
+    const chat = await this.#chat(chatId);
+    const state = await chat.read();
     const subscription =
-      (await this.#earlier(chatId, lastEventId)) ?? (await this.find(chatId, { ended: lastEventId !== "" }));
+      (await this.#earlier(chatId, chat, state, lastEventId)) ?? this.#newest(chatId, chat, state, lastEventId !== "");
     return subscription === null
       ? new Response(null, { status: 204 })
       : this.#options.hub.response(request, subscription);
@@ -120,10 +122,7 @@ export class Runs implements AsyncDisposable {
   async find(chatId: string, options: { ended?: boolean } = {}): Promise<SubscribeOptions | null> {
     checkOptions(options, { ended: aBoolean }, "runs.find()");
     const chat = await this.#chat(chatId);
-    const { run, isOver } = await chat.read();
-    if (run === null || (isOver && options.ended !== true)) return null;
-    if (!isOver) this.#engine.watch(chatId, chat, run);
-    return this.#subscription(run);
+    return this.#newest(chatId, chat, await chat.read(), options.ended === true);
   }
 
   /**
@@ -180,16 +179,26 @@ export class Runs implements AsyncDisposable {
   }
 
   /** The run of a client's position, if another one is the newest since: its events do not continue that run. */
-  async #earlier(chatId: string, lastEventId: string): Promise<SubscribeOptions | null> {
+  async #earlier(
+    chatId: string,
+    chat: Chat,
+    { run, head }: ChatState,
+    lastEventId: string,
+  ): Promise<SubscribeOptions | null> {
     const position = parseCursor(lastEventId);
     if (position === null) return null;
-    const chat = await this.#chat(chatId);
-    const { run, head } = await chat.read();
     const start = run && parseCursor(run.cursor);
     if (start === null || position.epoch !== head.epoch || position.offset >= start.offset) return null;
     const earlier = await chat.runAt(position.offset);
     if (earlier !== null) this.#engine.watch(chatId, chat, earlier);
     return earlier && this.#subscription(earlier);
+  }
+
+  /** The chat's newest run, if it is under way, or if one that has ended counts. */
+  #newest(chatId: string, chat: Chat, { run, isOver }: ChatState, ended: boolean): SubscribeOptions | null {
+    if (run === null || (isOver && !ended)) return null;
+    if (!isOver) this.#engine.watch(chatId, chat, run);
+    return this.#subscription(run);
   }
 
   #subscription(run: ElectedRun): SubscribeOptions {
