@@ -1,53 +1,80 @@
 /**
  * The producer's process is killed at any moment, and its readers lose their connections: the text of each reader is the
- * whole text, or a beginning of it and a declared end. No word is missing or doubled.
+ * whole text, or a beginning of it and a declared end. No word is missing or doubled. A process for each of 500 histories:
+ * `RUN_KILLS=500 RUN_KILL_CHATS=1 node scripts/vitest.mjs --project faults test/faults/runs-kill.test.ts --reporter=verbose`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { createRuns } from "../../src/ai/index.ts";
 import { createHub } from "../../src/index.ts";
 import { StreamRecorder } from "../support/recorder.ts";
 import { file, openLog } from "../support/sqlite.ts";
 
+const cache = mkdtempSync(join(tmpdir(), "sourcecast-"));
+afterAll(() => rmSync(cache, { recursive: true }));
+
 const producer = join(import.meta.dirname, "fixtures/run-producer.ts");
-const rounds = 10;
-const chats = 50;
-const length = 40;
+/** Processes that are killed, each in the middle of its own histories. */
+const kills = Number(process.env.RUN_KILLS ?? 100);
+const chats = Number(process.env.RUN_KILL_CHATS ?? 5);
+const length = 60;
 const lease = 400;
+/** Processes at the same time: the readers of some wait for a lease while others start. */
+const atOnce = 8;
 const whole = Array.from({ length }, (_, word) => `${word} `).join("");
 
-test(`${rounds * chats} runs whose producer is killed end declared, with no word lost or doubled`, async () => {
+test(`${kills * chats} histories, with ${kills} processes that are killed: no word is lost or doubled, each end is declared`, {
+  timeout: 60_000 + kills * 1_000,
+}, async ({ annotate }) => {
   const path = file();
   const hub = createHub({ log: openLog({ path }), limits: { connections: 10_000 } });
   const failures: unknown[] = [];
   const runs = createRuns({ hub, protocol: "text", lease, onError: (error) => failures.push(error) });
-  let cut = 0;
-  for (let round = 0; round < rounds; round++) {
-    const readers: Promise<Reading>[] = [];
-    const child = spawn(process.execPath, [producer, path, `${round}`, `${chats}`, `${length}`, `${lease}`], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    child.stdout.setEncoding("utf8").on("data", (lines: string) => {
-      for (const chat of lines.trim().split("\n")) readers.push(read(runs, `${round}/${chat}`, Number(chat)));
-      // From the middle of the elections to the last words.
-      if (readers.length >= chats * Math.min(1, (round + 2) / 4)) setTimeout(() => child.kill("SIGKILL"), round * 40);
-    });
-    await once(child, "close");
-    for (const { text, failed, cameLate } of await Promise.all(readers)) {
-      expect(whole.startsWith(text)).toBe(true);
-      if (!cameLate && text !== whole) {
-        expect(failed).toBe(true);
-        cut++;
+  const counts = { cut: 0, whole: 0, late: 0 };
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < kills) {
+      for (const { text, failed, cameLate } of await killed(next++, path, runs)) {
+        expect(whole.startsWith(text)).toBe(true);
+        if (cameLate) counts.late++;
+        else if (text === whole) counts.whole++;
+        else {
+          expect(failed).toBe(true);
+          counts.cut++;
+        }
       }
     }
-  }
-  expect(cut).toBeGreaterThan(rounds);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  await annotate(`${kills} kills: ${JSON.stringify(counts)}`);
+  // Most are cut in the middle, or the moments of the kills are wrong.
+  expect(counts.cut).toBeGreaterThan((kills * chats) / 2);
   expect(failures).toEqual([]);
   await runs.close();
   await hub.close();
 });
+
+/** One process, from its start until it is killed, and the texts of its readers. */
+async function killed(kill: number, path: string, runs: ReturnType<typeof createRuns>): Promise<Reading[]> {
+  const readers: Promise<Reading>[] = [];
+  const child = spawn(process.execPath, [producer, path, `${kill}`, `${chats}`, `${length}`, `${lease}`], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, NODE_COMPILE_CACHE: cache },
+  });
+  // Now and then while the runs are elected, then anywhere up to their last words.
+  const electedBefore = 1 + (kill % chats);
+  child.stdout.setEncoding("utf8").on("data", (lines: string) => {
+    for (const chat of lines.trim().split("\n")) readers.push(read(runs, `${kill}/${chat}`, Number(chat)));
+    if (readers.length >= electedBefore) setTimeout(() => child.kill("SIGKILL"), (kill * 37) % 300);
+  });
+  const [, signal] = await once(child, "close");
+  expect(signal).toBe("SIGKILL");
+  return Promise.all(readers);
+}
 
 interface Reading {
   text: string;
