@@ -1,6 +1,9 @@
 /** Faults of a real server, and of the network in front of it, with a hub and its clients on the log. */
+
+import type { PoolClient, QueryConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Hub } from "../../src/index.ts";
+import type { PgStatement } from "../../src/logs/postgres/connection.ts";
 import type { PostgresLogOptions } from "../../src/logs/postgres/index.ts";
 import { at, entry, range, read } from "../../src/testing/log/ask.ts";
 import { follow, type HubClient, joined, openHub } from "../support/hub.ts";
@@ -201,15 +204,15 @@ describe("answers that never arrive", () => {
 
   test("an attempt that arrives after later appends of its process stores nothing", async () => {
     const schema = bench.newSchema();
-    const requests = new Map<string, { sql: string; values: unknown[] }>();
+    const requests = new Map<string, PgStatement>();
     const pool = bench.pool();
     const connectTo = pool.connect.bind(pool) as () => Promise<{ query: (...args: unknown[]) => unknown }>;
     pool.connect = (async () => {
       const client = await connectTo();
       const query = client.query.bind(client);
       client.query = (...args) => {
-        const [sql, values] = args as [string, unknown[]];
-        if (sql.includes(".append(")) requests.set(String(values), { sql, values });
+        const [statement] = args as [PgStatement];
+        if (statement.text.includes(".append")) requests.set(String(statement.values), statement);
         return query(...args);
       };
       return client;
@@ -217,12 +220,41 @@ describe("answers that never arrive", () => {
     const log = bench.open({ pool, schema });
     await log.append([entry("a", "1")]);
     await log.append([entry("a", "2")]);
+    // Stored by another function than single ones.
+    await log.append([entry("a", "3"), entry("a", "4")]);
     // As from a connection on which it was held up.
     const late = bench.pool();
-    const answers = await Promise.all(Array.from(requests.values(), ({ sql, values }) => late.query(sql, values)));
-    expect(answers).toHaveLength(2);
-    expect((await log.head()).top).toBe(2);
+    const answers = await Promise.all(
+      Array.from(requests.values(), (statement) => late.query(statement as QueryConfig)),
+    );
+    expect(answers).toHaveLength(3);
+    expect((await log.head()).top).toBe(4);
   });
+});
+
+test("a connection that was given up may report errors later", async () => {
+  const pool = bench.pool();
+  const connectTo = pool.connect.bind(pool) as () => Promise<PoolClient>;
+  let isFirst = true;
+  pool.connect = (async () => {
+    const client = await connectTo();
+    const release = client.release.bind(client);
+    client.release = (destroy) => {
+      release(destroy);
+      if (destroy === true) setImmediate(() => client.emit("error", new Error("The server has ended")));
+    };
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    client.query = ((...args: unknown[]) => {
+      const [{ text }] = args as [PgStatement];
+      if (!isFirst || !text.includes(".append_one(")) return query(...args);
+      isFirst = false;
+      return Promise.reject(new Error("The connection is lost"));
+    }) as never;
+    return client;
+  }) as never;
+  const log = bench.open({ pool, schema: bench.newSchema() });
+  expect((await log.append([entry("a", "1")]))[0]?.offset).toBe(1);
+  expect(isFirst).toBe(false);
 });
 
 describe("the newest events are lost", () => {

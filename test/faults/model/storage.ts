@@ -69,7 +69,7 @@ export class Storage {
       return log;
     }
     const store = new PlainStore({ maxEvents, maxBytes });
-    const log = completeLog(new PlainLog(store, { poll: false }));
+    const log = completeLog(new PlainLog(store));
     this.#store = store;
     this.record.begin(store.epoch, store.head().witness);
     store.subscribe((_, entries) => this.#note(log, entries));
