@@ -1,6 +1,6 @@
 /** Faults of a real server, and of the network in front of it, with a hub and its clients on the log. */
 
-import type { PoolClient, QueryConfig } from "pg";
+import type { QueryConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Hub } from "../../src/index.ts";
 import type { PgStatement } from "../../src/logs/postgres/connection.ts";
@@ -230,31 +230,6 @@ describe("answers that never arrive", () => {
     expect(answers).toHaveLength(3);
     expect((await log.head()).top).toBe(4);
   });
-});
-
-test("a connection that was given up may report errors later", async () => {
-  const pool = bench.pool();
-  const connectTo = pool.connect.bind(pool) as () => Promise<PoolClient>;
-  let isFirst = true;
-  pool.connect = (async () => {
-    const client = await connectTo();
-    const release = client.release.bind(client);
-    client.release = (destroy) => {
-      release(destroy);
-      if (destroy === true) setImmediate(() => client.emit("error", new Error("The server has ended")));
-    };
-    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
-    client.query = ((...args: unknown[]) => {
-      const [{ text }] = args as [PgStatement];
-      if (!isFirst || !text.includes(".append_one(")) return query(...args);
-      isFirst = false;
-      return Promise.reject(new Error("The connection is lost"));
-    }) as never;
-    return client;
-  }) as never;
-  const log = bench.open({ pool, schema: bench.newSchema() });
-  expect((await log.append([entry("a", "1")]))[0]?.offset).toBe(1);
-  expect(isFirst).toBe(false);
 });
 
 describe("the newest events are lost", () => {

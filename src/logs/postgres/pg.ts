@@ -52,8 +52,7 @@ export class PgConnection implements Connection {
     } finally {
       // Without a sound connection, the next one may reach the server that has taken over.
       client.release(isBroken);
-      // One that is ended instead may still report errors, and the pool does not listen to it any more.
-      if (!isBroken) client.off("error", ignore);
+      client.off("error", ignore);
     }
   }
 

@@ -34,6 +34,8 @@ export function poolOf({ port }: Pick<StorePlace, "port">, options: pg.PoolConfi
 /** Runs statements on a connection of its own. */
 export async function runSql(place: Pick<StorePlace, "port">, sql: string, database = "postgres"): Promise<unknown[]> {
   const client = new pg.Client({ host: "127.0.0.1", port: place.port, user: "postgres", database });
+  // The end of a server that is killed comes after the answer, too.
+  client.on("error", () => {});
   await client.connect();
   try {
     const result = await client.query(sql);
