@@ -20,7 +20,9 @@ const runs = createRuns({
   protocol: "ai-sdk",
   lease: "4s",
   errorText: (error) =>
-    error?.code === "ERR_SSE_TIMEOUT" ? "The server that wrote this was stopped." : "The model failed.",
+    error?.code === "ERR_SSE_TIMEOUT"
+      ? "The server that wrote this was killed. These are the words that it had published."
+      : "The model failed.",
   // Called before the run ends: whoever finds no run under way finds the answer here.
   async onFinish({ chatId, runId, text, outcome }) {
     if (text === "") return;

@@ -22,6 +22,9 @@ export function Chat({ id, messages: stored }) {
   useEffect(() => {
     end.current?.scrollIntoView({ block: "end" });
   }, [chat.messages, chat.error]);
+  const last = chat.messages.at(-1);
+  // While an answer is fetched again, its words stay on the page.
+  const messages = server.kept && last?.role === "user" ? [...chat.messages, server.kept] : chat.messages;
 
   return (
     <main>
@@ -45,21 +48,23 @@ export function Chat({ id, messages: stored }) {
         </nav>
       </header>
       <ol>
-        {chat.messages.length === 0 && (
+        {messages.length === 0 && (
           <li className="hint">
             Ask something. While the answer arrives, reload this page, open it in a second window and stop it there, or
             kill the server: no word that you have seen is lost.
           </li>
         )}
-        {chat.messages.map((message, index) => (
+        {messages.map((message, index) => (
           <Message
             key={message.id}
             message={message}
-            isGrowing={isBusy && index === chat.messages.length - 1 && message.role === "assistant"}
+            isGrowing={isBusy && index === messages.length - 1 && message.role === "assistant"}
           />
         ))}
-        {chat.status === "submitted" && <li className="assistant thinking">thinking</li>}
-        {chat.error && server.isUp && !isNoted(chat.messages.at(-1)) && (
+        {chat.status === "submitted" && messages.at(-1)?.role === "user" && (
+          <li className="assistant thinking">thinking</li>
+        )}
+        {chat.error && server.isUp && !isNoted(last) && (
           <li className="note" role="alert">
             {chat.error.message}
           </li>
@@ -79,6 +84,7 @@ export function Chat({ id, messages: stored }) {
 /** Follows what other windows do, finds the answer again when the server is back, and learns how an answer has ended. */
 function useServer(id, chat, isBusy) {
   const [isUp, setIsUp] = useState(true);
+  const [kept, setKept] = useState(null);
   const latest = useRef({ chat, isBusy });
   latest.current = { chat, isBusy };
 
@@ -86,18 +92,23 @@ function useServer(id, chat, isBusy) {
     const catchUp = async () => {
       const { chat, isBusy } = latest.current;
       if (isBusy) return;
+      chat.clearError();
+      const last = chat.messages.at(-1);
+      setKept(last?.role === "assistant" ? last : null);
       chat.setMessages(await load(id));
       await chat.resumeStream();
+      setKept(null);
     };
     const events = subscribe(`/api/chat/${id}/events`, { retry: { initial: 500, max: 2_000 } });
     events.on("run", catchUp);
     events.on("deleted", () => latest.current.chat.setMessages([]));
     let wasOpen = false;
     events.onStatus(({ state }) => {
-      setIsUp(state === "open" || state === "connecting");
-      if (state !== "open") return;
-      if (wasOpen) catchUp();
-      wasOpen = true;
+      if (state === "open") {
+        if (wasOpen) catchUp();
+        wasOpen = true;
+      }
+      setIsUp(state === "open" || !wasOpen);
     });
     return () => events.close();
   }, [id]);
@@ -110,7 +121,7 @@ function useServer(id, chat, isBusy) {
     wasBusy.current = isBusy;
   }, [id, isBusy]);
 
-  return { isUp, kill: () => fetch("/kill", { method: "POST" }).catch(() => {}) };
+  return { isUp, kept, kill: () => fetch("/kill", { method: "POST" }).catch(() => {}) };
 }
 
 /** The messages that are stored. */
