@@ -11,7 +11,7 @@ import type { SharedPage } from "../feed/shared-page.ts";
 import type { Receiver } from "../feed/subscribers.ts";
 import { isInternal } from "../selection.ts";
 import { presentPosition } from "../subscription/position.ts";
-import { type RecoveringReader, Recovery } from "../subscription/recovery.ts";
+import { anchorAfterMove, type RecoveringReader, Recovery } from "../subscription/recovery.ts";
 import { type DeclaredGap, decideResume } from "../subscription/resume.ts";
 import { entriesOf, type ReaderContext, type ReadOrigin } from "./context.ts";
 import { lossOfCleared, type ReadItem } from "./read-item.ts";
@@ -255,17 +255,17 @@ export class Reader implements Receiver, RecoveringReader {
     return this.#selects(channel) && !isInternal(channel);
   }
 
-  #pass({ offset, witness }: LogEntry): void {
+  #pass({ offset, witness }: Pick<LogEntry, "offset" | "witness">): void {
     this.offset = offset;
     this.#witness = witness;
   }
 
-  #moveTo({ epoch, offset, witness }: Position): void {
-    this.epoch = epoch;
-    this.offset = offset;
-    this.#witness = witness;
+  #moveTo(position: Position): void {
+    this.anchor = anchorAfterMove(this.anchor, position);
+    this.epoch = position.epoch;
+    this.#pass(position);
     this.#isAtHead = false;
-    this.#owedAfter = offset;
+    this.#owedAfter = position.offset;
   }
 
   /** The reader continues after the gap, at a position that can be verified. */

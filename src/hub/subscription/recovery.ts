@@ -87,6 +87,15 @@ export class Recovery<Declaration> {
   }
 }
 
+/**
+ * The anchor of a reader that moves to a position. It must not be before the position: a loss between the two would go
+ * unnoticed, and a position that the log knows would be declared unverified. In another epoch, it says nothing.
+ */
+export function anchorAfterMove(anchor: Position | null, position: Position): Position | null {
+  if (anchor === null || anchor.epoch !== position.epoch) return null;
+  return anchor.offset < position.offset ? { ...position } : anchor;
+}
+
 /** Declares a loss, and moves the reader past it. `null` if nothing of it remains to be sent. */
 interface Declare<Declaration> {
   gap(gap: DeclaredGap, location: Location): Declaration | null | Promise<Declaration | null>;

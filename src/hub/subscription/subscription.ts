@@ -19,6 +19,7 @@ import { EndedChannels } from "./ended-channels.ts";
 import { passesFilter } from "./filter.ts";
 import { Progress } from "./progress.ts";
 import { endInProtocol, Protocol } from "./protocol.ts";
+import { anchorAfterMove } from "./recovery.ts";
 import type { Starts } from "./starts.ts";
 
 /**
@@ -207,9 +208,7 @@ export class Subscription implements Subscriber, StreamObserver {
     this.owedAfter = position.offset;
     this.epoch = position.epoch;
     this.movedTo = position;
-    if (this.anchor !== null && this.anchor.epoch !== position.epoch) this.anchor = null;
-    // The anchor must not be before the position: a loss between the two would go unnoticed.
-    else if (this.anchor !== null && this.anchor.offset < position.offset) this.anchor = { ...position };
+    this.anchor = anchorAfterMove(this.anchor, position);
     const { starts } = this;
     if (starts !== null && (starts.higher.epoch !== position.epoch || starts.higher.offset <= position.offset)) {
       this.starts = null;
