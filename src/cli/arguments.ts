@@ -85,6 +85,11 @@ export function readArguments(args: readonly string[]): Settings | "help" | "ver
   if (more.length > 0)
     throw new UsageError(`There are ${positionals.length} addresses; pass one, and quote "&" and "?"`);
   const headers = (values.header ?? []).map(readHeader);
+  const url = readAddress(address);
+  const credentials = takeCredentials(url);
+  if (credentials !== undefined && !headers.some(([name]) => name.toLowerCase() === "authorization")) {
+    headers.push(["authorization", credentials]);
+  }
   const body = values.data === undefined ? undefined : readBody(values.data);
   const method = (values.method ?? (body === undefined ? "GET" : "POST")).toUpperCase();
   if (!/^(?!(CONNECT|HEAD|TRACE|TRACK)$)[A-Z]+$/.test(method)) {
@@ -101,7 +106,7 @@ export function readArguments(args: readonly string[]): Settings | "help" | "ver
   if (!isEventId(values.after ?? "")) throw invalid("--after", values.after, "a position, the id of an event");
   const retry = values.retry ?? method === "GET";
   return {
-    url: readAddress(address),
+    url: url.href,
     channels: values.channel ?? [],
     headers,
     method,
@@ -156,11 +161,24 @@ function invalid(name: string, value: unknown, allowed: string): UsageError {
  * As curl, takes an address without a scheme for one of `http`. `new URL("localhost:3000")` would be valid, with `localhost:`
  * as its scheme, so this checks for a scheme first.
  */
-function readAddress(text: string): string {
+function readAddress(text: string): URL {
   const address = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.parse(address);
-  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url.href;
+  if (url !== null && (url.protocol === "http:" || url.protocol === "https:")) return url;
   throw new UsageError(`The address is ${quote(text)}; it has to be one of http or https`);
+}
+
+/** `fetch` rejects an address with a name and a password, which curl sends as the header that this returns (RFC 7617). */
+function takeCredentials(url: URL): string | undefined {
+  const { username, password } = url;
+  if (username + password === "") return undefined;
+  url.username = "";
+  url.password = "";
+  try {
+    return `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString("base64")}`;
+  } catch {
+    throw new UsageError('The address has a name or a password with a "%" that begins no code; write it as %25');
+  }
 }
 
 /** `Headers` knows which characters are allowed. The value may be empty, as a server may want it. */

@@ -92,9 +92,13 @@ export class Reports {
   }
 }
 
-/** Node's `fetch` fails with "fetch failed", and has the reason in a cause, or in the first of several. */
+/**
+ * Node's `fetch` fails with "fetch failed", and has the reason in a cause, or in the first of several. The other errors of a
+ * stream say what to do, which their causes do not.
+ */
 export function reasonOf(error: StreamError): string {
   let reason: string = error.message;
+  if (error.failure !== "network") return reason;
   for (let cause: unknown = error.cause; cause instanceof Error; cause = cause.cause) {
     const first = cause instanceof AggregateError ? (cause.errors[0] as Error | undefined) : cause;
     reason = first?.message || reason;

@@ -199,8 +199,8 @@ export function boardSuite(
 
     test("closes its connection with its page", async () => {
       await eventually(
-        "no connection is left",
-        async () => proxy.used,
+        "no stream is left",
+        async () => proxy.streams,
         (size) => size === 0,
       );
     });

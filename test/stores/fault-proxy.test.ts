@@ -86,19 +86,21 @@ test("a server that is paused answers after it continues, and one that is killed
   expect(await redisCommand(redis, "EXISTS k")).toBe(":1");
 });
 
-test("`used` counts the connections on which a client has sent something", async () => {
+test("`streams` counts the connections on which a client has asked for an event stream", async () => {
   await using context = await setUp();
-  const silent = await open(context.proxy.port);
+  const idle = await open(context.proxy.port);
   const socket = await open(context.proxy.port);
+  expect(await ask(idle, "PING")).toBe("+PONG\r\n");
   expect(await ask(socket, "PING")).toBe("+PONG\r\n");
-  expect(context.proxy.used).toBe(1);
+  await ask(socket, 'ECHO "accept: text/event-stream"');
+  expect(context.proxy.streams).toBe(1);
   const closed = closeOf(socket);
   socket.destroy();
   await within(5_000, "the connection closes", closed);
   await eventually(
     "the proxy has seen the end",
-    async () => context.proxy.used,
-    (used) => used === 0,
+    async () => context.proxy.streams,
+    (streams) => streams === 0,
   );
-  silent.destroy();
+  idle.destroy();
 });

@@ -35,6 +35,14 @@ test("defaults: a GET that is repeated, everything printed", () => {
   });
 });
 
+test.each([
+  [["http://ada:l%C3%A4cheln@localhost/"], [["authorization", "Basic YWRhOmzDpGNoZWxu"]]],
+  [["http://ada@localhost/"], [["authorization", "Basic YWRhOg=="]]],
+  [["http://ada:x@localhost/", "-H", "Authorization: Bearer y"], [["Authorization", "Bearer y"]]],
+])("credentials of an address are a header: %j", (args, headers) => {
+  expect(readArguments(args)).toMatchObject({ url: "http://localhost/", headers });
+});
+
 test("options may repeat, be short, and follow the address", () => {
   const args = ["-c", "a", "--channel=b", "-H", "x-a: 1", "--header", "X-B:2", "-t", "price", "-n", "3", "-qv"];
   const expected = {
@@ -100,6 +108,7 @@ describe("a mistake is named, with its remedy", () => {
     [[], "The address of the stream is missing"],
     [[url, url], 'There are 2 addresses; pass one, and quote "&" and "?"'],
     [["ftp://localhost/"], 'The address is "ftp://localhost/"; it has to be one of http or https'],
+    [["http://a%zz@localhost/"], 'The address has a name or a password with a "%"'],
     [["http://"], 'The address is "http://"; it has to be one of http or https'],
     [["--chanel", "a", url], "The option --chanel is unknown; did you mean --channel?"],
     [["-z", url], "The option -z is unknown"],

@@ -52,4 +52,8 @@ test("the reason of a network error is its innermost cause", () => {
   const cause = new TypeError("fetch failed", { cause: new AggregateError([refused], "") });
   expect(reasonOf(new StreamError("network", "The connection failed: fetch failed", { cause }))).toBe(refused.message);
   expect(reasonOf(new StreamError("status", "The server answered 404"))).toBe("The server answered 404");
+  const remedied = new StreamError("request", "Cannot be sent: bad port; correct url", {
+    cause: new Error("bad port"),
+  });
+  expect(reasonOf(remedied)).toBe(remedied.message);
 });

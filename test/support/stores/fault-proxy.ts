@@ -8,8 +8,8 @@ export type Direction = "requests" | "answers" | "both";
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
-  /** Whether the client has sent anything. */
-  isUsed: boolean;
+  /** Whether the client has asked for an event stream on it. */
+  isStream: boolean;
 }
 
 export class FaultProxy implements AsyncDisposable {
@@ -39,11 +39,11 @@ export class FaultProxy implements AsyncDisposable {
   }
 
   /**
-   * How many connections there are on which a client has sent something. A browser keeps others for minutes: those that it
-   * was opening for a request when the request was cancelled.
+   * How many connections have an event stream. A browser and a server keep others for seconds or minutes: idle ones that were
+   * used for a file, and those that the browser was opening for a request when the request was cancelled.
    */
-  get used(): number {
-    return [...this.#links].filter(({ isUsed }) => isUsed).length;
+  get streams(): number {
+    return [...this.#links].filter(({ isStream }) => isStream).length;
   }
 
   /** How many bytes have come from the server. */
@@ -108,9 +108,9 @@ export class FaultProxy implements AsyncDisposable {
     }
     const server = connect({ port: this.#targetPort, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     client.setNoDelay();
-    const link = { client, server, isUsed: false };
-    client.once("data", () => {
-      link.isUsed = true;
+    const link = { client, server, isStream: false };
+    client.on("data", (bytes) => {
+      link.isStream ||= bytes.includes("text/event-stream");
     });
     this.#links.add(link);
     this.#forward(client, server, "requests");
