@@ -16,10 +16,16 @@ const replyTimeoutMs = 3_000;
  */
 export class Script {
   readonly text: string;
+  /** It gets so many of the keys, from the first one. In a cluster, a script may use only keys that are passed to it. */
+  readonly keys: number | undefined;
   #hash: Promise<string> | null = null;
 
-  /** @param body The text, whose `return` gives the result. */
-  constructor(body: string) {
+  /**
+   * @param body The text, whose `return` gives the result.
+   * @param keys The number of keys that it gets. @default all of them
+   */
+  constructor(body: string, keys?: number) {
+    this.keys = keys;
     this.text = `local CALL = table.remove(ARGV)\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
   }
 
@@ -36,7 +42,6 @@ export class Script {
  */
 export class Commands {
   readonly #connect: Connect;
-  /** Every script gets all of them: in a cluster, a script may use only keys that are passed to it. */
   readonly #keys: readonly string[];
   /** One of them, by which a cluster finds the node. */
   readonly #key: string;
@@ -67,7 +72,8 @@ export class Commands {
    */
   async run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     const number = String(++this.#count);
-    const rest = [String(this.#keys.length), ...this.#keys, ...args.map(String), number];
+    const keys = this.#keys.slice(0, script.keys);
+    const rest = [String(keys.length), ...keys, ...args.map(String), number];
     const reply = await this.#evaluate(script, rest);
     if (!Array.isArray(reply) || String(reply[0]) !== number) {
       this.#drop(this.#connection);

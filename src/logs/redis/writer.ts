@@ -7,14 +7,17 @@ import type { Appended, NewEntry } from "../../log/log.ts";
 import { type Commands, Script } from "./commands.ts";
 import { mayRetry } from "./errors.ts";
 import { appendScript } from "./scripts/append.ts";
+import { plainKeys, plainScript } from "./scripts/plain.ts";
 
-const script = new Script(appendScript);
+const scripts = { append: new Script(appendScript), plain: new Script(plainScript, plainKeys) };
 
 /** How long `WAIT` waits for replicas before the queue tries again, in milliseconds. */
 const replicasTimeoutMs = 2_000;
 
 /** As the script returns it for each call. */
 type AnswerReply = number | string | readonly (number | string)[];
+/** Of a plain batch, there is one answer: the offset of its first entry. */
+type AppendReply = readonly [epoch: string, answers: number | readonly AnswerReply[]];
 
 /** Bits of an entry's first argument, next to its witness. */
 const flags = { key: 1, sender: 2, idempotencyKey: 4, after: 8 } as const;
@@ -57,14 +60,9 @@ export class Writer {
     const number = numberOf(first);
     // A call that was given up leaves a hole among the numbers.
     const isPlain = calls.every((call, index) => isPlainCall(call) && numberOf(call) === number + index);
-    const args = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length, number, isPlain ? 1 : 0];
-    for (const call of calls) {
-      if (isPlain) this.#addPlain(call, args);
-      else this.#add(call, args);
-    }
-    const reply = await this.#commands.run(script, args);
+    const [epoch, answers] =
+      (isPlain && (await this.#storePlain(calls, queue, number))) || (await this.#store(calls, queue));
     if (this.#replicas > 0) await this.#waitForReplicas();
-    const [epoch, answers] = reply as readonly [string, number | readonly AnswerReply[]];
     let top = 0;
     const outcomes = calls.map((call, index) => {
       // Of a plain batch that is new, the offset of the first entry.
@@ -74,6 +72,20 @@ export class Writer {
       return outcome;
     });
     return { outcomes, top };
+  }
+
+  /** Any calls. */
+  async #store(calls: readonly AppendCall[], queue: string): Promise<AppendReply> {
+    const args: (string | number)[] = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length];
+    for (const call of calls) this.#add(call, args);
+    return (await this.#commands.run(scripts.append, args)) as AppendReply;
+  }
+
+  /** Calls of one entry without options, with consecutive numbers. `null` when the script leaves them to the other one. */
+  async #storePlain(calls: readonly AppendCall[], queue: string, number: number): Promise<AppendReply | null> {
+    const args: (string | number)[] = [queue, number];
+    for (const call of calls) this.#addPlain(call, args);
+    return (await this.#commands.run(scripts.plain, args)) as AppendReply | null;
   }
 
   /** One entry, without options. */

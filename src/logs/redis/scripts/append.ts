@@ -1,18 +1,15 @@
-// The script that appends: the calls of one tick, each stored as a whole or not at all.
+// The script that appends any calls: those of one tick, each stored as a whole or not at all. `plain.ts` has most of them.
 import { prelude } from "./prelude.ts";
 
 /**
  * Takes an epoch and an origin witness for the case that it has to begin an epoch, the window of idempotency keys in
- * milliseconds, the id of the queue, the number of calls, and the number that the first call has in the queue.
+ * milliseconds, the id of the queue, and the number of calls. Then for each call, its number in the queue and the number of its
+ * entries; and for each entry `witness * 16 + flags`, channel, type, data, and what the flags announce: 1 key, 2 sender, 4
+ * idempotency key, 8 `after` as `epoch offset witness`.
  *
- * Most calls are one entry without any option. A batch of only such calls, with consecutive numbers, has 1 as the next argument,
- * and then witness, channel, type and data of each. Any other batch has 0, and then for each call, its number in the queue and the
- * number of its entries; and for each entry `witness * 16 + flags`, channel, type, data, and what the flags announce: 1 key, 2
- * sender, 4 idempotency key, 8 `after` as `epoch offset witness`.
- *
- * Returns the epoch, and the offset of the first entry when all entries of such a batch are new. Otherwise, for each call: the
- * offset of its first entry when all of them are new; a list when some are not, with `d<offset>-<witness>` for those; `c` or
- * `c<last offset of the channel>` when `after` does not hold; `s` when a later call of the queue has come before it.
+ * Returns the epoch and an answer for each call: the offset of its first entry when all of them are new; a list when some
+ * are not, with `d<offset>-<witness>` for those; `c` or `c<last offset of the channel>` when `after` does not hold; `s` when
+ * a later call of the queue has come before it.
  *
  * Nothing after the first write can fail: Redis does not undo what a script has written. Memory, permissions and types are
  * checked with the first write, and by the script that starts a log.
@@ -22,21 +19,24 @@ export const appendScript: string = `${prelude}
 call('HSETNX', HEAD, 'version', 1)
 local s = load() or open(ARGV[1], ARGV[2])
 local window, queue, calls = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local first, isPlainBatch = tonumber(ARGV[6]), ARGV[7] == '1'
 -- Text, so that it is not formatted for each entry.
 local time = string.format('%.0f', s.time)
 local top, witness, weight = s.top, s.witness, s.weight
 -- The newest entry of each channel of this batch, and the next argument.
-local lasts, at = {}, 8
+local lasts, at = {}, 6
 
--- The last calls of this queue, which has one batch at a time under way.
-local before = call('HGET', CALLS, queue)
-before = before and cmsgpack.unpack(before)
+-- The last calls of this queue, which has one batch at a time under way: the number of the last one, that of the first one, and the
+-- offset of its entry when each call was one new entry, or else 0.
+local field = 'q:' .. queue
+local newest, oldest, offset = string.match(call('HGET', HEAD, field) or '0 0 0', '^(%d+) (%d+) (%d+)')
+newest, oldest, offset = tonumber(newest), tonumber(oldest), tonumber(offset)
 
--- The answer that a call got before. Of a plain batch, the offset of its first call is all that there is to know.
+-- The answer that a call got before.
+local known
 local function remembered(number)
-  if before.offset then return number >= before.first and before.offset + number - before.first or 's' end
-  return before.answers[tostring(number)] or 's'
+  if offset > 0 then return number >= oldest and offset + number - oldest or 's' end
+  known = known or cmsgpack.unpack(call('HGET', CALLS, queue))
+  return known[tostring(number)] or 's'
 end
 
 -- The next entry of the arguments.
@@ -126,59 +126,25 @@ local function store(entries)
   return isPlain and placed[1] or placed
 end
 
--- Calls that are sent again, because their answer was lost. A call that is not among the last ones was given up long ago.
-local function isKnown(number)
-  return before and number <= before.last
-end
-
--- A batch of single entries without options: nothing is decided for each of them, so nothing is built for each of them.
--- That is 2.8 microseconds of Redis for an event in place of 7.5.
-local function storePlain()
-  local offset = top + 1
-  for i = at, at + calls * 4 - 1, 4 do
-    local channel, kind, data = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-    top = top + 1
-    call('XADD', ENTRIES, top .. '-' .. ARGV[i], 'c', channel, 't', kind, 'k', '', 's', '', 'p', witness, 'a', time, 'd', data)
-    witness = ARGV[i]
-    weight = weight + #channel + #kind + #data + 32
-    lasts[channel] = top
-    if kind == 'sse:end' then call('ZADD', ENDED, top, channel) end
+local answers, numbers, last = {}, {}, nil
+for i = 1, calls do
+  local number, count, entries = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), {}
+  at = at + 2
+  for j = 1, count do entries[j] = parse() end
+  -- A batch that is sent again is a part of the last one, as far as its callers still wait. A call that is not among the last ones
+  -- was given up long ago.
+  if number <= newest then answers[i] = remembered(number)
+  else
+    answers[i] = store(entries)
+    numbers[tostring(number)] = answers[i]
+    last = number
   end
-  return offset
 end
 
-local answers, record = {}, nil
-if isPlainBatch and not isKnown(first) then
-  answers = storePlain()
-  record = {first = first, last = first + calls - 1, offset = answers}
-else
-  local numbers, last = {}, nil
-  for i = 1, calls do
-    local number, entries = first + i - 1, {}
-    if isPlainBatch then
-      entries[1] = {witness = tonumber(ARGV[at]), channel = ARGV[at + 1], type = ARGV[at + 2], data = ARGV[at + 3]}
-      at = at + 4
-    else
-      number = tonumber(ARGV[at])
-      local count = tonumber(ARGV[at + 1])
-      at = at + 2
-      for j = 1, count do entries[j] = parse() end
-    end
-    -- A batch that is sent again is a part of the last one, as far as its callers still wait.
-    if isKnown(number) then answers[i] = remembered(number)
-    else
-      answers[i] = store(entries)
-      numbers[tostring(number)] = answers[i]
-      last = number
-    end
-  end
-  -- Nothing new is to be remembered when all were known.
-  record = last and {last = last, answers = numbers}
-end
-
-if record then
-  record.time = s.time
-  call('HSET', CALLS, queue, cmsgpack.pack(record))
+-- Nothing new is to be remembered when all were known.
+if last then
+  call('HSET', CALLS, queue, cmsgpack.pack(numbers))
+  call('HSET', HEAD, field, string.format('%.0f 0 0 %s', last, time))
 end
 -- Written also when nothing was stored: a caller that waits for replicas waits for the last write of its connection.
 call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
