@@ -85,6 +85,24 @@ describe("the store", () => {
     },
   );
 
+  test.each(["trimmed", "newest", "ids"])(
+    "a lost key (%s) that plain appends do not use is a lost log to a process that only publishes",
+    async (name) => {
+      const redis = track(await startRedis());
+      const log = await openRedisLog(redis.port);
+      await append(log, 1, 2, 3);
+      const { epoch } = await log.head();
+      await redisCommand(redis, `DEL {events}:${name}`);
+      // Retention notices it, a moment after an append.
+      const appended = await eventually(
+        "an append begins a new epoch",
+        async () => (await append(log, "new"))[0],
+        (found) => found !== undefined && found.epoch !== epoch,
+      );
+      expect(appended?.offset).toBe(1);
+    },
+  );
+
   test("kill -9 with the append-only file loses nothing that was acknowledged", async () => {
     const redis = track(await startRedis({ appendonly: "yes" }));
     const log = await openRedisLog(redis.port);

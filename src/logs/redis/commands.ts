@@ -18,7 +18,7 @@ export class Script {
   readonly text: string;
   /** It gets so many of the keys, from the first one. In a cluster, a script may use only keys that are passed to it. */
   readonly keys: number | undefined;
-  #hash: Promise<string> | null = null;
+  #hash: Promise<string> | string | null = null;
 
   /**
    * @param body The text, whose `return` gives the result.
@@ -29,9 +29,12 @@ export class Script {
     this.text = `local CALL = table.remove(ARGV)\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
   }
 
-  /** Computed here, as Redis computes it: no call is needed to learn it. */
-  get hash(): Promise<string> {
-    this.#hash ??= sha1(this.text);
+  /** Computed here, as Redis computes it: no call is needed to learn it. Only the first one who asks has to wait. */
+  get hash(): Promise<string> | string {
+    this.#hash ??= sha1(this.text).then((hash) => {
+      this.#hash = hash;
+      return hash;
+    });
     return this.#hash;
   }
 }
@@ -46,6 +49,8 @@ export class Commands {
   /** One of them, by which a cluster finds the node. */
   readonly #key: string;
   #connection: Promise<Connection> | null = null;
+  /** The same one, once it is open. */
+  #opened: Connection | null = null;
   #openings = 0;
   /** The number of the last call. */
   #count = 0;
@@ -91,7 +96,7 @@ export class Commands {
     const connecting = this.#connection ?? this.#open();
     let isSent = false;
     try {
-      const connection = await this.#limit(connecting);
+      const connection = this.#opened ?? (await this.#limit(connecting));
       isSent = true;
       return await this.#limit(connection.call(this.#key, args));
     } catch (error) {
@@ -110,7 +115,8 @@ export class Commands {
   }
 
   async #evaluate(script: Script, args: readonly string[]): Promise<unknown> {
-    const hash = await script.hash;
+    const known = script.hash;
+    const hash = typeof known === "string" ? known : await known;
     try {
       return await this.send(["EVALSHA", hash, ...args]);
     } catch (error) {
@@ -123,13 +129,23 @@ export class Commands {
   /** The connection outlives the request that happens to need it first, and must not keep that request's async context. */
   #open(): Promise<Connection> {
     this.#openings++;
-    this.#connection = runDetached(() => this.#connect());
-    return this.#connection;
+    const connecting = runDetached(() => this.#connect());
+    this.#connection = connecting;
+    connecting.then(
+      (connection) => {
+        if (this.#connection === connecting) this.#opened = connection;
+      },
+      () => {},
+    );
+    return connecting;
   }
 
   /** Calls that wait for a reply are rejected with it. */
   #drop(connecting: Promise<Connection> | null): void {
-    if (this.#connection === connecting) this.#connection = null;
+    if (this.#connection === connecting) {
+      this.#connection = null;
+      this.#opened = null;
+    }
     connecting?.then((connection) => connection.close()).catch(() => {});
   }
 
@@ -143,8 +159,16 @@ export class Commands {
         this.#pending.delete(pending);
         if (this.#pending.size === 0) this.#timer.stop();
       };
-      reply.then(resolve, reject);
-      reply.then(settle, settle);
+      reply.then(
+        (result) => {
+          settle();
+          resolve(result);
+        },
+        (error) => {
+          settle();
+          reject(error);
+        },
+      );
     });
   }
 
