@@ -7,6 +7,7 @@ import type { Head } from "../../src/log/index.ts";
 import { at, dataOf, entry, range, readOn, select } from "../../src/testing/log/ask.ts";
 import { TailRecorder } from "../../src/testing/log/scenario.ts";
 import { eventually } from "../support/deadline.ts";
+import { follow, type HubClient, openHub } from "../support/hub.ts";
 import { nodeRedisClient } from "../support/stores/redis-clients.ts";
 import { connect, openRedisLog, track } from "../support/stores/redis-log.ts";
 import { redisCommand, startRedis } from "../support/stores/redis-server.ts";
@@ -108,4 +109,38 @@ test("a user who may not replace the stream clears nothing", async () => {
     message: expect.stringMatching(/NOPERM|can't run this command/),
   });
   expect(dataOf(await readOn(log, 0, 10))).toEqual(["1"]);
+});
+
+test("a process that has no tail serves nothing of a channel that another one has cleared", async () => {
+  const redis = track(await startRedis());
+  const [a, b] = [await openRedisLog(redis.port), await openRedisLog(redis.port)];
+  await a.append(range(1, 3).map((n) => entry("chat", `secret ${n}`)));
+  // It keeps the page for other readers.
+  expect(dataOf(await readOn(b, 0, 10))).toHaveLength(3);
+  await clear(a, "chat");
+  // A client comes back: the answer says that there is something to forget.
+  await b.locate([{ cursor: null, selection: { channels: ["chat"], prefixes: [] } }]);
+  expect(dataOf(await readOn(b, 0, 10, select("chat"))).filter((data) => data.startsWith("secret"))).toEqual([]);
+});
+
+test("clients of a hub are sent nothing of a channel that another hub has cleared, before its tail knows", async () => {
+  const redis = track(await startRedis());
+  await redisCommand(redis, "ACL SETUSER reader on >secret ~* +@all -xread");
+  const open = (port: number) => nodeRedisClient(port, { username: "reader", password: "secret" });
+  const { hub: a } = openHub({ log: await openRedisLog(redis.port) });
+  // Its tail has to ask, once a second.
+  const { hub: b, errors } = openHub({ log: await openRedisLog(redis.port, {}, open) });
+  const before = (await a.channel("chat").dispatch("message", "first")) as string;
+  for (const n of range(1, 3)) await a.channel("chat").dispatch("message", `secret ${n}`);
+  const received = async (isComplete: (client: HubClient) => boolean): Promise<HubClient> => {
+    const client = await follow(b, "chat", { lastEventId: before });
+    await client.until(() => isComplete(client));
+    await client.leave();
+    return client;
+  };
+  expect((await received(({ data }) => data.length === 3)).data).toEqual(["secret 1", "secret 2", "secret 3"]);
+  await a.channel("chat").clear();
+  const client = await received((each) => each.control("gap").length > 0);
+  expect([client.data, client.control("gap")]).toMatchObject([[], [{ reason: "cleared" }]]);
+  expect(errors.splice(0).every(([, message]) => /XREAD|xread/.test(message))).toBe(true);
 });

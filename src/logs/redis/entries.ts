@@ -6,7 +6,14 @@ import type { Head, LogEntry } from "../../log/log.ts";
 export type StreamEntry = readonly [id: string, fields: readonly string[]];
 
 /** As the scripts return it. */
-export type HeadReply = readonly [epoch: string, top: number, witness: number, floor: number, floorWitness: number];
+export type HeadReply = readonly [
+  epoch: string,
+  top: number,
+  witness: number,
+  floor: number,
+  floorWitness: number,
+  clears: number,
+];
 
 /** The names of the fields are the same in every entry, and in this order: `scripts/prelude.ts`. */
 const firstFields = ["c", "t", "k", "s", "p", "a", "d"];
@@ -41,6 +48,11 @@ export function headOf([epoch, top, witness, floor, floorWitness]: HeadReply): H
     witness: Number(witness),
     floor: { offset: Number(floor), witness: Number(floorWitness) },
   };
+}
+
+/** How many channels were cleared in this epoch. */
+export function clearsOf(reply: HeadReply): number {
+  return Number(reply[5]);
 }
 
 /** Names the fields, by which an operator recognizes the program that wrote them; never their values. */

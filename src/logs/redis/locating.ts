@@ -3,7 +3,7 @@ import { verify } from "../../log/complete.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { Head, LocateAnswer, Located, LocateQuestion, LogEntry } from "../../log/log.ts";
 import { type Commands, Script } from "./commands.ts";
-import { entryOf, type HeadReply, headOf, type StreamEntry } from "./entries.ts";
+import { clearsOf, entryOf, type HeadReply, headOf, type StreamEntry } from "./entries.ts";
 import { locateScript } from "./scripts/read.ts";
 import { wholeCharacters } from "./selection.ts";
 
@@ -16,9 +16,12 @@ type FoundReply = readonly [trimmed: number, hasValues: number, end?: StreamEntr
 /** One call of a script: each offset, channel and prefix is asked for once, however many clients name it. */
 export class Locating {
   readonly #commands: Commands;
+  readonly #onClears: (clears: number) => void;
 
-  constructor(commands: Commands) {
+  /** @param onClears Called with each answer, before it is given: how many channels were cleared. */
+  constructor(commands: Commands, onClears: (clears: number) => void) {
     this.#commands = commands;
+    this.#onClears = onClears;
   }
 
   /** The witness at each offset, `undefined` where it is not known. */
@@ -57,6 +60,7 @@ export class Locating {
     const prefixes = [...new Set(somePrefixes.map(wholeCharacters))];
     const args = [makeEpoch(), makeWitness(), offsets.length, names.length, ...offsets, ...names, ...prefixes];
     const [headReply, witnessReply, foundReply] = (await this.#commands.run(script, args)) as LocateReply;
+    this.#onClears(clearsOf(headReply));
     const found = foundReply.map(foundOf);
     return {
       head: headOf(headReply) as Head,

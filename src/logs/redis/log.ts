@@ -90,6 +90,8 @@ export class RedisLog implements CompleteLog {
   /** As the newest page had them: the stream itself does not know its epoch. */
   #epoch = "";
   #top = 0;
+  /** Tails are being brought to the newest entry, since a channel was cleared. */
+  #catchingUp: Promise<void> | null = null;
   #started: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
@@ -101,8 +103,8 @@ export class RedisLog implements CompleteLog {
     this.#commands = new Commands(connect, keys);
     this.#appends = replicas === 0 ? this.#commands : new Commands(connect, keys);
     this.#writer = new Writer(this.#appends, limits.window, replicas);
-    this.#reader = new Reader(this.#commands);
-    this.#locating = new Locating(this.#commands);
+    this.#reader = new Reader(this.#commands, () => this.#catchUp());
+    this.#locating = new Locating(this.#commands, (clears) => this.#reader.noteClears(clears));
     this.#questions = new LocateQueue((questions) => this.#locating.locate(questions));
     this.#retention = new RetentionWorker(this.#commands, this.#member, this.#options, limits);
     this.#queue = new AppendQueue({ store: (calls) => this.#store(calls), canRetry, deadline: appendTimeout });
@@ -150,12 +152,16 @@ export class RedisLog implements CompleteLog {
 
   /** Questions of the same time share a round trip, and so do equal ones of different clients. */
   locate(questions: readonly LocateQuestion[]): Promise<Located> {
-    return this.#ask(() => this.#questions.locate(questions));
+    return this.#ask(async () => {
+      const located = await this.#questions.locate(questions);
+      await this.#catchingUp;
+      return located;
+    });
   }
 
   /**
-   * Other processes forget their pages when their tails deliver the entry that records the clearing, or at most a
-   * second later.
+   * Other processes forget their pages when their tails deliver the entry that records the clearing, or before that with
+   * the next answer of the server: it says how many channels were cleared.
    */
   clear(channel: string): Promise<Appended | null> {
     return this.#ask(async () => {
@@ -235,6 +241,28 @@ export class RedisLog implements CompleteLog {
     this.#stream.moveTo(top, witness);
     if (this.#tails.size > 0) this.#stream.start();
     return page;
+  }
+
+  /**
+   * A channel was cleared, and tails may not know it yet: what they have delivered is kept by hubs in memory. Clients that
+   * ask where they are wait until tails have delivered the entry that records the clearing, or until the server fails.
+   */
+  #catchUp(): void {
+    if (this.#tails.size === 0) return;
+    const deliver = async (): Promise<void> => {
+      for (let after = this.#top; ; ) {
+        const { head, entries } = await this.#nextPage(after);
+        if (entries.length === 0) return;
+        this.#tails.offer(head.epoch, entries);
+        after = (entries.at(-1) as LogEntry).offset;
+      }
+    };
+    const catchingUp = deliver()
+      .catch(() => this.#tails.wake())
+      .finally(() => {
+        if (this.#catchingUp === catchingUp) this.#catchingUp = null;
+      });
+    this.#catchingUp = catchingUp;
   }
 
   /** Entries that the stream has brought. A tail that they do not continue asks for a page. */

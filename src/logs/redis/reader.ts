@@ -5,7 +5,7 @@ import { weightOf } from "../../log/retention.ts";
 import { compileSelection } from "../../log/selection.ts";
 import { SharedPages, selectEntries, type UnselectedPage } from "../../log/shared-pages.ts";
 import { type Commands, Script } from "./commands.ts";
-import { entryOf, type HeadReply, headOf, type StreamEntry } from "./entries.ts";
+import { clearsOf, entryOf, type HeadReply, headOf, type StreamEntry } from "./entries.ts";
 import { backScript, pageScript, valuesScript } from "./scripts/read.ts";
 import { type SelectionArgs, selectionArgs } from "./selection.ts";
 
@@ -39,14 +39,30 @@ export class Reader {
   /** Pages between the floor and the head. */
   readonly pages: SharedPages = new SharedPages((after) => this.pageAfter(after));
 
-  constructor(commands: Commands) {
+  readonly #onCleared: () => void;
+  /** How many channels were cleared, as the last answer said. */
+  #clears = 0;
+
+  /** @param onCleared Called when an answer says that a channel was cleared since the answer before it. */
+  constructor(commands: Commands, onCleared: () => void) {
     this.#commands = commands;
+    this.#onCleared = onCleared;
+  }
+
+  /** Pages from before a channel was cleared have what is erased. Clients ask where they are before they read. */
+  noteClears(clears: number): void {
+    if (clears === this.#clears) return;
+    this.#clears = clears;
+    this.pages.clear();
+    this.#onCleared();
   }
 
   /** All entries after an offset, superseded ones too, with the head of the same state. */
   async pageAfter(after: number, limit: number = pageEntries): Promise<UnselectedPage> {
     const args = [makeEpoch(), makeWitness(), after, limit, pageBytes];
-    return pageOf((await this.#commands.run(scripts.page, args)) as PageReply);
+    const reply = (await this.#commands.run(scripts.page, args)) as PageReply;
+    this.noteClears(clearsOf(reply[0]));
+    return pageOf(reply);
   }
 
   /** A page of nothing: there is no entry after the highest offset that can be. */
@@ -150,6 +166,7 @@ export class Reader {
     const scope = [selection === undefined ? 1 : 0, names.length, ...names, ...prefixes];
     const args = [makeEpoch(), makeWitness(), after, upTo, limit, maxBytes, ...scope];
     const reply = (await this.#commands.run(scripts.values, args)) as ValuesReply;
+    this.noteClears(clearsOf(reply[0]));
     const entries = reply[1].map(entryOf).filter(({ channel }) => matches(channel));
     return {
       head: headOf(reply[0]),

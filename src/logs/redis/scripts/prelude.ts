@@ -30,13 +30,16 @@ end
 
 -- The state of the log, nil when there is none, or when a part of it is gone.
 local function load()
-  local h = call('HMGET', HEAD, 'epoch', 'origin', 'top', 'witness', 'floor', 'floorWitness', 'weight', 'forgotten', 'time')
+  local h = call('HMGET', HEAD, 'epoch', 'origin', 'top', 'witness', 'floor', 'floorWitness', 'weight', 'forgotten', 'time',
+    'clears')
   if not h[1] or call('EXISTS', unpack(KEYS, 1, 14)) < (h[3] == '0' and 13 or 14) then return nil end
   return {
     epoch = h[1], origin = tonumber(h[2]), top = tonumber(h[3]), witness = tonumber(h[4]), floor = tonumber(h[5]),
     floorWitness = tonumber(h[6]), weight = tonumber(h[7]), forgotten = tonumber(h[8]),
     -- Ages are differences of these: a clock that was set back must not make newer entries older.
     time = math.max(now(), tonumber(h[9])),
+    -- How many channels were cleared: pages from before such a clearing have what is erased.
+    clears = tonumber(h[10] or 0),
   }
 end
 
@@ -61,7 +64,7 @@ end
 
 -- As \`entries.ts\` reads it.
 local function headOf(s)
-  return {s.epoch, s.top, s.witness, s.floor, s.floorWitness}
+  return {s.epoch, s.top, s.witness, s.floor, s.floorWitness, s.clears}
 end
 
 -- An id is "<offset>-<witness>".
