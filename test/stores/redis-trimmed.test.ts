@@ -46,3 +46,22 @@ test("superseded entries count for readers that do not conflate, from the moment
   // Of everything, whatever was removed is lost.
   expect(await lost("*")).toEqual([19, 19]);
 });
+
+test("a reader of all channels that conflates has lost nothing of superseded entries", async () => {
+  const redis = track(await startRedis());
+  const log = await openRedisLog(redis.port, { maxEvents: 2 });
+  for (const n of range(1, 6)) await log.append([entry("a", `${n}`, { key: "k" })]);
+  await eventually(
+    "it is trimmed",
+    () => log.head(),
+    ({ floor }) => floor.offset === 4,
+  );
+  const lost = async (conflate: boolean) => [
+    await trimmed(log, select("*"), { conflate }),
+    (await log.read(0, { limit: 10, maxBytes: 1_000, conflate })).trimmed,
+  ];
+  expect([await lost(true), await lost(false)]).toEqual([
+    [0, 0],
+    [4, 4],
+  ]);
+});

@@ -29,7 +29,7 @@ for _, command in ipairs({
   {'TIME'}, {'EXISTS', HEAD}, {'HDEL', KEPT, absent}, {'HGET', KEPT, absent}, {'HLEN', HEAD},
   {'HMGET', HEAD, 'top'}, {'UNLINK', HEAD .. absent}, {'XRANGE', ENTRIES, '0-1', '0-1'}, {'XREVRANGE', ENTRIES, '0-1', '0-1'},
   {'XTRIM', ENTRIES, 'MINID', '=', '0-1'}, {'ZADD', LAST, 'XX', 0, absent}, {'ZCOUNT', LAST, 1, 0},
-  {'ZMSCORE', TRIMMED, absent}, {'ZRANGEBYLEX', CHANNELS, '[a', '[a'}, {'ZRANGEBYSCORE', IDTIMES, 1, 0},
+  {'ZMSCORE', TRIMMED, absent}, {'ZRANGE', LAST, 0, 0}, {'ZRANGEBYLEX', CHANNELS, '[a', '[a'}, {'ZRANGEBYSCORE', IDTIMES, 1, 0},
   {'ZREM', LAST, absent}, {'ZSCORE', LAST, absent},
 }) do
   local reply = redis.pcall(unpack(command))

@@ -132,13 +132,20 @@ local function goneOf(s, channel)
   return math.max(trimmedOf(s, channel), tonumber(call('ZSCORE', GONE, channel) or 0))
 end
 
--- Of very many channels, the highest of all is the answer: too much is declared then, and never too little.
+-- The highest offset that any channel has lost. Not the floor: of superseded entries, some readers have lost nothing.
+local function lostOfAll(s, marks)
+  local trimmed = s.forgotten
+  for _, key in ipairs(marks) do trimmed = math.max(trimmed, tonumber(call('ZRANGE', key, -1, -1, 'WITHSCORES')[2])) end
+  return trimmed
+end
+
+-- Of very many channels, that is the answer, too: too much may be declared then, and never too little.
 local MANY = 1000
 local function lostOfPrefix(s, prefix, marks)
   if s.floor == 0 then return 0 end
-  if prefix == '' then return s.floor end
+  if prefix == '' then return lostOfAll(s, marks) end
   local channels = call('ZRANGEBYLEX', CHANNELS, '[' .. prefix, '(' .. prefix .. SENTINEL, 'LIMIT', 0, MANY)
-  if #channels == MANY then return s.floor end
+  if #channels == MANY then return lostOfAll(s, marks) end
   local trimmed = s.forgotten
   if #channels > 0 then
     for _, key in ipairs(marks) do

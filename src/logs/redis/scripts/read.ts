@@ -61,7 +61,7 @@ local limit, maxBytes, isAll, names = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV
 if upTo == -1 then upTo = s.floor end
 
 -- Members by their offset. Selections overlap: a value is found once.
-local found, trimmed, gone = {}, isAll and s.floor or 0, isAll and s.floor or 0
+local found, trimmed, gone = {}, isAll and trimmedOfPrefix(s, '') or 0, isAll and goneOfPrefix(s, '') or 0
 local function collect(from, to)
   -- All of them, on each page: their offsets are in no order.
   local members = call('ZRANGEBYLEX', KEYNAMES, from, to)
