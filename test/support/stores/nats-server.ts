@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node";
+import { freePort } from "../server-process.ts";
 import { type StoreKind, StoreServer } from "./store-server.ts";
 
 /** Blocks of the configuration, in addition to those that every test has. */
@@ -18,6 +19,17 @@ export interface NatsOptions {
 /** Starts a server. */
 export function startNats(options: NatsOptions = {}): Promise<StoreServer> {
   return StoreServer.start(nats(options));
+}
+
+/** A cluster of three servers, whose streams may have three replicas. Their names are those of the API: `n1` to `n3`. */
+export async function startNatsCluster(): Promise<StoreServer[]> {
+  const names = ["n1", "n2", "n3"];
+  const routes = await Promise.all(names.map(() => freePort()));
+  const urls = routes.map((port) => `"nats://127.0.0.1:${port}"`).join(", ");
+  const options = names.map((name, i) => ({
+    server: `server_name: ${name}\ncluster { name: tests, listen: "127.0.0.1:${routes[i]}", routes: [${urls}] }`,
+  }));
+  return Promise.all(options.map((each) => startNats(each)));
 }
 
 /** A connection that reconnects at once and forever, as applications have it, except that it does not wait. */
