@@ -36,7 +36,12 @@ async function connected(servers: readonly StoreServer[]): Promise<NatsConnectio
   const [first] = servers as [StoreServer];
   const addresses = servers.map(({ port }) => `127.0.0.1:${port}`);
   // A server that does not answer pings is left soon.
-  const connection = await connectNats(first, { servers: addresses, pingInterval: 1_000, maxPingOut: 2, timeout: 2_000 });
+  const connection = await connectNats(first, {
+    servers: addresses,
+    pingInterval: 1_000,
+    maxPingOut: 2,
+    timeout: 2_000,
+  });
   cleanups.push(() => connection.close());
   return connection;
 }

@@ -178,6 +178,51 @@ describe("the store", () => {
     expect((await eventually("it answers", () => log.head().catch(() => null), Boolean))?.top).toBe(stored + 1);
   });
 
+  test("a dump that fails rejects publishers (stop-writes-on-bgsave-error), until one succeeds again", async () => {
+    // With a rule for dumps that never applies: Redis refuses writes only where dumps are wanted.
+    const redis = track(await startRedis({ save: "3600 1000000", rdbcompression: "no" }, "redis-server", 64 * 1024));
+    const log = await openRedisLog(redis.port);
+    await append(log, "x".repeat(200_000));
+    await redisCommand(redis, "BGSAVE");
+    const failure = await eventually(
+      "the dump has failed",
+      () => failureOf(append(log, "more")).catch(() => null),
+      Boolean,
+    );
+    expect([failure?.code, failure?.stored]).toEqual(["ERR_SSE_LOG", false]);
+    expect(failure?.message).toMatch(/MISCONF/);
+    // Readers are still served, and so are clients that come back.
+    const stored = await readOn(log, 0, 1_000);
+    expect(stored.length).toBeGreaterThan(0);
+    const selection = { channels: ["a"], prefixes: [] };
+    expect((await log.locate([{ cursor: await at(log, 1), selection }])).answers[0]?.verification).toBe("same");
+    const pid = /process_id:(\d+)/.exec(await redisCommand(redis, "INFO server"))?.[1] as string;
+    await runQuietly("prlimit", ["--pid", pid, "--fsize=unlimited"]);
+    await redisCommand(redis, "BGSAVE");
+    const again = () => append(log, "again").catch(() => []);
+    const [appended] = await eventually("it stores again", again, ({ length }) => length > 0);
+    expect(appended?.offset).toBe(stored.length + 1);
+  });
+
+  test("the clock of the server is set back: entries keep their order, and none expires early", async () => {
+    const redis = track(await startRedis());
+    const log = await openRedisLog(redis.port, { maxAge: "1h" });
+    await log.head();
+    // As if the log had been used two hours later than it is now.
+    const later = Date.now() + 2 * 3_600_000;
+    await redisCommand(redis, `HSET {events}:head time ${later}`);
+    const once = entry("a", "1", { idempotencyKey: "once" });
+    await log.append([once]);
+    for (const data of ["2", "3"]) await log.append([entry("a", data)]);
+    expect((await log.append([once]))[0]).toMatchObject({ offset: 1, duplicate: true });
+    const entries = await readOn(log, 0, 10);
+    expect([dataOf(entries), entries.map(({ time }) => time)]).toEqual([
+      ["1", "2", "3"],
+      [later, later, later],
+    ]);
+    expect((await log.head()).floor.offset).toBe(0);
+  });
+
   test("an evicting maxmemory-policy is reported when the log is first used", async () => {
     const redis = track(await startRedis({ maxmemory: "100mb", "maxmemory-policy": "allkeys-lru" }));
     const log = await openRedisLog(redis.port, { key: "evictable" });
