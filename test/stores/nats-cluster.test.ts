@@ -54,15 +54,19 @@ function open(connection: NatsConnection): CompleteLog {
 
 /** The leader of the stream comes first, and then its followers. */
 async function roles(connection: NatsConnection, servers: readonly StoreServer[]) {
-  interface Answer {
-    cluster?: { leader?: string; replicas?: { name: string; current: boolean }[] };
+  interface Group {
+    leader?: string;
+    replicas?: { name: string; current: boolean }[];
   }
-  const asked = () => requestNats<Answer>(connection, "STREAM.INFO.events").catch(() => null);
-  const isSettled = (answer: Answer | null): boolean =>
-    answer?.cluster?.leader !== undefined && answer.cluster.replicas?.every(({ current }) => current) === true;
-  const answer = await eventually("all replicas are current", asked, isSettled, electionTimeoutMs);
+  const asked = async (): Promise<Group> =>
+    requestNats<{ cluster: Group }>(connection, "STREAM.INFO.events").then(
+      ({ cluster }) => cluster,
+      () => ({}),
+    );
+  const isSettled = ({ leader, replicas = [] }: Group): boolean =>
+    leader !== undefined && replicas.length === 2 && replicas.every(({ current }) => current);
+  const { leader = "", replicas = [] } = await eventually("all are current", asked, isSettled, electionTimeoutMs);
   const named = (name: string) => servers[Number(name.slice(1)) - 1] as StoreServer;
-  const { leader, replicas } = answer?.cluster as { leader: string; replicas: { name: string }[] };
   return { leader: named(leader), followers: replicas.map(({ name }) => named(name)) };
 }
 
