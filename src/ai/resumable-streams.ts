@@ -15,11 +15,11 @@ export interface ResumableStreamsOptions {
   waitUntil?: ((promise: Promise<unknown>) => void) | null;
   /** Keeps the ids of several contexts on one hub apart. @default none */
   keyPrefix?: string;
-  /** Accepted for code that passes it to `resumable-stream`, and not used: the hub's log takes the place of Redis. */
+  /** Accepted for code that passes it to `resumable-stream`, and not used: the hub's log takes the place of Redis. @default none */
   publisher?: unknown;
-  /** Accepted and not used, as `publisher`. It is neither connected nor closed. */
+  /** Accepted and not used, as `publisher`. It is neither connected nor closed. @default none */
   subscriber?: unknown;
-  /** Accepted and not used: the end of a stream is in the log, and cannot be lost. */
+  /** Milliseconds. Accepted and not used: the end of a stream is in the log, and cannot be lost. @default none */
   doneWatchdogIntervalMs?: number;
 }
 

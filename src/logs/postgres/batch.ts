@@ -58,7 +58,10 @@ export class Batch {
     return this.#runs.length === 0;
   }
 
-  /** The function that stores the calls, the types of its parameters, and these. */
+  /**
+   * The function that stores the calls, the types of its parameters, and these. Most ticks publish one plain entry, for which
+   * there is a shorter one.
+   */
   request(member: string, windowMs: number): { name: string; casts: readonly string[]; parameters: Parameter[] } {
     const [first = 0] = this.#runs[0] ?? [];
     const entry = this.#plainEntry;
@@ -77,7 +80,10 @@ export class Batch {
     };
   }
 
-  /** The usual request: one entry that demands nothing, and supersedes nothing. */
+  /**
+   * The usual request: one entry that demands nothing, and supersedes nothing. `null` for any other. A call that cannot be stored
+   * is not part of it.
+   */
   get #plainEntry(): Parameter[] | null {
     const [{ conditions, keyed } = { conditions: undefined, keyed: true }] = this.#segments;
     return this.#columns.size === 1 && !keyed && conditions === undefined ? this.#columns.only() : null;

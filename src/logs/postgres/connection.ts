@@ -18,7 +18,11 @@ export interface PgPoolLike {
 /** A client that a pool of `pg` lends. */
 export interface PgPoolClientLike {
   /** One statement, with parameters as text. With a name, the client prepares it once. */
-  query(statement: PgStatement): Promise<{ rows: unknown[] }>;
+  query(statement: {
+    readonly text: string;
+    readonly name?: string | undefined;
+    readonly values?: unknown[] | undefined;
+  }): Promise<{ rows: unknown[] }>;
   /** Gives the client back, or ends its connection. */
   release(destroy?: boolean): void;
   /** Errors of a connection that no statement reports. */
@@ -26,10 +30,8 @@ export interface PgPoolClientLike {
   off(event: "error", listener: (error: Error) => void): unknown;
 }
 
-/** A statement, as `pg` takes it. */
-export interface PgStatement extends Statement {
-  values?: unknown[] | undefined;
-}
+/** A statement, as `pg` takes it. @internal */
+export type PgStatement = Parameters<PgPoolClientLike["query"]>[0];
 
 /** The `sql` of `postgres.js`. */
 export interface PostgresJsLike {
@@ -82,7 +84,7 @@ export interface Connection {
   close(): void;
 }
 
-/** A parameter. `null` is that of SQL. */
+/** A parameter of a statement, as text. `null` is that of SQL: an entry without a sender. */
 export type Parameter = string | null;
 
 /** The statement did not reach the server: no connection could be made. */

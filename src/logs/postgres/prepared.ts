@@ -8,6 +8,7 @@ import type { Statement } from "./statement.ts";
  * statements are sent with their text.
  */
 export class PreparedStatements {
+  /** Never true again once it was false: the pooler would have to be replaced under a running process. */
   #areKept = true;
 
   /** @param values The parameters; without any, the text may have several statements. */

@@ -1,7 +1,7 @@
 // The statements of the log: calls of the functions of its schema.
 import type { SchemaNames } from "./schema/index.ts";
 
-/** A statement. */
+/** A statement, with its text and the name under which it is prepared. */
 export interface Statement {
   readonly text: string;
   /**
@@ -14,7 +14,10 @@ export interface Statement {
 /** Longer names are cut by the server. */
 const maxNameBytes = 63;
 
-/** The calls of the functions of one schema. */
+/**
+ * The calls of the functions of one schema. Each is made once: it is the same text each time, which is also what lets a server
+ * recognize it.
+ */
 export class Statements {
   readonly names: SchemaNames;
   readonly #known = new Map<string, Statement>();

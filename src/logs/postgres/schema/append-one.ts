@@ -20,7 +20,9 @@ export function shortFunctions(schema: string, notifyChannel: string): string {
       IF current_setting('transaction_isolation') <> 'read committed' THEN
         PERFORM ${schema}.assert_read_committed();
       END IF;
+      -- One append at a time, in all processes.
       SELECT epoch, origin_witness INTO head FROM ${schema}.log FOR UPDATE;
+      -- For the first attempt as well: it may have been held up, and arrive after others of its process.
       SELECT reply INTO answer FROM ${schema}.receipt AS r
       WHERE r.member = append_one.member AND last_call >= call ORDER BY last_call LIMIT 1;
       IF FOUND THEN RETURN answer; END IF;
