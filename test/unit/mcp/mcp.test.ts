@@ -1,9 +1,9 @@
 /** The bus and the store for MCP servers, on a hub. */
 import { describe, expect, test } from "vitest";
 import { createHub } from "../../../src/index.ts";
-import type { Log } from "../../../src/log/log.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { eventBus, eventStore } from "../../../src/mcp/index.ts";
+import { delayedLog } from "../../support/delayed-log.ts";
 import { randomNumbers } from "../../support/followers.ts";
 import { openHub } from "../../support/hub.ts";
 import { overLog } from "../../support/runs.ts";
@@ -96,7 +96,7 @@ describe("eventStore()", () => {
     "loses and repeats no message on a slow log, whatever the moment of the replay: seed %i",
     async (seed) => {
       const random = randomNumbers(seed);
-      const store = eventStore(openHub({ log: delayed(memoryLog(), random) }).hub, { session: "s" });
+      const store = eventStore(openHub({ log: delayedLog(memoryLog(), turns(random, 4)) }).hub, { session: "s" });
       for (let round = 0; round < 12; round++) {
         const streamId = `stream ${round}`;
         const server = new Server(store);
@@ -228,22 +228,9 @@ class Server {
   }
 }
 
-/** A log whose calls, and their answers, take a few turns of the event loop. */
-function delayed(log: Log, random: () => number): Log {
-  const turns = async (): Promise<void> => {
-    for (let count = Math.floor(random() * 4); count > 0; count--) await new Promise(setImmediate);
+/** So many turns of the event loop at most. */
+function turns(random: () => number, most: number): () => Promise<void> {
+  return async () => {
+    for (let count = Math.floor(random() * most); count > 0; count--) await new Promise(setImmediate);
   };
-  const slow = <Arguments extends unknown[], Result>(call: (...args: Arguments) => Promise<Result>) => {
-    return async (...args: Arguments): Promise<Result> => {
-      await turns();
-      const result = await call(...args);
-      await turns();
-      return result;
-    };
-  };
-  return overLog(log, {
-    append: slow(log.append.bind(log)),
-    head: slow(log.head.bind(log)),
-    read: slow(log.read.bind(log)),
-  });
 }
