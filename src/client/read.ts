@@ -154,12 +154,12 @@ async function* readerChunks<T>(reader: ReadableStreamDefaultReader<T>): AsyncGe
 async function bodyOf(response: Response): Promise<ReadableStream<Uint8Array>> {
   const type = response.headers.get("content-type") ?? "";
   const isStream = response.ok && /^text\/event-stream(\s*;|\s*$)/i.test(type);
-  if (isStream && response.body) return response.body;
+  if (isStream && response.body && !response.bodyUsed && !response.body.locked) return response.body;
   const body = await firstCharacters(response);
   throw new StreamError(
     response.ok ? "content-type" : "status",
     isStream
-      ? "The response has no body; pass one whose body is a ReadableStream"
+      ? "The response has no unread body; pass one that nothing else reads"
       : `The response is ${response.status} ${quote(type)} and not an event stream; it begins with ${quote(body)}`,
     { status: response.status, contentType: type, body },
   );

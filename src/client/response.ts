@@ -96,8 +96,9 @@ function readRetryAfter(value: string | null): number {
 
 /** The part of the body that arrives in time: an error page may be endless, or arrive byte by byte. Never rejects. */
 export async function firstCharacters(response: Response): Promise<string> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return "";
+  // The program's own `fetch` may give another kind of body, or one that has been read.
+  if (!response.body?.getReader || response.body.locked) return "";
+  const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let text = "";
   const timer = setTimeout(() => void reader.cancel().catch(ignore), quoteTimeoutMs);

@@ -151,11 +151,34 @@ describe("a fetch of the application that gives no stream ends it, with an error
     await closingOf(url, { fetch: given });
   });
 
-  test("readEventStream() says it, too", async () => {
-    const reading = readEventStream(new Response(null, eventStream)).next();
-    await expect(reading).rejects.toThrow("has no body");
+  test.each([undefined, [], { pipe: () => {} }, used.body])(
+    "an error status counts, whatever its body: %o",
+    async (body) => {
+      const given = (async () => ({ status: 404, headers: new Headers(), body })) as unknown as typeof fetch;
+      const stream = subscribe(url, { fetch: given });
+      stream.on("*", () => {});
+      expect((await stream.closed).error).toMatchObject({ failure: "status", status: 404 });
+    },
+  );
+
+  test.each<[string, () => Response | Promise<Response>]>([
+    ["no body", () => new Response(null, eventStream)],
+    ["a body that was read", async () => readFully(new Response("data: x\n\n", eventStream))],
+    ["a body that something else reads", () => readPartly(new Response("data: x\n\n", eventStream))],
+  ])("readEventStream() rejects a response with %s, too", async (_, give) => {
+    await expect(readEventStream(await give()).next()).rejects.toThrow("has no unread body");
   });
 });
+
+async function readFully(response: Response): Promise<Response> {
+  await response.text();
+  return response;
+}
+
+function readPartly(response: Response): Response {
+  response.body?.getReader();
+  return response;
+}
 
 function eventHeaders() {
   return { headers: new Headers(eventStream.headers) };

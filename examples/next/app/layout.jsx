@@ -1,4 +1,4 @@
-export const metadata = { title: "sourcecast on Next.js" };
+export const metadata = { title: "sourcecast on Next.js", icons: "data:," };
 
 export default function Layout({ children }) {
   return (
