@@ -3,6 +3,7 @@ import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 import { readKeepAlive } from "../wire/preamble.ts";
 import type { Environment } from "./environment.ts";
 import type { StreamError } from "./errors.ts";
+import { reportListenerError } from "./listeners.ts";
 import {
   type ClosedBy,
   dueAt,
@@ -255,7 +256,13 @@ export class Connection {
    */
   #fail({ kind, error, retryAfter }: Rejection, offline = false): void {
     const { shouldRetry, headers } = this.#options;
-    const asked = shouldRetry?.(error as StreamError, this.#state.attempt);
+    let asked: boolean | undefined;
+    try {
+      asked = shouldRetry?.(error as StreamError, this.#state.attempt);
+    } catch (failure) {
+      // Nothing above would catch it, and the stream would be connecting from then on. It counts as no answer.
+      reportListenerError(failure);
+    }
     if (asked ?? kind === "retry") this.#input({ type: "lost", error, retryAfter, offline });
     else if (asked === undefined && kind === "unauthorized" && typeof headers === "function" && !this.#reauthorized) {
       this.#reauthorized = true;

@@ -534,6 +534,22 @@ describe("responses", () => {
     ]);
   });
 
+  test("a shouldRetry that throws is reported, and the client decides", async () => {
+    const printed = expectConsole(/no idea/);
+    const { stream, line, environment } = open({
+      shouldRetry: () => {
+        throw new Error("no idea");
+      },
+    });
+    line.responses.push(new Response(null, { status: 503 }), new Response("no", { status: 404 }));
+    stream.on("*", () => {});
+    await settle();
+    expect(stream.status).toMatchObject({ state: "retrying", error: { status: 503 } });
+    await retry(stream, environment);
+    expect((await stream.closed).error?.status).toBe(404);
+    expect(printed).toHaveLength(2);
+  });
+
   test("an event over maxEventSize ends the stream with an error that says so", async () => {
     const { stream, line } = open({ maxEventSize: 100 });
     stream.on("*", () => {});
