@@ -75,6 +75,7 @@ function kind(settings: PostgresSettings, prepare: (place: StorePlace, program: 
         return false;
       }
     },
+    leftover: /shared memory block .* is still in use/,
     unprivileged: postgresUser,
   };
 }

@@ -22,6 +22,8 @@ export interface StoreKind {
   prepare?(place: StorePlace, program: string): Promise<void>;
   /** Whether it answers, which a server that loads its data does not do yet. @default it listens */
   isReady?(place: StorePlace): Promise<boolean>;
+  /** How it says that processes of a server that was killed still use its data. @default it never does */
+  readonly leftover?: RegExp | undefined;
   /** The size at which its files cannot grow any further, as on a full disk, in bytes. @default no limit */
   readonly maxFileBytes?: number | undefined;
   /** It refuses to run as root, and is run as this user then. @default the user of the tests */
@@ -60,7 +62,11 @@ export class StoreServer implements AsyncDisposable {
   async restart(): Promise<void> {
     const { kind, port, folder } = this;
     const [program, ...args] = commandOf(kind, limited(kind, [this.#program(), ...kind.args(this)]));
-    this.#process = await ServerProcess.start({ program: program as string, args, cwd: folder, port });
+    const start = () => ServerProcess.start({ program: program as string, args, cwd: folder, port });
+    const isEnding = (error: unknown) => kind.leftover?.test(String(error)) === true;
+    // The children of a server that was killed end a moment later, on a busy machine a long moment.
+    const attempt = () => start().catch((error: unknown) => (isEnding(error) ? null : Promise.reject(error)));
+    this.#process = await eventually(`${kind.name} starts`, attempt, (started) => started !== null, 30_000);
     await eventually(`${kind.name} answers`, async () => (await kind.isReady?.(this)) ?? true, Boolean, 30_000);
   }
 
