@@ -103,7 +103,7 @@ describe("a database or schema of something else", () => {
     await bench.open({ pool: bench.pool(), schema }).append([entry("a")]);
     await bench.run(`INSERT INTO ${schema}.migration (version) VALUES (99)`);
     expect((await failureOf(bench.open({ pool: bench.pool(), schema }))).message).toMatch(
-      /A newer version of this package wrote the schema .*version 99; this one supports up to 1.*update the package/,
+      /A newer version of this package wrote the schema .*version 99; this one supports up to 2.*update the package/,
     );
   });
 });
@@ -148,27 +148,54 @@ test("ten processes that start together create the schema once", async () => {
   const logs = range(1, 10).map(() => bench.open({ pool: bench.pool(), schema }));
   const placed = await Promise.all(logs.map((log) => log.append([entry("a")])));
   expect(placed.map(([one]) => one?.offset).sort((a, b) => Number(a) - Number(b))).toEqual(range(1, 10));
-  expect(await bench.run(`SELECT version FROM ${schema}.migration`)).toEqual([{ version: 1 }]);
+  expect(await bench.run(`SELECT version FROM ${schema}.migration`)).toEqual(
+    migrations.map(({ version }) => ({ version })),
+  );
 });
 
 test("ten processes run each migration once, in their order, and all of it or nothing", async () => {
   const schema = bench.newSchema();
   const names = schemaNames(schema);
+  const latest = migrations.length;
   const [pool, entered] = [bench.pool(), bench.open({ pool: bench.pool(), schema })];
   await entered.append([entry("a")]);
   const steps = [
     ...migrations,
     {
-      version: 2,
+      version: latest + 1,
       statements: () => `CREATE TABLE ${names.schema}.steps (n integer); INSERT INTO ${names.schema}.steps VALUES (2);`,
     },
-    { version: 3, statements: () => `INSERT INTO ${names.schema}.steps VALUES (3);` },
+    { version: latest + 2, statements: () => `INSERT INTO ${names.schema}.steps VALUES (3);` },
   ];
-  const failing = [...steps, { version: 4, statements: () => `INSERT INTO ${names.schema}.steps VALUES (1 / 0);` }];
+  const failing = [
+    ...steps,
+    { version: latest + 3, statements: () => `INSERT INTO ${names.schema}.steps VALUES (1 / 0);` },
+  ];
   await expect(prepare(connect(pool, 5_000), names, failing)).rejects.toThrow(/division by zero/);
-  expect(await bench.run(`SELECT max(version) AS version FROM ${schema}.migration`)).toEqual([{ version: 1 }]);
+  expect(await bench.run(`SELECT max(version) AS version FROM ${schema}.migration`)).toEqual([{ version: latest }]);
   await Promise.all(range(1, 10).map(() => prepare(connect(bench.pool(), 5_000), names, steps)));
   expect(await bench.run(`SELECT n FROM ${schema}.steps`)).toEqual([{ n: 2 }, { n: 3 }]);
+});
+
+test("a schema of the first version is migrated, and a process of that version continues", async () => {
+  const schema = bench.newSchema();
+  await prepare(connect(bench.pool(), 5_000), schemaNames(schema), migrations.slice(0, 1));
+  // As a process of the first version sends it.
+  const append = (number: number) => {
+    const request = { member: "old", first: number, last: number, window: 0, calls: [[number, 1, 1, 0, 0]] };
+    const json = JSON.stringify({ ...request, segments: [{ low: 1, high: 1, keyed: false }] });
+    return bench.run(
+      `SELECT ${schema}.append('${json}', '{a}', '{n}', '{${number}}', '{NULL}', '{NULL}', '{7}', '{10}')`,
+    );
+  };
+  await append(1);
+  const log = bench.open({ pool: bench.pool(), schema });
+  expect((await log.append([entry("a", "2")]))[0]?.offset).toBe(2);
+  await append(3);
+  expect((await log.append([entry("a", "4"), entry("a", "5")])).map(({ offset }) => offset)).toEqual([4, 5]);
+  const { entries } = await log.read(0, { limit: 10, maxBytes: 10_000, conflate: false });
+  expect(entries.map(({ data }) => data)).toEqual(["1", "2", "3", "4", "5"]);
+  expect(await bench.run(`SELECT version FROM ${schema}.migration`)).toEqual([{ version: 1 }, { version: 2 }]);
 });
 
 test("a key that is too long for an index fails alone", async () => {

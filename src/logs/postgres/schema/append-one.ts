@@ -3,11 +3,11 @@
 /**
  * `append_one` is `append` for one call of one entry without a key and without conditions: it has no request to take apart and no
  * arrays, and takes a quarter of the time. Each of the two finds the receipts of the other, since a call may be tried again
- * together with others, or apart from them.
+ * together with others, or apart from them. It is replaced: builds before the first release had it in version 1.
  */
 export function shortFunctions(schema: string, notifyChannel: string): string {
   return `
-    CREATE FUNCTION ${schema}.append_one(member text, call bigint, channel text, type text, data text, sender text,
+    CREATE OR REPLACE FUNCTION ${schema}.append_one(member text, call bigint, channel text, type text, data text, sender text,
       witness bigint, weight bigint) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     #variable_conflict use_column
     DECLARE
@@ -31,7 +31,7 @@ export function shortFunctions(schema: string, notifyChannel: string): string {
       IF NOT FOUND THEN
         SELECT 0::bigint AS log_offset, head.origin_witness AS witness, 0::bigint AS total_weight, 0::bigint AS log_time INTO newest;
       END IF;
-      wall := floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+      wall := ${schema}.clock();
       stamp := greatest(wall, newest.log_time);
       INSERT INTO ${schema}.entry (log_offset, time, log_time, witness, previous_witness, weight, total_weight, superseded,
         channel, type, data, sender)

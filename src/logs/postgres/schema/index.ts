@@ -29,7 +29,7 @@ export interface Migration {
 
 /**
  * The steps, oldest first. A step is never changed once it was released: a change of the tables or of the functions is a new
- * step, which drops the functions that it replaces. Processes of the older version then fail, and say why.
+ * step. One that drops functions makes processes of the older version fail, and say why. One that only adds some leaves them alone.
  */
 export const migrations: readonly Migration[] = [
   {
@@ -38,12 +38,15 @@ export const migrations: readonly Migration[] = [
       [
         tables(schema),
         writingFunctions(schema, notifyChannel, lock),
-        shortFunctions(schema, notifyChannel),
         pageFunctions(schema),
         readingFunctions(schema),
         retentionFunctions(schema, lock),
         clearingFunctions(schema, notifyChannel),
       ].join("\n"),
+  },
+  {
+    version: 2,
+    statements: ({ schema, notifyChannel }) => shortFunctions(schema, notifyChannel),
   },
 ];
 
