@@ -250,11 +250,14 @@ export class RedisLog implements CompleteLog {
   #catchUp(): void {
     if (this.#tails.size === 0) return;
     const deliver = async (): Promise<void> => {
-      for (let after = this.#top; ; ) {
+      let upTo = Number.POSITIVE_INFINITY;
+      // Not to the newest entry of all: others may append faster than this reads.
+      for (let after = this.#top; after < upTo; ) {
         const { head, entries } = await this.#nextPage(after);
         if (entries.length === 0) return;
         this.#tails.offer(head.epoch, entries);
         after = (entries.at(-1) as LogEntry).offset;
+        upTo = Math.min(upTo, head.top);
       }
     };
     const catchingUp = deliver()

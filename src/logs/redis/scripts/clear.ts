@@ -74,7 +74,7 @@ end
 -- the copy, whose ids are the same.
 call('RENAME', COPY, ENTRIES)
 call('HDEL', HEAD, 'clearing')
-call('HINCRBY', HEAD, 'clears', 1)
+call('HSET', HEAD, 'clears', s.clears + 1)
 for _, member in ipairs(members) do
   call('HDEL', KEPT, member)
   call('HDEL', NEWEST, member)
