@@ -4,10 +4,11 @@
  * Marks a response that a source is to be written to, also before its header has left. Shared by every copy of the package
  * in a process.
  */
-const claimed: symbol = Symbol.for("sourcecast.taken");
+const claimed: unique symbol = Symbol.for("sourcecast.taken");
 
+/** By assignment: `Object.defineProperty()` takes half a microsecond. */
 export function claimResponse(response: object): void {
-  Object.defineProperty(response, claimed, { value: true, configurable: true });
+  (response as { [claimed]?: boolean })[claimed] = true;
 }
 
 /** Removes the mark from a response to which nothing was written: the application may use it again. */

@@ -5,6 +5,8 @@ const encoder = new TextEncoder();
 /** Room before the bytes for the head of an HTTP/1.1 chunk: eight hexadecimal digits and CRLF. */
 const chunkHeadBytes = 10;
 const chunkTailBytes = 2;
+/** The largest frame that a lasting one keeps. */
+const maxKeptBytes = 256;
 const cr = 13;
 const lf = 10;
 
@@ -27,6 +29,7 @@ export class Frame {
   #next: Frame | null = null;
   #joined: Frame | null = null;
   #stored: Frame | null = null;
+  #isLasting = false;
 
   private constructor(buffer: Uint8Array | null, byteLength: number) {
     this.#buffer = buffer;
@@ -47,6 +50,13 @@ export class Frame {
     const buffer = new Uint8Array(chunkHeadBytes + bytes.length + chunkTailBytes);
     buffer.set(bytes, chunkHeadBytes);
     return new Frame(buffer, bytes.length);
+  }
+
+  /** The frame of text that starts many streams: see {@link Frame.join}. */
+  static lasting(text: string): Frame {
+    const frame = Frame.of(text);
+    frame.#isLasting = true;
+    return frame;
   }
 
   /** The events as they are. Shared: must not be written to. */
@@ -71,13 +81,16 @@ export class Frame {
     return this.#chunk as T;
   }
 
-  /** This frame followed by `next`. Within a tick, joining the same two returns the same frame. */
+  /**
+   * This frame followed by `next`. Within a tick, joining the same two returns the same frame. A lasting frame keeps a small
+   * one until another is joined to it, because the clients of a quiet hub all start at the same checkpoint.
+   */
   join(next: Frame): Frame {
     if (this.#next === next && this.#joined !== null) return this.#joined;
     const joined = new Frame(null, this.byteLength + next.byteLength);
     joined.#before = this;
     joined.#last = next;
-    if (this.#next === null) framesOfTick.push(this);
+    if (this.#isLasting ? next.byteLength > maxKeptBytes : this.#next === null) framesOfTick.push(this);
     this.#next = next;
     this.#joined = joined;
     return joined;
