@@ -32,6 +32,7 @@ export function decide(
   return permission.then((allowed) => decideFor(context, gate, candidate, allowed));
 }
 
+/** @param allowed The channels that may be read; `null` if the application did not answer. */
 function decideFor(
   context: DecisionContext,
   gate: Gate,
@@ -55,6 +56,7 @@ function decideFor(
     if (control === undefined || control.end) return decisionAt(origin, false);
     return hasReceivedAllEvents(context, origin, asked.selection).then((isOver) => decisionAt(origin, isOver));
   };
+  // For the log alone: a permission that could not be asked for is `null`.
   const fail = (error: unknown): Decision => {
     // A hub that is closed during the question closes its log.
     if (gate.isOpen) context.onError(error, { stage: "replay" });

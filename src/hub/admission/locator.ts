@@ -68,6 +68,7 @@ export class Locator {
     }
   }
 
+  /** Nothing can happen between this question and its answer, so the answer is current. */
   #askNow(question: LocateQuestion): Location {
     const { anchor, confirm } = this.#feed.check();
     const { head, answers } = locateNow(this.#feed.log, [question, { cursor: anchor, selection: noChannels }]);
@@ -76,6 +77,7 @@ export class Locator {
     return { head, answer, asOf: this.#feed.restarts };
   }
 
+  /** The questions of a tick, and in a storm those of several, become one call. */
   #askLater(question: LocateQuestion): Promise<Location> {
     const { cursor, selection } = question;
     const key = cursor === null ? selectionKey(selection) : `${selectionKey(selection)}\n${formatCursor(cursor)}`;

@@ -21,6 +21,7 @@ export function findOrigin(context: OriginContext, request: RequestLike, asked: 
   return feed.start().then(() => findStarts(context, request, asked));
 }
 
+/** Held and joining channels are two questions, which the log gets together. */
 function findStarts(context: OriginContext, request: RequestLike, asked: Subscribing): Origin | Promise<Origin> {
   const lastEventId = readLastEventId(request);
   const held = heldOf(asked);
@@ -51,6 +52,7 @@ function findStart(
   const { restarts } = feed;
   const cursor = own ?? (typeof from === "object" ? from : null);
   const startAfter = (start: Position | null): Origin | Promise<Origin> => {
+    // In the tick of the answer: it is out of date as soon as the sequence starts over.
     const originAt = (location: Location): Origin => {
       // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
       const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
