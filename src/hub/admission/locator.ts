@@ -161,6 +161,7 @@ export interface Location {
   readonly asOf: number;
 }
 
+/** A question of this tick, and the promise that all who ask it share. */
 interface Waiting {
   readonly question: LocateQuestion;
   readonly answer: Promise<Location>;

@@ -112,6 +112,7 @@ export class AskedPermissions implements Permissions {
     return known;
   }
 
+  /** Calls `authorize()` in the context of the request. An error goes to `onError`, and permits nothing. */
   #ask(channel: string): Answer | Promise<Answer> {
     const { authorize, limits, onError } = this.#context;
     const question = { request: this.#request, channel };
@@ -128,6 +129,7 @@ export class AskedPermissions implements Permissions {
     }
   }
 
+  /** The order of a `Map` is that of the first answers, so its first key is the oldest. */
   #remember(channel: string, answer: boolean): void {
     const answers = this.#answers as Map<string, boolean>;
     answers.set(channel, answer);

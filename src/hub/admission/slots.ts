@@ -2,7 +2,7 @@
 import { bytes, milliseconds, wholeNumber } from "../../base/units.ts";
 import type { Limits } from "../options.ts";
 
-/** {@link Limits} checked and with their defaults, times in milliseconds and sizes in bytes. */
+/** {@link Limits} checked and with their defaults, times in milliseconds and sizes in bytes; `Infinity` for no limit. */
 export type ResolvedLimits = { readonly [name in keyof Limits]-?: number };
 
 export function resolveLimits(limits: Limits = {}): ResolvedLimits {
