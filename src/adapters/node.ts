@@ -75,19 +75,15 @@ export function openEventSource<E extends EventMap = false>(
  * await hub.close();
  * ```
  */
-export function respond<E extends EventMap>(
+export async function respond<E extends EventMap>(
   hub: Hub<E>,
   req: NodeRequest,
   res: NodeResponse,
   options: SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">,
 ): Promise<EventSource | null> {
-  try {
-    checkOptions(options, nodeSubscribeChecks, "respond()");
-    const { fastWrite = true } = options ?? {};
-    return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribeOptions(options)));
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  checkOptions(options, nodeSubscribeChecks, "respond()");
+  const { fastWrite = true } = options ?? {};
+  return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribeOptions(options)));
 }
 
 /** The options without those of Node: the same object where it has none of them, since it is kept for each connection. */

@@ -163,7 +163,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     const sink = new WebSink(request.signal);
     const exchange = { request, sink };
     const asked = this.#read(exchange, options);
-    if (asked !== null) await this.#admission.open(exchange, asked, noHandle);
+    if (asked !== null) await this.#admission.open(exchange, asked);
     return sink.response();
   }
 
@@ -173,14 +173,10 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * @returns The source, or `null` if the request got another response.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
    */
-  open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
-    // Without `async`, which would put a second promise around the one of the admission.
-    try {
-      const asked = this.#read(exchange, options);
-      return asked === null ? Promise.resolve(null) : this.#admission.open(exchange, asked, sourceOf);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+  async open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
+    const asked = this.#read(exchange, options);
+    const stream = asked === null ? null : await this.#admission.open(exchange, asked);
+    return stream === null ? null : sourceOf(stream);
   }
 
   /**
@@ -291,9 +287,4 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     if (this.#isOpen) return;
     throw new SourcecastError("ERR_SSE_CLOSED", "The hub was used after close(); make a new one");
   }
-}
-
-/** A web response is the handle on its stream. */
-function noHandle(): null {
-  return null;
 }

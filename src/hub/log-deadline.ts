@@ -67,18 +67,6 @@ export class LogDeadline {
     });
   }
 
-  /** The result of a question that is answered in this tick. Its outcome is reported as that of any other. */
-  note<T>(question: () => T): T {
-    try {
-      const answer = question();
-      this.#observer.onAnswer();
-      return answer;
-    } catch (error) {
-      this.#observer.onFailure(error);
-      throw error;
-    }
-  }
-
   /** Gives up all questions: the hub is closed. A log that does not answer would keep requests waiting for good. */
   close(): void {
     this.#isClosed = true;

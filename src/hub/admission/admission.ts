@@ -72,45 +72,20 @@ export class Admission implements Gate {
   /**
    * Opens a stream. It is closed from the start if the client has left.
    *
-   * A client that leaves before the decision frees its slot at once, however long the application and the log take. Until
-   * the stream is open, nothing else observes the sink.
-   *
-   * @param handle Makes the application's handle on the stream, in the same tick.
    * @returns `null` if the request got another response.
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
-  open<T>(exchange: Exchange, asked: Subscribing, handle: (stream: Stream) => T): Promise<T | null> {
-    return new Promise((resolve, reject) => {
-      const candidate = this.#admit(exchange, asked);
-      if (candidate === null) return resolve(null);
-      let forget: (() => void) | null = null;
-      let isAnswered = false;
-      const fail = (error: unknown): void => {
-        isAnswered = true;
-        this.#dismiss(candidate);
-        reject(error);
-      };
-      const answer = (decision: Decision | null): void => {
-        if (isAnswered) return;
-        isAnswered = true;
-        forget?.();
-        try {
-          const stream = this.#answer(candidate, decision);
-          this.#candidates.delete(candidate);
-          resolve(stream === null ? null : handle(stream));
-        } catch (error) {
-          fail(error);
-        }
-      };
-      try {
-        const decision = decide(this.#context, this, candidate, askPermission(candidate));
-        if (!isPromise(decision)) return answer(decision);
-        forget = exchange.sink.onceGone(() => queueMicrotask(() => answer(null)));
-        decision.then(answer, fail);
-      } catch (error) {
-        fail(error);
-      }
-    });
+  async open(exchange: Exchange, asked: Subscribing): Promise<Stream | null> {
+    const candidate = this.#admit(exchange, asked);
+    if (candidate === null) return null;
+    try {
+      return this.#answer(candidate, await this.#decideUnlessGone(candidate));
+    } catch (error) {
+      candidate.slot.release();
+      throw error;
+    } finally {
+      this.#candidates.delete(candidate);
+    }
   }
 
   /**
@@ -172,6 +147,19 @@ export class Admission implements Gate {
     const candidate = { exchange, asked, permissions, sourceOptions, asyncContext, slot, revoked: false };
     if (asked.options.key !== undefined) this.#candidates.add(candidate);
     return candidate;
+  }
+
+  /**
+   * Resolves with `null` if the client leaves before the decision: it frees its slot at once, however long the application and
+   * the log take. Until the stream is open, nothing else observes the sink.
+   */
+  #decideUnlessGone(candidate: Candidate): Promise<Decision | null> {
+    return new Promise((resolve, reject) => {
+      const permission = askPermission(candidate);
+      const forget = candidate.exchange.sink.onceGone(() => resolve(null));
+      const decision = decide(this.#context, this, candidate, permission);
+      decision.then(resolve, reject).then(forget);
+    });
   }
 
   #permissionsOf(request: RequestLike, { options }: Subscribing, asyncContext: CapturedContext): Permissions {

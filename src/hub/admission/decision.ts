@@ -19,52 +19,37 @@ import type { Permissions } from "./permissions.ts";
 import type { Slot } from "./slots.ts";
 
 /**
- * Takes the application's answer, and then asks the log. It decides in this tick if both answer in it. A failure of either
- * becomes an answer which lets the client retry, since the failure is on this side.
+ * Waits for the application's answer, and then asks the log. Does not reject for a failure of either: that becomes an answer
+ * which lets the client retry, since the failure is on this side.
  */
-export function decide(
+export async function decide(
   context: DecisionContext,
   gate: Gate,
   candidate: Candidate,
   permission: Permission,
-): Decision | Promise<Decision> {
-  if (!isPromise(permission)) return decideFor(context, gate, candidate, permission);
-  return permission.then((allowed) => decideFor(context, gate, candidate, allowed));
-}
-
-/** @param allowed The channels that may be read; `null` if the application did not answer. */
-function decideFor(
-  context: DecisionContext,
-  gate: Gate,
-  candidate: Candidate,
-  allowed: readonly string[] | null,
-): Decision | Promise<Decision> {
+): Promise<Decision> {
   const { exchange, sourceOptions } = candidate;
   const { request } = exchange;
-  const { asked, early } = permit(context, candidate, allowed);
-  const rejected = early ?? gate.rejectedSince(candidate);
+  const { asked, early } = permit(context, candidate, isPromise(permission) ? await permission : permission);
+  if (early !== null) return { early };
+  const rejected = gate.rejectedSince(candidate);
   if (rejected !== null) return { early: rejected };
   const { control } = asked.options;
   // The declaration of the loss was the end of its stream.
   if (control !== undefined && isLostId(readLastEventId(request))) {
     return { early: noContent(request, sourceOptions, "lost") };
   }
-  const decisionAt = (origin: Origin, isOver: boolean): Decision =>
-    isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
-  const judge = (origin: Origin): Decision | Promise<Decision> => {
-    if (hasReceivedAllEnds(origin, asked.selection)) return decisionAt(origin, true);
-    if (control === undefined || control.end) return decisionAt(origin, false);
-    return hasReceivedAllEvents(context, origin, asked.selection).then((isOver) => decisionAt(origin, isOver));
-  };
-  // For the log alone: a permission that could not be asked for is `null`.
-  const fail = (error: unknown): Decision => {
+  try {
+    const origin = await findOrigin(context, request, asked);
+    const isOver =
+      hasReceivedAllEnds(origin, asked.selection) ||
+      (control !== undefined && !control.end && (await hasReceivedAllEvents(context, origin, asked.selection)));
+    return isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
+  } catch (error) {
     // A hub that is closed during the question closes its log.
     if (gate.isOpen) context.onError(error, { stage: "replay" });
     return { early: retryLater(request, sourceOptions, "error") };
-  };
-  const origin = findOrigin(context, request, asked);
-  const decision = isPromise(origin) ? origin.then(judge) : judge(origin);
-  return isPromise(decision) ? decision.catch(fail) : decision;
+  }
 }
 
 /** Asks the application which of the channels may be read. */

@@ -1,7 +1,6 @@
 // The questions that the log is asked for connecting clients: those of one tick share one call.
 import { runDetached } from "../../base/async-context.ts";
 import { now, setImmediateOrTimeout } from "../../base/clock.ts";
-import { isImmediate, locateNow } from "../../log/immediate.ts";
 import type { ChannelSelection, Head, LocateAnswer, LocateQuestion } from "../../log/log.ts";
 import { expectFlush } from "../../sinks/flush.ts";
 import { formatCursor } from "../../wire/cursor.ts";
@@ -54,31 +53,8 @@ export class Locator {
     this.#deadline = deadline;
   }
 
-  /**
-   * Answers at once if the log does: waiting would only add the questions of others, which cost such a log as much alone.
-   *
-   * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`; by a promise, in any case.
-   */
-  ask(question: LocateQuestion): Location | Promise<Location> {
-    if (!isImmediate(this.#feed.log)) return this.#askLater(question);
-    try {
-      return this.#deadline.note(() => this.#askNow(question));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** Nothing can happen between this question and its answer, so the answer is current. */
-  #askNow(question: LocateQuestion): Location {
-    const { anchor, confirm } = this.#feed.check();
-    const { head, answers } = locateNow(this.#feed.log, [question, { cursor: anchor, selection: noChannels }]);
-    const [answer, present] = answers as [LocateAnswer, LocateAnswer];
-    confirm(head, present.verification);
-    return { head, answer, asOf: this.#feed.restarts };
-  }
-
-  /** The questions of a tick, and in a storm those of several, become one call. */
-  #askLater(question: LocateQuestion): Promise<Location> {
+  /** @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`. */
+  ask(question: LocateQuestion): Promise<Location> {
     const { cursor, selection } = question;
     const key = cursor === null ? selectionKey(selection) : `${selectionKey(selection)}\n${formatCursor(cursor)}`;
     this.#newQuestions++;
@@ -161,7 +137,6 @@ export interface Location {
   readonly asOf: number;
 }
 
-/** A question of this tick, and the promise that all who ask it share. */
 interface Waiting {
   readonly question: LocateQuestion;
   readonly answer: Promise<Location>;

@@ -1,5 +1,4 @@
 // Where a client's stream begins, as far as it has to be known before the response starts.
-import { isPromise } from "../../base/deadline.ts";
 import { type RequestLike, readLastEventId } from "../../http/request.ts";
 import type { ChannelSelection, Position } from "../../log/log.ts";
 import { floorPosition, parseCursor } from "../../wire/cursor.ts";
@@ -13,16 +12,15 @@ import { findRewindStart } from "./rewind.ts";
  * Finds where the channels of a request begin. Joining channels of a client that has a position begin on their own; without
  * one, all channels of a client are new.
  *
- * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`; by a promise, in any case.
+ * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
  */
-export function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Origin | Promise<Origin> {
+export function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
   const { feed } = context;
   if (feed.isStarted) return findStarts(context, request, asked);
   return feed.start().then(() => findStarts(context, request, asked));
 }
 
-/** Held and joining channels are two questions, which the log gets together. */
-function findStarts(context: OriginContext, request: RequestLike, asked: Subscribing): Origin | Promise<Origin> {
+function findStarts(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
   const lastEventId = readLastEventId(request);
   const held = heldOf(asked);
   // The position of a client says nothing about channels that it has not followed.
@@ -40,33 +38,26 @@ function findStarts(context: OriginContext, request: RequestLike, asked: Subscri
  * Asks the log: one question, and one before it for a client that has no position and is to receive past events. The
  * client's own position wins over the one that the application gives: it has moved on since the page was made.
  */
-function findStart(
+async function findStart(
   { feed, locator, deadline }: OriginContext,
   { options, from }: Subscribing,
   channels: readonly string[],
   selection: ChannelSelection,
   own: Start["cursor"],
-): Origin | Promise<Origin> {
+): Promise<Origin> {
   // Entries that arrive while the log is asked were published after the client came.
   const delivered = feed.ring.head;
   const { restarts } = feed;
   const cursor = own ?? (typeof from === "object" ? from : null);
-  const startAfter = (start: Position | null): Origin | Promise<Origin> => {
-    // In the tick of the answer: it is out of date as soon as the sequence starts over.
-    const originAt = (location: Location): Origin => {
-      // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
-      const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
-      // The log may have lost what this process had delivered, and the answer itself may have shown it.
-      const present = restarts === location.asOf ? delivered : null;
-      return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location, joining: null };
-    };
-    const location = locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
-    return isPromise(location) ? location.then(originAt) : originAt(location);
-  };
   const { rewind = 0 } = options;
   const isRewound = cursor === null && from === "now" && rewind > 0;
-  if (!isRewound) return startAfter(null);
-  return findRewindStart({ feed, deadline }, rewind, selection, conflates(options)).then(startAfter);
+  const start = isRewound ? await findRewindStart({ feed, deadline }, rewind, selection, conflates(options)) : null;
+  const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
+  // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
+  const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
+  // The log may have lost what this process had delivered, and the answer itself may have shown it.
+  const present = restarts === location.asOf ? delivered : null;
+  return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location, joining: null };
 }
 
 /**

@@ -81,7 +81,7 @@ export class Recovery<Declaration> {
     return this.#reader.closed ? null : this.#declare.reset(reason, location);
   }
 
-  async #locate(cursor: Position | null = null): Promise<Location> {
+  #locate(cursor: Position | null = null): Promise<Location> {
     const { context, selection } = this.#reader;
     return context.locator.ask({ cursor, selection });
   }

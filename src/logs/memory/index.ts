@@ -8,7 +8,6 @@ import { closedError, conflictOf } from "../../log/errors.ts";
 import type { TailPage } from "../../log/follow-tail.ts";
 import { IdempotencyWindow } from "../../log/idempotency-window.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
-import { declareImmediate } from "../../log/immediate.ts";
 import type {
   Appended,
   ChannelSelection,
@@ -73,8 +72,6 @@ export function memoryLog(options: MemoryLogOptions = {}): CompleteLog {
   return new MemoryLog(limits);
 }
 
-const locateNow = (log: MemoryLog, questions: readonly LocateQuestion[]): Located => log.locateNow(questions);
-
 /** Entries that one call removes, beyond as many as it appends. The rest is removed in turns of their own. */
 const entriesPerTrim = 1_024;
 /** Entries and bytes that a tail reads at once. */
@@ -113,7 +110,6 @@ class MemoryLog implements CompleteLog {
     this.#ring = new EntryRing(limits);
     this.#pages = new PageReader(this.#ring, this.#channels);
     this.#window = new IdempotencyWindow(limits.window);
-    declareImmediate(this.locate, locateNow);
   }
 
   /**
@@ -202,10 +198,6 @@ class MemoryLog implements CompleteLog {
 
   /** One head for all, read first: it trims, so that the answers are about what remains. */
   async locate(questions: readonly LocateQuestion[]): Promise<Located> {
-    return this.locateNow(questions);
-  }
-
-  locateNow(questions: readonly LocateQuestion[]): Located {
     this.#assertOpen();
     const head = this.#head();
     return { head, answers: questions.map((question) => this.#answerOf(question, head)) };

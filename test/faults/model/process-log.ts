@@ -1,5 +1,4 @@
 import type { CompleteLog } from "../../../src/log/complete.ts";
-import { declareImmediate, isImmediate, locateNow } from "../../../src/log/immediate.ts";
 import type {
   Appended,
   ChannelSelection,
@@ -44,9 +43,6 @@ export class ProcessLog implements CompleteLog {
     this.#storage = storage;
     this.#setup = setup;
     this.#random = random;
-    const { log } = storage;
-    if (setup.late === 0 && isImmediate(log))
-      declareImmediate(this.locate, (_, questions) => this.#locateNow(questions));
   }
 
   append(entries: readonly NewEntry[]): Promise<Appended[]> {
@@ -74,10 +70,9 @@ export class ProcessLog implements CompleteLog {
     return this.#answer(() => this.#storage.log.latestByKey(selection, options));
   }
 
-  /** A function of its own for each process: those of a log without delays answer in the tick of the question. */
-  readonly locate = (questions: readonly LocateQuestion[]): Promise<Located> => {
+  locate(questions: readonly LocateQuestion[]): Promise<Located> {
     return this.#answer(() => this.#storage.log.locate(questions));
-  };
+  }
 
   tail(after: Position, onEntries: (batch: TailBatch) => void, onError: (error: unknown) => void): Tail {
     const tail = new LateTail(this.#storage, after, this.#delay, onEntries, onError);
@@ -117,15 +112,6 @@ export class ProcessLog implements CompleteLog {
     }
     await this.#wait();
     return ask();
-  }
-
-  #locateNow(questions: readonly LocateQuestion[]): Located {
-    if (this.#closed) throw new Unreachable("The process has ended");
-    this.#count();
-    if (this.#random.chance(this.#setup.failing) && !this.#storage.reachable) {
-      throw new Unreachable("The log cannot be reached");
-    }
-    return locateNow(this.#storage.log, questions);
   }
 
   /** A caller that retries without progress would never let the tick end. */
