@@ -31,7 +31,9 @@ export class PostgresBench implements AsyncDisposable {
   /** A client of the server, or of a proxy in front of it. It is closed with the server. */
   connect(name: ClientName, port: number = this.server.port): PostgresLike {
     if (name === "pg") return this.pool(port);
-    const sql = postgres({ host: "127.0.0.1", port, user: "postgres", database: "postgres", onnotice: () => {} });
+    // The client itself asks for the types of arrays on each connection, and nothing handles the failure of that question.
+    const options = { fetch_types: false, onnotice: () => {} };
+    const sql = postgres({ host: "127.0.0.1", port, user: "postgres", database: "postgres", ...options });
     this.#cleanups.push(() => sql.end({ timeout: 0 }));
     return sql as unknown as PostgresLike;
   }

@@ -109,7 +109,8 @@ describe.each(homes)("from %s", (_, options) => {
     const slow = await hub.open(unread, { channels: ["news"] });
     for (let turn = 0; turn < 8; turn++) await tick();
     expect(slow?.bufferedAmount).toBeGreaterThan(60_000);
-    expect(slow?.bufferedAmount).toBeLessThan(64 * 1_024 + 34 * 1_024);
+    // The body holds one part, another waits for the end of the turn, and the last run to fit comes on top.
+    expect(slow?.bufferedAmount).toBeLessThan((64 + 64 + 34) * 1_024);
     await slow?.close();
   });
 

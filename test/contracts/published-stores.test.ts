@@ -1,8 +1,8 @@
 /** The published store tests on the logs without a server. */
-import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { sqliteLog } from "../../../src/logs/sqlite/index.ts";
-import { testPublishedStores } from "../../support/published-stores/index.ts";
-import { temporaryFile } from "../../support/temporary.ts";
+import { memoryLog } from "../../src/logs/memory/index.ts";
+import { sqliteLog } from "../../src/logs/sqlite/index.ts";
+import { testPublishedStores } from "../support/published-stores/index.ts";
+import { temporaryFile } from "../support/temporary.ts";
 
 testPublishedStores("memory", async (retention, body) => {
   const log = memoryLog(retention);
