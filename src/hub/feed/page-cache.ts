@@ -33,6 +33,7 @@ export class PageCache implements FeedObserver {
   #waiting: (() => void)[] = [];
   /** Pages that were not used since this was last emptied are dropped. */
   #used = new Set<SharedPage>();
+  /** How often the sequence was broken, or a channel cleared. */
   #breaks = 0;
 
   /** @param confirm Asks the log whether it still has the newest entry that this process has delivered. */
@@ -42,9 +43,9 @@ export class PageCache implements FeedObserver {
     this.#deadline = deadline;
   }
 
-  /** How often the sequence was broken, or a channel cleared: a page from before the last time is out of date. */
-  get breaks(): number {
-    return this.#breaks;
+  /** False for a page from before the last break: it may have entries that the log has lost, or of a channel that was cleared. */
+  isCurrent({ breaks }: SharedPage): boolean {
+    return breaks === this.#breaks;
   }
 
   /** The page with the entries after an offset, if it is here. The caller has to {@link release} it. */
@@ -65,8 +66,7 @@ export class PageCache implements FeedObserver {
    * others at most: their pages may turn out too short for it, or may not be kept. Beyond {@link maxPagesInUse}, readers
    * queue, so a thousand replays take the memory of a few.
    *
-   * A page that was read before a break is read again: it may have entries that the log has lost, or of a channel that was
-   * cleared.
+   * A page that is not current by then is read again.
    *
    * @param witness The witness of the entry at the offset, where it is known.
    */
@@ -75,18 +75,17 @@ export class PageCache implements FeedObserver {
     for (;;) {
       const found = this.find(query, after);
       if (found !== undefined) return found;
-      const breaks = this.#breaks;
       const loading = joined < 2 ? this.#findLoading(query.key, after) : undefined;
       if (loading !== undefined) {
         joined++;
         const page = await loading;
         // The page that this reader would read itself, so it takes it even where it is not kept for others.
-        if (page.after === after && breaks === this.#breaks) return this.#use(page);
+        if (page.after === after && this.isCurrent(page)) return this.#use(page);
       } else if (this.#pagesInUse >= maxPagesInUse) {
         await new Promise<void>((resolve) => this.#waiting.push(resolve));
       } else {
         const page = await this.#load(query, after, witness);
-        if (breaks === this.#breaks) return this.#use(page);
+        if (this.isCurrent(page)) return this.#use(page);
       }
     }
   }
@@ -146,15 +145,14 @@ export class PageCache implements FeedObserver {
     const loading = this.#loading.get(query.key) ?? new Map<number, Promise<SharedPage>>();
     this.#loading.set(query.key, loading);
     this.#pagesInUse++;
-    const breaks = this.#breaks;
     const read = this.#read(query, after, witness);
     loading.set(after, read);
     try {
       const page = await read;
       // A page from before a break may be of entries that the log has lost. Its reader finds out; it must not reach
       // others.
-      const isCurrent = breaks === this.#breaks && page.epoch === this.#feed.ring.epoch;
-      if (isCurrent && page.isVerified && page.through > after) this.#keep(query.key, page);
+      const isOfThisLog = this.isCurrent(page) && page.epoch === this.#feed.ring.epoch;
+      if (isOfThisLog && page.isVerified && page.through > after) this.#keep(query.key, page);
       return page;
     } finally {
       this.#endUse();
@@ -165,14 +163,15 @@ export class PageCache implements FeedObserver {
 
   async #read({ kind, selection, upTo }: PageQuery, after: number, witness?: number): Promise<SharedPage> {
     const { log } = this.#feed;
+    const breaks = this.#breaks;
     if (kind === "values") {
       const values = log.latestByKey(selection, { after, upTo, maxBytes: clientPage.maxBytes });
-      return new SharedPage(after, await this.#deadline.limit(values, "log.latestByKey()"), true);
+      return new SharedPage(after, await this.#deadline.limit(values, "log.latestByKey()"), true, breaks);
     }
     const options = { ...clientPage, selection, conflate: kind === "conflated" };
     const page = await this.#deadline.limit(log.read(after, options), "log.read()");
     const isVerified = page.entries.length === 0 || (this.#continues(page, after, witness) ?? (await this.#confirm()));
-    return new SharedPage(after, page, isVerified);
+    return new SharedPage(after, page, isVerified, breaks);
   }
 
   /**

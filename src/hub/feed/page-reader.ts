@@ -10,8 +10,6 @@ export class PageReader {
   readonly #cache: PageCache;
   readonly #query: PageQuery;
   #page: SharedPage | null = null;
-  /** The breaks of the cache when the page was taken. */
-  #breaks = 0;
 
   constructor(cache: PageCache, query: PageQuery) {
     this.#cache = cache;
@@ -20,9 +18,10 @@ export class PageReader {
 
   /** The page with the entries after an offset; `undefined` when it has to be loaded. */
   at(offset: number): SharedPage | undefined {
-    if (this.#page?.covers(offset) && this.#breaks === this.#cache.breaks) return this.#page;
+    if (this.#page?.covers(offset) && this.#cache.isCurrent(this.#page)) return this.#page;
     this.release();
-    return this.#take(this.#cache.find(this.#query, offset));
+    this.#page = this.#cache.find(this.#query, offset) ?? null;
+    return this.#page ?? undefined;
   }
 
   /**
@@ -32,17 +31,12 @@ export class PageReader {
    */
   async load(offset: number, witness?: number): Promise<SharedPage> {
     this.release();
-    return this.#take(await this.#cache.load(this.#query, offset, witness));
+    this.#page = await this.#cache.load(this.#query, offset, witness);
+    return this.#page;
   }
 
   release(): void {
     if (this.#page !== null) this.#cache.release(this.#page);
     this.#page = null;
-  }
-
-  #take<P extends SharedPage | undefined>(page: P): P {
-    this.#page = page ?? null;
-    this.#breaks = this.#cache.breaks;
-    return page;
   }
 }

@@ -22,6 +22,8 @@ export class SharedPage {
   readonly isVerified: boolean;
   /** Memory that it takes, approximately: the data is there as text and as bytes. */
   readonly bytes: number;
+  /** The breaks of the cache when its reading began. */
+  readonly breaks: number;
   /** Readers that are about to use it. */
   users = 0;
   /** By the index of the first entry. Of the last entries there may be none. */
@@ -30,7 +32,7 @@ export class SharedPage {
     new Map(),
   ];
 
-  constructor(after: number, page: Page | ValuePage, isVerified: boolean) {
+  constructor(after: number, page: Page | ValuePage, isVerified: boolean, breaks: number) {
     const isState = !("floor" in page);
     this.epoch = page.epoch;
     this.after = after;
@@ -40,6 +42,7 @@ export class SharedPage {
     this.conflated = isState ? 0 : page.conflated;
     this.floor = isState ? null : page.floor;
     this.isVerified = isVerified;
+    this.breaks = breaks;
     this.bytes = page.entries.reduce((sum, entry) => sum + 2 * weightOf(entry) + entryOverheadBytes, 0);
   }
 
