@@ -1,6 +1,7 @@
 // One run in the process that produces it: the pieces of the producer become entries of the run's channel.
-import { now, setImmediateOrTimeout, WakeTimer } from "../base/clock.ts";
+import { now, WakeTimer } from "../base/clock.ts";
 import { SourcecastError } from "../base/errors.ts";
+import { Pace } from "../base/pace.ts";
 import type { Position } from "../log/log.ts";
 import { textOf, withheld } from "../source/piece-text.ts";
 import { assertPipeable, openProducer, type Pipeable, type Producer } from "../source/producer.ts";
@@ -35,9 +36,6 @@ type Interruption =
 /** Most characters of one merged event, and most that wait for the log before the producer has to wait too. */
 const maxEventLength = 65_536;
 const maxWaiting = 262_144;
-
-/** Most pieces in one turn of the event loop: a producer that never waits for anything leaves none to a request to stop it. */
-const piecesPerTurn = 256;
 
 /** The error of a producer that has been idle for too long. */
 function idleError(idleMs: number): SourcecastError {
@@ -148,13 +146,15 @@ export class Run {
 
   async #readAll(producer: Producer<unknown>): Promise<void> {
     const toText = textOf();
-    for (let pieces = 1; ; pieces++) {
+    const pace = new Pace();
+    for (;;) {
       const result = await this.#ask(() => producer.next());
       if (result === null) return;
       if (result.value.done) break;
       this.#add(toText(result.value.value));
       if (this.#gather.size > maxWaiting) await this.#room();
-      if (pieces % piecesPerTurn === 0) await new Promise<void>(setImmediateOrTimeout);
+      const turn = pace.ready();
+      if (turn !== undefined) await turn;
     }
     this.#add(toText.rest());
     producer.finished();

@@ -1,6 +1,6 @@
 // A producer into a channel: one event for each piece.
-import { now, setImmediateOrTimeout } from "../base/clock.ts";
 import { aBoolean, aDuration, type OptionChecks } from "../base/options.ts";
+import { Pace } from "../base/pace.ts";
 import type { Duration } from "../base/units.ts";
 import { type Pipeable, type PipeOptions, type PipeResult, type PipeTarget, pipe, pipeChecks } from "../source/pipe.ts";
 import { abortWhenUnwanted, type SubscriberCount } from "./lifetime/no-subscribers.ts";
@@ -40,32 +40,6 @@ export function pipeToChannel<T>(
     },
   };
   return pipe(pieces, target, options).finally(unwanted.release);
-}
-
-/** How long pieces may follow one another in one turn of the event loop, in milliseconds. */
-const maxTurnMs = 5;
-/** Pieces between two looks at the clock. */
-const piecesPerClockCheck = 64;
-
-/**
- * Lets others have their turns. A producer that always has a piece, such as a long list, would otherwise keep the process from
- * everything else: a channel has no reader that would make it wait, as a source has.
- */
-class Pace {
-  #pieces = 0;
-  #start = now();
-
-  /** A wait for the next turn of the event loop, when this one has been long enough. */
-  ready(): Promise<void> | undefined {
-    if (++this.#pieces < piecesPerClockCheck) return undefined;
-    this.#pieces = 0;
-    return now() - this.#start < maxTurnMs ? undefined : this.#nextTurn();
-  }
-
-  async #nextTurn(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediateOrTimeout(resolve));
-    this.#start = now();
-  }
 }
 
 /** A channel, as a producer needs it. */
