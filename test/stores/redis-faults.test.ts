@@ -51,6 +51,16 @@ async function endsWith(tail: TailRecorder, data: string): Promise<void> {
   );
 }
 
+/** A log with three entries, of whose keys an operator has deleted one. */
+async function withoutKey(name: string) {
+  const redis = track(await startRedis());
+  const log = await openRedisLog(redis.port);
+  await append(log, 1, 2, 3);
+  const { epoch } = await log.head();
+  await redisCommand(redis, `DEL {events}:${name}`);
+  return { log, epoch };
+}
+
 describe("the store", () => {
   test("FLUSHALL begins a new epoch, and tails continue with its first entry", async () => {
     const redis = track(await startRedis());
@@ -74,11 +84,7 @@ describe("the store", () => {
   test.each(["head", "entries", "trimmed", "newest"])(
     "a lost key (%s) is a lost log, not one with a hole",
     async (name) => {
-      const redis = track(await startRedis());
-      const log = await openRedisLog(redis.port);
-      await append(log, 1, 2, 3);
-      const { epoch } = await log.head();
-      await redisCommand(redis, `DEL {events}:${name}`);
+      const { log, epoch } = await withoutKey(name);
       const head = await log.head();
       expect([head.top, head.epoch === epoch]).toEqual([0, false]);
       expect((await append(log, "new"))[0]?.offset).toBe(1);
@@ -88,11 +94,7 @@ describe("the store", () => {
   test.each(["trimmed", "newest", "ids"])(
     "a lost key (%s) that plain appends do not use is a lost log to a process that only publishes",
     async (name) => {
-      const redis = track(await startRedis());
-      const log = await openRedisLog(redis.port);
-      await append(log, 1, 2, 3);
-      const { epoch } = await log.head();
-      await redisCommand(redis, `DEL {events}:${name}`);
+      const { log, epoch } = await withoutKey(name);
       // Retention notices it, a moment after an append.
       const appended = await eventually(
         "an append begins a new epoch",

@@ -1,8 +1,9 @@
-/** Hubs on Redis: everything that hubs on memory and SQLite do, and a storm of reconnecting clients. */
+/** Hubs on Redis: everything that hubs on memory and SQLite do, the published store tests, and a storm of reconnecting clients. */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { redisLog } from "../../src/logs/redis/index.ts";
 import { follow, openHub } from "../support/hub.ts";
+import { testPublishedStores } from "../support/published-stores/index.ts";
 import { testHubs } from "../support/stores/hub-suite.ts";
 import { nodeRedisClient, type OpenClient } from "../support/stores/redis-clients.ts";
 import { startRedis } from "../support/stores/redis-server.ts";
@@ -21,10 +22,12 @@ afterAll(async () => {
   await redis[Symbol.asyncDispose]();
 });
 
-testHubs("Redis", async (retention, body) => {
-  const key = `events:${randomUUID()}`;
-  await body(() => redisLog({ client: client.client, key, ...retention }));
-});
+for (const testSuite of [testHubs, testPublishedStores]) {
+  testSuite("Redis", async (retention, body) => {
+    const key = `events:${randomUUID()}`;
+    await body(() => redisLog({ client: client.client, key, ...retention }));
+  });
+}
 
 /** How many scripts and other commands the server has run, apart from those that wait for entries. */
 async function commandCount(): Promise<number> {
