@@ -82,9 +82,8 @@ const checks: OptionChecks<ResumableStreamsOptions> = {
  */
 export function resumableStreams(hub: RunsHub, options: ResumableStreamsOptions = {}): ResumableStreams {
   checkOptions(options, checks, "resumableStreams()");
-  const { waitUntil, keyPrefix, lease = "15s", onError } = options;
-  const own: RunsOptions = { hub, protocol: "text", gather: 0, lease };
-  const resolved = resolveRunsOptions(onError === undefined ? own : { ...own, onError });
+  const { waitUntil, keyPrefix, publisher: _, subscriber: __, doneWatchdogIntervalMs: ___, ...own } = options;
+  const resolved = resolveRunsOptions({ ...own, hub, protocol: "text", gather: 0 } satisfies RunsOptions);
   const engine = new RunEngine(resolved, "resumable-streams");
 
   /** Ids are checked here, since every function takes one. */

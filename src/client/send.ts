@@ -25,7 +25,12 @@ export async function send(request: PreparedRequest, fetch: typeof globalThis.fe
   return response;
 }
 
-/** The reader of a response's body. A program's own `fetch` may give none, or the same response for every attempt. */
+/**
+ * Takes the body of a response for reading.
+ *
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION` if the option `fetch` returned a response without a body, or one that it has
+ * returned before.
+ */
 export function readerOf({ body }: Response): ReadableStreamDefaultReader<Uint8Array> {
   if (!body?.getReader || body.locked) throw fetchError("without an unread ReadableStream");
   return body.getReader();

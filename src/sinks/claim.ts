@@ -6,7 +6,7 @@
  */
 const claimed: unique symbol = Symbol.for("sourcecast.taken");
 
-/** By assignment: `Object.defineProperty()` takes half a microsecond. */
+/** By assignment, which costs less than `Object.defineProperty()`: every connection comes here. */
 export function claimResponse(response: object): void {
   (response as { [claimed]?: boolean })[claimed] = true;
 }

@@ -85,8 +85,9 @@ export class Batch {
    * is not part of it.
    */
   get #plainEntry(): Parameter[] | null {
-    const [{ conditions, keyed } = { conditions: undefined, keyed: true }] = this.#segments;
-    return this.#columns.size === 1 && !keyed && conditions === undefined ? this.#columns.only() : null;
+    const [segment] = this.#segments;
+    const isPlain = segment?.keyed === false && segment.conditions === undefined;
+    return isPlain && this.#columns.size === 1 ? this.#columns.only() : null;
   }
 
   /** The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls. */
@@ -191,10 +192,11 @@ class Columns {
 
   /** Those of the only entry, in the order of the parameters of `append_one`. */
   only(): Parameter[] {
-    const { channel, type, data, sender } = this.#entries[0] as NewEntry;
-    const text = [channel, type, data].map(encodeText);
-    const [weight, witness] = [weightOf(this.#entries[0] as NewEntry), this.#witnesses[0]];
-    return [...text, sender === undefined ? null : encodeText(sender), String(witness), String(weight)];
+    const entry = this.#entries[0] as NewEntry;
+    const { channel, type, data, sender } = entry;
+    const texts = [channel, type, data].map(encodeText);
+    const numbers = [String(this.#witnesses[0]), String(weightOf(entry))];
+    return [...texts, sender === undefined ? null : encodeText(sender), ...numbers];
   }
 
   /** In the order of the parameters of the functions. */

@@ -1,4 +1,4 @@
-// Prepared statements: the server parses and plans a statement once for each connection, which is half the time of an append.
+// Prepared statements: the server parses and plans a statement once for each connection, in place of each time.
 import type { PgPoolClientLike } from "./connection.ts";
 import type { Statement } from "./statement.ts";
 
