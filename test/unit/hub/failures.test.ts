@@ -6,6 +6,7 @@ import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 import { expectConsole } from "../../support/console.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
+import { intercept } from "../../support/intercept.ts";
 import { tick } from "../../support/web.ts";
 
 type Method = "append" | "head" | "witnesses" | "read" | "last" | "latestByKey" | "locate";
@@ -217,15 +218,9 @@ test("a tail that cannot be started after a loss is tried again, and live client
     const store = new PlainStore({ maxEvents: 1_000 });
     const plain = new PlainLog(store, { poll: false });
     let isBroken = false;
-    const log = new Proxy(plain, {
-      get(target, name) {
-        const value = target[name as keyof PlainLog] as unknown;
-        if (typeof value !== "function") return value;
-        return (...args: unknown[]) => {
-          if (name === "tail" && isBroken) throw new Error("No tail");
-          return value.apply(target, args);
-        };
-      },
+    const log = intercept(plain, (name, call) => {
+      if (name === "tail" && isBroken) throw new Error("No tail");
+      return call();
     });
     const { hub, errors } = openHub({ log });
     await hub.channel("b").dispatch("n", "lost");

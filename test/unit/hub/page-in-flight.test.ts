@@ -4,6 +4,7 @@ import { type CompleteLog, completeLog } from "../../../src/log/complete.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
 import { PlainLog, PlainStore } from "../../../src/testing/index.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
+import { intercept } from "../../support/intercept.ts";
 import { tick } from "../../support/web.ts";
 
 type Reading = "read" | "latestByKey";
@@ -12,20 +13,13 @@ type Reading = "read" | "latestByKey";
 function slow(log: CompleteLog, method: Reading) {
   const held: (() => void)[] = [];
   let holds = false;
-  const proxy = new Proxy(log, {
-    get(target, name) {
-      const value = target[name as keyof CompleteLog] as unknown;
-      if (typeof value !== "function") return value;
-      if (name !== method) return value.bind(target);
-      return async (...args: unknown[]) => {
-        const answer = await (value.apply(target, args) as Promise<unknown>);
-        if (holds) await new Promise<void>((resolve) => held.push(resolve));
-        return answer;
-      };
-    },
-  });
+  const late = async (call: () => unknown): Promise<unknown> => {
+    const answer = await call();
+    if (holds) await new Promise<void>((resolve) => held.push(resolve));
+    return answer;
+  };
   return {
-    log: proxy,
+    log: intercept(log, (name, call) => (name === method ? late(call) : call())),
     hold: () => {
       holds = true;
     },
@@ -96,18 +90,12 @@ describe("a page from before the break", () => {
     const store = new PlainStore({ maxEvents: 2 });
     const log = completeLog(new PlainLog(store, { poll: false }));
     let isNew = false;
-    const replaced = new Proxy(log, {
-      get(target, name) {
-        const value = target[name as keyof CompleteLog] as unknown;
-        if (typeof value !== "function") return value;
-        return (...args: unknown[]) => {
-          if (name === "latestByKey" && !isNew) {
-            isNew = true;
-            store.renew();
-          }
-          return value.apply(target, args);
-        };
-      },
+    const replaced = intercept(log, (name, call) => {
+      if (name === "latestByKey" && !isNew) {
+        isNew = true;
+        store.renew();
+      }
+      return call();
     });
     const { hub } = openHub({ log: replaced, ring: { maxEvents: 1 } });
     const channel = hub.channel("a");
