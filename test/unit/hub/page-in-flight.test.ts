@@ -69,6 +69,22 @@ describe("a page from before the break", () => {
     await reader.return?.();
   });
 
+  test("is not for a reader whose page is on its way during a clear()", async () => {
+    const pages = slow(memoryLog() as CompleteLog, "read");
+    const { hub } = openHub({ log: pages.log, ring: { maxEvents: 1 } });
+    const channel = hub.channel("a");
+    const after = await channel.dispatch("n", "first");
+    for (const data of ["secret", "secret"]) await channel.dispatch("n", data);
+    pages.hold();
+    const reader = channel.read({ after });
+    const next = reader.next();
+    await expect.poll(() => pages.held).toBe(1);
+    await channel.clear();
+    pages.release();
+    expect((await next).value).toMatchObject({ kind: "gap", data: { reason: "cleared" } });
+    await reader.return?.();
+  });
+
   test("is not for a client that comes after the log was replaced", async () => {
     const store = new PlainStore();
     const pages = slow(completeLog(new PlainLog(store)), "latestByKey");
