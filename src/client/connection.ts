@@ -2,8 +2,6 @@
 import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 import { readKeepAlive } from "../wire/preamble.ts";
 import type { Environment } from "./environment.ts";
-import type { StreamError } from "./errors.ts";
-import { reportListenerError } from "./listeners.ts";
 import {
   type ClosedBy,
   dueAt,
@@ -11,8 +9,8 @@ import {
   type ReconnectInput,
   type ReconnectSettings,
   type ReconnectState,
-  staleAt,
   step,
+  type Told,
 } from "./reconnect.ts";
 import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
 import type { Rejection, Verdict } from "./response.ts";
@@ -39,7 +37,8 @@ export interface ConnectionOptions extends RequestOptions, ReconnectSettings {
   judge(response: Response): Verdict | Promise<Verdict>;
   /** The meaning of a failure without a response. */
   judgeFailure(cause: unknown): Rejection;
-  readonly shouldRetry?: ((error: StreamError, attempt: number) => boolean | undefined) | undefined;
+  /** The last word about a rejection: its kind. */
+  appeal?(rejection: Rejection, attempt: number): Rejection["kind"];
 }
 
 /**
@@ -66,10 +65,6 @@ export class Connection {
   /** When the timer fires, in the time of the environment. */
   #timerAt = Number.POSITIVE_INFINITY;
   #unwatch: () => void = () => {};
-  /** The last status that was reported said stale. It follows from the clock, not from an input. */
-  #reportedStale = false;
-  /** A 401 or 403 was answered by asking for the headers once more. */
-  #reauthorized = false;
 
   constructor(options: ConnectionOptions, environment: Environment, handlers: ConnectionHandlers, lastEventId: string) {
     this.#options = options;
@@ -104,14 +99,9 @@ export class Connection {
     this.#input({ type: "close", by, error });
   }
 
-  /** The server asks for a longer wait after this connection. */
-  later(time: number): void {
-    this.#input({ type: "later", time });
-  }
-
-  /** Whether the stream has been idle for suspiciously long. */
-  get stale(): boolean {
-    return this.#isStaleAt(this.#environment.now());
+  /** The stream has said something about its own state. */
+  tell(told: Told): void {
+    this.#input({ type: "bytes", told });
   }
 
   /** The only place that changes the state. All effects follow from the states before and after. */
@@ -127,21 +117,14 @@ export class Connection {
     if (isLeft) this.#drop();
     if (connection !== before.connection) void this.#open();
     if (phase === "closed") this.#unwatch();
-    // A stream that was stale is open again with the first byte.
-    const wasStale = this.#reportedStale;
-    this.#reportedStale = this.#isStaleAt(now);
     const changed =
-      wasStale !== this.#reportedStale ||
       phase !== before.phase ||
       connection !== before.connection ||
-      this.#state.paused !== before.paused;
+      this.#state.paused !== before.paused ||
+      this.#state.stale !== before.stale;
     // A listener may close the stream, which comes back here. So the timer is set last, for the state after that.
     if (changed) this.#handlers.onState(this.#state);
     this.#schedule(now);
-  }
-
-  #isStaleAt(now: number): boolean {
-    return now >= staleAt(this.#state, this.#options);
   }
 
   /** Ends the open connection. Its callbacks are ignored from then on. */
@@ -152,12 +135,10 @@ export class Connection {
 
   /** One timer, at the next moment when time alone may change the state. Bytes do not move it: it checks again when it fires. */
   #schedule(now: number): void {
-    const state = this.#state;
-    const stale = staleAt(state, this.#options);
-    const due = stale > now ? Math.min(stale, dueAt(state, this.#options)) : dueAt(state, this.#options);
+    const due = dueAt(this.#state, this.#options);
     // A timer of an open stream that fires too early finds nothing due, and is set again then. So a chunk costs a comparison
     // here, and no timer.
-    if (this.#cancelTimer !== null && this.#timerAt <= due && state.phase === "open") return;
+    if (this.#cancelTimer !== null && this.#timerAt <= due && this.#state.phase === "open") return;
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     if (due === Number.POSITIVE_INFINITY) return;
@@ -192,8 +173,6 @@ export class Connection {
 
   async #read(response: Response, signal: AbortSignal): Promise<void> {
     const reader = readerOf(response);
-    // The headers were accepted, so the next rejection may be that of a token that has expired since.
-    this.#reauthorized = false;
     this.#input({ type: "opened" });
     this.#handlers.onOpen(response);
     const parser = new EventStreamParser(
@@ -203,16 +182,16 @@ export class Connection {
           this.lastEventId = event.lastEventId;
           // Control events do not count as recovery: an overloaded hub answers with a stream of one `sse:later`, and the delay has
           // to grow from one such answer to the next.
-          if (this.#state.attempt > 0 && !event.type.startsWith("sse:")) this.#input({ type: "event" });
+          if (this.#state.attempt > 0 && !event.type.startsWith("sse:")) this.tell({ attempt: 0 });
           this.#handlers.onEvent(event);
         },
         onComment: (text) => {
           if (signal.aborted) return;
-          const interval = readKeepAlive(text);
-          if (interval !== null) this.#input({ type: "keepAlive", interval });
+          const keepAlive = readKeepAlive(text);
+          if (keepAlive !== null) this.tell({ keepAlive });
           this.#handlers.onComment(text);
         },
-        onRetry: (time) => this.#input({ type: "retry", time }),
+        onRetry: (retryFloor) => this.tell({ retryFloor }),
       },
       { lastEventId: this.lastEventId, maxEventSize: this.#options.maxEventSize },
     );
@@ -244,30 +223,15 @@ export class Connection {
   async #waitUntilReady(): Promise<void> {
     const waiting = this.#handlers.ready();
     if (waiting === undefined) return;
-    this.#input({ type: "paused", paused: true });
+    this.tell({ paused: true });
     await waiting;
-    this.#input({ type: "paused", paused: false });
+    this.tell({ paused: false });
   }
 
-  /**
-   * Acts on a failure, with a response or without. `shouldRetry` has the last word in both directions. Without an answer from
-   * it, a 401 or 403 makes the client ask a `headers` function once more, at once, because a token may have expired. A second one
-   * in succession is final, as it is for headers that cannot change.
-   */
-  #fail({ kind, error, retryAfter }: Rejection, offline = false): void {
-    const { shouldRetry, headers } = this.#options;
-    let asked: boolean | undefined;
-    try {
-      asked = shouldRetry?.(error as StreamError, this.#state.attempt);
-    } catch (failure) {
-      // Nothing above would catch it, and the stream would be connecting from then on. It counts as no answer.
-      reportListenerError(failure);
-    }
-    if (asked ?? kind === "retry") this.#input({ type: "lost", error, retryAfter, offline });
-    else if (asked === undefined && kind === "unauthorized" && typeof headers === "function" && !this.#reauthorized) {
-      this.#reauthorized = true;
-      this.#input({ type: "lost", error, immediately: true });
-    } else this.close("failed", error);
+  /** A failure, with a response or without. */
+  #fail(rejection: Rejection, offline = false): void {
+    const kind = this.#options.appeal?.(rejection, this.#state.attempt) ?? rejection.kind;
+    this.#input({ ...rejection, type: "lost", kind, offline });
   }
 }
 

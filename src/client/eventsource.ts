@@ -6,7 +6,7 @@ import { Connection } from "./connection.ts";
 import { runtime } from "./environment.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import { type BodyLike, type HeadersLike, isEventId, methodOf, type PerAttempt, readHeaders } from "./request.ts";
-import { judgeByStandard, judgeFailureByStandard } from "./response.ts";
+import { judgeByStandard, judgeFailureByStandard, loseByStandard } from "./standard.ts";
 
 /** The standard's options, and what users have asked the standard for. */
 export interface EventSourceInit {
@@ -95,16 +95,13 @@ export class EventSource extends EventTarget {
         credentials: this.withCredentials ? "include" : "same-origin",
         fetch: (...args) => fetch(...args),
         maxEventSize: maxEventBytes,
-        enabled: true,
-        // No jitter on top of the reconnection time, as browsers have none.
-        initial: 0,
-        max: 0,
         defaultRetry: defaultRetryMs,
         // No watchdog either: a server that sends no keep-alives must not lose the clients that it has with the native class.
         connectTimeout: Number.POSITIVE_INFINITY,
         idleTimeout: Number.POSITIVE_INFINITY,
         judge: judgeByStandard,
         judgeFailure: judgeFailureByStandard,
+        lose: loseByStandard,
       },
       runtime,
       {

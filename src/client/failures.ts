@@ -1,17 +1,16 @@
 // The errors of a connection, as applications see them.
 import { SourcecastError } from "../base/errors.ts";
 import { StreamError } from "./errors.ts";
-import { type ReconnectState, TimeoutReason } from "./reconnect.ts";
+import { reportListenerError } from "./listeners.ts";
+import type { ReconnectState } from "./reconnect.ts";
 import type { Rejection } from "./response.ts";
 
-/** The error of a state, as applications see it. The machine keeps only the reason of a timeout; its message is made here. */
-export function errorOf({ error }: ReconnectState): StreamError | undefined {
-  if (error === undefined) return undefined;
-  if (!(error instanceof TimeoutReason)) return toStreamError(error);
-  const { during, time } = error;
+/** The error of a connection that was not open in time, or was idle for too long; `undefined` without a time. */
+export function timeoutError({ phase }: ReconnectState, time: number | undefined): StreamError | undefined {
+  if (time === undefined) return undefined;
   return new StreamError(
     "timeout",
-    during === "connect"
+    phase === "connecting"
       ? `The connection was not open after ${time} ms; check the network, or raise timeout.connect`
       : `Nothing has arrived for ${time} ms, not even a keep-alive; the connection counts as dead`,
   );
@@ -24,6 +23,22 @@ export function errorOf({ error }: ReconnectState): StreamError | undefined {
 export function judgeFailure(cause: unknown): Rejection {
   const isFinal = cause instanceof SourcecastError && !(cause instanceof StreamError);
   return { kind: isFinal ? "final" : "retry", error: toStreamError(cause), retryAfter: 0 };
+}
+
+/** `shouldRetry` has the last word, in both directions. Without a function, the headers of a request cannot change. */
+export function appeal(
+  { kind, error }: Rejection,
+  attempt: number,
+  { shouldRetry, headers }: AppealOptions,
+): Rejection["kind"] {
+  try {
+    const isRetried = shouldRetry?.(error as StreamError, attempt);
+    if (isRetried !== undefined) return isRetried ? "retry" : "final";
+  } catch (failure) {
+    // Nothing above would catch it, and the stream would be connecting from then on. It counts as no answer.
+    reportListenerError(failure);
+  }
+  return kind === "unauthorized" && typeof headers !== "function" ? "final" : kind;
 }
 
 /**
@@ -46,4 +61,10 @@ function reasonOf(error: unknown): string {
   };
   const inner = cause?.message || cause?.code;
   return inner ? `${message}: ${inner}` : String(message);
+}
+
+/** The options of the application that decide about another attempt. */
+interface AppealOptions {
+  readonly shouldRetry?: ((error: StreamError, attempt: number) => boolean | undefined) | undefined;
+  readonly headers?: unknown;
 }

@@ -55,10 +55,6 @@ export class Handover implements Upstream {
     return this.#current?.connection.state ?? null;
   }
 
-  get isStale(): boolean {
-    return this.#current?.connection.stale === true;
-  }
-
   get nextState(): ReconnectState | null {
     return this.#next?.connection.state ?? null;
   }
@@ -190,7 +186,7 @@ export class Handover implements Upstream {
   }
 
   #onLater(leg: Leg, { reason, retryAfter }: Record<string, unknown>): void {
-    leg.connection.later(Number(retryAfter) || 0);
+    leg.connection.tell({ laterFloor: Number(retryAfter) || 0 });
     const isNext = leg === this.#next;
     if (isNext) this.#cancelTimer();
     if (reason === "channels" && this.#owner.split()) {

@@ -131,11 +131,11 @@ export class Lane implements UpstreamOwner {
 
   /** A line that waits for its channels is connecting, as the connection that will have them is. */
   #show(line: Line): void {
-    const { isOpen, state, nextState, isStale } = this.#upstream;
+    const { isOpen, state, nextState } = this.#upstream;
     const shown = line.carried || !isOpen ? state : (nextState ?? state);
     if (shown === null) return;
-    if (line.carried || shown.phase !== "open") line.show(shown, isStale);
-    else line.show({ ...shown, phase: "connecting", attempt: Math.max(1, shown.attempt) }, false);
+    if (line.carried || shown.phase !== "open") line.show(shown);
+    else line.show({ ...shown, phase: "connecting", attempt: Math.max(1, shown.attempt) });
   }
 
   /** One function for all events, which arrive by the thousand. */

@@ -10,7 +10,7 @@ import type { Route } from "./stream-request.ts";
 /** The callbacks of a line, in the order of the stream. No event and no comment follows the phase `closed`. */
 export interface LineHandlers {
   /** Called whenever the connection that serves the line changes its state, and when the line moves to another one. */
-  onState(state: ReconnectState, isStale: boolean): void;
+  onState(state: ReconnectState): void;
   /** A stream that has all channels of the line has opened. */
   onOpen(): void;
   /** An event of the line's channels. None comes for the second time, whichever connection brings it. */
@@ -68,18 +68,16 @@ export class Line implements Route {
   /** Ends the subscription, and tells it. An open stream counts as healthy, as in any status. */
   close(by: ClosedBy, error?: unknown): void {
     const { state } = this;
-    this.show(
-      { ...state, phase: "closed", attempt: state.phase === "open" ? 0 : state.attempt, closedBy: by, error },
-      false,
-    );
+    const attempt = state.phase === "open" ? 0 : state.attempt;
+    this.show({ ...state, phase: "closed", attempt, closedBy: by, error });
   }
 
   /** Shows the state of the connection to the subscription. */
-  show(state: ReconnectState, isStale: boolean): void {
+  show(state: ReconnectState): void {
     if (this.isClosed) return;
     this.state = state;
     if (state.phase === "closed") this.lane?.remove(this);
-    this.handlers.onState(state, isStale);
+    this.handlers.onState(state);
   }
 }
 

@@ -15,10 +15,11 @@ import {
 } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
 import type { AnyContract } from "../wire/contract.ts";
+import { type BackoffSettings, lose } from "./backoff.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
-import { judgeFailure } from "./failures.ts";
+import { appeal, judgeFailure } from "./failures.ts";
 import {
   type BodyLike,
   type CredentialsMode,
@@ -99,7 +100,7 @@ export interface WorkerLike {
 }
 
 /** {@link SubscribeOptions}, checked. */
-export interface ResolvedSubscribeOptions extends ConnectionOptions {
+export interface ResolvedSubscribeOptions extends ConnectionOptions, BackoffSettings {
   readonly events?: AnyContract | undefined;
   readonly after: string;
   readonly signal?: AbortSignal | undefined;
@@ -193,6 +194,8 @@ export function resolveSubscribeOptions(
     },
     judge,
     judgeFailure,
+    lose: (...args) => lose(policy, ...args),
+    appeal: (rejection, attempt) => appeal(rejection, attempt, options),
     defaultRetry: 0,
     validate: options.validate ?? true,
   };

@@ -28,51 +28,55 @@ export interface ReconnectState {
   readonly keepAlive: number | null;
   /** Reading is paused by a consumer: no bytes are expected. */
   readonly paused: boolean;
+  /** Idle for suspiciously long, while open. */
+  readonly stale: boolean;
   /** The server's reconnection time, for every wait. */
   readonly retryFloor: number;
   /** A longer time that the server asked for once: `retry-after`, `sse:later`. */
   readonly laterFloor: number;
+  /** The headers were asked for once more, after a 401 or 403. */
+  readonly reauthorized: boolean;
   /** Why it is waiting or closed, where an error was the reason. */
   readonly error: unknown;
   readonly closedBy: ClosedBy | null;
 }
 
-/** The settings of the machine, in milliseconds. */
+/** The settings of the machine, in milliseconds, and the policy. */
 export interface ReconnectSettings {
-  /** False: the first end of the stream is the last. */
-  readonly enabled: boolean;
-  /** Upper bound of the first random delay; it doubles with each attempt. */
-  readonly initial: number;
-  /** Upper bound of any random delay. */
-  readonly max: number;
   /** How long a connection may take to open. */
   readonly connectTimeout: number;
   /** How long an open stream may be idle where the server has announced no keep-alive. */
   readonly idleTimeout: number;
   /** The reconnection time until the server names one. */
   readonly defaultRetry: number;
+  /**
+   * The state after a connection that is gone, or could not be opened: another one opens, or the client waits, or closes.
+   *
+   * @param random From 0 to 1, for the jitter of a delay.
+   */
+  lose(state: ReconnectState, loss: Loss, now: number, random: number): ReconnectState;
+}
+
+/** How a connection was lost. */
+export interface Loss {
+  /** The meaning of the response or of the failure. A stream that ends has none. */
+  readonly kind?: "final" | "unauthorized" | "retry";
+  readonly error?: unknown;
+  /** The time that a response asked for. */
+  readonly retryAfter?: number;
+  /** The runtime says that there is no network. */
+  readonly offline?: boolean;
+  /** The limit that the machine itself has applied, to the opening of a connection or to its idle time. */
+  readonly timedOut?: number;
 }
 
 export type ReconnectInput =
   /** The response has arrived and is an event stream. */
   | { readonly type: "opened" }
-  /** Bytes have arrived, comments included. */
-  | { readonly type: "bytes" }
-  /** An event of the application has arrived. Control events are not. */
-  | { readonly type: "event" }
-  | { readonly type: "keepAlive"; readonly interval: number }
-  | { readonly type: "retry"; readonly time: number }
-  | { readonly type: "later"; readonly time: number }
-  | { readonly type: "paused"; readonly paused: boolean }
+  /** Bytes have arrived, comments included, or reading was paused or continues: idle time begins again. */
+  | { readonly type: "bytes"; readonly told?: Told }
   /** The connection has ended or failed, or could not be opened. */
-  | {
-      readonly type: "lost";
-      readonly error?: unknown;
-      readonly retryAfter?: number;
-      readonly immediately?: boolean;
-      /** The runtime says that there is no network. */
-      readonly offline?: boolean;
-    }
+  | ({ readonly type: "lost" } & Loss)
   /** The page became visible, the network came back, the machine woke up: timers may have slept. */
   | { readonly type: "wake"; readonly online: boolean }
   | { readonly type: "tick" }
@@ -80,10 +84,9 @@ export type ReconnectInput =
   | { readonly type: "suspend" }
   | { readonly type: "close"; readonly by: ClosedBy; readonly error?: unknown };
 
-/** A stream that was healthy for this long has earned a fresh start. */
-const healthyAfterMs = 30_000;
-/** Longer times that a server asks for are cut, so that a typing error does not keep a client away for a year. */
-const maxFloorMs = 600_000;
+/** The parts of the state that an open stream decides. */
+export type Told = Partial<Pick<ReconnectState, "keepAlive" | "retryFloor" | "laterFloor" | "paused" | "attempt">>;
+
 /** A shorter interval would make every pause of the network a dead connection. */
 const minKeepAliveMs = 250;
 /**
@@ -104,8 +107,10 @@ export function initialState(now: number, retryFloor: number): ReconnectState {
     lastByteAt: 0,
     keepAlive: null,
     paused: false,
+    stale: false,
     retryFloor,
     laterFloor: 0,
+    reauthorized: false,
     error: undefined,
     closedBy: null,
   };
@@ -127,74 +132,46 @@ export function step(
   switch (input.type) {
     case "opened":
       // `attempt` stays: a server that opens streams and ends them at once must see longer and longer delays. The keep-alive
-      // is forgotten: another server may have answered, with an interval of its own or none.
+      // is forgotten: another server may have answered, with an interval of its own or none. The headers were accepted, so the
+      // next rejection may be that of a token that has expired since.
       if (state.phase !== "connecting") return state;
-      return { ...state, phase: "open", since: now, lastByteAt: now, laterFloor: 0, keepAlive: null, error: undefined };
+      return {
+        ...state,
+        phase: "open",
+        since: now,
+        lastByteAt: now,
+        stale: false,
+        laterFloor: 0,
+        keepAlive: null,
+        reauthorized: false,
+        error: undefined,
+      };
     case "bytes":
-      return state.phase === "open" ? { ...state, lastByteAt: now } : state;
-    case "event":
-      // Bytes alone prove little: every stream begins with some, also that of a server that fails right after them.
-      return state.phase === "open" && state.attempt !== 0 ? { ...state, attempt: 0 } : state;
-    case "keepAlive":
-      return { ...state, keepAlive: Math.max(input.interval, minKeepAliveMs) };
-    case "retry":
-      return { ...state, retryFloor: Math.min(input.time, maxFloorMs) };
-    case "later":
-      return { ...state, laterFloor: Math.min(input.time, maxFloorMs) };
-    case "paused":
-      // Bytes may have waited in the socket for all of the pause. The idle time begins when they are read again.
-      return { ...state, paused: input.paused, lastByteAt: now };
+      return { ...state, ...input.told, lastByteAt: now, stale: false };
     case "lost":
-      return lose(state, input, now, settings, random);
+      return isConnected(state) ? settings.lose(state, input, now, random) : state;
     case "suspend":
       // Only `wake` ends this wait, and it does so at once, because the server has not asked for a delay.
-      if (!isConnected(state)) return state;
-      return { ...state, phase: "waiting", since: now, retryAt: Number.POSITIVE_INFINITY, notBefore: now };
+      return isConnected(state) ? wait(state, now, now, Number.POSITIVE_INFINITY) : state;
     case "wake":
       return wake(state, input.online, now, settings);
     case "tick":
       return tick(state, now, settings, random);
     case "close":
-      return { ...state, phase: "closed", since: now, closedBy: input.by, error: input.error };
+      return end(state, now, input.by, input.error);
   }
 }
 
-/** When the next `tick` is due; `Infinity` for never. */
+/** When the next `tick` is due; `Infinity` for never. An open stream becomes stale, then it counts as dead. */
 export function dueAt(state: ReconnectState, settings: ReconnectSettings): number {
   if (state.phase === "connecting") return state.since + settings.connectTimeout;
   if (state.phase === "waiting") return state.retryAt;
   if (state.phase === "closed" || state.paused) return Number.POSITIVE_INFINITY;
-  return state.lastByteAt + deadAfter(state, settings);
-}
-
-/** When an open stream becomes suspicious. `Infinity` while no bytes are expected. */
-export function staleAt(state: ReconnectState, settings: ReconnectSettings): number {
-  if (state.phase !== "open" || state.paused) return Number.POSITIVE_INFINITY;
-  return state.lastByteAt + (staleFactor / deadFactor) * deadAfter(state, settings);
-}
-
-/** Why the machine ended a connection: nothing else had. */
-export class TimeoutReason {
-  readonly during: "connect" | "idle";
-  readonly time: number;
-
-  constructor(during: "connect" | "idle", time: number) {
-    this.during = during;
-    this.time = time;
-  }
-}
-
-/** The server's keep-alive is the better limit. Without one, every idle stream reconnects after `idleTimeout`. */
-function deadAfter({ keepAlive }: ReconnectState, { idleTimeout }: ReconnectSettings): number {
-  return keepAlive === null ? idleTimeout : keepAlive * deadFactor;
-}
-
-function isConnected({ phase }: ReconnectState): boolean {
-  return phase === "connecting" || phase === "open";
+  return state.lastByteAt + deadAfter(state, settings) * (state.stale ? 1 : staleFactor / deadFactor);
 }
 
 /** The next attempt. Callers have made sure that the server's own delay is over, or does not apply to this attempt. */
-function connect(state: ReconnectState, now: number): ReconnectState {
+export function connect(state: ReconnectState, now: number): ReconnectState {
   return {
     ...state,
     phase: "connecting",
@@ -205,38 +182,22 @@ function connect(state: ReconnectState, now: number): ReconnectState {
   };
 }
 
-/**
- * A connection is gone: connects at once, waits, or closes. After the first failure, and after a healthy stream, the random
- * delay is at most `initial`. It is drawn from the whole range down to zero, so that clients which a restart of the server
- * disconnects in one moment come back spread over that range.
- */
-function lose(
-  state: ReconnectState,
-  { error, retryAfter = 0, immediately = false, offline = false }: Extract<ReconnectInput, { type: "lost" }>,
-  now: number,
-  settings: ReconnectSettings,
-  random: number,
-): ReconnectState {
-  if (!isConnected(state)) return state;
-  const rested = { ...state, error, attempt: isHealthy(state, now) ? 0 : state.attempt };
-  if (immediately) return connect(rested, now);
-  if (!settings.enabled) {
-    return { ...rested, phase: "closed", since: now, closedBy: error === undefined ? "ended" : "failed" };
-  }
-  // The server's time is a floor, so that shedding and drains are not defeated; the jitter comes on top of it.
-  const asked = Math.max(rested.laterFloor, Math.min(retryAfter, maxFloorMs));
-  const floor = Math.max(rested.retryFloor, asked);
-  // The exponent is bounded because `initial` may be 0, and 0 times infinity is not a number.
-  const ceiling = Math.min(settings.max, settings.initial * 2 ** Math.min(Math.max(0, rested.attempt - 1), 30));
-  // The reconnection time spreads the clients that a server has lost. A client without a network was not one of them, and
-  // comes back with its network, unless the server has asked it to stay away.
-  const notBefore = now + (offline ? asked : floor);
-  return { ...rested, phase: "waiting", since: now, laterFloor: 0, notBefore, retryAt: now + floor + random * ceiling };
+/** A wait for the next attempt, which the network or the page may end early from `notBefore` on. */
+export function wait(state: ReconnectState, now: number, notBefore: number, retryAt: number): ReconnectState {
+  return { ...state, phase: "waiting", since: now, notBefore, retryAt };
 }
 
-/** A quiet stream is healthy too, so this counts the time and not the events. */
-function isHealthy(state: ReconnectState, now: number): boolean {
-  return state.phase === "open" && now - state.since >= healthyAfterMs;
+export function end(state: ReconnectState, now: number, closedBy: ClosedBy, error: unknown): ReconnectState {
+  return { ...state, phase: "closed", since: now, closedBy, error };
+}
+
+/** The server's keep-alive is the better limit. Without one, every idle stream reconnects after `idleTimeout`. */
+function deadAfter({ keepAlive }: ReconnectState, { idleTimeout }: ReconnectSettings): number {
+  return keepAlive === null ? idleTimeout : Math.max(keepAlive, minKeepAliveMs) * deadFactor;
+}
+
+function isConnected({ phase }: ReconnectState): boolean {
+  return phase === "connecting" || phase === "open";
 }
 
 function wake(state: ReconnectState, online: boolean, now: number, settings: ReconnectSettings): ReconnectState {
@@ -245,8 +206,7 @@ function wake(state: ReconnectState, online: boolean, now: number, settings: Rec
   // An attempt under way has its own timeout. While reading is paused, idle time says nothing about the connection.
   if (state.phase !== "open" || state.paused) return state;
   // A connection that was idle for longer than its keep-alive while nothing ran may be dead without any sign of it.
-  const idle = now - state.lastByteAt;
-  return idle > (state.keepAlive ?? settings.idleTimeout / deadFactor) ? connect(state, now) : state;
+  return now - state.lastByteAt > deadAfter(state, settings) / deadFactor ? connect(state, now) : state;
 }
 
 /**
@@ -256,7 +216,8 @@ function wake(state: ReconnectState, online: boolean, now: number, settings: Rec
 function tick(state: ReconnectState, now: number, settings: ReconnectSettings, random: number): ReconnectState {
   if (now < dueAt(state, settings)) return state;
   if (state.phase === "waiting") return connect(state, now);
-  const during = state.phase === "connecting" ? "connect" : "idle";
-  const time = during === "connect" ? settings.connectTimeout : deadAfter(state, settings);
-  return lose(state, { type: "lost", error: new TimeoutReason(during, time) }, now, settings, random);
+  const isOpening = state.phase === "connecting";
+  const timedOut = isOpening ? settings.connectTimeout : deadAfter(state, settings);
+  if (!isOpening && now < state.lastByteAt + timedOut) return { ...state, stale: true };
+  return settings.lose(state, { timedOut }, now, random);
 }

@@ -1,5 +1,5 @@
 // The meaning of a response: a stream, a reason to retry, or the end.
-import { quote, SourcecastError } from "../base/errors.ts";
+import { quote } from "../base/errors.ts";
 import { StreamError } from "./errors.ts";
 
 /** The meaning of a response. */
@@ -28,24 +28,8 @@ const quoteTimeoutMs = 1_000;
 const temporary: readonly number[] = [408, 425, 429];
 
 /** A stream has the status 200 and the type `text/event-stream`, with any parameters: the standard decodes all as UTF-8. */
-function isEventStream({ status, headers }: Response): boolean {
+export function isEventStream({ status, headers }: Response): boolean {
   return status === 200 && /^text\/event-stream(\s*;|\s*$)/i.test(headers.get("content-type") ?? "");
-}
-
-/**
- * The policy of the standard: any response but a stream is final, and its listeners learn no reason.
- *
- * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model
- */
-export function judgeByStandard(response: Response): Verdict {
-  if (isEventStream(response)) return { kind: "stream" };
-  response.body?.cancel().catch(ignore);
-  return { kind: "ended" };
-}
-
-/** An event over the limit, and a function of the application that throws, would fail again. */
-export function judgeFailureByStandard(error: unknown): Rejection {
-  return { kind: error instanceof SourcecastError ? "final" : "retry", error, retryAfter: 0 };
 }
 
 /**

@@ -79,7 +79,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     this.#consumers = new Consumers(options.after, () => this.#wakeReader());
     this.closed = this.#closed.promise;
     this.#line = new Line(options, environment, {
-      onState: (state, isStale) => this.#onState(state, isStale, environment),
+      onState: (state) => this.#onState(state, environment),
       onOpen: () => this.#opened.resolve(),
       onEvent: (event) => this.#inOrder.run(event),
       onComment: (text) => this.#consumers.comments.call("*", text),
@@ -271,8 +271,8 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     resolve?.();
   }
 
-  #onState(state: ReconnectState, isStale: boolean, environment: Environment): void {
-    const status = statusOf(state, isStale, environment);
+  #onState(state: ReconnectState, environment: Environment): void {
+    const status = statusOf(state, environment);
     if (isSameStatus(status, this.#status)) return;
     this.#status = status;
     if (status.state === "closed") this.#end(state, status);

@@ -106,9 +106,9 @@ export class Leader implements UpstreamOwner {
 
   /** Gives a tab the state of the stream, from which it follows. */
   welcome(tab: string): void {
-    const { state, isStale, isOpen } = this.handover;
+    const { state, isOpen } = this.handover;
     const packed = state && packState(state, this.#context.environment);
-    this.tell({ kind: "welcome", snapshot: this.#lane.router.snapshot(), state: packed, isStale, isOpen }, tab);
+    this.tell({ kind: "welcome", snapshot: this.#lane.router.snapshot(), state: packed, isOpen }, tab);
   }
 
   /** A line of another tab. Its only effect here is that a rejection reaches that tab. */
@@ -195,8 +195,8 @@ export class Leader implements UpstreamOwner {
 
   /** Posted to tabs of hidden pages, too: their status is right when they are shown. */
   show(): void {
-    const { state, isStale } = this.handover;
-    if (state !== null) this.tell({ kind: "state", state: packState(state, this.#context.environment), isStale });
+    const { state } = this.handover;
+    if (state !== null) this.tell({ kind: "state", state: packState(state, this.#context.environment) });
     this.#lane.show();
   }
 

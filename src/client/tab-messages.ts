@@ -2,7 +2,6 @@
 import type { ParsedEvent } from "../wire/parse.ts";
 import type { Environment } from "./environment.ts";
 import { StreamError, type StreamFailure } from "./errors.ts";
-import { errorOf } from "./failures.ts";
 import { type ClosedBy, initialState, type Phase, type ReconnectState } from "./reconnect.ts";
 import type { BodyLike } from "./request.ts";
 import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
@@ -58,7 +57,6 @@ export type LeaderNews =
       readonly kind: "welcome";
       readonly snapshot: StreamSnapshot;
       readonly state: PackedState | null;
-      readonly isStale: boolean;
       readonly isOpen: boolean;
     }
   /** The answer to a ping. Its number shows whether the tab has missed the last messages. */
@@ -66,7 +64,7 @@ export type LeaderNews =
   /** Messages that a tab has missed. */
   | { readonly kind: "repeat"; readonly messages: readonly FromLeader[] }
   /** The state of the connection has changed. */
-  | { readonly kind: "state"; readonly state: PackedState; readonly isStale: boolean }
+  | { readonly kind: "state"; readonly state: PackedState }
   /** A stream has opened. Everything after this message belongs to it. */
   | { readonly kind: "open"; readonly request: StreamRequest }
   /** An event, undecoded. */
@@ -110,13 +108,14 @@ export interface PackedState {
   /** In Unix time: the monotonic clocks of tabs differ. */
   readonly retryAt: number;
   readonly paused: boolean;
+  readonly stale: boolean;
   readonly error: PackedError | null;
 }
 
 /** The state for another tab. */
 export function packState(state: ReconnectState, environment: Environment): PackedState {
-  const { phase, attempt, retryAt, paused } = state;
-  return { phase, attempt, retryAt: environment.toUnixTime(retryAt), paused, error: packError(errorOf(state)) };
+  const { phase, attempt, retryAt, paused, stale, error } = state;
+  return { phase, attempt, retryAt: environment.toUnixTime(retryAt), paused, stale, error: packError(error) };
 }
 
 /** The state on the clock of this tab. */

@@ -32,7 +32,6 @@ export class Session {
   #leader: Leader | null = null;
   /** The state of the leader's connection, while this tab follows. */
   state: ReconnectState | null = null;
-  isStale = false;
   isOpen = false;
   readonly #lane: Lane;
   readonly #context: UpstreamContext;
@@ -252,7 +251,7 @@ export class Session {
     detachMissing(this.#lane, news);
     if (news.kind === "welcome") {
       this.#lane.restore(news.snapshot);
-      this.#setState(news.state, news.isStale);
+      this.#setState(news.state);
       this.isOpen = news.state?.phase === "open" && news.isOpen;
       this.#lane.show();
     }
@@ -262,7 +261,7 @@ export class Session {
   #apply(news: LeaderNews): void {
     switch (news.kind) {
       case "state":
-        this.#setState(news.state, news.isStale);
+        this.#setState(news.state);
         this.#lane.show();
         break;
       case "open":
@@ -292,9 +291,8 @@ export class Session {
     }
   }
 
-  #setState(state: PackedState | null, isStale: boolean): void {
+  #setState(state: PackedState | null): void {
     this.state = state === null ? null : unpackState(state, this.#context.environment);
-    this.isStale = isStale;
     if (state?.phase !== "open") this.isOpen = false;
   }
 }

@@ -1,4 +1,5 @@
 // The connections of a SharedWorker: one for the tabs of each identity.
+import { lose } from "./backoff.ts";
 import type { Environment } from "./environment.ts";
 import { judgeFailure } from "./failures.ts";
 import { Lane, type LaneContext } from "./lane.ts";
@@ -48,6 +49,7 @@ export class WorkerGroup implements LaneContext {
       fetch: (...args) => fetch(...args),
       judge,
       judgeFailure,
+      lose: (...args) => lose(plain, ...args),
       after: "",
       channels: [],
       share: "browser",

@@ -87,10 +87,6 @@ export class Tabs implements Upstream {
     return this.#leader === null ? (this.#session?.state ?? null) : this.#leader.state;
   }
 
-  get isStale(): boolean {
-    return this.#leader === null ? this.#session?.isStale === true : this.#leader.isStale;
-  }
-
   /** Other tabs show `connecting` for a line that waits. Only the leader knows more. */
   get nextState(): ReconnectState | null {
     return this.#leader?.nextState ?? null;

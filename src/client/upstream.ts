@@ -11,7 +11,6 @@ import type { StreamRequest } from "./stream-request.ts";
 export interface Upstream {
   /** Null before the first line. */
   readonly state: ReconnectState | null;
-  readonly isStale: boolean;
   /** The state of the connection that is to take over. */
   readonly nextState: ReconnectState | null;
   /** Whether the routes of a request are in force. */
