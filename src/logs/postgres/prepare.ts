@@ -1,7 +1,7 @@
 // Gets a database ready for a log: checks what it needs, creates the schema, or brings that of an older version up to date.
 import { LogError } from "../../base/errors.ts";
 import type { Connection } from "./connection.ts";
-import { type Migration, migrations, type SchemaNames } from "./schema/index.ts";
+import { functions, type Migration, migrations, type SchemaNames } from "./schema/index.ts";
 
 /** The oldest server: 13 has `gen_random_uuid()`. */
 const oldestServer = 13;
@@ -40,7 +40,7 @@ export async function prepare(
   assertMayCreate(found, names);
   for (let attempt = 1; ; attempt++) {
     try {
-      return await connection.script(script(names, steps));
+      return await connection.script(script(names, steps, latest));
     } catch (error) {
       const { code } = error as { code?: unknown };
       // A table exists in a schema that has no migrations, and that was there before this process started.
@@ -155,12 +155,13 @@ function occupied({ name }: SchemaNames, cause: unknown): LogError {
 /**
  * All steps that are missing, as one statement, which is one transaction. Its lock makes processes wait for one another, and is
  * held until the end of the statement: a process that dies in the middle leaves neither a lock nor half a schema. The
- * version is read under the lock, since another process may have run the steps in between. Clients print the notices of
+ * version is read under the lock, since another process may have run the steps in between. The functions come last: they use what
+ * the steps have made. Clients print the notices of
  * `IF NOT EXISTS`, so these are turned off.
  *
  * `CREATE SCHEMA` is skipped where the schema exists: it needs a privilege on the database even if it has nothing to create.
  */
-function script(names: SchemaNames, steps: readonly Migration[]): string {
+function script(names: SchemaNames, steps: readonly Migration[], latest: number): string {
   const { name, schema, lock } = names;
   const missing = steps.map(
     ({ version, statements }) => `
@@ -185,5 +186,8 @@ function script(names: SchemaNames, steps: readonly Migration[]): string {
       );
       SELECT coalesce(max(version), 0) INTO found FROM ${schema}.migration;
       ${missing.join("\n")}
+      IF found < ${latest} THEN
+        ${functions(names)}
+      END IF;
     END $migration$`;
 }

@@ -31,8 +31,9 @@ export class ChannelNames {
     );
   }
 
-  /** The selected channels, `undefined` when there are more than `max`. Of a prefix, those that have entries. */
   /**
+   * The selected channels, `undefined` when there are more than `max`. Of a prefix, those that have entries.
+   *
    * A prefix asks for one name more than `max`, which is enough to see that there are too many. Each name costs one
    * search of the index, however many entries its channel has.
    */
@@ -50,36 +51,56 @@ export class ChannelNames {
 /** How many of the channels that lost something most recently are checked before all channels of a prefix. */
 const recentChannels = 256;
 
+/** The tables of marks: entries without a key, and those with a key that a newer one superseded. */
+export const lossTables = { plain: "sse_trimmed", superseded: "sse_superseded" } as const;
+
 /** The highest offsets that channels have lost. */
 export class TrimmedChannels {
-  readonly #ofChannel: Statement<{ offset: number }>;
-  readonly #recentOfPrefix: Statement<{ offset: number }>;
-  readonly #ofPrefix: Statement<{ offset: number | null }>;
-  readonly #hasValues: Statement<{ found: number }>;
-  readonly #hasValuesBelow: Statement<{ found: number }>;
+  readonly #plain: LossMarks;
+  readonly #superseded: LossMarks;
 
   constructor(connection: SqlConnection) {
-    this.#ofChannel = connection.prepare("SELECT offset FROM sse_trimmed WHERE channel = ?");
-    this.#recentOfPrefix = connection.prepare(
-      `SELECT offset FROM (SELECT channel, offset FROM sse_trimmed ORDER BY offset DESC LIMIT ${recentChannels})
-       WHERE channel >= ? AND channel < ? LIMIT 1`,
-    );
-    this.#ofPrefix = connection.prepare(
-      "SELECT max(offset) AS offset FROM sse_trimmed WHERE channel >= ? AND channel < ?",
-    );
-    const value = "key IS NOT NULL AND superseded = 0 LIMIT 1";
-    this.#hasValues = connection.prepare(`SELECT 1 AS found FROM sse_entry WHERE channel = ? AND ${value}`);
-    this.#hasValuesBelow = connection.prepare(
-      `SELECT 1 AS found FROM sse_entry WHERE channel >= ? AND channel < ? AND ${value}`,
-    );
+    this.#plain = new LossMarks(connection, lossTables.plain);
+    this.#superseded = new LossMarks(connection, lossTables.superseded);
   }
 
   /** The highest offset that the selection has lost, a higher one where that is not known. */
   of(selection: ChannelSelection | undefined, state: LogState): number {
+    return selection === undefined ? state.trimmed : this.#plain.of(selection, state);
+  }
+
+  /** The same for a reader that also gets superseded entries. */
+  withSuperseded(selection: ChannelSelection | undefined, state: LogState): number {
     if (selection === undefined) return state.trimmed;
-    const { channels, prefixes } = selection;
-    let trimmed = channels.length + prefixes.length === 0 ? 0 : state.forgotten;
+    return Math.max(this.#plain.of(selection, state), this.#superseded.of(selection, state));
+  }
+
+  /** The highest offset that a channel has lost, superseded entries aside. */
+  ofChannel(name: string, state: LogState): number {
+    return this.#plain.ofChannel(name, state);
+  }
+}
+
+/** The marks of one table. */
+class LossMarks {
+  readonly #ofChannel: Statement<{ offset: number }>;
+  readonly #recentOfPrefix: Statement<{ offset: number }>;
+  readonly #ofPrefix: Statement<{ offset: number | null }>;
+
+  constructor(connection: SqlConnection, table: string) {
+    this.#ofChannel = connection.prepare(`SELECT offset FROM ${table} WHERE channel = ?`);
+    this.#recentOfPrefix = connection.prepare(
+      `SELECT offset FROM (SELECT channel, offset FROM ${table} ORDER BY offset DESC LIMIT ${recentChannels})
+       WHERE channel >= ? AND channel < ? LIMIT 1`,
+    );
+    this.#ofPrefix = connection.prepare(
+      `SELECT max(offset) AS offset FROM ${table} WHERE channel >= ? AND channel < ?`,
+    );
+  }
+
+  of({ channels, prefixes }: ChannelSelection, state: LogState): number {
     if (state.trimmed === 0) return 0;
+    let trimmed = channels.length + prefixes.length === 0 ? 0 : state.forgotten;
     for (const name of channels) trimmed = Math.max(trimmed, this.ofChannel(name, state));
     for (const prefix of prefixes) {
       // The recent channels are in descending order, so the first match has the highest offset. Channels in use are
@@ -91,22 +112,9 @@ export class TrimmedChannels {
     return trimmed;
   }
 
-  /** The same for a reader that also gets superseded entries. Which of those are gone is not known: it may be all of them. */
-  withSuperseded(selection: ChannelSelection | undefined, state: LogState): number {
-    const trimmed = this.of(selection, state);
-    if (selection === undefined || trimmed === state.trimmed) return trimmed;
-    // A channel without values never had an entry with a key, since the newest of each key stays. So it has lost no
-    // superseded ones.
-    const hasValues =
-      selection.channels.some((name) => this.#hasValues.get(name) != null) ||
-      selection.prefixes.some((prefix) => this.#hasValuesBelow.get(...rangeOf(prefix)) != null);
-    return hasValues ? state.trimmed : trimmed;
-  }
-
   /**
-   * The highest offset that a channel has lost. A channel without a row has lost nothing, or has lost its row to the
-   * bound on the table. Those two cannot be told apart, so the answer covers both: a client may be told a false gap,
-   * but no gap is concealed.
+   * A channel without a row has lost nothing, or has lost its row to the bound on the table. Those two cannot be told
+   * apart, so the answer covers both: a client may be told a false gap, but no gap is concealed.
    */
   ofChannel(name: string, state: LogState): number {
     return state.trimmed === 0 ? 0 : Number(this.#ofChannel.get(name)?.offset ?? state.forgotten);

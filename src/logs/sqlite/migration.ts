@@ -1,7 +1,7 @@
-// Turns a database of schema version 1 into one of version 2, within the transaction of the caller.
+// Brings a database of an older schema version up to date, within the transaction of the caller.
 import { makeWitness } from "../../log/identity.ts";
 import type { SqlConnection } from "./connection.ts";
-import { schema, schemaVersion } from "./schema.ts";
+import { schema, schemaVersion, supersededTable } from "./schema.ts";
 
 /** The tables are new ones: what a process of an older version still tries to write fails, and it stores nothing. */
 const setAside = `
@@ -44,12 +44,29 @@ export function migrateFromVersion1(connection: SqlConnection): void {
     .run(origin, lastTrimmed);
   copyEntries(connection, lastTrimmed);
   connection.exec("INSERT INTO sse_trimmed SELECT channel, offset FROM sse_trimmed_1");
+  connection.exec(markSuperseded);
   connection
     // A time in the future, from a clock that was set back since, would keep its key beyond the window.
     .prepare("INSERT INTO sse_idempotency SELECT channel, key, min(time, ?), offset, witness FROM sse_answer_1")
     .run(Date.now());
   connection.exec(removeOld);
 }
+
+/** Statements that processes have prepared for version 2 still work, but each call looks at the version first. */
+export function migrateFromVersion2(connection: SqlConnection): void {
+  connection.exec(supersededTable);
+  connection.exec(markSuperseded);
+  connection.prepare("UPDATE sse_log SET version = ?").run(schemaVersion);
+}
+
+/**
+ * Older versions did not remember which channels have lost superseded entries. A channel without values never had an entry with
+ * a key; of the others, all of those entries may be gone.
+ */
+const markSuperseded = `
+  INSERT INTO sse_superseded
+  SELECT DISTINCT channel, trimmed_offset FROM sse_entry CROSS JOIN sse_log
+  WHERE key IS NOT NULL AND superseded = 0 AND trimmed_offset > 0;`;
 
 /**
  * One statement, so that a million entries never pass through JavaScript. In version 1, `weight` was the sum up to an

@@ -4,7 +4,7 @@ import { LogError } from "../../base/errors.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { Durability, SqlConnection } from "./connection.ts";
 import { isLocked } from "./driver.ts";
-import { migrateFromVersion1 } from "./migration.ts";
+import { migrateFromVersion1, migrateFromVersion2 } from "./migration.ts";
 import { schema, schemaVersion, unsupported } from "./schema.ts";
 
 /** How often to try for a lock while a process starts. */
@@ -50,6 +50,7 @@ function upgrade(connection: SqlConnection): void {
   const version = versionOf(connection);
   if (version === undefined) create(connection);
   else if (version === 1) migrateFromVersion1(connection);
+  else if (version === 2) migrateFromVersion2(connection);
 }
 
 /** `undefined` in a database without a log. */

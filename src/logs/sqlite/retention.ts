@@ -1,6 +1,7 @@
 // Removes what is not to be kept, in the background.
 import { now, WakeTimer } from "../../base/clock.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
+import { lossTables } from "./channels.ts";
 import type { LogClock } from "./clock.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 import { type LogState, StateReader } from "./state.ts";
@@ -26,14 +27,15 @@ export class RetentionWorker {
   readonly #witnesses: StoredWitnesses;
   readonly #oldest: Statement<OldRow>;
   readonly #remove: Statement;
-  readonly #mark: Statement;
+  readonly #markPlain: Statement;
+  readonly #markSuperseded: Statement;
   readonly #trim: Statement;
   readonly #correctClock: Statement;
   readonly #expiredKeys: Statement;
   readonly #forgetKeys: Statement;
-  readonly #excess: Statement<{ offset: number | null }>;
+  readonly #excess: readonly Statement<{ offset: number | null }>[];
   readonly #raiseForgotten: Statement;
-  readonly #forgetMarks: Statement;
+  readonly #forgetMarks: readonly Statement[];
   readonly #timer = new WakeTimer(() => this.#run());
   #marked = 0;
   #closed = false;
@@ -46,13 +48,15 @@ export class RetentionWorker {
     this.#witnesses = new StoredWitnesses(connection);
     const prepare = <Row>(sql: string) => connection.prepare<Row>(sql);
     this.#oldest = prepare(
-      "SELECT offset, witness, log_time, weight, channel, key FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
+      "SELECT offset, witness, log_time, weight, channel, key, superseded FROM sse_entry WHERE offset > ? ORDER BY offset LIMIT ?",
     );
     // The newest of a key stays, below `trimmed_offset` from now on.
     this.#remove = prepare(
       "DELETE FROM sse_entry WHERE offset > ? AND offset <= ? AND (key IS NULL OR superseded = 1)",
     );
-    this.#mark = prepare("INSERT OR REPLACE INTO sse_trimmed VALUES (?, ?)");
+    // Offsets of a slice are higher than all marks.
+    this.#markPlain = prepare(`INSERT OR REPLACE INTO ${lossTables.plain} VALUES (?, ?)`);
+    this.#markSuperseded = prepare(`INSERT OR REPLACE INTO ${lossTables.superseded} VALUES (?, ?)`);
     this.#trim = prepare("UPDATE sse_log SET trimmed_offset = ?, trimmed_witness = ?, trimmed_weight = ?");
     this.#correctClock = prepare("UPDATE sse_log SET clock_correction = ?");
     this.#expiredKeys = prepare("SELECT 1 FROM sse_idempotency WHERE log_time <= ? LIMIT 1");
@@ -60,13 +64,15 @@ export class RetentionWorker {
       `DELETE FROM sse_idempotency
        WHERE (channel, key) IN (SELECT channel, key FROM sse_idempotency WHERE log_time <= ? LIMIT ${entriesPerSlice})`,
     );
-    this.#excess = prepare(
-      `SELECT max(offset) AS offset FROM (
-         SELECT offset FROM sse_trimmed ORDER BY offset LIMIT max(0, (SELECT count(*) FROM sse_trimmed) - ${maxRememberedChannels})
-       )`,
+    this.#excess = Object.values(lossTables).map((table) =>
+      prepare(
+        `SELECT max(offset) AS offset FROM (
+           SELECT offset FROM ${table} ORDER BY offset LIMIT max(0, (SELECT count(*) FROM ${table}) - ${maxRememberedChannels})
+         )`,
+      ),
     );
     this.#raiseForgotten = prepare("UPDATE sse_log SET forgotten_offset = ?");
-    this.#forgetMarks = prepare("DELETE FROM sse_trimmed WHERE offset <= ?");
+    this.#forgetMarks = Object.values(lossTables).map((table) => prepare(`DELETE FROM ${table} WHERE offset <= ?`));
   }
 
   /** Log time passes from now on. */
@@ -131,11 +137,15 @@ export class RetentionWorker {
     const last = rows.at(-1);
     if (last !== undefined) {
       this.#remove.run(state.trimmed, last.offset);
-      // Only entries without a key: of the others the newest is still there, which is what `Page.trimmed` counts for a
-      // reader that conflates. The rows ascend, so the last offset of each channel remains in the map.
-      const marks = new Map(rows.flatMap(({ key, channel, offset }) => (key === null ? [[channel, offset]] : [])));
-      for (const [channel, offset] of marks) this.#mark.run(channel, offset);
-      this.#marked += marks.size;
+      // Of entries with a key, the newest is still there: a reader that conflates has lost nothing with the others.
+      this.#markAll(
+        this.#markPlain,
+        rows.filter(({ key }) => key === null),
+      );
+      this.#markAll(
+        this.#markSuperseded,
+        rows.filter(({ superseded }) => Number(superseded) === 1),
+      );
       this.#trim.run(last.offset, last.witness, state.trimmedWeight + rows.reduce((sum, row) => sum + row.weight, 0));
       if (this.#limits.witnessAge > 0) this.#witnesses.add(rows, time);
     }
@@ -143,6 +153,13 @@ export class RetentionWorker {
     this.#witnesses.forget(time - this.#limits.witnessAge);
     const correction = this.#clock.correction();
     if (correction !== undefined) this.#correctClock.run(correction);
+  }
+
+  #markAll(mark: Statement, rows: readonly OldRow[]): void {
+    // The rows ascend, so the last offset of each channel remains in the map.
+    const marks = new Map(rows.map(({ channel, offset }) => [channel, offset]));
+    for (const [channel, offset] of marks) mark.run(channel, offset);
+    this.#marked += marks.size;
   }
 
   /** The time is read together with the state, so an entry of another process is never newer than now. */
@@ -168,18 +185,18 @@ export class RetentionWorker {
   }
 
   /**
-   * Bounds the table of channels by forgetting those that lost something longest ago. It does not count them in every
-   * pass.
+   * Bounds the tables of marks by forgetting the channels that lost something longest ago. It does not count them in
+   * every pass.
    */
   #forgetChannels(): void {
     if (this.#marked < maxRememberedChannels / 16) return;
     this.#marked = 0;
     this.#connection.write(() => {
-      const offset = this.#excess.get()?.offset;
-      if (offset == null) return;
+      const offset = Math.max(...this.#excess.map((statement) => Number(statement.get()?.offset ?? 0)));
+      if (offset === 0) return;
       // In one transaction with the deletion: a channel without a mark must answer with an offset at least as high.
       this.#raiseForgotten.run(offset);
-      this.#forgetMarks.run(offset);
+      for (const statement of this.#forgetMarks) statement.run(offset);
     });
   }
 
@@ -207,6 +224,7 @@ interface OldRow {
   weight: number;
   channel: string;
   key: string | null;
+  superseded: number;
 }
 
 /** An application's own database may return integers as `bigint`. */

@@ -3,18 +3,27 @@ import { LogError } from "../../base/errors.ts";
 import type { SqlConnection } from "./connection.ts";
 
 /** Raised with every change that an older version of this package could not work with. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
+
+/** Version 3 adds it. */
+export const supersededTable = `
+  CREATE TABLE sse_superseded (
+    channel TEXT PRIMARY KEY,
+    offset INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX sse_superseded_offset ON sse_superseded (offset);`;
 
 /**
  * - `sse_log`: one row. `trimmed_offset` is the newest entry that retention has removed, 0 when there is none;
  *   `trimmed_witness` its witness, or that of the origin; `trimmed_weight` the weight of all entries up to there.
  *   `clock_correction` is log time minus wall clock (see LogClock). Entries up to `forgotten_offset` may have been removed
- *   from channels that `sse_trimmed` no longer lists.
+ *   from channels that `sse_trimmed` and `sse_superseded` no longer list.
  * - `sse_entry`: the retained entries, and below `trimmed_offset` the newest of each key. `time` is wall clock, `log_time` is
  *   what its age is measured by. `total_weight` is the weight of all entries up to this one, so that any stretch is weighed
  *   by a subtraction. `key_ordinal` numbers the entries with a key in their channel, so that superseded ones are counted in
  *   the same way. `data` comes last: a scan does not read it.
- * - `sse_trimmed`: the highest offset that each channel has lost.
+ * - `sse_trimmed`: the highest offset that each channel has lost, entries with a key aside.
+ * - `sse_superseded`: the highest offset of an entry that was superseded, and that its channel has lost.
  * - `sse_witness`: witnesses of trimmed entries, four bytes each, in blocks; see StoredWitnesses.
  * - `sse_idempotency`: what entries with an idempotency key were answered.
  *
@@ -25,10 +34,10 @@ export const schemaVersion = 2;
  * - `sse_entry_key` is unique: it proves that each key has one newest entry.
  * - `sse_entry_value` and `sse_entry_value_order` list the newest of each key, by channel and in the order of the log. They
  *   are partial, so a log without keys pays nothing for them.
- * - `sse_trimmed_offset` finds the channels that lost an entry most recently, for prefixes, and those that did so longest
- *   ago, which are forgotten first.
+ * - `sse_trimmed_offset` and `sse_superseded_offset` find the channels that lost an entry most recently, for prefixes, and
+ *   those that did so longest ago, which are forgotten first.
  */
-export const schema = `
+export const schema: string = `
   CREATE TABLE sse_log (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     version INTEGER NOT NULL,
@@ -65,6 +74,7 @@ export const schema = `
     offset INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX sse_trimmed_offset ON sse_trimmed (offset);
+  ${supersededTable}
   CREATE TABLE sse_witness (
     block INTEGER PRIMARY KEY,
     log_time INTEGER NOT NULL,

@@ -4,7 +4,7 @@ import { conflictOf } from "../../log/errors.ts";
 import { makeWitness } from "../../log/identity.ts";
 import type { Appended, LogEntry, NewEntry } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
-import { TrimmedChannels } from "./channels.ts";
+import { lossTables, TrimmedChannels } from "./channels.ts";
 import type { LogClock } from "./clock.ts";
 import type { SqlConnection, Statement } from "./connection.ts";
 import type { Reader } from "./reader.ts";
@@ -35,7 +35,8 @@ export class Writer {
   readonly #trimmed: TrimmedChannels;
   readonly #insert: Statement;
   readonly #supersede: Statement;
-  readonly #removeValue: Statement;
+  readonly #removeValue: Statement<{ offset: number }>;
+  readonly #markSuperseded: Statement;
   readonly #lastOrdinal: Statement<{ key_ordinal: number }>;
   readonly #lastOfChannel: Statement<{ offset: number | null }>;
   readonly #answer: Statement<{ offset: number; witness: number }>;
@@ -53,7 +54,11 @@ export class Writer {
     this.#insert = prepare("INSERT INTO sse_entry VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     const newestOfKey = "channel = ? AND key = ? AND superseded = 0";
     this.#supersede = prepare(`UPDATE sse_entry SET superseded = 1 WHERE ${newestOfKey} AND offset > ?`);
-    this.#removeValue = prepare(`DELETE FROM sse_entry WHERE ${newestOfKey} AND offset <= ?`);
+    this.#removeValue = prepare(`DELETE FROM sse_entry WHERE ${newestOfKey} AND offset <= ? RETURNING offset`);
+    this.#markSuperseded = prepare(
+      `INSERT INTO ${lossTables.superseded} VALUES (?, ?)
+       ON CONFLICT (channel) DO UPDATE SET offset = max(offset, excluded.offset)`,
+    );
     // The newest entry with a key is never superseded.
     this.#lastOrdinal = prepare(
       `SELECT key_ordinal FROM sse_entry INDEXED BY sse_entry_value
@@ -154,7 +159,8 @@ export class Writer {
     // Below it, the entry was kept only as the newest of its key. Both come before the insert: sse_entry_key is unique.
     if (key !== undefined) {
       this.#supersede.run(channel, key, state.trimmed);
-      this.#removeValue.run(channel, key, state.trimmed);
+      const removed = this.#removeValue.get(channel, key, state.trimmed);
+      if (removed != null) this.#markSuperseded.run(channel, Number(removed.offset));
     }
     const texts = [channel, type, key ?? null, sender ?? null, data];
     this.#insert.run(offset, witness, previousWitness, time, logTime, weight, total, ordinal, ...texts);

@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import BetterDatabase from "better-sqlite3";
 import { describe, expect, test, vi } from "vitest";
 import type { SQLiteLike } from "../../../src/logs/sqlite/index.ts";
+import { schemaVersion } from "../../../src/logs/sqlite/schema.ts";
 import { read, trimmed, values, witnessAt } from "../../../src/testing/log/ask.ts";
 import { entry, file, open, openLog, readAll, selecting, track } from "../../support/sqlite.ts";
 
@@ -50,6 +51,9 @@ describe("a file of schema version 1", () => {
     expect((await read(log, 0, 100, selecting("prices"))).conflated).toBe(2);
     expect((await values(log, selecting("orders/1", "prices"))).map(({ data }) => data)).toEqual(["shipped", "3", "4"]);
     expect([await trimmed(log, selecting("quiet")), await trimmed(log, selecting("prices"))]).toEqual([8, 0]);
+    // Superseded entries of a channel with values may be gone, up to the floor. Of others, there are none.
+    const lost = (name: string) => trimmed(log, selecting(name), { conflate: false });
+    expect([await lost("quiet"), await lost("prices"), await lost("other")]).toEqual([8, 8, 0]);
     expect([await witnessAt(log, 16), await witnessAt(log, 8), await witnessAt(log, 6)]).toEqual([
       4254575380,
       head.floor.witness,
@@ -125,14 +129,33 @@ describe("a file of schema version 1", () => {
   });
 });
 
+test("a file of schema version 2 keeps its losses, and may have lost any superseded entry of a channel with values", async () => {
+  const path = file();
+  const before = openLog({ path, maxEvents: 2 });
+  await before.append([entry("prices", "1", { key: "eur" }), ...[2, 3, 4, 5].map((n) => entry("chat", `${n}`))]);
+  await vi.waitFor(async () => expect((await before.head()).floor.offset).toBe(3));
+  await before.close();
+  open(path).exec("DROP TABLE sse_superseded; UPDATE sse_log SET version = 2");
+  const log = openLog({ path });
+  const lost = async (name: string) => [
+    await trimmed(log, selecting(name), { conflate: true }),
+    await trimmed(log, selecting(name), { conflate: false }),
+  ];
+  expect([await lost("prices"), await lost("chat"), await lost("other")]).toEqual([
+    [0, 3],
+    [3, 3],
+    [0, 0],
+  ]);
+});
+
 test("a file that a newer version updates while the log runs takes nothing more", async () => {
   const path = file();
   const log = openLog({ path });
   await log.append([entry("a")]);
-  open(path).exec("UPDATE sse_log SET version = 3");
+  open(path).exec(`UPDATE sse_log SET version = ${schemaVersion + 1}`);
   const failure = {
     code: "ERR_SSE_LOG",
-    message: expect.stringMatching(/newer version .*schema 3.*update the package/),
+    message: expect.stringMatching(/newer version .*schema \d+.*update the package/),
   };
   await expect(log.append([entry("a")])).rejects.toMatchObject({ ...failure, stored: false });
   await expect(log.head()).rejects.toMatchObject(failure);

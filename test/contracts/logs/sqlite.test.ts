@@ -29,7 +29,7 @@ test("durability: what an application set for its own connection is raised and n
 test("close leaves a database open that was brought", async () => {
   const database = open(file());
   await sqliteLog({ database }).close();
-  expect(database.prepare("SELECT version FROM sse_log").get()).toEqual({ version: 2 });
+  expect(database.prepare("SELECT version FROM sse_log").get()).toEqual({ version: 3 });
 });
 
 test("integers as bigint work too", async () => {

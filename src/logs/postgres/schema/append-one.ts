@@ -3,7 +3,7 @@
 /**
  * `append_one` is `append` for one call of one entry without a key and without conditions: it has no request to take apart and no
  * arrays, and takes less than half the time. Each of the two finds the receipts of the other, since a call may be tried again
- * together with others, or apart from them. It is replaced: builds before the first release had it in version 1.
+ * together with others, or apart from them.
  */
 export function shortFunctions(schema: string, notifyChannel: string): string {
   return `

@@ -46,7 +46,7 @@ const bytesPerMove = 4 * 1024 ** 2;
 export function writingFunctions(schema: string, notifyChannel: string, lock: number): string {
   return `
     -- Called first by every function that writes: a clear error in place of lost updates.
-    CREATE FUNCTION ${schema}.assert_read_committed() RETURNS void LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.assert_read_committed() RETURNS void LANGUAGE plpgsql AS $sourcecast$
     BEGIN
       -- Any other level would see the log as it was before it waited for the lock.
       IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -56,14 +56,14 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
 
     -- Milliseconds of Unix time. Not now(), which stands still within a transaction: entries would get the time at which their
     -- statement began to wait for the lock.
-    CREATE FUNCTION ${schema}.clock() RETURNS bigint LANGUAGE sql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.clock() RETURNS bigint LANGUAGE sql AS $sourcecast$
       SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
     $sourcecast$;
 
     -- The witness at an offset, NULL where it is not known. The floor and the newest entry are part of the state; entries between
     -- them are found by the primary key, and trimmed ones in a row of the table witness that has some hundreds of them. They are
     -- stored as signed numbers of four bytes.
-    CREATE FUNCTION ${schema}.witness_at(at bigint) RETURNS bigint LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.witness_at(at bigint) RETURNS bigint LANGUAGE sql STABLE AS $sourcecast$
       SELECT CASE
         WHEN at = 0 THEN origin
         WHEN at = trimmed THEN trimmed_witness
@@ -80,7 +80,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
 
     -- The offset of the newest entry of a channel, retained or not, for a conditional append; a higher one where that is not
     -- known. Such an append is rejected then, which is safe: its publisher reads again.
-    CREATE FUNCTION ${schema}.last_of(name text) RETURNS bigint LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.last_of(name text) RETURNS bigint LANGUAGE sql STABLE AS $sourcecast$
       SELECT CASE
         WHEN found > trimmed OR trimmed = 0 THEN found
         -- Below the floor there is only the newest of each key; a later entry of the channel may be gone.
@@ -95,7 +95,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
     -- newest one plus the place in the arrays, so they have no holes. Each entry gets its predecessor's witness, the first that of
     -- the newest entry. Returns the first offset, the witness before it, and the time, from which the process that appends makes the
     -- entries for its own tails.
-    CREATE FUNCTION ${schema}.place(state ${schema}.state, ${parameters}, is_keyed boolean, stamp bigint) RETURNS bigint[]
+    CREATE OR REPLACE FUNCTION ${schema}.place(state ${schema}.state, ${parameters}, is_keyed boolean, stamp bigint) RETURNS bigint[]
     LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       wall bigint := ${schema}.clock();
@@ -106,9 +106,16 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       repeated boolean[];
     BEGIN
       IF is_keyed THEN
-        -- Above the floor, a superseded entry belongs to the sequence. Below it, it was kept only as the newest of its key.
-        DELETE FROM ${schema}.entry USING (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
-        WHERE channel = c AND key = k AND NOT superseded AND log_offset <= state.trimmed;
+        -- Above the floor, a superseded entry belongs to the sequence. Below it, it was kept only as the newest of its key, and it
+        -- may be older than other losses of its channel.
+        WITH lost AS (
+          DELETE FROM ${schema}.entry USING (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
+          WHERE channel = c AND key = k AND NOT superseded AND log_offset <= state.trimmed
+          RETURNING channel, log_offset
+        )
+        INSERT INTO ${schema}.superseded AS s (channel, log_offset)
+        SELECT channel, max(log_offset) FROM lost GROUP BY channel
+        ON CONFLICT (channel) DO UPDATE SET log_offset = greatest(s.log_offset, excluded.log_offset);
         UPDATE ${schema}.entry SET superseded = true FROM (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
         WHERE channel = c AND key = k AND NOT superseded;
         -- Of several entries with one key, the last one is the newest.
@@ -128,7 +135,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
     -- Stores one call whose entries have conditions or idempotency keys. An entry whose key is known is answered whatever its
     -- after says, and entries of the same call do not count for one another's after: both are part of the contract. The key is
     -- stored in the same transaction, so that no crash can separate an entry from its key.
-    CREATE FUNCTION ${schema}.store(call json, ${parameters}, stamp bigint, since bigint) RETURNS json
+    CREATE OR REPLACE FUNCTION ${schema}.store(call json, ${parameters}, stamp bigint, since bigint) RETURNS json
     LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
@@ -192,7 +199,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
 
     -- A segment without conditions is stored as a whole, however many calls it has. Each call with conditions is a segment of its
     -- own, decided after the ones before it were stored.
-    CREATE FUNCTION ${schema}.append(request json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.append(request json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       call json;
@@ -234,7 +241,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
 
     -- Runs in the transaction of the application, at its isolation level. It reads nothing that others write, so it cannot fail to
     -- be serialized, and it notifies no connection: NOTIFY takes a lock that is held until the commit.
-    CREATE FUNCTION ${schema}.enqueue(call json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.enqueue(call json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     BEGIN
       INSERT INTO ${schema}.outbox (call, ${names}) VALUES (call, ${names});
       RETURN '';
@@ -242,7 +249,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
 
     -- The rows of one transaction have ascending numbers, so they keep their order. A transaction that commits later than others
     -- may have lower numbers: its rows are simply found later. Deleting and storing are one transaction: each row is moved once.
-    CREATE FUNCTION ${schema}.sequence(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.sequence(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       taken ${schema}.outbox[];

@@ -11,7 +11,7 @@ export function clearingFunctions(schema: string, notifyChannel: string): string
     -- One transaction, under the lock of all appends: no reader sees a part of it, and no entry of the channel comes in between.
     -- Offsets, witnesses and times stay, since positions in other channels depend on them. Weights stay because the sums of later
     -- entries include them.
-    CREATE FUNCTION ${schema}.clear(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.clear(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       name text := request->>'channel';

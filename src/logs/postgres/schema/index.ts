@@ -5,7 +5,7 @@ import { clearingFunctions } from "./clear.ts";
 import { pageFunctions } from "./pages.ts";
 import { readingFunctions } from "./read.ts";
 import { retentionFunctions } from "./retention.ts";
-import { tables } from "./tables.ts";
+import { tableOfSuperseded, tables } from "./tables.ts";
 
 /** The names in the statements of a schema. */
 export interface SchemaNames {
@@ -28,27 +28,28 @@ export interface Migration {
 }
 
 /**
- * The steps, oldest first. A step is never changed once it was released: a change of the tables or of the functions is a new
- * step. One that drops functions makes processes of the older version fail, and say why. One that only adds some leaves them alone.
+ * The steps of the tables, oldest first. A step is never changed once it was released: a change of the tables is a new step.
+ * A change of the functions is a new step as well, which may be empty: after the last step that is missing, all functions are
+ * replaced by those of this version. One that drops functions makes processes of the older version fail, and say why. Those that
+ * keep the parameters and the answers leave them alone.
  */
 export const migrations: readonly Migration[] = [
-  {
-    version: 1,
-    statements: ({ schema, notifyChannel, lock }) =>
-      [
-        tables(schema),
-        writingFunctions(schema, notifyChannel, lock),
-        pageFunctions(schema),
-        readingFunctions(schema),
-        retentionFunctions(schema, lock),
-        clearingFunctions(schema, notifyChannel),
-      ].join("\n"),
-  },
-  {
-    version: 2,
-    statements: ({ schema, notifyChannel }) => shortFunctions(schema, notifyChannel),
-  },
+  { version: 1, statements: ({ schema }) => tables(schema) },
+  { version: 2, statements: () => "" },
+  { version: 3, statements: ({ schema }) => tableOfSuperseded(schema) },
 ];
+
+/** The functions of this version, in place of those that are there. */
+export function functions({ schema, notifyChannel, lock }: SchemaNames): string {
+  return [
+    writingFunctions(schema, notifyChannel, lock),
+    shortFunctions(schema, notifyChannel),
+    pageFunctions(schema),
+    readingFunctions(schema),
+    retentionFunctions(schema, lock),
+    clearingFunctions(schema, notifyChannel),
+  ].join("\n");
+}
 
 /** The longest name: PostgreSQL cuts identifiers at 63 bytes, and the channel of `NOTIFY` has a prefix. */
 export const maxSchemaBytes = 48;

@@ -51,7 +51,7 @@ export function pageFunctions(schema: string): string {
   return `
     -- A recursive query jumps from name to name: PostgreSQL has no skip scan of an index before version 18. One name more than
     -- asked for is enough to see that there are too many.
-    CREATE FUNCTION ${schema}.names_of(selection json, most integer, only_values boolean) RETURNS text[]
+    CREATE OR REPLACE FUNCTION ${schema}.names_of(selection json, most integer, only_values boolean) RETURNS text[]
     LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       found text[] := ARRAY(SELECT DISTINCT json_array_elements_text(selection->'names'));
@@ -101,7 +101,7 @@ function functionsOf(schema: string, kind: EntryKind): string {
   return `
     -- Takes up to a page from each channel by its index, and the first of all of them. No data is read: the index leads to the
     -- rows, of which only offsets and weights are taken, and large data is stored apart.
-    CREATE FUNCTION ${schema}.merged_${kind}(${parameters}, names text[], OUT offsets bigint[], OUT through bigint)
+    CREATE OR REPLACE FUNCTION ${schema}.merged_${kind}(${parameters}, names text[], OUT offsets bigint[], OUT through bigint)
     LANGUAGE sql STABLE AS $sourcecast$
       -- The page ends at its last entry when the bytes or the entries ran out, since there may be more right after it.
       SELECT coalesce(array_agg(log_offset) FILTER (WHERE fits), '{}'),
@@ -116,7 +116,7 @@ function functionsOf(schema: string, kind: EntryKind): string {
 
     -- Looks at entries of all channels in their order. A page may end without an entry: through has advanced, as the contract
     -- demands, and the caller reads on.
-    CREATE FUNCTION ${schema}.scanned_${kind}(
+    CREATE OR REPLACE FUNCTION ${schema}.scanned_${kind}(
       ${parameters}, selection json, width integer, OUT offsets bigint[], OUT through bigint, OUT is_done boolean
     ) LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
@@ -146,7 +146,7 @@ function functionsOf(schema: string, kind: EntryKind): string {
 
     -- A few channels are merged. Of more, or of unknown many, a short scan shows whether entries of the selection are frequent; if
     -- not, up to a thousand channels are merged nevertheless.
-    CREATE FUNCTION ${schema}.page_${kind}(
+    CREATE OR REPLACE FUNCTION ${schema}.page_${kind}(
       ${parameters}, selection json, OUT offsets bigint[], OUT through bigint, OUT names text[]
     ) LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE

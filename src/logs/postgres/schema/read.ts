@@ -32,7 +32,7 @@ const tailPageBytes = 4 * 1024 ** 2;
 export function readingFunctions(schema: string): string {
   return `
     -- A replica may lag, so the process rejects its answer. The server itself rejects only what writes.
-    CREATE FUNCTION ${schema}.head_of(state ${schema}.state) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.head_of(state ${schema}.state) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
       SELECT json_build_object(
         'epoch', state.epoch, 'top', state.top, 'witness', state.top_witness,
         'floor', json_build_object('offset', state.trimmed, 'witness', state.trimmed_witness),
@@ -40,18 +40,18 @@ export function readingFunctions(schema: string): string {
       )
     $sourcecast$;
 
-    CREATE FUNCTION ${schema}.head() RETURNS text LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.head() RETURNS text LANGUAGE sql STABLE AS $sourcecast$
       SELECT ${schema}.head_of(state) FROM ${schema}.state
     $sourcecast$;
 
-    CREATE FUNCTION ${schema}.witnesses(request json) RETURNS text LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.witnesses(request json) RETURNS text LANGUAGE sql STABLE AS $sourcecast$
       SELECT coalesce(json_agg(${schema}.witness_at(at::bigint) ORDER BY n), '[]')
       FROM json_array_elements_text(request) WITH ORDINALITY AS o(at, n)
     $sourcecast$;
 
     -- Superseded entries too: a tail delivers the whole sequence. The first entry is returned however large it is. The last field
     -- saves a question: a process whose tail reads anyway learns that the outbox has something.
-    CREATE FUNCTION ${schema}.next(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.next(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       found json;
@@ -69,38 +69,23 @@ export function readingFunctions(schema: string): string {
       );
     END $sourcecast$;
 
-    -- A channel without a mark has lost nothing, or has lost its mark to the bound on the table. The two cannot be told apart, so
-    -- the answer covers both: a client may be told a false gap, but no gap is concealed.
-    CREATE FUNCTION ${schema}.trimmed_of(selection json, state ${schema}.state, conflate boolean) RETURNS bigint
+    CREATE OR REPLACE FUNCTION ${schema}.trimmed_of(selection json, state ${schema}.state, conflate boolean) RETURNS bigint
     LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
-      result bigint;
+      result bigint := 0;
       bounds json;
       lost bigint;
     BEGIN
       IF selection IS NULL OR state.trimmed = 0 THEN RETURN state.trimmed; END IF;
-      SELECT max(coalesce((SELECT log_offset FROM ${schema}.trimmed WHERE channel = n), state.forgotten)) INTO result
-      FROM json_array_elements_text(selection->'names') AS n;
-      FOR bounds IN SELECT json_array_elements(selection->'ranges') LOOP
-        -- Channels in use are mostly among those that lost something recently.
-        SELECT log_offset INTO lost FROM (
-          SELECT channel, log_offset FROM ${schema}.trimmed ORDER BY log_offset DESC LIMIT ${recentChannels}
-        ) AS recent
-        WHERE channel >= bounds->>0 AND (bounds->>1 IS NULL OR channel < bounds->>1) LIMIT 1;
-        IF NOT FOUND THEN
-          SELECT max(log_offset) INTO lost FROM ${schema}.trimmed
-          WHERE channel >= bounds->>0 AND (bounds->>1 IS NULL OR channel < bounds->>1);
-        END IF;
-        result := greatest(result, lost, state.forgotten);
-      END LOOP;
-      result := coalesce(result, 0);
-      -- A channel without values never had an entry with a key, so it has lost no superseded ones. Of others that is not known.
-      IF NOT conflate AND result < state.trimmed AND ${schema}.has_values(selection) THEN RETURN state.trimmed; END IF;
+      ${raisedByMarks(schema, "trimmed")}
+      IF NOT conflate THEN
+        ${raisedByMarks(schema, "superseded")}
+      END IF;
       RETURN result;
     END $sourcecast$;
 
     -- The first name of a range is enough: an index that begins with the channel finds it at once.
-    CREATE FUNCTION ${schema}.has_values(selection json) RETURNS boolean LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.has_values(selection json) RETURNS boolean LANGUAGE sql STABLE AS $sourcecast$
       SELECT EXISTS (
         SELECT FROM json_array_elements_text(selection->'names') AS n
         WHERE EXISTS (SELECT FROM ${schema}.entry WHERE channel = n AND ${entryKinds.values[0]})
@@ -113,13 +98,13 @@ export function readingFunctions(schema: string): string {
       )
     $sourcecast$;
 
-    CREATE FUNCTION ${schema}.entries_at(offsets bigint[]) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.entries_at(offsets bigint[]) RETURNS json LANGUAGE sql STABLE AS $sourcecast$
       SELECT ${entriesAsJson} FROM ${schema}.entry WHERE log_offset = ANY(offsets)
     $sourcecast$;
 
     -- Entries, trimmed and floor are of one state, so no loss is missed between them. Superseded entries are counted by an index of
     -- their own; those below the floor are gone, so they count as trimmed.
-    CREATE FUNCTION ${schema}.read(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.read(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       selection json := request->'selection';
@@ -153,7 +138,7 @@ export function readingFunctions(schema: string): string {
 
     -- The partial indexes over values have entries below the floor too, so nothing has to be added for those that retention took
     -- from the sequence.
-    CREATE FUNCTION ${schema}.values(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.values(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       after bigint := request->>'after';
@@ -167,7 +152,7 @@ export function readingFunctions(schema: string): string {
     END $sourcecast$;
 
     -- By channel while there are few; otherwise from the end of the log, where the last ones are most often.
-    CREATE FUNCTION ${schema}.last(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.last(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       selection json := request->'selection';
       ${selectionArrays}
@@ -192,7 +177,7 @@ export function readingFunctions(schema: string): string {
     END $sourcecast$;
 
     -- Only searches of indexes, no scans: a storm of reconnects must not cost more than its number of different channels.
-    CREATE FUNCTION ${schema}.locate(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.locate(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       channels json;
@@ -227,4 +212,27 @@ export function readingFunctions(schema: string): string {
       );
     END $sourcecast$;
   `;
+}
+
+/**
+ * Raises `result` to the highest mark of the selection in one table. A channel without a mark has lost nothing, or has lost its
+ * mark to the bound on the table. The two cannot be told apart, so the result covers both: a client may be told a false
+ * gap, but no gap is concealed.
+ */
+function raisedByMarks(schema: string, table: "trimmed" | "superseded"): string {
+  return `
+      SELECT greatest(result, max(coalesce((SELECT log_offset FROM ${schema}.${table} WHERE channel = n), state.forgotten)))
+      INTO result FROM json_array_elements_text(selection->'names') AS n;
+      FOR bounds IN SELECT json_array_elements(selection->'ranges') LOOP
+        -- Channels in use are mostly among those that lost something recently.
+        SELECT log_offset INTO lost FROM (
+          SELECT channel, log_offset FROM ${schema}.${table} ORDER BY log_offset DESC LIMIT ${recentChannels}
+        ) AS recent
+        WHERE channel >= bounds->>0 AND (bounds->>1 IS NULL OR channel < bounds->>1) LIMIT 1;
+        IF NOT FOUND THEN
+          SELECT max(log_offset) INTO lost FROM ${schema}.${table}
+          WHERE channel >= bounds->>0 AND (bounds->>1 IS NULL OR channel < bounds->>1);
+        END IF;
+        result := greatest(result, lost, state.forgotten);
+      END LOOP;`;
 }

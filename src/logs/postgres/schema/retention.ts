@@ -8,7 +8,7 @@ const entriesPerSlice = 500;
 const witnessesPerRow = 256;
 /** Witnesses in all: 64 MB. */
 const maxWitnesses = 16_000_000;
-/** Channels whose trimmed offset is remembered. Of the others, the highest one is known. */
+/** Channels whose losses are remembered. Of the others, the highest one is known. */
 const maxRememberedChannels = 65_536;
 /** How long receipts are kept, in milliseconds: longer than any attempt is on its way. */
 const receiptAgeMs = 600_000;
@@ -23,15 +23,16 @@ const memberAgeMs = 30_000;
  * A slice is found before the lock of the log is taken, and removed under it: publishers wait for the removal alone. Between the
  * two, entries may be added, but none before the slice. Only `trim` moves the floor, and one process at a time runs it.
  *
- * Entries with a key are not removed while they are the newest of it, so they leave no mark in `trimmed`. When they are superseded
- * later, `place` deletes them.
+ * Entries with a key are not removed while they are the newest of it. Those that were superseded leave their mark in a table of
+ * its own, since readers that conflate have lost nothing with them. When the newest of a key is superseded later, `place` deletes
+ * and marks it.
  *
  * `enter` registers a process with its options, and returns those of another process that differ.
  */
 export function retentionFunctions(schema: string, lock: number): string {
   return `
     -- The time of the server counts, so processes need not agree on theirs. The lock is held until the statement ends.
-    CREATE FUNCTION ${schema}.enter(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.enter(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       other text;
     BEGIN
@@ -48,13 +49,13 @@ export function retentionFunctions(schema: string, lock: number): string {
     END $sourcecast$;
 
     -- A process that closes its log makes room for one with other options at once.
-    CREATE FUNCTION ${schema}.leave(request json) RETURNS text LANGUAGE sql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.leave(request json) RETURNS text LANGUAGE sql AS $sourcecast$
       DELETE FROM ${schema}.member WHERE id = request->>'member' RETURNING ''
     $sourcecast$;
 
     -- One process at a time: the others would only wait for the same rows. An age, a number or a size that is NULL sets no limit,
     -- since a comparison with NULL is not true.
-    CREATE FUNCTION ${schema}.trim(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.trim(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       stamp bigint;
@@ -76,14 +77,9 @@ export function retentionFunctions(schema: string, lock: number): string {
       );
       IF cut.log_offset IS NOT NULL THEN
         PERFORM FROM ${schema}.log FOR UPDATE;
-        -- The mark of each channel, in ascending order of offsets: the highest one stays.
-        INSERT INTO ${schema}.trimmed AS t (channel, log_offset)
-        SELECT channel, max(log_offset) FROM ${schema}.entry
-        -- Of entries with a key, the newest is still there: readers that conflate have lost nothing.
         -- Of an empty slot, nothing can be lost.
-        WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND key IS NULL AND channel <> '${encodeText(clearedChannel)}'
-        GROUP BY channel
-        ON CONFLICT (channel) DO UPDATE SET log_offset = excluded.log_offset;
+        ${marked(schema, "trimmed", `key IS NULL AND channel <> '${encodeText(clearedChannel)}'`)}
+        ${marked(schema, "superseded", "superseded")}
         IF (request->>'witnessAge')::bigint > 0 THEN
           UPDATE ${schema}.witness SET last_offset = cut.log_offset, log_time = stamp, witnesses = witnesses || (
             SELECT array_agg((e.witness - 2147483648)::integer ORDER BY e.log_offset) FROM ${schema}.entry AS e
@@ -114,14 +110,12 @@ export function retentionFunctions(schema: string, lock: number): string {
         SELECT first_offset FROM ${schema}.witness ORDER BY first_offset LIMIT ${entriesPerSlice}
       ) AND (log_time <= stamp - (request->>'witnessAge')::bigint OR last_offset < state.trimmed - ${maxWitnesses});
       IF (request->>'forget')::boolean THEN
-        SELECT max(log_offset) INTO floor_raised FROM (
-          SELECT log_offset FROM ${schema}.trimmed ORDER BY log_offset
-          LIMIT greatest(0, (SELECT count(*) FROM ${schema}.trimmed) - ${maxRememberedChannels})
-        ) AS excess;
+        SELECT max(log_offset) INTO floor_raised FROM (${excess(schema, "trimmed")} UNION ALL ${excess(schema, "superseded")}) AS excess;
         IF floor_raised IS NOT NULL THEN
           -- In one transaction with the deletion: a channel without a mark must answer with an offset at least as high.
           UPDATE ${schema}.floor SET forgotten = floor_raised;
           DELETE FROM ${schema}.trimmed WHERE log_offset <= floor_raised;
+          DELETE FROM ${schema}.superseded WHERE log_offset <= floor_raised;
         END IF;
       END IF;
       RETURN json_build_object(
@@ -134,4 +128,22 @@ export function retentionFunctions(schema: string, lock: number): string {
       );
     END $sourcecast$;
   `;
+}
+
+/** Marks the highest offset that each channel loses with a slice. It is higher than all marks before. */
+function marked(schema: string, table: string, condition: string): string {
+  return `
+        INSERT INTO ${schema}.${table} (channel, log_offset)
+        SELECT channel, max(log_offset) FROM ${schema}.entry
+        WHERE log_offset > state.trimmed AND log_offset <= cut.log_offset AND ${condition}
+        GROUP BY channel
+        ON CONFLICT (channel) DO UPDATE SET log_offset = excluded.log_offset;`;
+}
+
+/** The oldest marks of a table that has too many. */
+function excess(schema: string, table: string): string {
+  return `(
+          SELECT log_offset FROM ${schema}.${table} ORDER BY log_offset
+          LIMIT greatest(0, (SELECT count(*) FROM ${schema}.${table}) - ${maxRememberedChannels})
+        )`;
 }

@@ -7,10 +7,11 @@
  * - `log`: one row. Locking it puts appends in their order; it is never updated by them, since a long transaction of the
  *   application would keep all its versions alive.
  * - `floor`: the newest row says up to where retention has removed entries: the witness there, and the offset up to
- *   which channels that `trimmed` no longer lists may have lost entries.
+ *   which channels that `trimmed` and `superseded` no longer list may have lost entries.
  * - `entry`: the retained entries, and below the floor the newest of each key. `time` is for people, `log_time` never
  *   decreases. `total_weight` is the weight of all entries up to this one.
- * - `trimmed`: the highest offset that each channel has lost.
+ * - `trimmed`: the highest offset that each channel has lost, entries with a key aside.
+ * - `superseded`, see {@link tableOfSuperseded}.
  * - `witness`: the witnesses of trimmed entries, four bytes each, some hundreds in a row.
  * - `idempotency`: where the entries with an idempotency key were placed.
  * - `receipt`: the answers of recent appends, for processes that try again because an answer was lost, and for attempts that
@@ -30,7 +31,7 @@
  * - `entry_value` and `entry_value_order` list the newest of each key, by channel and in the order of the log. They are partial:
  *   a log without keys pays nothing for them.
  *
- * `trimmed_offset` finds the channels that lost something most recently, and those that did so longest ago, which are forgotten
+ * `trimmed_offset` and `superseded_offset` find the channels that lost something most recently, and those that did so longest ago, which are forgotten
  * first. `idempotency_time` and `receipt_time` find the rows to forget.
  *
  * Witnesses have 32 bits without a sign. PostgreSQL has no such type, so the columns are `bigint`, except in `witness`, where
@@ -126,5 +127,22 @@ export function tables(schema: string): string {
     INSERT INTO ${schema}.log (id, epoch, origin_witness)
     SELECT 1, left(replace(gen_random_uuid()::text, '-', ''), 12), 1 + floor(random() * 4294967295)::bigint;
     INSERT INTO ${schema}.floor (log_offset, witness, forgotten) SELECT 0, origin_witness, 0 FROM ${schema}.log;
+  `;
+}
+
+/**
+ * Since version 3. The highest offset of an entry that was superseded, and that its channel has lost. Older versions did not
+ * remember it: a channel without values never had an entry with a key; of the others, all of those entries may be gone.
+ */
+export function tableOfSuperseded(schema: string): string {
+  return `
+    CREATE TABLE ${schema}.superseded (
+      channel text COLLATE "C" PRIMARY KEY,
+      log_offset bigint NOT NULL
+    );
+    CREATE INDEX superseded_offset ON ${schema}.superseded (log_offset);
+    INSERT INTO ${schema}.superseded (channel, log_offset)
+    SELECT DISTINCT channel, trimmed FROM ${schema}.entry CROSS JOIN ${schema}.state
+    WHERE key IS NOT NULL AND NOT superseded AND trimmed > 0;
   `;
 }
