@@ -1,5 +1,6 @@
 // The consumers of a stream: listeners, and loops with their buffers. Everything they receive goes through here, in order.
-import type { StreamLoss, StreamStatus, TextEvent } from "./events.ts";
+import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { isControlType, type StreamLoss, type StreamStatus, type TextEvent } from "./events.ts";
 import { type BufferOwner, EventBuffer, type IterationOptions, type WaitingEvent } from "./iterators.ts";
 import { Listeners } from "./listeners.ts";
 
@@ -51,6 +52,12 @@ export class Consumers implements BufferOwner {
 
   /** Adds a listener for one type, or for all with `"*"`. @returns Removes it. */
   listen(type: string, listener: (...args: never[]) => void): () => void {
+    if (isControlType(type)) {
+      throw new SourcecastTypeError(
+        "ERR_SSE_ARGUMENT",
+        `The event type is ${quote(type)}, which no listener receives; use onLoss() for losses, and closed for ends`,
+      );
+    }
     const ofData = listener as (data: unknown, event: TextEvent) => void;
     const isOfEvents = type === "*" || typeof listener !== "function";
     return this.#events.add(type, isOfEvents ? (listener as never) : (event) => ofData(event.data, event));

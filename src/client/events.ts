@@ -128,6 +128,11 @@ class ReceivedEvent implements TextEvent {
   }
 }
 
+/** True for an event in which a stream reports its own state: it reaches consumers as a loss, an end or a position. */
+export function isControlType(type: string): boolean {
+  return /^sse:(gap|reset|checkpoint|end|later)$/.test(type);
+}
+
 /** The loss that `sse:gap` or `sse:reset` declares. Fields of another type than this package sends are left out. */
 export function toLoss(event: ParsedEvent): StreamLoss {
   const { missed, from, to, reason, exact, channels } = readControlData(event);

@@ -1,6 +1,6 @@
 // Bounded iteration over a stream's events.
 import { allow, checkOptions, type OptionChecks, oneOf } from "../base/options.ts";
-import type { TextEvent } from "./events.ts";
+import { isControlType, type TextEvent } from "./events.ts";
 
 /** The options of `events()` and `batches()`. */
 export interface IterationOptions<Type extends string = string> {
@@ -190,7 +190,8 @@ function iteration<T>(
 const iterationChecks: OptionChecks<IterationOptions> = {
   types: allow(
     "a list of event types",
-    (value) => Array.isArray(value) && value.every((type) => typeof type === "string" && type !== ""),
+    (value) =>
+      Array.isArray(value) && value.every((type) => typeof type === "string" && type !== "" && !isControlType(type)),
   ),
   buffer: allow("a whole number, one or more", (value) => Number.isSafeInteger(value) && (value as number) >= 1),
   whenFull: oneOf("wait", "drop-oldest", "latest"),

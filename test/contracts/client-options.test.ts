@@ -94,7 +94,7 @@ const useStream = (use: (stream: Subscription) => unknown): void => {
 type Case = readonly [label: string, name: string, call: () => unknown];
 
 const named = (value: unknown): string => (value instanceof URL ? value.href : (JSON.stringify(value) ?? "undefined"));
-const eventTypes = [5, "", undefined, null];
+const eventTypes = [5, "", undefined, null, "sse:gap", "sse:end"];
 const listeners = [5, "x", null, undefined, {}];
 
 const cases: readonly Case[] = [
