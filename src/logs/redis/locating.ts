@@ -2,8 +2,8 @@
 import { verify } from "../../log/complete.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { Head, LocateAnswer, Located, LocateQuestion, LogEntry } from "../../log/log.ts";
+import { clearsOf, entriesOf, type HeadReply, headOf, type StreamBlock } from "./blocks.ts";
 import { type Commands, Script } from "./commands.ts";
-import { clearsOf, entryOf, type HeadReply, headOf, type StreamEntry } from "./entries.ts";
 import { locateScript } from "./scripts/read.ts";
 import { wholeCharacters } from "./selection.ts";
 
@@ -11,7 +11,7 @@ const script = new Script(locateScript);
 
 /** In the order in which offsets, names and prefixes were passed. */
 type LocateReply = readonly [head: HeadReply, witnesses: readonly number[], found: readonly FoundReply[]];
-type FoundReply = readonly [trimmed: number, hasValues: number, end?: StreamEntry | null];
+type FoundReply = readonly [trimmed: number, hasValues: number, end?: StreamBlock | null];
 
 /** One call of a script: each offset, channel and prefix is asked for once, however many clients name it. */
 export class Locating {
@@ -74,7 +74,7 @@ export class Locating {
 
 /** A marker is there only for a channel that has ended. */
 function foundOf([trimmed, hasValues, end]: FoundReply): Found {
-  return { trimmed: Number(trimmed), hasValues: Number(hasValues) === 1, end: end ? entryOf(end) : undefined };
+  return { trimmed: Number(trimmed), hasValues: Number(hasValues) === 1, end: end ? entriesOf(end)[0] : undefined };
 }
 
 /** A channel, or all channels with a prefix, as far as a client needs to know. */

@@ -4,8 +4,8 @@ import type { ChannelSelection, Head, LogEntry, Page, ReadOptions, ValueOptions,
 import { weightOf } from "../../log/retention.ts";
 import { compileSelection } from "../../log/selection.ts";
 import { SharedPages, selectEntries, type UnselectedPage } from "../../log/shared-pages.ts";
+import { clearsOf, entriesOf, type HeadReply, headOf, type StreamBlock } from "./blocks.ts";
 import { type Commands, Script } from "./commands.ts";
-import { clearsOf, entryOf, type HeadReply, headOf, type StreamEntry } from "./entries.ts";
 import { backScript, pageScript, valuesScript } from "./scripts/read.ts";
 import { type SelectionArgs, selectionArgs } from "./selection.ts";
 
@@ -19,12 +19,12 @@ const maxReplacements = 3;
 
 const scripts = { page: new Script(pageScript), back: new Script(backScript), values: new Script(valuesScript) };
 
-/** The places of superseded entries are counted from 1. */
-type PageReply = readonly [head: HeadReply, entries: readonly StreamEntry[], superseded: readonly number[]];
+/** The superseded entries, by their offsets. */
+type PageReply = readonly [head: HeadReply, blocks: readonly StreamBlock[], superseded: readonly number[]];
 /** `trimmed` is that of readers that conflate, and then that of the others. */
 type ValuesReply = readonly [
   head: HeadReply,
-  entries: readonly StreamEntry[],
+  blocks: readonly StreamBlock[],
   through: number,
   trimmed: number,
   trimmedWithSuperseded: number,
@@ -62,7 +62,7 @@ export class Reader {
     const args = [makeEpoch(), makeWitness(), after, limit, pageBytes];
     const reply = (await this.#commands.run(scripts.page, args)) as PageReply;
     this.noteClears(clearsOf(reply[0]));
-    return pageOf(reply);
+    return pageOf(reply, after);
   }
 
   /** A page of nothing: there is no entry after the highest offset that can be. */
@@ -128,7 +128,9 @@ export class Reader {
     let upTo = prefixes.length === 0 ? -1 : Number.MAX_SAFE_INTEGER;
     for (;;) {
       const args = [makeEpoch(), makeWitness(), upTo, pageEntries, pageBytes, ...names];
-      const { entries, superseded, head } = pageOf((await this.#commands.run(scripts.back, args)) as PageReply);
+      const [headReply, blocks, places] = (await this.#commands.run(scripts.back, args)) as PageReply;
+      const { head, superseded, ...page } = pageOf([headReply, blocks.toReversed(), places], 0);
+      const entries = page.entries.filter(({ offset }) => upTo === -1 || offset <= upTo).reverse();
       for (const entry of entries) {
         if (found.length === count) break;
         if (matches(entry.channel) && !superseded.has(entry.offset)) found.push(entry);
@@ -167,7 +169,7 @@ export class Reader {
     const args = [makeEpoch(), makeWitness(), after, upTo, limit, maxBytes, ...scope];
     const reply = (await this.#commands.run(scripts.values, args)) as ValuesReply;
     this.noteClears(clearsOf(reply[0]));
-    const entries = reply[1].map(entryOf).filter(({ channel }) => matches(channel));
+    const entries = reply[1].flatMap(entriesOf).filter(({ channel }) => matches(channel));
     return {
       head: headOf(reply[0]),
       entries,
@@ -178,11 +180,12 @@ export class Reader {
   }
 }
 
-/** Lua counts from 1. */
-function pageOf([head, entries, superseded]: PageReply): UnselectedPage {
-  const page = entries.map(entryOf);
-  const offsets = superseded.map((place) => (page[Number(place) - 1] as LogEntry).offset);
-  return { head: headOf(head), entries: page, superseded: new Set(offsets) };
+/** Blocks at the ends of a page may have entries that are not a part of it. */
+function pageOf([head, blocks, superseded]: PageReply, after: number): UnselectedPage {
+  const { floor, ...rest } = headOf(head);
+  const from = Math.max(after, floor.offset);
+  const entries = blocks.flatMap(entriesOf).filter(({ offset }) => offset > from);
+  return { head: { ...rest, floor }, entries, superseded: new Set(superseded.map(Number)) };
 }
 
 interface ValueBounds {

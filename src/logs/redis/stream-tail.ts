@@ -1,8 +1,8 @@
 // Waits for new entries on a connection of its own: one for all tails of this process.
 import { unrefTimeout } from "../../base/clock.ts";
 import type { LogEntry } from "../../log/log.ts";
+import { entriesOf, type StreamBlock } from "./blocks.ts";
 import type { Connect, Connection } from "./client.ts";
-import { entryOf, type StreamEntry } from "./entries.ts";
 import { explain } from "./errors.ts";
 
 /** How long one `XREAD` waits. The position from which it reads is renewed after that. */
@@ -11,8 +11,8 @@ const blockMs = 1_000;
 const replyGraceMs = 2_000;
 /** How long opening the connection may take. */
 const connectTimeoutMs = 3_000;
-/** Entries of one reply. A burst is read in several. */
-const readEntries = 256;
+/** Blocks of entries in one reply. A burst is read in several. */
+const readBlocks = 64;
 /** How long to wait after a failure. */
 const retryMs = 250;
 
@@ -115,23 +115,23 @@ export class StreamTail {
   async #read(connection: Connection, run: number): Promise<void> {
     const { key } = this.#context;
     const position = this.#position;
-    const args = ["XREAD", "COUNT", `${readEntries}`, "BLOCK", `${blockMs}`, "STREAMS", key, position];
+    const args = ["XREAD", "COUNT", `${readBlocks}`, "BLOCK", `${blockMs}`, "STREAMS", key, position];
     const reply = await within(connection.call(key, args), blockMs + replyGraceMs, () => {});
-    const entries = entriesOf(reply);
-    if (run !== this.#run || entries.length === 0) return;
-    const [id] = entries.at(-1) as StreamEntry;
+    const blocks = blocksOf(reply);
+    if (run !== this.#run || blocks.length === 0) return;
+    const [id] = blocks.at(-1) as StreamBlock;
     // Unless the log has told of another position in the meantime.
     if (this.#position === position) this.#position = id;
-    this.#context.onEntries(entries.map(entryOf));
+    this.#context.onEntries(blocks.flatMap(entriesOf));
   }
 }
 
-/** A list of streams with their entries, or in RESP 3 an object or a `Map` of them; `null` when the time is over. */
-function entriesOf(reply: unknown): readonly StreamEntry[] {
+/** A list of streams with their blocks, or in RESP 3 an object or a `Map` of them; `null` when the time is over. */
+function blocksOf(reply: unknown): readonly StreamBlock[] {
   if (reply === null || reply === undefined) return [];
-  if (Array.isArray(reply)) return (reply[0] as [string, StreamEntry[]] | undefined)?.[1] ?? [];
-  const [entries] = reply instanceof Map ? reply.values() : Object.values(reply);
-  return (entries as StreamEntry[] | undefined) ?? [];
+  if (Array.isArray(reply)) return (reply[0] as [string, StreamBlock[]] | undefined)?.[1] ?? [];
+  const [blocks] = reply instanceof Map ? reply.values() : Object.values(reply);
+  return (blocks as StreamBlock[] | undefined) ?? [];
 }
 
 /** A client that lost its server may neither resolve nor reject. */

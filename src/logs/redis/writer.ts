@@ -4,6 +4,8 @@ import type { AppendCall, AppendOutcome } from "../../log/append-queue.ts";
 import { conflict } from "../../log/errors.ts";
 import { makeEpoch, makeWitness } from "../../log/identity.ts";
 import type { Appended, NewEntry } from "../../log/log.ts";
+import { weightOf } from "../../log/retention.ts";
+import { blockBytes, blockEntries, type Item, itemOf } from "./blocks.ts";
 import { type Commands, Script } from "./commands.ts";
 import { mayRetry } from "./errors.ts";
 import { appendScript } from "./scripts/append.ts";
@@ -20,7 +22,7 @@ type AnswerReply = number | string | readonly (number | string)[];
 type AppendReply = readonly [epoch: string, answers: number | readonly AnswerReply[]];
 
 /** Bits of an entry's first argument, next to its witness. */
-const flags = { key: 1, sender: 2, idempotencyKey: 4, after: 8 } as const;
+const flags = { key: 1, idempotencyKey: 2, after: 4, end: 8 } as const;
 const flagsRange = 16;
 
 /** The outcomes of stored calls. */
@@ -83,15 +85,24 @@ export class Writer {
 
   /** Calls of one entry without options, with consecutive numbers. `null` when the script leaves them to the other one. */
   async #storePlain(calls: readonly AppendCall[], queue: string, number: number): Promise<AppendReply | null> {
-    const args: (string | number)[] = [queue, number];
-    for (const call of calls) this.#addPlain(call, args);
+    const blocks: (string | number)[] = [];
+    const lasts = new Map<string, number>();
+    let [weight, items, size] = [0, [] as Item[], 0];
+    const endBlock = (): void => {
+      if (items.length > 0) blocks.push(items.length, (items.at(-1) as Item)[0], JSON.stringify(items));
+      [weight, items, size] = [weight + size, [], 0];
+    };
+    for (const [index, call] of calls.entries()) {
+      const entry = call.entries[0] as NewEntry;
+      const own = weightOf(entry);
+      if (items.length === blockEntries || size + own > blockBytes) endBlock();
+      items.push(itemOf(entry, this.#witnessesOf(call)[0] as number));
+      size += own;
+      lasts.set(entry.channel, index + 1);
+    }
+    endBlock();
+    const args = [queue, number, weight, blocks.length / 3, ...blocks, ...[...lasts].flat()];
     return (await this.#commands.run(scripts.plain, args)) as AppendReply | null;
-  }
-
-  /** One entry, without options. */
-  #addPlain(call: AppendCall, args: (string | number)[]): void {
-    const { channel, type, data } = call.entries[0] as NewEntry;
-    args.push(this.#witnessesOf(call)[0] as number, channel, type, data);
   }
 
   /** Any call: how many entries it has, and then each of them. */
@@ -148,16 +159,21 @@ function numberOf({ id }: AppendCall): number {
 /** Whether a call is one entry about which nothing is to be decided. */
 function isPlainCall({ entries }: AppendCall): boolean {
   const [entry] = entries;
-  if (entry === undefined || entries.length > 1) return false;
+  if (entry === undefined || entries.length > 1 || isEnd(entry)) return false;
   const { key, sender, idempotencyKey, after } = entry;
   return key === undefined && sender === undefined && idempotencyKey === undefined && after === undefined;
 }
 
+function isEnd({ type }: NewEntry): boolean {
+  return type === "sse:end";
+}
+
 /** Most entries have none of the optional fields, so these are announced by bits and take no argument otherwise. */
 function addEntry(entry: NewEntry, witness: number, args: (string | number)[]): void {
-  const { channel, type, data, key, sender, idempotencyKey, after } = entry;
-  const position = args.push(0, channel, type, data) - 4;
-  let found = 0;
+  const { channel, key, idempotencyKey, after } = entry;
+  const item = JSON.stringify(itemOf(entry, witness));
+  const position = args.push(0, channel, weightOf(entry), item) - 4;
+  let found = isEnd(entry) ? flags.end : 0;
   const add = (flag: number, value: string | undefined): void => {
     if (value === undefined) return;
     found += flag;
@@ -165,7 +181,6 @@ function addEntry(entry: NewEntry, witness: number, args: (string | number)[]): 
   };
   // In the order in which the script reads them.
   add(flags.key, key);
-  add(flags.sender, sender);
   add(flags.idempotencyKey, idempotencyKey);
   add(flags.after, after && `${after.epoch} ${after.offset} ${after.witness}`);
   args[position] = witness * flagsRange + found;

@@ -61,17 +61,27 @@ for _, key in ipairs(keysOf(ARGV[1])) do redis.call('COPY', key, ARGV[2] .. stri
 /** Takes the newest entries away, as if they had never been replicated. */
 const loseScript = `
 local function key(name) return ARGV[1] .. ':' .. name end
-local all = redis.call('XRANGE', key('entries'), '-', '+')
-local left = #all - tonumber(ARGV[2])
-redis.call('DEL', key('entries'))
+local blocks = redis.call('XRANGE', key('entries'), '-', '+')
 local top, witness = 0, redis.call('HGET', key('head'), 'origin')
+local left = tonumber(redis.call('HGET', key('head'), 'top')) - tonumber(ARGV[2])
 local last, newest, ended = {}, {}, {}
-for i = 1, left do
-  redis.call('XADD', key('entries'), all[i][1], unpack(all[i][2]))
-  top, witness = string.match(all[i][1], '^(%d+)-(%d+)$')
-  local f = all[i][2]
-  last[f[2]] = top
-  if f[6] ~= '' then newest[f[2] .. '\\0' .. string.sub(f[6], 2)] = top end
+redis.call('DEL', key('entries'))
+for _, block in ipairs(blocks) do
+  local items, kept = cjson.decode(block[2][4]), {}
+  local offset = tonumber(string.match(block[1], '^%d+')) - #items
+  for i, item in ipairs(items) do
+    if offset + i <= left then
+      kept[i] = item
+      top, witness = offset + i, item[1]
+      last[item[2]] = top
+      if item[5] and item[5] ~= cjson.null then newest[item[2] .. '\\0' .. item[5]] = top end
+    end
+  end
+  if #kept > 0 then
+    local previous, time, keyed = string.match(block[2][2], '^(%d+) (%d+) %d+ (%d+)$')
+    redis.call('XADD', key('entries'), top .. '-' .. string.format('%.0f', witness),
+      'h', previous .. ' ' .. time .. ' ' .. #kept .. ' ' .. keyed, 'e', cjson.encode(kept))
+  end
 end
 redis.call('HSET', key('head'), 'top', top, 'witness', witness)
 for _, name in ipairs({'last', 'ended', 'channels', 'keys', 'idTimes'}) do

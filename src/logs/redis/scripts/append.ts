@@ -1,11 +1,12 @@
 // The script that appends any calls: those of one tick, each stored as a whole or not at all. `plain.ts` has most of them.
+import { blockBytes, blockEntries } from "../blocks.ts";
 import { prelude } from "./prelude.ts";
 
 /**
  * Takes an epoch and an origin witness for the case that it has to begin an epoch, the window of idempotency keys in
  * milliseconds, the id of the queue, and the number of calls. Then for each call, its number in the queue and the number of its
- * entries; and for each entry `witness * 16 + flags`, channel, type, data, and what the flags announce: 1 key, 2 sender, 4
- * idempotency key, 8 `after` as `epoch offset witness`.
+ * entries; and for each entry `witness * 16 + flags`, channel, weight, the entry in JSON, and what the flags announce: 1 key, 2
+ * idempotency key, 4 `after` as `epoch offset witness`. The flag 8 marks the end of a channel.
  *
  * Returns the epoch and an answer for each call: the offset of its first entry when all of them are new; a list when some
  * are not, with `d<offset>-<witness>` for those; `c` or `c<last offset of the channel>` when `after` does not hold; `s` when
@@ -24,6 +25,14 @@ local time = string.format('%.0f', s.time)
 local top, witness, weight = s.top, s.witness, s.weight
 -- The newest entry of each channel of this batch, and the next argument.
 local lasts, at = {}, 6
+-- Entries in JSON that are to be stored together, how many of them have a key, and their bytes.
+local items, keyed, bytes, previous = {}, 0, 0, witness
+local function flush()
+  if #items == 0 then return end
+  call('XADD', ENTRIES, string.format('%.0f-%.0f', top, witness), 'h', string.format('%.0f %s %d %d', previous, time, #items, keyed),
+    'e', '[' .. table.concat(items, ',') .. ']')
+  items, keyed, bytes, previous = {}, 0, 0, witness
+end
 
 -- The last calls of this queue, which has one batch at a time under way: the number of the last one, that of the first one, and the
 -- offset of its entry when each call was one new entry, or else 0.
@@ -43,14 +52,15 @@ end
 local function parse()
   local code = tonumber(ARGV[at])
   local flags = code % 16
-  local entry = {witness = (code - flags) / 16, channel = ARGV[at + 1], type = ARGV[at + 2], data = ARGV[at + 3]}
+  local entry = {witness = (code - flags) / 16, channel = ARGV[at + 1], weight = tonumber(ARGV[at + 2]), item = ARGV[at + 3]}
   at = at + 4
   local function optional(bit)
     if flags % (bit * 2) < bit then return nil end
     at = at + 1
     return ARGV[at - 1]
   end
-  entry.key, entry.sender, entry.id, entry.after = optional(1), optional(2), optional(4), optional(8)
+  entry.key, entry.id, entry.after = optional(1), optional(2), optional(4)
+  entry.isEnd = flags >= 8
   return entry
 end
 
@@ -77,14 +87,12 @@ end
 
 -- Gives an entry the next offset.
 local function place(entry)
-  local channel, key, sender = entry.channel, entry.key or '', entry.sender or ''
-  if entry.key then key = 'k' .. key end
-  if entry.sender then sender = 's' .. sender end
-  top = top + 1
-  call('XADD', ENTRIES, top .. '-' .. entry.witness, 'c', channel, 't', entry.type, 'k', key, 's', sender, 'p', witness,
-    'a', time, 'd', entry.data)
-  witness = entry.witness
-  weight = weight + #channel + #entry.type + #key + #entry.data + 32
+  local channel = entry.channel
+  if #items == ${blockEntries} or bytes + #entry.item > ${blockBytes} then flush() end
+  items[#items + 1] = entry.item
+  if entry.key then keyed = keyed + 1 end
+  bytes = bytes + #entry.item
+  top, witness, weight = top + 1, entry.witness, weight + entry.weight
   lasts[channel] = top
   -- What was kept of a key is superseded now. In the stream, superseded entries stay.
   if entry.key then
@@ -97,7 +105,7 @@ local function place(entry)
     end
     call('HSET', NEWEST, member, top)
   end
-  if entry.type == 'sse:end' then call('ZADD', ENDED, top, channel) end
+  if entry.isEnd then call('ZADD', ENDED, top, channel) end
   if entry.id then
     local member = memberOf(channel, entry.id)
     call('HSET', IDS, member, time .. ' ' .. top .. '-' .. witness)
@@ -140,6 +148,8 @@ for i = 1, calls do
     last = number
   end
 end
+
+flush()
 
 -- Nothing new is to be remembered when all were known.
 if last then

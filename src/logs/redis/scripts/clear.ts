@@ -36,20 +36,32 @@ if owner ~= token then
   copied, freed, first, last = s.floor, 0, 0, 0
 end
 
+-- A block without the entries of the channel, also without those that are trimmed already.
+local function clear(block)
+  local hasAny = false
+  for _, entry in ipairs(entriesOf(block)) do
+    if entry.channel == channel then
+      local weight = weightOf(entry)
+      entry.channel, entry.type, entry.data, entry.key = '${clearedChannel}', 'sse:cleared', '', nil
+      entry.item, hasAny = {entry.witness, entry.channel, entry.type, entry.data}, true
+      if entry.offset > s.floor then
+        freed = freed + weight - weightOf(entry)
+        first, last = first == 0 and entry.offset or first, entry.offset
+      end
+    end
+  end
+  return hasAny and blockOf(entriesOf(block)) or block
+end
+
 local bytes, count = 0, 0
 while copied < s.top and count < ${sliceEntries} and bytes < ${sliceBytes} do
-  local chunk = call('XRANGE', ENTRIES, (copied + 1) .. '-0', '+', 'COUNT', 32)
+  local chunk = call('XRANGE', ENTRIES, (copied + 1) .. '-0', '+', 'COUNT', 8)
   if #chunk == 0 then break end
-  for _, entry in ipairs(chunk) do
-    local f, weight = entry[2], weightOf(entry[2])
-    copied = idOf(entry)
-    bytes, count = bytes + weight, count + 1
-    if f[2] == channel then
-      f = {'c', '${clearedChannel}', 't', 'sse:cleared', 'k', '', 's', '', 'p', f[10], 'a', f[12], 'd', ''}
-      freed = freed + weight - weightOf(f)
-      first, last = first == 0 and copied or first, copied
-    end
-    call('XADD', COPY, entry[1], unpack(f))
+  for _, block in ipairs(chunk) do
+    copied = idOf(block)
+    bytes, count = bytes + #block[2][4], count + headerOf(block).count
+    local copy = clear(block)
+    call('XADD', COPY, copy[1], unpack(copy[2]))
   end
 end
 if copied < s.top then
@@ -82,9 +94,11 @@ for _, member in ipairs(members) do
 end
 call('ZREM', ENDED, channel)
 local top, data = s.top + 1, string.format('{"from":%.0f,"to":%.0f}', first, last)
-call('XADD', ENTRIES, top .. '-' .. witness, 'c', channel, 't', '${clearType}', 'k', '', 's', '', 'p', s.witness,
-  'a', string.format('%.0f', s.time), 'd', data)
-local weight = s.weight - freed + #channel + #'${clearType}' + #data + 32
+local entry = {offset = top, witness = tonumber(witness), previous = s.witness, time = s.time, channel = channel,
+  type = '${clearType}', data = data, item = {tonumber(witness), channel, '${clearType}', data}}
+local block = blockOf({entry})
+call('XADD', ENTRIES, block[1], unpack(block[2]))
+local weight = s.weight - freed + weightOf(entry)
 call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
 if call('ZADD', LAST, top, channel) == 1 then call('ZADD', CHANNELS, 0, channel) end
 return {'done', s.epoch, top}

@@ -93,44 +93,62 @@ end
 -- Keeps what a trimmed entry leaves: the newest of a key, that its channel has lost something, its witness.
 -- A superseded entry is lost for readers without conflation alone, so it has a mark of its own.
 local marks, goneMarks, blocks = {}, {}, {}
-local function leave(entry, offset, witness)
-  local f = entry[2]
+local function leave(entry)
+  local offset, channel = entry.offset, entry.channel
   -- Of an empty slot, nothing can be lost.
-  if f[6] == '' then
-    if f[2] ~= '${clearedChannel}' then marks[f[2]] = offset end
+  if not entry.key then
+    if channel ~= '${clearedChannel}' then marks[channel] = offset end
   else
-    local member = memberOf(f[2], string.sub(f[6], 2))
-    if tonumber(call('HGET', NEWEST, member) or 0) == offset then call('HSET', KEPT, member, cmsgpack.pack(entry))
-    else goneMarks[f[2]] = offset end
+    local member = memberOf(channel, entry.key)
+    if tonumber(call('HGET', NEWEST, member) or 0) == offset then
+      call('HSET', KEPT, member, cmsgpack.pack(blockOf({entry})))
+    else goneMarks[channel] = offset end
   end
-  if f[4] == 'sse:end' and tonumber(call('ZSCORE', ENDED, f[2]) or 0) == offset then call('ZREM', ENDED, f[2]) end
+  if entry.type == 'sse:end' and tonumber(call('ZSCORE', ENDED, channel) or 0) == offset then call('ZREM', ENDED, channel) end
   local number = math.floor((offset - 1) / BLOCK)
   local block = blocks[number] or {}
-  block[#block + 1] = {(offset - 1) % BLOCK, witness}
+  block[#block + 1] = {(offset - 1) % BLOCK, entry.witness}
   blocks[number] = block
 end
 
-local floor, floorWitness, weight, nextExpiry, removed, isOver = s.floor, s.floorWitness, s.weight, -1, 0, true
-while isOver and removed < slice and floor + 1 < s.top do
-  local chunk = call('XRANGE', ENTRIES, (floor + 1) .. '-0', '+', 'COUNT', 32)
-  if #chunk == 0 then break end
-  for _, entry in ipairs(chunk) do
-    local offset, witness = idOf(entry)
-    local age = s.time - tonumber(entry[2][12])
-    local isExcess = s.top - floor > maxEvents or weight > maxBytes
-    -- A limit of number or size may wait a moment. Tails of all processes get the time to take what a burst has brought.
-    local dueAge = isExcess and minAge or maxAge
-    isOver = offset < s.top and dueAge >= 0 and age >= dueAge
-    if not isOver then
-      if offset < s.top and dueAge >= 0 then nextExpiry = dueAge - age end
-      break
+local floor, floorWitness, weight, nextExpiry, removed = s.floor, s.floorWitness, s.weight, -1, 0
+
+-- Whether the oldest entry is to go. The newest one stays.
+local function isDue(time)
+  -- A limit of number or size may wait a moment. Tails of all processes get the time to take what a burst has brought.
+  local isExcess = s.top - floor > maxEvents or weight > maxBytes
+  local dueAge, age = isExcess and minAge or maxAge, s.time - time
+  if floor + 1 >= s.top or dueAge < 0 then return false end
+  if age < dueAge then nextExpiry = dueAge - age end
+  return age >= dueAge
+end
+
+-- Removes the entries of a block that are due. False when one is not, or the slice is full.
+local function trim(block)
+  -- The header is enough to see that nothing is due.
+  if not isDue(headerOf(block).time) then return false end
+  for _, entry in ipairs(entriesOf(block)) do
+    -- Of the first block, some may be gone already.
+    if entry.offset > floor then
+      if removed == slice or not isDue(entry.time) then return false end
+      leave(entry)
+      floor, floorWitness, weight, removed = entry.offset, entry.witness, weight - weightOf(entry), removed + 1
     end
-    leave(entry, offset, witness)
-    floor, floorWitness, weight, removed = offset, witness, weight - weightOf(entry[2]), removed + 1
+  end
+  return true
+end
+
+local isOver = true
+while isOver do
+  local chunk = call('XRANGE', ENTRIES, (floor + 1) .. '-0', '+', 'COUNT', 8)
+  isOver = #chunk > 0
+  for _, block in ipairs(chunk) do
+    isOver = isOver and trim(block)
   end
 end
 
--- Entries, marks and floor change together: a reader that misses an entry also sees that it was trimmed.
+-- Entries, marks and floor change together: a reader that misses an entry also sees that it was trimmed. The block of the oldest
+-- entry stays as a whole.
 if removed > 0 then
   call('XTRIM', ENTRIES, 'MINID', '=', (floor + 1) .. '-0')
   for channel, offset in pairs(marks) do call('ZADD', TRIMMED, offset, channel) end
@@ -191,6 +209,6 @@ if excess > 0 then
   call('HSET', HEAD, 'forgotten', call('ZSCORE', LAST, forgotten[#forgotten]))
   for _, key in ipairs({LAST, CHANNELS, TRIMMED, ENDED, GONE}) do call('ZREM', key, unpack(forgotten)) end
 end
-local hasMore = (isOver and removed >= slice) or #expired == slice or excess == slice
+local hasMore = removed == slice or #expired == slice or excess == slice
 return {hasMore and 1 or 0, nextExpiry}
 `;

@@ -62,23 +62,78 @@ local function open(epoch, origin)
   return load() or error('the log could not be created')
 end
 
--- As \`entries.ts\` reads it.
+-- As \`blocks.ts\` reads it.
 local function headOf(s)
   return {s.epoch, s.top, s.witness, s.floor, s.floorWitness, s.clears}
 end
 
--- An id is "<offset>-<witness>".
-local function idOf(entry)
-  local dash = string.find(entry[1], '-', 1, true)
-  return tonumber(string.sub(entry[1], 1, dash - 1)), tonumber(string.sub(entry[1], dash + 1))
+-- Entries are stored in blocks, each of which is one entry of the stream: those of a call of a script, as far as they fit. A block
+-- has the id "<offset>-<witness>" of its last entry.
+local function idOf(block)
+  local dash = string.find(block[1], '-', 1, true)
+  return tonumber(string.sub(block[1], 1, dash - 1)), tonumber(string.sub(block[1], dash + 1))
 end
 
--- The fields of an entry are c(hannel), t(ype), k(ey), s(ender), p(revious witness), a(t), d(ata), always in this order: Redis
--- then stores their names once for many entries. A key begins with "k" and a sender with "s", so that none differs from an empty one.
--- In bytes of UTF-8. The contract counts UTF-16 code units, which are never more, so a page of this size fits.
-local function weightOf(f)
-  if not f[14] then error({err = 'FOREIGN an entry has the fields ' .. table.concat(f, ' ')}) end
-  return #f[2] + #f[4] + #f[6] + #f[14] + 32
+-- The fields of a block are h(eader) and e(ntries), in JSON. The header is the witness before the first entry, the time, the number of
+-- entries, and the number of those with a key.
+local function headerOf(block)
+  local f = block[2]
+  if f[1] ~= 'h' or f[3] ~= 'e' then error({err = 'FOREIGN an entry has the fields ' .. table.concat(f, ' ')}) end
+  local previous, time, count, keyed = string.match(f[2], '^(%d+) (%d+) (%d+) (%d+)$')
+  return {previous = tonumber(previous), time = tonumber(time), count = tonumber(count), keyed = tonumber(keyed)}
+end
+
+-- An entry in JSON is [witness, channel, type, data], with two more, null for none, when it has a key or a sender.
+local decoded = {}
+local function entriesOf(block)
+  local entries = decoded[block[1]]
+  if entries then return entries end
+  local header, last = headerOf(block), idOf(block)
+  local previous = header.previous
+  entries = {}
+  for i, item in ipairs(cjson.decode(block[2][4])) do
+    local key = item[5] ~= cjson.null and item[5] or nil
+    entries[i] = {offset = last - header.count + i, witness = item[1], previous = previous, time = header.time,
+      channel = item[2], type = item[3], data = item[4], key = key, item = item}
+    previous = item[1]
+  end
+  decoded[block[1]] = entries
+  return entries
+end
+
+-- A block of the same entries, in the same form, once their items have changed.
+local function blockOf(entries)
+  local first, last, items, keyed = entries[1], entries[#entries], {}, 0
+  for i, entry in ipairs(entries) do
+    items[i] = entry.item
+    if entry.key then keyed = keyed + 1 end
+  end
+  local header = string.format('%.0f %.0f %d %d', first.previous, first.time, #items, keyed)
+  return {string.format('%.0f-%.0f', last.offset, last.witness), {'h', header, 'e', cjson.encode(items)}}
+end
+
+-- The block that has an offset above the floor, nil when it is missing.
+local function blockAt(offset)
+  return call('XRANGE', ENTRIES, offset .. '-0', '+', 'COUNT', 1)[1]
+end
+
+-- An entry above the floor, nil when it is missing.
+local function entryAt(offset)
+  local block = blockAt(offset)
+  return block and entriesOf(block)[headerOf(block).count - (idOf(block) - offset)]
+end
+
+-- In UTF-16 code units, which are bytes as long as all of them are ASCII.
+local function lengthOf(text)
+  if not string.find(text, '[\\128-\\255]') then return #text end
+  local _, following = string.gsub(text, '[\\128-\\191]', '')
+  local _, long = string.gsub(text, '[\\240-\\255]', '')
+  return #text - following + long
+end
+
+-- As \`weightOf\` of the kit counts it.
+local function weightOf(entry)
+  return lengthOf(entry.channel) + lengthOf(entry.type) + lengthOf(entry.key or '') + lengthOf(entry.data) + 32
 end
 
 -- A key and its channel as one text, in which all keys of a channel, and of a prefix, follow one another.
@@ -98,12 +153,9 @@ local function witnessAt(s, offset)
   if offset == s.floor then return s.floorWitness end
   if offset == 0 then return s.origin end
   if offset > s.top then return nil end
-  -- The id has the witness: the offset alone is the range to look in.
   if offset > s.floor then
-    local found = call('XRANGE', ENTRIES, offset .. '-0', offset .. '-4294967295', 'COUNT', 1)[1]
-    if not found then return nil end
-    local _, witness = idOf(found)
-    return witness
+    local entry = entryAt(offset)
+    return entry and entry.witness
   end
   local block = call('HGET', WITNESSES, math.floor((offset - 1) / BLOCK))
   if not block then return nil end
@@ -173,41 +225,42 @@ local function hasKeys(name, isPrefix)
   return #call('ZRANGEBYLEX', KEYNAMES, from, to, 'LIMIT', 0, 1) > 0
 end
 
--- Appends entries to a page until it is full. False when it is.
+-- Appends a block to a page. False when the page is full: it counts the bytes in JSON, which are more than the contract counts.
 -- The first one is taken however large it is.
-local function take(page, entry, limit, maxBytes)
-  local weight = weightOf(entry[2])
-  if #page.entries >= limit or (#page.entries > 0 and page.bytes + weight > maxBytes) then return false end
-  page.entries[#page.entries + 1] = entry
-  page.bytes = page.bytes + weight
+local function take(page, block, limit, maxBytes)
+  local count = headerOf(block).count
+  local weight = #block[2][4] + 32 * count
+  if #page.blocks > 0 and (page.count + count > limit or page.bytes + weight > maxBytes) then return false end
+  page.blocks[#page.blocks + 1] = block
+  page.count, page.bytes = page.count + count, page.bytes + weight
   return true
 end
 
 -- Few at first: whether they are large is seen only when they are read.
 local function chunkOf(page, limit, maxBytes)
-  local count = #page.entries
-  local fitting = count == 0 and 8 or math.ceil((maxBytes - page.bytes) / (page.bytes / count)) + 1
-  return math.max(1, math.min(128, limit - count + 1, fitting))
+  local blocks = #page.blocks
+  local fitting = blocks == 0 and 8 or math.ceil((maxBytes - page.bytes) / (page.bytes / blocks)) + 1
+  return math.max(1, math.min(128, limit - page.count + 1, fitting))
 end
 
--- For each entry of a page, whether a newer one of its key supersedes it: the places of those, from 1.
-local function supersededIn(entries)
-  -- Asked for together: most entries have no key.
-  local members, places, found = {}, {}, {}
-  for place, entry in ipairs(entries) do
-    local key = entry[2][6]
-    if key ~= '' then
-      members[#members + 1] = memberOf(entry[2][2], string.sub(key, 2))
-      places[#places + 1] = place
+-- The offsets of the entries that a newer one of their key supersedes.
+local function supersededIn(blocks)
+  -- Asked for together. Most blocks have no keys, and are not decoded.
+  local members, offsets, found = {}, {}, {}
+  for _, block in ipairs(blocks) do
+    for _, entry in ipairs(headerOf(block).keyed > 0 and entriesOf(block) or {}) do
+      if entry.key then
+        members[#members + 1] = memberOf(entry.channel, entry.key)
+        offsets[#offsets + 1] = entry.offset
+      end
     end
   end
   -- In groups: Lua passes a few thousand arguments at most.
   for from = 1, #members, MANY do
-    local offsets = call('HMGET', NEWEST, unpack(members, from, math.min(from + MANY - 1, #members)))
-    for i, newest in ipairs(offsets) do
-      local place = places[from + i - 1]
-      local offset = idOf(entries[place])
-      if newest and tonumber(newest) > offset then found[#found + 1] = place end
+    local newest = call('HMGET', NEWEST, unpack(members, from, math.min(from + MANY - 1, #members)))
+    for i = 1, #newest do
+      local offset = offsets[from + i - 1]
+      if newest[i] and tonumber(newest[i]) > offset then found[#found + 1] = offset end
     end
   end
   return found

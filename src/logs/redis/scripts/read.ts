@@ -8,52 +8,56 @@ local s = open(ARGV[1], ARGV[2])
 `;
 
 /**
- * Takes an offset, and the most entries and bytes. Returns the head, the entries after the offset, and the places of
- * superseded ones among them.
+ * Takes an offset, and the most entries and bytes. Returns the head, the blocks with the entries after the offset, and the offsets
+ * of superseded ones among them. The first block may have entries before that, too.
  */
 export const pageScript: string = `${opening}
 local limit, maxBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local page = {entries = {}, bytes = 0}
+local page = {blocks = {}, count = 0, bytes = 0}
 -- In chunks: the number of entries that fit is known only once they are read.
 local from = math.max(tonumber(ARGV[3]), s.floor)
 while from < s.top do
   local chunk = call('XRANGE', ENTRIES, (from + 1) .. '-0', '+', 'COUNT', chunkOf(page, limit, maxBytes))
-  for _, entry in ipairs(chunk) do
-    if not take(page, entry, limit, maxBytes) then return {headOf(s), page.entries, supersededIn(page.entries)} end
-    from = idOf(entry)
+  for _, block in ipairs(chunk) do
+    if not take(page, block, limit, maxBytes) then return {headOf(s), page.blocks, supersededIn(page.blocks)} end
+    from = idOf(block)
   end
   if #chunk == 0 then break end
 end
-return {headOf(s), page.entries, supersededIn(page.entries)}
+return {headOf(s), page.blocks, supersededIn(page.blocks)}
 `;
 
 /**
  * Takes an offset, -1 for the newest of the channels that follow, the most entries and bytes, and the names of channels.
- * Returns the head, the entries up to that offset, newest first, and the places of superseded ones among them.
+ * Returns the head, the blocks with the entries up to that offset, newest first, and the offsets of superseded ones among them.
+ * The first block may have entries after that, too.
  */
 export const backScript: string = `${opening}
 local upTo, limit, maxBytes = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local page = {entries = {}, bytes = 0}
+local page = {blocks = {}, count = 0, bytes = 0}
 -- Nothing of these channels is newer.
 if upTo == -1 then
   for i = 6, #ARGV do upTo = math.max(upTo, lastOf(s, ARGV[i])) end
 end
 upTo = math.min(upTo, s.top)
-while upTo > s.floor do
-  local chunk = call('XREVRANGE', ENTRIES, upTo .. '-4294967295', '-', 'COUNT', chunkOf(page, limit, maxBytes))
-  for _, entry in ipairs(chunk) do
-    if not take(page, entry, limit, maxBytes) then return {headOf(s), page.entries, supersededIn(page.entries)} end
-    upTo = idOf(entry) - 1
+local newest = upTo > s.floor and blockAt(upTo)
+local from = newest and newest[1]
+while from and upTo > s.floor do
+  local chunk = call('XREVRANGE', ENTRIES, from, '-', 'COUNT', chunkOf(page, limit, maxBytes))
+  for _, block in ipairs(chunk) do
+    if not take(page, block, limit, maxBytes) then return {headOf(s), page.blocks, supersededIn(page.blocks)} end
+    upTo = idOf(block) - headerOf(block).count
   end
   if #chunk == 0 then break end
+  from = upTo .. '-4294967295'
 end
-return {headOf(s), page.entries, supersededIn(page.entries)}
+return {headOf(s), page.blocks, supersededIn(page.blocks)}
 `;
 
 /**
  * Takes two offsets, the second -1 for the floor; the most entries and bytes; 1 for all channels or else 0, the number of
- * names, the names, and the prefixes. Returns the head, the newest entry of each key between the offsets, oldest first, up to
- * which offset they are complete, and the highest offset that is missing for readers with and without `conflate`.
+ * names, the names, and the prefixes. Returns the head, a block with the newest entry of each key between the offsets, oldest first,
+ * up to which offset they are complete, and the highest offset that is missing for readers with and without `conflate`.
  */
 export const valuesScript: string = `${opening}
 local after, upTo = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -86,21 +90,23 @@ end
 local offsets = {}
 for offset in pairs(found) do offsets[#offsets + 1] = offset end
 table.sort(offsets)
-local page, through = {entries = {}, bytes = 0}, upTo
+local page, through = {blocks = {}, count = 0, bytes = 0}, upTo
 for _, offset in ipairs(offsets) do
   -- In the stream until it is trimmed, and kept apart after that.
-  local entry
-  if offset > s.floor then entry = call('XRANGE', ENTRIES, offset .. '-0', '+', 'COUNT', 1)[1]
+  local block
+  if offset > s.floor then
+    local entry = entryAt(offset)
+    block = entry and blockOf({entry})
   else
     local kept = call('HGET', KEPT, found[offset])
-    entry = kept and cmsgpack.unpack(kept)
+    block = kept and cmsgpack.unpack(kept)
   end
-  if entry and not take(page, entry, limit, maxBytes) then
-    through = idOf(page.entries[#page.entries])
+  if block and not take(page, block, limit, maxBytes) then
+    through = idOf(page.blocks[#page.blocks])
     break
   end
 end
-return {headOf(s), page.entries, through, trimmed, gone}
+return {headOf(s), page.blocks, through, trimmed, gone}
 `;
 
 /**
@@ -119,7 +125,8 @@ for i = 5 + offsets, #ARGV do
     -- An older marker does not count, nor one that was trimmed.
     local marker
     if ended and tonumber(ended) > s.floor and tonumber(ended) == lastOf(s, name) then
-      marker = call('XRANGE', ENTRIES, ended .. '-0', '+', 'COUNT', 1)[1]
+      local entry = entryAt(ended)
+      marker = entry and blockOf({entry})
     end
     found[#found + 1] = {trimmedOf(s, name), hasKeys(name, false) and 1 or 0, marker}
   else
