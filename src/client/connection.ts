@@ -99,6 +99,11 @@ export class Connection {
     this.#input({ type: "close", by, error });
   }
 
+  /** Opens another connection at once, in place of the one that there is. */
+  reconnect(): void {
+    this.#input({ type: "reconnect" });
+  }
+
   /** The stream has said something about its own state. */
   tell(told: Told): void {
     this.#input({ type: "bytes", told });
@@ -120,6 +125,7 @@ export class Connection {
     const changed =
       phase !== before.phase ||
       connection !== before.connection ||
+      this.#state.retryAt !== before.retryAt ||
       this.#state.paused !== before.paused ||
       this.#state.stale !== before.stale;
     // A listener may close the stream, which comes back here. So the timer is set last, for the state after that.

@@ -94,6 +94,11 @@ export class Handover implements Upstream {
     this.#next.connection.start();
   }
 
+  /** The new attempt asks for all channels, so a next connection is not needed. */
+  reconnect(): void {
+    this.#current?.connection.reconnect();
+  }
+
   close(): void {
     this.#cancelTimer();
     this.#drop("next");

@@ -91,6 +91,10 @@ export class Lane implements UpstreamOwner {
     else this.#upstream.update();
   }
 
+  reconnect(): void {
+    this.#upstream.reconnect();
+  }
+
   /** Takes a line over from a connection of its own, once this one sends all that the line has not received. */
   invite(line: Line): void {
     const { router } = this;

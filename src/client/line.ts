@@ -86,4 +86,5 @@ interface LineOwner {
   readonly router: { cursorOf(line: Line): string };
   readonly isShared: boolean;
   remove(line: Line): void;
+  reconnect(): void;
 }

@@ -79,6 +79,8 @@ export type ReconnectInput =
   | ({ readonly type: "lost" } & Loss)
   /** The page became visible, the network came back, the machine woke up: timers may have slept. */
   | { readonly type: "wake"; readonly online: boolean }
+  /** The application wants a new connection at once. */
+  | { readonly type: "reconnect" }
   | { readonly type: "tick" }
   /** The page is put away; `wake` brings the connection back. */
   | { readonly type: "suspend" }
@@ -155,6 +157,8 @@ export function step(
       return isConnected(state) ? wait(state, now, now, Number.POSITIVE_INFINITY) : state;
     case "wake":
       return wake(state, input.online, now, settings);
+    case "reconnect":
+      return reconnect(state, now);
     case "tick":
       return tick(state, now, settings, random);
     case "close":
@@ -198,6 +202,13 @@ function deadAfter({ keepAlive }: ReconnectState, { idleTimeout }: ReconnectSett
 
 function isConnected({ phase }: ReconnectState): boolean {
   return phase === "connecting" || phase === "open";
+}
+
+/** An attempt under way and a page that is put away are left alone. A wait ends as soon as the server allows it. */
+function reconnect(state: ReconnectState, now: number): ReconnectState {
+  if (state.phase === "open") return connect(state, now);
+  if (state.phase !== "waiting" || state.retryAt === Number.POSITIVE_INFINITY) return state;
+  return { ...state, retryAt: Math.min(state.retryAt, Math.max(now, state.notBefore)) };
 }
 
 function wake(state: ReconnectState, online: boolean, now: number, settings: ReconnectSettings): ReconnectState {

@@ -180,6 +180,26 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
     return iterate(this.#buffer({}));
   }
 
+  /**
+   * Opens a new connection at once, in place of the one that there is, and resumes at the same position. It is meant for a "try now"
+   * button, and for rights or headers that have changed. A shared connection is replaced for all that share it.
+   *
+   * While the stream waits for its next attempt, the attempt is made now, or at the end of the delay that the server has asked for
+   * (`retry`, `retry-after`, `sse:later`): `retryAt` of {@link status} has the time. Before the first consumer, after the end,
+   * and while a connection is being opened, it does nothing.
+   *
+   * @example
+   * ```ts fragment
+   * import { subscribe } from "sourcecast/client";
+   *
+   * const stream = subscribe("/events");
+   * document.querySelector("#try-now")?.addEventListener("click", () => stream.reconnect());
+   * ```
+   */
+  reconnect(): void {
+    this.#line.lane?.reconnect();
+  }
+
   /** Ends the stream. Calling it again does nothing. */
   close(): void {
     this.#line.close("closed");

@@ -31,6 +31,8 @@ export type TabMessage =
   | { readonly kind: "leave"; readonly from: string }
   /** The last message of the leader is long ago. */
   | { readonly kind: "ping"; readonly from: string }
+  /** A tab wants another connection at once. */
+  | { readonly kind: "reconnect" }
   /** A worker needs the parts of a request that the application decides. */
   | { readonly kind: "ask"; readonly to: string; readonly number: number }
   /** The answer of a tab: the parts, or why it could not give them. */

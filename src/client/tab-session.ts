@@ -109,6 +109,11 @@ export class Session {
     this.#post({ kind: "want", from: this.#id, channels, isNew: isNewHere, fence: this.#fence });
   }
 
+  /** Asks the leader for another connection. */
+  reconnect(): void {
+    this.#post({ kind: "reconnect" });
+  }
+
   /** Messages that arrive in a burst ask once. */
   #mayAsk(): boolean {
     const now = this.#context.environment.now();
@@ -205,6 +210,9 @@ export class Session {
         return;
       case "ping":
         this.#leader?.tell({ kind: "here" });
+        return;
+      case "reconnect":
+        this.#leader?.handover.reconnect();
         return;
       case "again":
         this.#leader?.repeat(message.from, message.after);

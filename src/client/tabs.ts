@@ -117,6 +117,11 @@ export class Tabs implements Upstream {
     else this.#leader.handOver();
   }
 
+  reconnect(): void {
+    if (this.#leader === null) this.#session?.reconnect();
+    else this.#leader.reconnect();
+  }
+
   close(): void {
     this.#cancelLinger();
     this.#unwatch();

@@ -19,6 +19,8 @@ export interface Upstream {
   update(added?: Line): void;
   /** Changes the channels at once. */
   handOver(): void;
+  /** Opens another connection at once, in place of the one that there is. */
+  reconnect(): void;
   close(): void;
 }
 

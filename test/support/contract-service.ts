@@ -41,9 +41,7 @@ export const implementations: Record<
   subscribe: {
     capabilities: [...common, "comments", "event-type-listeners", "read-timeout"],
     open({ streamUrl, initialDelayMs = 1_000, readTimeoutMs, lastEventId, headers, method, body }, tell) {
-      const line = restartableFetch();
       const stream = subscribe(streamUrl, {
-        fetch: line.fetch,
         retry: { initial: initialDelayMs, max: Math.max(initialDelayMs, 30_000) },
         ...(readTimeoutMs !== undefined && { timeout: { idle: readTimeoutMs } }),
         ...(lastEventId !== undefined && { after: lastEventId }),
@@ -57,7 +55,7 @@ export const implementations: Record<
       listen("message");
       stream.onComment((comment) => tell({ kind: "comment", comment }));
       stream.onStatus(({ error }) => error !== undefined && tell({ kind: "error", comment: error.message }));
-      return { listen, restart: line.restart, close: () => stream.close() };
+      return { listen, restart: () => stream.reconnect(), close: () => stream.close() };
     },
   },
 

@@ -284,6 +284,35 @@ describe("after a sleep", () => {
   });
 });
 
+describe("the application wants a new connection", () => {
+  const reconnect = { type: "reconnect" } as const;
+  const random = 1;
+
+  test("at once in place of an open one; an attempt under way stays", () => {
+    const connecting = initialState(0, 1_000);
+    expect(step(connecting, reconnect, 10, settings, random)).toBe(connecting);
+    const open = step(connecting, opened, 20, settings, random);
+    expect(step(open, reconnect, 30, settings, random)).toMatchObject({
+      phase: "connecting",
+      connection: 2,
+      since: 30,
+    });
+  });
+
+  test("a wait ends at once, or when the server allows it", () => {
+    const waiting = step(initialState(0, 1_000), lost, 0, settings, random);
+    expect([waiting.phase, waiting.notBefore]).toEqual(["waiting", 1_000]);
+    expect(waiting.retryAt).toBeGreaterThan(1_000);
+    expect(step(waiting, reconnect, 10, settings, random)).toMatchObject({ phase: "waiting", retryAt: 1_000 });
+    expect(step(waiting, reconnect, 1_001, settings, random)).toMatchObject({ phase: "waiting", retryAt: 1_001 });
+  });
+
+  test("a page that is put away stays so", () => {
+    const away = step(initialState(0, 0), { type: "suspend" }, 0, settings, random);
+    expect(step(away, reconnect, 10, settings, random)).toBe(away);
+  });
+});
+
 describe("whatever happens", () => {
   const input: fc.Arbitrary<ReconnectInput> = fc.oneof(
     fc.constantFrom<ReconnectInput>(
@@ -291,6 +320,7 @@ describe("whatever happens", () => {
       { type: "bytes" },
       tell({ attempt: 0 }),
       { type: "suspend" },
+      { type: "reconnect" },
       { type: "tick" },
       { type: "tick" },
       { type: "lost", error: "cut" },

@@ -437,6 +437,23 @@ describe("a slow loop", () => {
   });
 });
 
+test("reconnect() of one subscription replaces the connection of all, and loses nothing", async () => {
+  const hub = open();
+  const followers = [follow(hub, ["a"]), follow(hub, ["a", "b"])];
+  await pass(100);
+  hub.publish("a", "1");
+  followers[1]?.stream.reconnect();
+  hub.publish("b", "2");
+  await pass(100);
+  hub.publish("a", "3");
+  await pass(100);
+  expect(followers.map(({ received, losses }) => [received.join(), losses.length])).toEqual([
+    ["1,3", 0],
+    ["1,2,3", 0],
+  ]);
+  expect([hub.requests.length, hub.open.length]).toEqual([2, 1]);
+});
+
 test("the cursor of an idle subscription moves with the connection", async () => {
   const hub = open();
   const a = follow(hub, ["a"]);

@@ -601,6 +601,49 @@ describe("status", () => {
   });
 });
 
+describe("reconnect()", () => {
+  test("replaces an open connection, and resumes", async () => {
+    const { stream, line } = open();
+    const data: unknown[] = [];
+    stream.reconnect();
+    stream.on("*", (event) => data.push(event.data));
+    await settle();
+    await line.send("id: 1\ndata: a");
+    stream.reconnect();
+    expect(stream.status).toMatchObject({ state: "connecting", attempt: 1 });
+    await settle();
+    expect(stream.status.state).toBe("open");
+    await line.send("id: 2\ndata: b");
+    expect(line.requests.map(({ headers }) => headers.get("last-event-id"))).toEqual([null, "1"]);
+    expect(data).toEqual(["a", "b"]);
+    stream.close();
+    stream.reconnect();
+    await settle();
+    expect(line.requests).toHaveLength(2);
+  });
+
+  test("brings the next attempt forward, which the status shows, but not before the server allows it", async () => {
+    const { stream, line, environment } = open();
+    const times: unknown[] = [];
+    stream.onStatus(({ state, retryAt }) => {
+      if (state === "retrying") times.push((retryAt ?? 0) - environment.time);
+    });
+    line.responses.push(new Response(null, { status: 503, headers: { "retry-after": "5" } }));
+    stream.on("*", () => {});
+    await settle();
+    environment.advance(1_000);
+    stream.reconnect();
+    expect(times.at(-1)).toBe(4_000);
+    expect(times[0]).toBeGreaterThan(5_000);
+    environment.advance(3_999);
+    await settle();
+    expect(line.requests).toHaveLength(1);
+    environment.advance(1);
+    await settle();
+    expect(stream.status.state).toBe("open");
+  });
+});
+
 describe("the end", () => {
   test("close() ends it with its timers and listeners; nothing is delivered after it", async () => {
     const { stream, line, environment } = open();

@@ -184,6 +184,25 @@ describe("one connection", () => {
   });
 });
 
+test.each([0, 1])("reconnect() of any tab replaces the connection of all (tab %i)", async (index) => {
+  begin();
+  const followers = [browser.open(), browser.open()].map((tab) => follow(tab, ["a"]));
+  await pass(2_000);
+  hub.publish("a", "1");
+  await pass(500);
+  const before = hub.requests.length;
+  followers[index]?.stream.reconnect();
+  await pass(500);
+  hub.publish("a", "2");
+  await pass(500);
+  expect(hub.requests).toHaveLength(before + 1);
+  expect(hub.open).toHaveLength(1);
+  for (const { received, losses, states } of followers) {
+    expect([received, losses]).toEqual([["1", "2"], []]);
+    expect(states.slice(-2)).toEqual(["connecting", "open"]);
+  }
+});
+
 describe("the end of a leader", () => {
   test.each(["close", "crash", "suspend"])("another tab continues at the position (%s)", async (how) => {
     begin();
