@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { quote } from "../base/errors.ts";
 import { nearestName } from "../base/options.ts";
 import { type Duration, milliseconds } from "../base/units.ts";
+import { isControlType } from "../client/events.ts";
 import { isEventId } from "../client/request.ts";
 
 /** The settings of one run. */
@@ -102,7 +103,9 @@ export function readArguments(args: readonly string[]): Settings | "help" | "ver
     headers.push(["content-type", contentTypeOf(body)]);
   }
   if (values.channel?.includes("")) throw invalid("--channel", "", "the name of a channel");
-  if (values.type?.includes("")) throw invalid("--type", "", "the type of an event, such as message");
+  // Control events are reported on standard error, whatever is printed.
+  const noType = values.type?.find((type) => type === "" || isControlType(type));
+  if (noType !== undefined) throw invalid("--type", noType, "the type of an event of the application, such as message");
   if (!isEventId(values.after ?? "")) throw invalid("--after", values.after, "a position, the id of an event");
   const retry = values.retry ?? method === "GET";
   return {

@@ -126,6 +126,7 @@ const cases: readonly Case[] = [
     ["types", { types: "a" }] as const,
     ["types", { types: [5] }] as const,
     ["types", { types: [""] }] as const,
+    ["types", { types: ["sse:gap"] }] as const,
     ...[0, -1, Number.NaN, 1.5, "5", Number.POSITIVE_INFINITY].map((buffer) => ["buffer", { buffer }] as const),
     ["whenFull", { whenFull: "drop" }] as const,
   ].flatMap(([name, options]): Case[] => [
@@ -192,6 +193,7 @@ const cases: readonly Case[] = [
       [["--data", "@/no/such/file"], "--data"],
       [["--after", "7\n"], "--after"],
       [["--type", ""], "--type"],
+      [["--type", "sse:gap"], "--type"],
       [["--count", "0"], "--count"],
       [["--count", "1e3"], "--count"],
       [["--timeout", "10"], "--timeout"],
