@@ -4,6 +4,7 @@ import { Handover } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
+import { type TabParts, tabParts } from "./tab-parts.ts";
 import type { openTabs } from "./tabs.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -33,6 +34,7 @@ class Group implements LaneContext {
   readonly lanes: Set<Lane> = new Set();
   /** The most channels that a connection of this server may have. */
   limit = Number.POSITIVE_INFINITY;
+  readonly parts: TabParts = tabParts;
   readonly #groups: Set<Group>;
   /** Loads the code that shares with other tabs. Without it, for whatever reason, the page has its own connection. */
   #loading: Promise<void> | null = null;

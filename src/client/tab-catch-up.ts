@@ -1,12 +1,16 @@
 // Lines that the stream of the leader does not serve, because they have missed events or would miss some: they catch up.
-import { type Position, parseCursor } from "../wire/cursor.ts";
+import type { Position } from "../wire/cursor.ts";
 import type { Lane } from "./lane.ts";
-import { isNew } from "./position.ts";
 import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
 import type { LeaderNews } from "./tab-messages.ts";
+import type { TabParts } from "./tab-parts.ts";
 
 /** A leader begins, or this tab begins to follow it: detaches the lines that have missed events. */
-export function detachMissing(lane: Lane, news: Extract<LeaderNews, { kind: "lead" | "welcome" }>): void {
+export function detachMissing(
+  lane: Lane,
+  news: Extract<LeaderNews, { kind: "lead" | "welcome" }>,
+  { isNew, parseCursor }: TabParts,
+): void {
   const before = lane.router.cursor;
   const begins = (at: Position | null): boolean => before !== "" && isNew(at, parseCursor(before));
   if (news.kind === "lead") {
@@ -19,7 +23,7 @@ export function detachMissing(lane: Lane, news: Extract<LeaderNews, { kind: "lea
 }
 
 /** A stream of the leader opens. One that does not know the channels of this tab begins as a new client, or past its position. */
-export function detachUnresumed(lane: Lane, request: StreamRequest): void {
+export function detachUnresumed(lane: Lane, request: StreamRequest, { isNew, parseCursor }: TabParts): void {
   const { cursor } = lane.router;
   const isResumed = cursor === request.cursor || !isNew(parseCursor(request.cursor), parseCursor(cursor));
   detachLines(lane, isResumed ? request.held : null);
@@ -42,9 +46,15 @@ export function detachLines(lane: Lane, held: ReadonlySet<string> | null): void 
   }
 }
 
-/** Of two streams, the one that is further. */
-export function laterStream(one: StreamSnapshot | null, other: StreamSnapshot): StreamSnapshot {
-  return one === null || isNew(parseCursor(other.cursor), parseCursor(one.cursor)) ? other : one;
+/** Of several streams, the one that is furthest. */
+export function latestStream(
+  streams: readonly StreamSnapshot[],
+  { isNew, parseCursor }: TabParts,
+): StreamSnapshot | undefined {
+  let [latest] = streams;
+  for (const stream of streams)
+    if (latest && isNew(parseCursor(stream.cursor), parseCursor(latest.cursor))) latest = stream;
+  return latest;
 }
 
 /** `null` stands for no channels at all, not even those of a line whose address decides. */

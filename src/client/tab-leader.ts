@@ -1,8 +1,8 @@
 // The tab that has the connection: it serves the other tabs, and posts everything that the connections bring.
 import type { ParsedEvent } from "../wire/parse.ts";
-import { Handover } from "./handover.ts";
+import type { Handover } from "./handover.ts";
 import type { Lane } from "./lane.ts";
-import { Line } from "./line.ts";
+import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ClosedBy } from "./reconnect.ts";
 import type { StreamRequest } from "./stream-request.ts";
@@ -46,7 +46,7 @@ export class Leader implements UpstreamOwner {
     this.#context = context;
     this.#link = link;
     this.#fence = fence;
-    this.handover = new Handover(this, context, options);
+    this.handover = new context.parts.Handover(this, context, options);
   }
 
   /** The tabs that it serves. The latest ones come first: they are the least likely to be frozen. */
@@ -113,8 +113,8 @@ export class Leader implements UpstreamOwner {
 
   /** A line of another tab. Its only effect here is that a rejection reaches that tab. */
   #remoteLine(tab: string, channels: readonly string[]): Line {
-    const { options, environment } = this.#context;
-    const line: Line = new Line({ ...options, channels, after: "" }, environment, {
+    const { options, environment, parts } = this.#context;
+    const line: Line = new parts.Line({ ...options, channels, after: "" }, environment, {
       onState: ({ phase, closedBy, error }) => {
         if (phase !== "closed" || this.#remotes.get(tab) !== line) return;
         this.#remotes.delete(tab);
@@ -184,7 +184,7 @@ export class Leader implements UpstreamOwner {
 
   /** Comments carry the keep-alive interval and the limit of channels, which every tab needs. */
   comment(text: string): void {
-    this.tell({ kind: "comment", text });
+    this.tell({ kind: "comment", text, limit: this.#context.limit });
     this.#lane.comment(text);
   }
 

@@ -1,10 +1,11 @@
 // The messages between the tabs of a browser that share a connection: plain data, as a BroadcastChannel carries it.
 import type { ParsedEvent } from "../wire/parse.ts";
 import type { Environment } from "./environment.ts";
-import { StreamError, type StreamFailure } from "./errors.ts";
-import { type ClosedBy, initialState, type Phase, type ReconnectState } from "./reconnect.ts";
+import type { StreamError, StreamFailure } from "./errors.ts";
+import type { ClosedBy, ReconnectState } from "./reconnect.ts";
 import type { BodyLike } from "./request.ts";
 import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
+import type { UpstreamContext } from "./upstream.ts";
 
 /** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
 export type Fence = readonly [term: number, id: string];
@@ -71,7 +72,8 @@ export type LeaderNews =
   | { readonly kind: "open"; readonly request: StreamRequest }
   /** An event, undecoded. */
   | { readonly kind: "event"; readonly event: ParsedEvent }
-  | { readonly kind: "comment"; readonly text: string }
+  /** `limit`: the most channels that a connection of this server may have. */
+  | { readonly kind: "comment"; readonly text: string; readonly limit: number }
   | {
       readonly kind: "reject";
       readonly request: StreamRequest;
@@ -103,39 +105,34 @@ interface PackedError {
   readonly body: string | undefined;
 }
 
-/** The part of a connection's state that a status shows. */
-export interface PackedState {
-  readonly phase: Phase;
-  readonly attempt: number;
-  /** In Unix time: the monotonic clocks of tabs differ. */
+/** The state of a connection. Its other times mean nothing in other tabs, whose monotonic clocks differ. */
+export interface PackedState extends Omit<ReconnectState, "error"> {
+  /** In Unix time. */
   readonly retryAt: number;
-  readonly paused: boolean;
-  readonly stale: boolean;
   readonly error: PackedError | null;
 }
 
 /** The state for another tab. */
 export function packState(state: ReconnectState, environment: Environment): PackedState {
-  const { phase, attempt, retryAt, paused, stale, error } = state;
-  return { phase, attempt, retryAt: environment.toUnixTime(retryAt), paused, stale, error: packError(error) };
+  return { ...state, retryAt: environment.toUnixTime(state.retryAt), error: packError(state.error) };
 }
 
 /** The state on the clock of this tab. */
-export function unpackState({ retryAt, error, ...rest }: PackedState, environment: Environment): ReconnectState {
+export function unpackState(state: PackedState, context: UpstreamContext): ReconnectState {
+  const { environment } = context;
   const now = environment.now();
-  const due = now + retryAt - environment.toUnixTime(now);
-  return { ...initialState(now, 0), ...rest, retryAt: due, error: unpackError(error) };
+  const retryAt = now + state.retryAt - environment.toUnixTime(now);
+  return { ...state, retryAt, error: unpackError(state.error, context) };
 }
 
 /** Null for anything but a `StreamError`. */
 export function packError(error: unknown): PackedError | null {
-  if (!(error instanceof StreamError)) return null;
-  const { failure, message, status, contentType, body } = error;
-  return { failure, message, status, contentType, body };
+  const { failure, message, status, contentType, body } = (error ?? {}) as StreamError;
+  return failure === undefined ? null : { failure, message, status, contentType, body };
 }
 
-export function unpackError(error: PackedError | null): StreamError | undefined {
-  return error === null ? undefined : new StreamError(error.failure, error.message, error);
+export function unpackError(error: PackedError | null, { parts }: UpstreamContext): StreamError | undefined {
+  return error === null ? undefined : new parts.StreamError(error.failure, error.message, error);
 }
 
 /** The request for another tab, without its guests: each tab has its own. */

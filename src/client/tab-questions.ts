@@ -1,5 +1,4 @@
 // The functions of an application, such as headers(), for a connection that serves several tabs: they are called in a live tab.
-import { StreamError } from "./errors.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { HeadersLike, PerAttempt } from "./request.ts";
 import type { TabMessage, TabRequest } from "./tab-messages.ts";
@@ -33,7 +32,7 @@ export class Questions {
       if (request !== null) return request;
       failure = error;
     }
-    throw new StreamError("request", `No tab could provide the request: ${failure}`);
+    throw new this.#context.parts.StreamError("request", `No tab could provide the request: ${failure}`);
   }
 
   /** Never rejects: a failure of one tab is the reason to ask the next. */

@@ -1,11 +1,10 @@
 // One tab among the tabs of a browser, as long as its page is shown: it follows the stream of the leader, or leads.
-import { readChannelLimit } from "../wire/preamble.ts";
 import type { TabChannel, TabRuntime } from "./environment.ts";
 import type { Handover } from "./handover.ts";
 import type { Lane } from "./lane.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { StreamSnapshot } from "./stream-request.ts";
-import { detachLines, detachMissing, detachUnresumed, laterStream } from "./tab-catch-up.ts";
+import { detachLines, detachMissing, detachUnresumed, latestStream } from "./tab-catch-up.ts";
 import { Election } from "./tab-election.ts";
 import { Leader } from "./tab-leader.ts";
 import {
@@ -145,8 +144,8 @@ export class Session {
       this.#fence = [Math.max(this.#fence[0] + 1, environment.toUnixTime(environment.now())), this.#id];
       this.#seen = 0;
       // A tab that has just opened continues the stream of the others.
-      const latest = this.#gathered.reduce<StreamSnapshot | null>(laterStream, null);
-      if (this.#lane.router.cursor === "" && latest !== null) this.#lane.restore(latest);
+      const latest = latestStream(this.#gathered, this.#context.parts);
+      if (this.#lane.router.cursor === "" && latest !== undefined) this.#lane.restore(latest);
       const link = { post: (message: TabMessage) => this.#post(message), election: this.#election };
       this.#leader?.close();
       // The functions of a worker ask the tabs themselves.
@@ -256,7 +255,7 @@ export class Session {
   /** A leader begins, or this tab begins to follow it. Lines that have missed events catch up on their own connections. */
   #begin(news: Extract<LeaderNews, { kind: "lead" | "welcome" }>): void {
     this.isOpen = false;
-    detachMissing(this.#lane, news);
+    detachMissing(this.#lane, news, this.#context.parts);
     if (news.kind === "welcome") {
       this.#lane.restore(news.snapshot);
       this.#setState(news.state);
@@ -273,7 +272,7 @@ export class Session {
         this.#lane.show();
         break;
       case "open":
-        detachUnresumed(this.#lane, news.request);
+        detachUnresumed(this.#lane, news.request, this.#context.parts);
         this.isOpen = true;
         this.#lane.open(news.request);
         break;
@@ -281,15 +280,15 @@ export class Session {
         this.#lane.receive(news.event);
         break;
       case "comment":
-        this.#context.limit = readChannelLimit(news.text) ?? this.#context.limit;
+        this.#context.limit = news.limit;
         this.#lane.comment(news.text);
         break;
       case "reject":
-        this.#lane.reject(news.request, news.by, unpackError(news.error));
+        this.#lane.reject(news.request, news.by, unpackError(news.error, this.#context));
         this.want();
         break;
       case "end":
-        this.#lane.end(news.request, news.by, unpackError(news.error));
+        this.#lane.end(news.request, news.by, unpackError(news.error, this.#context));
         break;
       case "part":
         // Without a position, a line has received nothing that it could continue after. And no stream may ever open here.
@@ -300,7 +299,7 @@ export class Session {
   }
 
   #setState(state: PackedState | null): void {
-    this.state = state === null ? null : unpackState(state, this.#context.environment);
+    this.state = state === null ? null : unpackState(state, this.#context);
     if (state?.phase !== "open") this.isOpen = false;
   }
 }

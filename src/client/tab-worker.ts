@@ -6,6 +6,7 @@ import { Lane, type LaneContext } from "./lane.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import { judge } from "./response.ts";
 import type { TabRequest } from "./tab-messages.ts";
+import { type TabParts, tabParts } from "./tab-parts.ts";
 import { runtimeTabs, Tabs, type WorkerOptions } from "./tabs.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -22,6 +23,7 @@ export class WorkerGroup implements LaneContext {
   readonly environment: Environment;
   /** The most channels that a connection of this server may have. */
   limit: number = Number.POSITIVE_INFINITY;
+  readonly parts: TabParts = tabParts;
   /** Has a lane. Without one, the next tab makes a new group. */
   isOpen = false;
   #tabs: Tabs | null = null;
