@@ -1,6 +1,6 @@
 // Which events have passed on a stream: whether a subscription that comes from another connection would miss any.
 import type { Position } from "../wire/cursor.ts";
-import { advance, isNew } from "./position.ts";
+import { isNew } from "./position.ts";
 
 /** The names below a prefix have no bound, so the last events of so many channels are noted. */
 const maxNoted = 1_000;
@@ -10,23 +10,13 @@ const maxNoted = 1_000;
  */
 export class Passed {
   /** From here on, the stream has each event of all of its channels; `null` before the first position. */
-  #since: Position | null = null;
+  since: Position | null = null;
   /** The last events after that, by channel. */
   readonly #latest = new Map<string, Position>();
 
-  /** A stream has opened, which resumes after a position. */
+  /** A stream has opened that resumes after a position. Or events are missing before it; `null` if it has not come yet. */
   begin(position: Position | null): void {
-    this.#since = position;
-  }
-
-  /** The position at which channels have joined, or a new client begins. */
-  complete(position: Position | null, isJoining: boolean): void {
-    if (isJoining || this.#since === null) this.#since = advance(this.#since, position);
-  }
-
-  /** Events are missing before a position; `null` if that has not come yet. */
-  lose(position: Position | null): void {
-    this.#since = position;
+    this.since = position;
     // Every event of a stream without labels comes by here, and clearing an empty map costs as much as parsing a line.
     if (this.#latest.size > 0) this.#latest.clear();
   }
@@ -34,11 +24,11 @@ export class Passed {
   /** An event without a channel may be for all subscriptions. */
   note(channel: string | undefined, position: Position): void {
     if (channel !== undefined && this.#latest.size < maxNoted) this.#latest.set(channel, position);
-    else this.lose(position);
+    else this.begin(position);
   }
 
   isAhead({ position, channels }: { position: Position | null; channels: ReadonlySet<string> }): boolean {
-    if (this.#since === null || isNew(this.#since, position)) return true;
+    if (this.since === null || isNew(this.since, position)) return true;
     return [...this.#latest].some(([channel, at]) => isNew(at, position) && hasMatch(channels, channel));
   }
 }

@@ -23,8 +23,6 @@ export class Router<R extends Route> {
   #held: Set<string>;
   /** Channels that have not reached the position of the held ones. */
   #joining = new Set<string>();
-  /** The offset from which on the stream sends the events of all of its channels. */
-  #origin: Position | null = null;
   readonly #passed = new Passed();
   /** The stream has declared a loss, so the state that follows, up to a checkpoint, is for channels that were resumed, too. */
   #hasLost = false;
@@ -123,7 +121,6 @@ export class Router<R extends Route> {
     this.#held = new Set(held);
     this.#joining = new Set(joining);
     this.#isLabeled = label;
-    this.#origin = null;
     this.#hasLost = false;
     const position = parseCursor(cursor);
     this.#passed.begin(position);
@@ -137,7 +134,7 @@ export class Router<R extends Route> {
   /** The stream as it is now. The sets are those of the router: a message copies them. */
   snapshot(): StreamSnapshot {
     const sets = { held: this.#held, joining: this.#joining };
-    return { ...sets, cursor: this.cursor, label: this.#isLabeled, origin: this.#origin, hasLost: this.#hasLost };
+    return { ...sets, cursor: this.cursor, label: this.#isLabeled, origin: this.#passed.since, hasLost: this.#hasLost };
   }
 
   /** Continues with the stream of another router. */
@@ -145,7 +142,6 @@ export class Router<R extends Route> {
     this.cursor = cursor;
     this.#position = parseCursor(cursor);
     this.opened({ held, joining, label, cursor, guests: [] });
-    this.#origin = origin;
     this.#passed.begin(advance(this.#position, origin));
     this.#hasLost = hasLost;
   }
@@ -157,7 +153,7 @@ export class Router<R extends Route> {
   attach(route: R): void {
     if (!this.covers(route)) return;
     route.carried = true;
-    if (this.isComplete(route)) route.position ??= advance(this.#position, this.#origin);
+    if (this.isComplete(route)) route.position ??= advance(this.#position, this.#passed.since);
   }
 
   /**
@@ -179,9 +175,11 @@ export class Router<R extends Route> {
   #checkpoint(event: ParsedEvent, position: Position | null, deliver: Deliver<R>): void {
     const { held, joined } = readControlData(event) as { held?: number; joined?: number };
     this.#move(event, position);
-    const origin = Math.max(held ?? 0, joined ?? 0);
-    if (position !== null && origin > 0) this.#origin = { ...position, offset: origin };
-    if (position !== null) this.#passed.complete(advance(position, this.#origin), this.isJoining);
+    const { since } = this.#passed;
+    if (position !== null && (this.isJoining || since === null)) {
+      const offset = Math.max(position.offset, held ?? 0, joined ?? 0);
+      this.#passed.since = advance(since, { ...position, offset });
+    }
     for (const route of this.routes) {
       if (!route.carried || position === null) continue;
       const isComplete = this.isComplete(route);
@@ -204,7 +202,7 @@ export class Router<R extends Route> {
     // offsets are used again.
     const restarts = event.type === "sse:reset" || reason === "unverified";
     this.#move(event, position);
-    this.#passed.lose(position);
+    this.#passed.begin(position);
     this.#hasLost = true;
     for (const route of this.routes) {
       if (!this.isComplete(route)) continue;
