@@ -21,6 +21,8 @@ export async function bundle() {
       // Required by the option codeSplitting below. Entries still export what they declare and nothing more, which a test checks.
       preserveEntrySignatures: "allow-extension",
       tsconfig: false,
+      // A field without a value is declared for the types: the constructor assigns it.
+      transform: { typescript: { removeClassFieldsWithoutInitializer: true } },
       // Rolldown keeps "use client", and warns that it may not; test/package/bundle.test.ts checks that it did.
       checks: { moduleLevelDirective: false },
     });
