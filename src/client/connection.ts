@@ -14,7 +14,7 @@ import {
 } from "./reconnect.ts";
 import { type Asked, prepareRequest, type RequestOptions } from "./request.ts";
 import type { Rejection, Verdict } from "./response.ts";
-import { readerOf, send } from "./send.ts";
+import { readerOf, type SendOptions, send } from "./send.ts";
 import { slicesOf } from "./slices.ts";
 
 /** The callbacks of a connection, in the order of the stream. No event and no comment follows the phase `closed`. */
@@ -22,16 +22,15 @@ export interface ConnectionHandlers {
   onState(state: ReconnectState): void;
   onOpen(response: Response): void;
   onEvent(event: ParsedEvent): void;
-  onComment(text: string): void;
+  onComment?(text: string): void;
   /** Resolves when more may be read; `undefined` for at once. */
-  ready(): Promise<unknown> | undefined;
-  /** The channels and the position that an attempt asks for. */
-  ask(lastEventId: string): Asked;
+  ready?(): Promise<unknown> | undefined;
+  /** The channels and the position that an attempt asks for. Without it, the last id. */
+  ask?(lastEventId: string): Asked;
 }
 
 /** The settings of a connection. */
-export interface ConnectionOptions extends RequestOptions, ReconnectSettings {
-  readonly fetch: typeof fetch;
+export interface ConnectionOptions extends RequestOptions, SendOptions, ReconnectSettings {
   readonly maxEventSize: number;
   /** The meaning of a response: the policy of `subscribe()` or of the standard. */
   judge(response: Response): Verdict | Promise<Verdict>;
@@ -161,11 +160,12 @@ export class Connection {
     const { signal } = abort;
     try {
       // Within the `try`: a function of the application may throw, which is a failed attempt like any other.
-      const asked = this.#handlers.ask(this.lastEventId);
+      const { lastEventId } = this;
+      const asked = this.#handlers.ask?.(lastEventId) ?? { lastEventId };
       this.lastEventId = asked.lastEventId;
       const { url, init } = await prepareRequest(this.#options, asked);
       if (signal.aborted) return;
-      const response = await send({ url, init: { ...init, signal } }, this.#options.fetch);
+      const response = await send({ url, init: { ...init, signal } }, this.#options);
       if (signal.aborted) return;
       const verdict = await this.#options.judge(response);
       if (signal.aborted) return;
@@ -195,7 +195,7 @@ export class Connection {
           if (signal.aborted) return;
           const keepAlive = readKeepAlive(text);
           if (keepAlive !== null) this.tell({ keepAlive });
-          this.#handlers.onComment(text);
+          this.#handlers.onComment?.(text);
         },
         onRetry: (retryFloor) => this.tell({ retryFloor }),
       },
@@ -227,7 +227,7 @@ export class Connection {
 
   /** Reading stops while consumers are full. No bytes are expected, so the watchdog stops with it. */
   async #waitUntilReady(): Promise<void> {
-    const waiting = this.#handlers.ready();
+    const waiting = this.#handlers.ready?.();
     if (waiting === undefined) return;
     this.tell({ paused: true });
     await waiting;

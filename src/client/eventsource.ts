@@ -108,9 +108,6 @@ export class EventSource extends EventTarget {
         onState: (state) => this.#onState(state),
         onOpen: (response) => this.#onOpen(response),
         onEvent: (event) => this.#onEvent(event),
-        onComment: () => {},
-        ready: () => undefined,
-        ask: (position) => ({ lastEventId: position }),
       },
       lastEventId,
     );

@@ -1,8 +1,9 @@
 // The errors of a connection, as applications see them.
-import { SourcecastError } from "../base/errors.ts";
+import { quote, SourcecastError } from "../base/errors.ts";
 import { StreamError } from "./errors.ts";
 import { reportListenerError } from "./listeners.ts";
 import type { ReconnectState } from "./reconnect.ts";
+import type { PreparedRequest } from "./request.ts";
 import type { Rejection } from "./response.ts";
 
 /** The error of a connection that was not open in time, or was idle for too long; `undefined` without a time. */
@@ -21,7 +22,7 @@ export function timeoutError({ phase }: ReconnectState, time: number | undefined
  * reconnect, and a request that cannot be sent as the application has given it. A function that throws is called again.
  */
 export function judgeFailure(cause: unknown): Rejection {
-  const isFinal = cause instanceof SourcecastError && !(cause instanceof StreamError);
+  const isFinal = cause instanceof SourcecastError && cause.code !== "ERR_SSE_STREAM";
   return { kind: isFinal ? "final" : "retry", error: toStreamError(cause), retryAfter: 0 };
 }
 
@@ -41,6 +42,14 @@ export function appeal(
   return kind === "unauthorized" && typeof headers !== "function" ? "final" : kind;
 }
 
+/** The remedy for a request that the runtime refuses to send. Browsers send the control characters that others refuse. */
+export function remedyOf({ init }: PreparedRequest): string {
+  const position = (init.headers as Headers).get("last-event-id") ?? "";
+  return /[^\t\x20-\x7e\x80-\xff]/.test(position)
+    ? `; the position is ${quote(position)}: set lastEventIdIn to "query"`
+    : "; correct url, method, headers or body";
+}
+
 /**
  * Anything that was thrown while a connection opened or was read. The reason of a network error is for people alone: browsers
  * hide it from scripts, and engines word it differently (`Failed to fetch`, `fetch failed`, `Load failed`).
@@ -48,7 +57,9 @@ export function appeal(
 function toStreamError(cause: unknown): StreamError {
   if (cause instanceof StreamError) return cause;
   if (cause instanceof SourcecastError) {
-    return new StreamError(cause.code === "ERR_SSE_LIMIT" ? "event-size" : "request", cause.message, { cause });
+    const { code, message } = cause;
+    const failure = code === "ERR_SSE_LIMIT" ? "event-size" : "request";
+    return new StreamError(failure, message, { cause: code === "ERR_SSE_STREAM" ? cause.cause : cause });
   }
   return new StreamError("network", `The connection failed: ${reasonOf(cause)}`, { cause });
 }

@@ -118,7 +118,7 @@ export class Lane implements UpstreamOwner {
   /** Lets a line receive, if the stream has its channels. */
   #attach(line: Line): void {
     this.router.attach(line);
-    if (line.carried) line.handlers.onOpen();
+    if (line.carried) line.handlers.onOpen?.();
   }
 
   /** Adds the line here before it leaves its old lane, so that neither lane looks idle in between. */
@@ -144,9 +144,9 @@ export class Lane implements UpstreamOwner {
 
   /** One function for all events, which arrive by the thousand. */
   readonly #deliver = (line: Line, event: ParsedEvent): void => {
-    line.handlers.onEvent(event);
-    if (!this.isShared || line.isClosed || !line.handlers.isFull() || !this.router.isComplete(line)) return;
-    if (event.lastEventId === "") line.handlers.overflow();
+    line.handlers.onEvent?.(event);
+    if (!this.isShared || line.isClosed || !line.handlers.isFull?.() || !this.router.isComplete(line)) return;
+    if (event.lastEventId === "") line.handlers.overflow?.();
     else this.detach(line, event.lastEventId, false);
   };
 
@@ -193,7 +193,7 @@ export class Lane implements UpstreamOwner {
 
   /** Comments belong to no channel. */
   comment(text: string): void {
-    for (const line of this.router.routes) line.handlers.onComment(text);
+    for (const line of this.router.routes) line.handlers.onComment?.(text);
   }
 
   /**
@@ -203,7 +203,7 @@ export class Lane implements UpstreamOwner {
   ready(): Promise<unknown> | undefined {
     const waits: Promise<void>[] = [];
     for (const line of this.router.routes) {
-      const wait = line.handlers.ready(this.isShared);
+      const wait = line.handlers.ready?.(this.isShared);
       if (wait !== undefined) waits.push(wait);
     }
     return waits.length === 0 ? undefined : Promise.all(waits);

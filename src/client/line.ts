@@ -7,21 +7,24 @@ import type { ResolvedSubscribeOptions } from "./options.ts";
 import { type ClosedBy, initialState, type ReconnectState } from "./reconnect.ts";
 import type { Route } from "./stream-request.ts";
 
-/** The callbacks of a line, in the order of the stream. No event and no comment follows the phase `closed`. */
+/**
+ * The callbacks of a line, in the order of the stream. No event and no comment follows the phase `closed`. A line that stands for
+ * another tab has the first one alone.
+ */
 export interface LineHandlers {
   /** Called whenever the connection that serves the line changes its state, and when the line moves to another one. */
   onState(state: ReconnectState): void;
   /** A stream that has all channels of the line has opened. */
-  onOpen(): void;
+  onOpen?(): void;
   /** An event of the line's channels. None comes for the second time, whichever connection brings it. */
-  onEvent(event: ParsedEvent): void;
-  onComment(text: string): void;
+  onEvent?(event: ParsedEvent): void;
+  onComment?(text: string): void;
   /** Resolves when more may be read; `undefined` for at once. A loop that is full counts unless the connection is shared. */
-  ready(isShared: boolean): Promise<void> | undefined;
+  ready?(isShared: boolean): Promise<void> | undefined;
   /** Whether a loop is full. */
-  isFull(): boolean;
+  isFull?(): boolean;
   /** A full loop cannot wait, because the stream has no position to continue at: it drops, and reports the loss. */
-  overflow(): void;
+  overflow?(): void;
 }
 
 /**

@@ -19,7 +19,7 @@ import { type BackoffSettings, lose } from "./backoff.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
 import type { TextEvent } from "./events.ts";
-import { appeal, judgeFailure } from "./failures.ts";
+import { appeal, judgeFailure, remedyOf } from "./failures.ts";
 import {
   type BodyLike,
   type CredentialsMode,
@@ -194,6 +194,7 @@ export function resolveSubscribeOptions(
     },
     judge,
     judgeFailure,
+    remedyOf,
     lose: (...args) => lose(policy, ...args),
     appeal: (rejection, attempt) => appeal(rejection, attempt, options),
     defaultRetry: 0,

@@ -4,7 +4,7 @@ import { Handover } from "./handover.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
-import { type TabParts, tabParts } from "./tab-parts.ts";
+import { type TabContext, type TabParts, tabParts } from "./tab-parts.ts";
 import type { openTabs } from "./tabs.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -27,7 +27,7 @@ export function placeLine(line: Line): void {
  * Subscriptions that may share: of the same address, for the same user. Mostly they have one lane. There are more while lines
  * catch up, for loops that were full, above the server's limit of channels, and for servers without cursors.
  */
-class Group implements LaneContext {
+class Group implements LaneContext, TabContext {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
   /** The connections, those of lines that catch up included. */

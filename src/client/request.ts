@@ -1,6 +1,5 @@
 // The request of one attempt: address, headers and body as the application gives them now, the position, the channels.
-import { optionError } from "../base/errors.ts";
-import { StreamError } from "./errors.ts";
+import { optionError, SourcecastError } from "../base/errors.ts";
 
 /** Something, or a function that gives it for each attempt. */
 export type PerAttempt<T> = T | (() => T | Promise<T>);
@@ -47,7 +46,7 @@ export interface PreparedRequest {
  * has expired. All of them are called at the same time. `accept` and `no-store` are the standard's own request, and the
  * application may set another `accept`.
  *
- * @throws {StreamError} when a function of the application throws or rejects.
+ * @throws {SourcecastError} `ERR_SSE_STREAM` when a function of the application throws or rejects.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` when it gives a value that can never be sent.
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#dom-eventsource
  */
@@ -77,9 +76,8 @@ async function resolve<T>(name: string, value: PerAttempt<T>): Promise<T> {
   try {
     return await (value as () => T | Promise<T>)();
   } catch (cause) {
-    throw new StreamError("request", `The option ${name} failed: ${String((cause as Error)?.message ?? cause)}`, {
-      cause,
-    });
+    const reason = String((cause as Error)?.message ?? cause);
+    throw new SourcecastError("ERR_SSE_STREAM", `The option ${name} failed: ${reason}`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 // Sends a request, and tells a failure that may pass from one that every attempt would repeat.
-import { quote, SourcecastTypeError } from "../base/errors.ts";
+import { SourcecastTypeError } from "../base/errors.ts";
 import type { PreparedRequest } from "./request.ts";
 
 /**
@@ -14,12 +14,16 @@ const refusals =
  *
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` where the runtime refuses to send it, and for something other than a response.
  */
-export async function send(request: PreparedRequest, fetch: typeof globalThis.fetch): Promise<Response> {
+export async function send(request: PreparedRequest, { fetch, remedyOf }: SendOptions): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(request.url, request.init);
   } catch (cause) {
-    throw refusalOf(cause, request) ?? cause;
+    const { message, cause: inner } = (cause ?? {}) as { message?: string; cause?: Error };
+    const reason = inner?.message ?? message ?? "";
+    throw refusals.test(reason)
+      ? rejection(`The request cannot be sent: ${reason}${remedyOf?.(request) ?? ""}`, cause)
+      : cause;
   }
   if (typeof response?.headers?.get !== "function") throw fetchError("without headers");
   return response;
@@ -36,22 +40,17 @@ export function readerOf({ body }: Response): ReadableStreamDefaultReader<Uint8A
   return body.getReader();
 }
 
-/** The error of a request that no attempt can send; `undefined` for a failure that may pass. */
-function refusalOf(cause: unknown, { init }: PreparedRequest): SourcecastTypeError | undefined {
-  const { message, cause: inner } = (cause ?? {}) as { message?: string; cause?: Error };
-  const reason = inner?.message ?? message ?? "";
-  if (!refusals.test(reason)) return undefined;
-  const position = (init.headers as Headers).get("last-event-id") ?? "";
-  const remedy = /[^\t\x20-\x7e\x80-\xff]/.test(position)
-    ? `the position is ${quote(position)}: set lastEventIdIn to "query"`
-    : "correct url, method, headers or body";
-  return rejection(`The request cannot be sent: ${reason}; ${remedy}`, cause);
-}
-
 function fetchError(found: string): SourcecastTypeError {
   return rejection(`The option fetch gave a response ${found}; return a new Response, as fetch() does`);
 }
 
 function rejection(message: string, cause?: unknown): SourcecastTypeError {
   return new SourcecastTypeError("ERR_SSE_OPTION", message, { cause });
+}
+
+/** How requests are sent. */
+export interface SendOptions {
+  readonly fetch: typeof fetch;
+  /** The end of the error for a request that the runtime refuses to send. The listeners of the class learn no reason. */
+  remedyOf?(request: PreparedRequest): string;
 }

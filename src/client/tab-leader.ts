@@ -16,7 +16,8 @@ import {
   packState,
   type TabMessage,
 } from "./tab-messages.ts";
-import type { UpstreamContext, UpstreamOwner } from "./upstream.ts";
+import type { TabContext } from "./tab-parts.ts";
+import type { UpstreamOwner } from "./upstream.ts";
 
 /** Messages that are kept for tabs that have missed some, and the characters of data in them. */
 const ringSize = 256;
@@ -29,7 +30,7 @@ const ringCharacters = 1_000_000;
 export class Leader implements UpstreamOwner {
   readonly handover: Handover;
   readonly #lane: Lane;
-  readonly #context: UpstreamContext;
+  readonly #context: TabContext;
   readonly #link: LeaderLink;
   readonly #fence: Fence;
   /** The number of the last message to all tabs. A tab that sees a higher one than the next has missed some. */
@@ -41,7 +42,7 @@ export class Leader implements UpstreamOwner {
   /** Characters of data in the ring. */
   #ringWeight = 0;
 
-  constructor(lane: Lane, context: UpstreamContext, options: ResolvedSubscribeOptions, link: LeaderLink, fence: Fence) {
+  constructor(lane: Lane, context: TabContext, options: ResolvedSubscribeOptions, link: LeaderLink, fence: Fence) {
     this.#lane = lane;
     this.#context = context;
     this.#link = link;
@@ -122,12 +123,6 @@ export class Leader implements UpstreamOwner {
         const request = { held, joining: new Set<string>(), label: true, cursor: "", guests: [] };
         this.tell({ kind: "reject", request, by: closedBy ?? "failed", error: packError(error) }, tab);
       },
-      onOpen: () => {},
-      onEvent: () => {},
-      onComment: () => {},
-      ready: () => undefined,
-      isFull: () => false,
-      overflow: () => {},
     });
     line.needsState = false;
     return line;

@@ -5,7 +5,7 @@ import type { StreamError, StreamFailure } from "./errors.ts";
 import type { ClosedBy, ReconnectState } from "./reconnect.ts";
 import type { BodyLike } from "./request.ts";
 import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
-import type { UpstreamContext } from "./upstream.ts";
+import type { TabContext } from "./tab-parts.ts";
 
 /** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
 export type Fence = readonly [term: number, id: string];
@@ -118,7 +118,7 @@ export function packState(state: ReconnectState, environment: Environment): Pack
 }
 
 /** The state on the clock of this tab. */
-export function unpackState(state: PackedState, context: UpstreamContext): ReconnectState {
+export function unpackState(state: PackedState, context: TabContext): ReconnectState {
   const { environment } = context;
   const now = environment.now();
   const retryAt = now + state.retryAt - environment.toUnixTime(now);
@@ -131,7 +131,7 @@ export function packError(error: unknown): PackedError | null {
   return failure === undefined ? null : { failure, message, status, contentType, body };
 }
 
-export function unpackError(error: PackedError | null, { parts }: UpstreamContext): StreamError | undefined {
+export function unpackError(error: PackedError | null, { parts }: TabContext): StreamError | undefined {
   return error === null ? undefined : new parts.StreamError(error.failure, error.message, error);
 }
 

@@ -5,8 +5,9 @@ import { StreamError } from "./errors.ts";
 import { Handover } from "./handover.ts";
 import { Line } from "./line.ts";
 import { isNew } from "./position.ts";
+import type { UpstreamContext } from "./upstream.ts";
 
-/** Passed along with the context of a connection. */
+/** A field of the context of a connection. */
 export const tabParts: TabParts = { Handover, Line, StreamError, isNew, parseCursor };
 
 /** The classes and functions themselves, not their types alone. */
@@ -16,4 +17,9 @@ export interface TabParts {
   readonly StreamError: typeof StreamError;
   readonly isNew: typeof isNew;
   readonly parseCursor: typeof parseCursor;
+}
+
+/** The context of a connection that tabs share. */
+export interface TabContext extends UpstreamContext {
+  readonly parts: TabParts;
 }

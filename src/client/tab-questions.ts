@@ -2,14 +2,14 @@
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { HeadersLike, PerAttempt } from "./request.ts";
 import type { TabMessage, TabRequest } from "./tab-messages.ts";
-import type { UpstreamContext } from "./upstream.ts";
+import type { TabContext } from "./tab-parts.ts";
 
 /** A tab that does not answer within this time may be frozen, or its function may never settle. The next one is asked. */
 const answerMs = 5_000;
 
 /** Both ends: a worker or a leader asks, and tabs answer. */
 export class Questions {
-  readonly #context: UpstreamContext;
+  readonly #context: TabContext;
   readonly #id: string;
   readonly #post: (message: TabMessage) => void;
   /** By number. An answer that comes after the time finds none, and is ignored. */
@@ -17,7 +17,7 @@ export class Questions {
   /** Not from 0 on: a question of an earlier worker may be answered late. */
   #number: number;
 
-  constructor(context: UpstreamContext, id: string, post: (message: TabMessage) => void) {
+  constructor(context: TabContext, id: string, post: (message: TabMessage) => void) {
     this.#context = context;
     this.#id = id;
     this.#post = post;
@@ -84,7 +84,7 @@ export class Questions {
  * @param ask Asks the other tabs. If none of them answers, the wait for this tab's own function continues.
  */
 export function askInTime(
-  { options, environment }: UpstreamContext,
+  { options, environment }: TabContext,
   ask: () => Promise<TabRequest>,
 ): ResolvedSubscribeOptions {
   const inTime = <Own, Other>(

@@ -18,9 +18,9 @@ import {
   unpackError,
   unpackState,
 } from "./tab-messages.ts";
+import type { TabContext } from "./tab-parts.ts";
 import { askInTime, Questions } from "./tab-questions.ts";
 import { answerMs, askAgainMs, gatherMs, silentMs, workerMs } from "./tab-times.ts";
-import type { UpstreamContext } from "./upstream.ts";
 
 /** A tab, a tab that expects a worker to lead, or that worker. */
 export type TabRole = "tab" | "guest" | "worker";
@@ -32,8 +32,10 @@ export class Session {
   /** The state of the leader's connection, while this tab follows. */
   state: ReconnectState | null = null;
   isOpen = false;
+  /** Other tabs show `connecting` for a line that waits. Only the leader knows more. */
+  readonly nextState = null;
   readonly #lane: Lane;
-  readonly #context: UpstreamContext;
+  readonly #context: TabContext;
   readonly #election: Election;
   readonly #id: string;
   readonly #channel: TabChannel;
@@ -54,7 +56,7 @@ export class Session {
   /** The streams of other tabs, while this one has been elected and gathers them. */
   #gathered: StreamSnapshot[] = [];
 
-  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, name: string, role: TabRole) {
+  constructor(lane: Lane, context: TabContext, runtime: TabRuntime, name: string, role: TabRole) {
     this.#lane = lane;
     this.#context = context;
     this.#role = role;
@@ -66,7 +68,7 @@ export class Session {
     this.#election = new Election(runtime, name, this.#abort.signal, {
       onPresent: () => {
         this.#isPresent = true;
-        this.want();
+        this.update();
         if (role === "worker") this.#election.takeOver();
         else {
           this.#after(role === "guest" ? workerMs : 0, () => {
@@ -78,7 +80,7 @@ export class Session {
       onElected: () => this.#lead(),
       onLost: () => {
         this.#stepDown();
-        this.want();
+        this.update();
       },
     });
     this.#election.enter(this.#id);
@@ -94,8 +96,13 @@ export class Session {
     return this.#leader?.handover ?? null;
   }
 
+  /** A line is about to move to the shared stream: its channels are wanted there. */
+  handOver(): void {
+    this.update();
+  }
+
   /** Tells the leader which channels this tab follows, if it does not know. */
-  want(): void {
+  update(): void {
     if (this.#leader !== null || !this.#isPresent) return;
     const { router, returning, isIdle } = this.#lane;
     const { wanted } = router;
@@ -168,7 +175,7 @@ export class Session {
     this.#after(Math.max(answerMs, silentMs - this.#silence), () => {
       // The leader may have missed a message, too, and no status shows whether it has.
       this.#told = "";
-      this.want();
+      this.update();
       if (this.#silence < silentMs) return this.#watch();
       this.#post({ kind: "ping", from: this.#id });
       this.#after(answerMs, () => {
@@ -242,7 +249,7 @@ export class Session {
       this.#askedAt = Number.NEGATIVE_INFINITY;
       for (const one of news.messages) if (one.number === (this.#seen ?? Number.NaN) + 1) this.#take(one);
     } else if ("to" in message) this.#apply(news);
-    else if (this.#seen === null) this.want();
+    else if (this.#seen === null) this.update();
     else if (news.kind === "here" ? number === this.#seen : number === this.#seen + 1) this.#take(message);
     else if (number > this.#seen && this.#mayAsk()) this.#post({ kind: "again", from: this.#id, after: this.#seen });
   }
@@ -262,7 +269,7 @@ export class Session {
       this.isOpen = news.state?.phase === "open" && news.isOpen;
       this.#lane.show();
     }
-    this.want();
+    this.update();
   }
 
   #apply(news: LeaderNews): void {
@@ -285,7 +292,7 @@ export class Session {
         break;
       case "reject":
         this.#lane.reject(news.request, news.by, unpackError(news.error, this.#context));
-        this.want();
+        this.update();
         break;
       case "end":
         this.#lane.end(news.request, news.by, unpackError(news.error, this.#context));

@@ -1,12 +1,12 @@
 // The connections of a SharedWorker: one for the tabs of each identity.
 import { lose } from "./backoff.ts";
 import type { Environment } from "./environment.ts";
-import { judgeFailure } from "./failures.ts";
+import { judgeFailure, remedyOf } from "./failures.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import { judge } from "./response.ts";
 import type { TabRequest } from "./tab-messages.ts";
-import { type TabParts, tabParts } from "./tab-parts.ts";
+import { type TabContext, type TabParts, tabParts } from "./tab-parts.ts";
 import { runtimeTabs, Tabs, type WorkerOptions } from "./tabs.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -18,7 +18,7 @@ export function serveTab(groups: Map<string, WorkerGroup>, options: WorkerOption
 }
 
 /** The connection of the tabs with one identity. It has no lines but those of the tabs, until the last of them has left. */
-export class WorkerGroup implements LaneContext {
+export class WorkerGroup implements LaneContext, TabContext {
   readonly options: ResolvedSubscribeOptions;
   readonly environment: Environment;
   /** The most channels that a connection of this server may have. */
@@ -51,6 +51,7 @@ export class WorkerGroup implements LaneContext {
       fetch: (...args) => fetch(...args),
       judge,
       judgeFailure,
+      remedyOf,
       lose: (...args) => lose(plain, ...args),
       after: "",
       channels: [],

@@ -4,18 +4,18 @@
 // is fed with it as if the stream were its own, and decides for its lines. So what is routed, decoded and reported is the
 // business of each tab, and a tab that becomes the leader continues with the state that its router has.
 import type { TabChannel, TabRuntime } from "./environment.ts";
-import type { Handover } from "./handover.ts";
 import type { Lane } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { TabRequest } from "./tab-messages.ts";
+import type { TabContext } from "./tab-parts.ts";
 import { Session, type TabRole } from "./tab-session.ts";
 import { lingerMs, workerLingerMs } from "./tab-times.ts";
-import type { Upstream, UpstreamContext } from "./upstream.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** @returns Null where the runtime has no Web Locks or no BroadcastChannel, or on a page that is not secure. */
-export function openTabs(lane: Lane, context: UpstreamContext): Upstream | null {
+export function openTabs(lane: Lane, context: TabContext): Upstream | null {
   const { tabs: runtime = runtimeTabs() } = context.environment;
   return runtime === null ? null : new Tabs(lane, context, runtime, "tab");
 }
@@ -52,7 +52,7 @@ const plainOptions = [
 /** This tab among the tabs of a browser: the upstream of its lane. */
 export class Tabs implements Upstream {
   readonly #lane: Lane;
-  readonly #context: UpstreamContext;
+  readonly #context: TabContext;
   readonly #runtime: TabRuntime;
   readonly #name: string;
   /** Ends the watch over the page. */
@@ -63,7 +63,7 @@ export class Tabs implements Upstream {
   /** Cancels the wait after the last line has left: a component may be added again. */
   #cancelLinger: () => void = () => {};
 
-  constructor(lane: Lane, context: UpstreamContext, runtime: TabRuntime, role: TabRole) {
+  constructor(lane: Lane, context: TabContext, runtime: TabRuntime, role: TabRole) {
     this.#lane = lane;
     this.#context = context;
     this.#runtime = runtime;
@@ -78,48 +78,41 @@ export class Tabs implements Upstream {
     });
   }
 
-  /** The connections of this tab while it leads; `null` while it follows another. */
-  get #leader(): Handover | null {
-    return this.#session?.handover ?? null;
+  /** The connections of this tab while it leads, else the session, which follows those of another tab. */
+  get #source(): Omit<Upstream, "close"> | null {
+    return this.#session?.handover ?? this.#session;
   }
 
   get state(): ReconnectState | null {
-    return this.#leader === null ? (this.#session?.state ?? null) : this.#leader.state;
+    return this.#source?.state ?? null;
   }
 
-  /** Other tabs show `connecting` for a line that waits. Only the leader knows more. */
   get nextState(): ReconnectState | null {
-    return this.#leader?.nextState ?? null;
+    return this.#source?.nextState ?? null;
   }
 
   /** Whether the leader's stream, as far as this tab has followed it, has routes in force. */
   get isOpen(): boolean {
-    return this.#leader === null ? this.#session?.isOpen === true : this.#leader.isOpen;
+    return this.#source?.isOpen === true;
   }
 
   /** A leader acts on its connections. Any other tab tells the leader, and gives up its place when it needs nothing. */
   update(added?: Line): void {
     this.#join();
     this.#cancelLinger();
-    if (this.#leader !== null) this.#leader.update(added);
-    else {
-      this.#session?.want();
-      if (!this.#lane.isIdle) return;
-      this.#cancelLinger = this.#context.environment.after(this.#role === "worker" ? workerLingerMs : lingerMs, () => {
-        if (this.#lane.isIdle) this.#lane.shut();
-      });
-    }
+    this.#source?.update(added);
+    if (this.#session?.handover || !this.#lane.isIdle) return;
+    this.#cancelLinger = this.#context.environment.after(this.#role === "worker" ? workerLingerMs : lingerMs, () => {
+      if (this.#lane.isIdle) this.#lane.shut();
+    });
   }
 
-  /** A line is about to move to the shared stream: its channels are wanted there. */
   handOver(): void {
-    if (this.#leader === null) this.#session?.want();
-    else this.#leader.handOver();
+    this.#source?.handOver();
   }
 
   reconnect(): void {
-    if (this.#leader === null) this.#session?.reconnect();
-    else this.#leader.reconnect();
+    this.#source?.reconnect();
   }
 
   close(): void {

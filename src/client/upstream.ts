@@ -6,7 +6,6 @@ import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ClosedBy, ReconnectState } from "./reconnect.ts";
 import type { Router } from "./router.ts";
 import type { StreamRequest } from "./stream-request.ts";
-import type { TabParts } from "./tab-parts.ts";
 
 /** A source of streams for a lane: connections of its own, or those of another tab. */
 export interface Upstream {
@@ -63,6 +62,4 @@ export interface UpstreamContext {
   readonly environment: Environment;
   /** The most channels that a connection of this server may have. */
   limit: number;
-  /** For the code of tabs. */
-  readonly parts: TabParts;
 }
