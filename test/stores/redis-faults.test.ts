@@ -287,10 +287,13 @@ describe.each(Object.entries(redisClients))("the network, with %s", (_, open) =>
       (top) => top === 3,
     );
     proxy.heal();
-    expect((await pending).flat().map(({ offset, duplicate }) => [offset, duplicate])).toEqual([
+    const placed = (await pending).flat();
+    expect(placed.map(({ offset, duplicate }) => [offset, duplicate])).toEqual([
       [2, undefined],
       [3, undefined],
     ]);
+    // Publishers get the witnesses that the first attempt has stored.
+    expect(await log.witnesses([2, 3])).toEqual(placed.map(({ witness }) => witness));
     expect(dataOf((await read(log, 0, 10)).entries)).toEqual(["1", "2", "3"]);
   });
 

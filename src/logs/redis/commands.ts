@@ -26,7 +26,7 @@ export class Script {
    */
   constructor(body: string, keys?: number) {
     this.keys = keys;
-    this.text = `local CALL = table.remove(ARGV)\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
+    this.text = `local CALL = ARGV[#ARGV]\nARGV[#ARGV] = nil\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
   }
 
   /** Computed here, as Redis computes it: no call is needed to learn it. Only the first one who asks has to wait. */
@@ -77,9 +77,20 @@ export class Commands {
    */
   async run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     const number = String(++this.#count);
-    const keys = this.#keys.slice(0, script.keys);
-    const rest = [String(keys.length), ...keys, ...args.map(String), number];
-    const reply = await this.#evaluate(script, rest);
+    const { hash, keys = this.#keys.length } = script;
+    // Not awaited when it is known: an event that is published alone waits for every step of this.
+    const rest = ["EVALSHA", typeof hash === "string" ? hash : await hash, String(keys)];
+    for (let index = 0; index < keys; index++) rest.push(this.#keys[index] as string);
+    for (const arg of args) rest.push(String(arg));
+    rest.push(number);
+    let reply: unknown;
+    try {
+      reply = await this.send(rest);
+    } catch (error) {
+      // The server was restarted, replaced, or told to forget all scripts.
+      if (!(error instanceof LogError) || !isNoScript(error.cause)) throw error;
+      reply = await this.send(["EVAL", script.text, ...rest.slice(2)]);
+    }
     if (!Array.isArray(reply) || String(reply[0]) !== number) {
       this.#drop(this.#connection);
       throw mayRetry(new LogError("The client of Redis returned the reply to another command", "unknown"));
@@ -112,18 +123,6 @@ export class Commands {
     for (const { reject } of this.#pending) reject(new Error("The log was closed"));
     this.#pending.clear();
     this.#drop(this.#connection);
-  }
-
-  async #evaluate(script: Script, args: readonly string[]): Promise<unknown> {
-    const known = script.hash;
-    const hash = typeof known === "string" ? known : await known;
-    try {
-      return await this.send(["EVALSHA", hash, ...args]);
-    } catch (error) {
-      // The server was restarted, replaced, or told to forget all scripts.
-      if (!(error instanceof LogError) || !isNoScript(error.cause)) throw error;
-      return this.send(["EVAL", script.text, ...args]);
-    }
   }
 
   /** The connection outlives the request that happens to need it first, and must not keep that request's async context. */

@@ -93,6 +93,8 @@ export class RedisLog implements CompleteLog {
   /** Tails are being brought to the newest entry, since a channel was cleared. */
   #catchingUp: Promise<void> | null = null;
   #started: Promise<void> | null = null;
+  /** The start is over, so an append need not wait for it. */
+  #isStarted = false;
   #closed: Promise<void> | null = null;
 
   constructor(settings: RedisLogSettings) {
@@ -197,7 +199,7 @@ export class RedisLog implements CompleteLog {
 
   /** Appends are stored also while nothing has started yet: the first one starts the log. */
   async #store(calls: Parameters<Writer["append"]>[0]) {
-    await this.#start();
+    if (!this.#isStarted) await this.#start();
     const { outcomes, top } = await this.#writer.append(calls);
     this.#reader.pages.noteTop(top);
     this.#retention.touch();
@@ -223,6 +225,7 @@ export class RedisLog implements CompleteLog {
   /** The first trim also tells other processes that this one uses the log. */
   async #open(): Promise<void> {
     await startLog(this.#commands, this.#settings.key, this.#member, this.#options);
+    this.#isStarted = true;
     this.#retention.touch();
   }
 

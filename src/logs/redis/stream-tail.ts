@@ -135,17 +135,13 @@ function blocksOf(reply: unknown): readonly StreamBlock[] {
 }
 
 /** A client that lost its server may neither resolve nor reject. */
-async function within<T>(work: Promise<T>, milliseconds: number, giveUp: () => void): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = unrefTimeout(() => {
+function within<T>(work: Promise<T>, milliseconds: number, giveUp: () => void): Promise<T> {
+  // Not `Promise.race`: every event waits for each step between the socket and its reader.
+  return new Promise((resolve, reject) => {
+    const timer = unrefTimeout(() => {
       giveUp();
       reject(new Error(`No reply within ${milliseconds} ms`));
     }, milliseconds);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -40,7 +40,10 @@ export class Writer {
   readonly #commands: Commands;
   readonly #windowMs: number;
   readonly #replicas: number;
-  /** Of calls under way: an entry that is sent again has the witness with which it may be stored already. */
+  /**
+   * Of calls whose attempt failed: an entry that is sent again has the witness with which it may be stored already. Not of all calls:
+   * in a burst, a weak map takes a third of the publisher's time.
+   */
   readonly #witnesses = new WeakMap<AppendCall, readonly number[]>();
 
   /**
@@ -59,65 +62,40 @@ export class Writer {
     const [first] = calls;
     if (first === undefined) return { outcomes: [], top: 0 };
     const queue = first.id.slice(0, first.id.lastIndexOf("."));
-    const number = numberOf(first);
-    // A call that was given up leaves a hole among the numbers.
-    const isPlain = calls.every((call, index) => isPlainCall(call) && numberOf(call) === number + index);
-    const [epoch, answers] =
-      (isPlain && (await this.#storePlain(calls, queue, number))) || (await this.#store(calls, queue));
-    if (this.#replicas > 0) await this.#waitForReplicas();
-    let top = 0;
-    const outcomes = calls.map((call, index) => {
-      // Of a plain batch that is new, the offset of the first entry.
-      const answer = Array.isArray(answers) ? answers[index] : Number(answers) + index;
-      const outcome = this.#outcomeOf(call, epoch, answer as AnswerReply);
-      if (!(outcome instanceof Error)) for (const { offset } of outcome) top = Math.max(top, offset);
-      return outcome;
-    });
-    return { outcomes, top };
-  }
-
-  /** Any calls. */
-  async #store(calls: readonly AppendCall[], queue: string): Promise<AppendReply> {
-    const args: (string | number)[] = [makeEpoch(), makeWitness(), this.#windowMs, queue, calls.length];
-    for (const call of calls) this.#add(call, args);
-    return (await this.#commands.run(scripts.append, args)) as AppendReply;
-  }
-
-  /** Calls of one entry without options, with consecutive numbers. `null` when the script leaves them to the other one. */
-  async #storePlain(calls: readonly AppendCall[], queue: string, number: number): Promise<AppendReply | null> {
-    const blocks: (string | number)[] = [];
-    const lasts = new Map<string, number>();
-    let [weight, items, size] = [0, [] as Item[], 0];
-    const endBlock = (): void => {
-      if (items.length > 0) blocks.push(items.length, (items.at(-1) as Item)[0], JSON.stringify(items));
-      [weight, items, size] = [weight + size, [], 0];
-    };
-    for (const [index, call] of calls.entries()) {
-      const entry = call.entries[0] as NewEntry;
-      const own = weightOf(entry);
-      if (items.length === blockEntries || size + own > blockBytes) endBlock();
-      items.push(itemOf(entry, this.#witnessesOf(call)[0] as number));
-      size += own;
-      lasts.set(entry.channel, index + 1);
+    const batch = calls.map((call): WitnessedCall => ({ call, witnesses: this.#witnessesOf(call) }));
+    try {
+      const [epoch, answers] = await this.#storeBatch(batch, queue, numberOf(first));
+      if (this.#replicas > 0) await this.#waitForReplicas();
+      return writtenOf(batch, epoch, answers);
+    } catch (error) {
+      for (const { call, witnesses } of batch) this.#witnesses.set(call, witnesses);
+      throw error;
     }
-    endBlock();
-    const args = [queue, number, weight, blocks.length / 3, ...blocks, ...[...lasts].flat()];
-    return (await this.#commands.run(scripts.plain, args)) as AppendReply | null;
-  }
-
-  /** Any call: how many entries it has, and then each of them. */
-  #add(call: AppendCall, args: (string | number)[]): void {
-    const { entries } = call;
-    const witnesses = this.#witnessesOf(call);
-    args.push(numberOf(call), entries.length);
-    for (const [index, entry] of entries.entries()) addEntry(entry, witnesses[index] as number, args);
   }
 
   /** Witnesses are made here and not by the script, which returns less then. */
   #witnessesOf(call: AppendCall): readonly number[] {
-    const witnesses = this.#witnesses.get(call) ?? call.entries.map(makeWitness);
-    this.#witnesses.set(call, witnesses);
-    return witnesses;
+    const known = call.attempt > 1 ? this.#witnesses.get(call) : undefined;
+    return known ?? call.entries.map(makeWitness);
+  }
+
+  async #storeBatch(batch: readonly WitnessedCall[], queue: string, number: number): Promise<AppendReply> {
+    // A call that was given up leaves a hole among the numbers.
+    const isPlain = batch.every(({ call }, index) => isPlainCall(call) && numberOf(call) === number + index);
+    const args = isPlain ? plainArgs(batch, queue, number) : null;
+    const stored = args && ((await this.#commands.run(scripts.plain, args)) as AppendReply | null);
+    // The script for plain calls leaves it to the other one whenever something is to be decided.
+    return stored ?? ((await this.#commands.run(scripts.append, this.#argsOf(batch, queue))) as AppendReply);
+  }
+
+  /** Any calls: for each, how many entries it has, and then each of them. */
+  #argsOf(batch: readonly WitnessedCall[], queue: string): (string | number)[] {
+    const args: (string | number)[] = [makeEpoch(), makeWitness(), this.#windowMs, queue, batch.length];
+    for (const { call, witnesses } of batch) {
+      args.push(numberOf(call), call.entries.length);
+      for (const [index, entry] of call.entries.entries()) addEntry(entry, witnesses[index] as number, args);
+    }
+    return args;
   }
 
   /**
@@ -138,17 +116,56 @@ export class Writer {
       ),
     );
   }
+}
 
-  /** Entries that are all new are next to each other, so the offset of the first one is the whole answer. */
-  #outcomeOf(call: AppendCall, epoch: string, answer: AnswerReply): AppendOutcome {
-    const witnesses = this.#witnesses.get(call) as readonly number[];
-    if (typeof answer === "string") return refusal(call, answer);
-    return call.entries.map((_, index): Appended => {
-      const place = Array.isArray(answer) ? answer[index] : Number(answer) + index;
-      if (typeof place === "string") return duplicate(epoch, place);
-      return { epoch, offset: Number(place), witness: witnesses[index] as number };
-    });
+/** A call, and a witness for each of its entries. */
+interface WitnessedCall {
+  readonly call: AppendCall;
+  readonly witnesses: readonly number[];
+}
+
+/** Calls of one entry without options: their blocks, and the last entry of each channel. */
+function plainArgs(batch: readonly WitnessedCall[], queue: string, number: number): (string | number)[] {
+  const blocks: (string | number)[] = [];
+  const lasts = new Map<string, number>();
+  let [weight, items, size] = [0, [] as Item[], 0];
+  const endBlock = (): void => {
+    if (items.length > 0) blocks.push(items.length, (items.at(-1) as Item)[0], JSON.stringify(items));
+    [weight, items, size] = [weight + size, [], 0];
+  };
+  for (const [index, { call, witnesses }] of batch.entries()) {
+    const entry = call.entries[0] as NewEntry;
+    const own = weightOf(entry);
+    if (items.length === blockEntries || size + own > blockBytes) endBlock();
+    items.push(itemOf(entry, witnesses[0] as number));
+    size += own;
+    lasts.set(entry.channel, index + 1);
   }
+  endBlock();
+  return [queue, number, weight, blocks.length / 3, ...blocks, ...[...lasts].flat()];
+}
+
+/** Outcomes from the answers of a script. */
+function writtenOf(batch: readonly WitnessedCall[], epoch: string, answers: AppendReply[1]): Written {
+  let top = 0;
+  const outcomes = batch.map((witnessed, index) => {
+    // Of a plain batch that is new, the offset of the first entry.
+    const answer = Array.isArray(answers) ? answers[index] : Number(answers) + index;
+    const outcome = outcomeOf(witnessed, epoch, answer as AnswerReply);
+    if (!(outcome instanceof Error)) for (const { offset } of outcome) top = Math.max(top, offset);
+    return outcome;
+  });
+  return { outcomes, top };
+}
+
+/** Entries that are all new are next to each other, so the offset of the first one is the whole answer. */
+function outcomeOf({ call, witnesses }: WitnessedCall, epoch: string, answer: AnswerReply): AppendOutcome {
+  if (typeof answer === "string") return refusal(call, answer);
+  return call.entries.map((_, index): Appended => {
+    const place = Array.isArray(answer) ? answer[index] : Number(answer) + index;
+    if (typeof place === "string") return duplicate(epoch, place);
+    return { epoch, offset: Number(place), witness: witnesses[index] as number };
+  });
 }
 
 /** The number of a call in its queue. */
