@@ -134,17 +134,8 @@ export class EventStreamParser {
    * Events before it have been reported.
    */
   push(chunk: string | Uint8Array): void {
-    let text = typeof chunk === "string" ? chunk : this.#decode(chunk);
-    if (text === "") return;
-    if (this.#line !== "") {
-      if (find(text, "\n", 0) === none && find(text, "\r", 0) === none) {
-        this.#keep(text);
-        return;
-      }
-      text = this.#line + text;
-      this.#line = "";
-    }
-    this.#parse(text);
+    const text = typeof chunk === "string" ? chunk : this.#decode(chunk);
+    if (text !== "") this.#parse(text);
   }
 
   /** Begins a new stream: drops the unfinished event of the last one and keeps {@link lastEventId}. */
@@ -170,14 +161,23 @@ export class EventStreamParser {
     let start = (this.#atStart && first === byteOrderMark) || (this.#afterCr && first === lf) ? 1 : 0;
     this.#atStart = false;
     this.#afterCr = false;
+    let line = this.#line;
+    // Where all that has arrived is within the limit, each event is, and no line has to be measured.
+    const isMeasured = line.length + text.length + (this.#data?.length ?? 0) > this.#limit;
     let nextLf = find(text, "\n", start);
     let nextCr = find(text, "\r", start);
     for (;;) {
       let end = nextLf < nextCr ? nextLf : nextCr;
       if (end === none) break;
-      if (start === end) this.#dispatch(this.#data);
+      if (isMeasured) this.#checkSize(line.length + end - start);
+      if (line !== "") {
+        // Adding the line to the chunk would copy the chunk.
+        line += text.slice(start, end);
+        this.#line = "";
+        this.#takeLine(line, 0, line.length);
+        line = "";
+      } else if (start === end) this.#dispatch(this.#data);
       else if (isData(text, start)) {
-        this.#checkSize(end - start);
         const value = valueAt(text, start + 4, end);
         // Most events have one line of data, and end after it.
         if (end === nextLf && this.#data === undefined && text.charCodeAt(end + 1) === lf) {
@@ -194,17 +194,11 @@ export class EventStreamParser {
       }
       if (nextLf < start) nextLf = find(text, "\n", start);
     }
-    if (start < text.length) this.#keep(text.slice(start));
-  }
-
-  /** Keeps a piece of the line whose end has not arrived. */
-  #keep(piece: string): void {
-    this.#line += piece;
+    this.#line += text.slice(start);
     this.#checkSize(this.#line.length);
   }
 
   #takeLine(text: string, start: number, end: number): void {
-    this.#checkSize(end - start);
     let nameEnd = start;
     while (nameEnd < end && text.charCodeAt(nameEnd) !== colon) nameEnd++;
     this.#takeField(text.slice(start, nameEnd), valueAt(text, nameEnd, end));
