@@ -162,7 +162,7 @@ export class Router<R extends Route> {
    * @throws {StreamError} for an event without a channel that could belong to some routes and not to others.
    */
   receive(event: ParsedEvent, deliver: Deliver<R>): void {
-    const position = positionOf(event);
+    const position = positionOf(event, this.#position);
     if (event.type === "sse:checkpoint") this.#checkpoint(event, position, deliver);
     else if (event.type === "sse:gap" || event.type === "sse:reset") this.#lose(event, position, deliver);
     else this.#route(event, position, deliver);
