@@ -45,14 +45,15 @@ export interface ConnectionOptions extends RequestOptions, SendOptions, Reconnec
  *
  * Timers, bytes and the application only report inputs. The machine of reconnect.ts decides, and `#input()` acts on its
  * decision. Each connection has an `AbortController` of its own, whose signal tells whether the connection is still the
- * current one. It is checked after each step of the opening, around each read and before each delivery, because a `fetch`
- * that the application supplies may ignore it, and because a listener may close the stream in the middle of a chunk.
+ * current one. It is checked after each step of the opening and around each read, because a `fetch` that the application
+ * supplies may ignore it. A listener may close the stream in the middle of a chunk, so leaving a connection resets the parser.
  */
 export class Connection {
   /**
-   * The id that a reconnect sends. It follows what was parsed, so events that wait for a slow loop are not requested again.
+   * One for all connections. It keeps the id that a reconnect sends, which follows what was parsed: events that wait for a slow
+   * loop are not requested again.
    */
-  lastEventId: string;
+  readonly #parser: EventStreamParser;
   readonly #options: ConnectionOptions;
   readonly #environment: Environment;
   readonly #handlers: ConnectionHandlers;
@@ -69,8 +70,24 @@ export class Connection {
     this.#options = options;
     this.#environment = environment;
     this.#handlers = handlers;
-    this.lastEventId = lastEventId;
     this.#state = initialState(environment.now(), options.defaultRetry);
+    this.#parser = new EventStreamParser(
+      {
+        onEvent: (event) => {
+          // Control events do not count as recovery: an overloaded hub answers with a stream of one `sse:later`, and the delay has
+          // to grow from one such answer to the next.
+          if (this.#state.attempt > 0 && !event.type.startsWith("sse:")) this.tell({ attempt: 0 });
+          handlers.onEvent(event);
+        },
+        onComment: (text) => {
+          const keepAlive = readKeepAlive(text);
+          if (keepAlive !== null) this.tell({ keepAlive });
+          handlers.onComment?.(text);
+        },
+        onRetry: (retryFloor) => this.tell({ retryFloor }),
+      },
+      { lastEventId, maxEventSize: options.maxEventSize },
+    );
   }
 
   get state(): ReconnectState {
@@ -132,10 +149,11 @@ export class Connection {
     this.#schedule(now);
   }
 
-  /** Ends the open connection. Its callbacks are ignored from then on. */
+  /** Ends the open connection. The rest of a chunk that is being parsed is dropped with it. */
   #drop(): void {
     this.#abort?.abort();
     this.#abort = null;
+    this.#parser.reset();
   }
 
   /** One timer, at the next moment when time alone may change the state. Bytes do not move it: it checks again when it fires. */
@@ -160,9 +178,9 @@ export class Connection {
     const { signal } = abort;
     try {
       // Within the `try`: a function of the application may throw, which is a failed attempt like any other.
-      const { lastEventId } = this;
+      const { lastEventId } = this.#parser;
       const asked = this.#handlers.ask?.(lastEventId) ?? { lastEventId };
-      this.lastEventId = asked.lastEventId;
+      this.#parser.lastEventId = asked.lastEventId;
       const { url, init } = await prepareRequest(this.#options, asked);
       if (signal.aborted) return;
       const response = await send({ url, init: { ...init, signal } }, this.#options);
@@ -181,26 +199,6 @@ export class Connection {
     const reader = readerOf(response);
     this.#input({ type: "opened" });
     this.#handlers.onOpen(response);
-    const parser = new EventStreamParser(
-      {
-        onEvent: (event) => {
-          if (signal.aborted) return;
-          this.lastEventId = event.lastEventId;
-          // Control events do not count as recovery: an overloaded hub answers with a stream of one `sse:later`, and the delay has
-          // to grow from one such answer to the next.
-          if (this.#state.attempt > 0 && !event.type.startsWith("sse:")) this.tell({ attempt: 0 });
-          this.#handlers.onEvent(event);
-        },
-        onComment: (text) => {
-          if (signal.aborted) return;
-          const keepAlive = readKeepAlive(text);
-          if (keepAlive !== null) this.tell({ keepAlive });
-          this.#handlers.onComment?.(text);
-        },
-        onRetry: (retryFloor) => this.tell({ retryFloor }),
-      },
-      { lastEventId: this.lastEventId, maxEventSize: this.#options.maxEventSize },
-    );
     // The runtime's `fetch` ends the body when the signal aborts. Another one may not, and `read()` would never settle.
     signal.addEventListener("abort", () => void reader.cancel().catch(ignore), { once: true });
     while (!signal.aborted) {
@@ -216,11 +214,8 @@ export class Connection {
       for (const slice of slicesOf(value)) {
         if (slice !== value) await this.#waitUntilReady();
         if (signal.aborted) return;
-        parser.push(slice);
+        this.#parser.push(slice);
       }
-      if (signal.aborted) return;
-      // An event without data sets the id, too.
-      this.lastEventId = parser.lastEventId;
     }
     this.#input({ type: "lost", offline: !this.#environment.online() });
   }
