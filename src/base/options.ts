@@ -165,26 +165,32 @@ export function checkSpelling(others: object, checks: AnyChecks, caller: string)
 /** The most similar of some names: a third of the letters differ at most, or one name begins with the other. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
-  const distances = known.map((one) => {
+  let least = Math.max(1, name.length / 3);
+  let nearest: string | undefined;
+  for (const one of known) {
     const candidate = one.toLowerCase();
-    const distance = editDistance(wanted, candidate);
     const isPart = wanted.length >= 3 && (candidate.startsWith(wanted) || wanted.startsWith(candidate));
-    return { one, distance: isPart ? Math.min(1, distance / 10) : distance };
-  });
-  const [nearest] = distances.sort((a, b) => a.distance - b.distance);
-  return nearest !== undefined && nearest.distance <= Math.max(1, name.length / 3) ? nearest.one : undefined;
+    const letters = editDistance(wanted, candidate);
+    const distance = isPart ? Math.min(1, letters / 10) : letters;
+    if (distance > least || (distance === least && nearest !== undefined)) continue;
+    least = distance;
+    nearest = one;
+  }
+  return nearest;
 }
 
 /** Letters to insert, remove or replace (Levenshtein). Only for the text of an error. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= Math.min(a.length, 80); i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
+  // From the letters of `a` so far to the first 1, 2, … letters of `b`.
+  const row = Array.from(b, (_, at) => at + 1);
+  for (let i = 0; i < Math.min(a.length, 80); i++) {
+    let before = i;
+    let left = i + 1;
+    row.forEach((above, j) => {
+      left = Math.min(before + (a[i] === b[j] ? 0 : 1), above + 1, left + 1);
+      before = above;
+      row[j] = left;
+    });
   }
-  return row[b.length] as number;
+  return row[b.length - 1] as number;
 }
