@@ -224,58 +224,59 @@ export class Lane implements UpstreamOwner {
   end(request: StreamRequest | null, by: ClosedBy, error: unknown): void {
     const lines = [...this.router.routes];
     this.shut();
-    for (const line of lines) {
-      if (request === null || isAsked(request, line)) line.close(by, error);
-      else this.#context.place(line);
-    }
+    for (const line of lines) if (request === null || isAsked(request, line)) line.close(by, error);
+    this.#dismiss((line) => !line.isClosed);
   }
 
   /** The server allows no other connection, so lines that have received nothing do without the state of their channels. */
   crowded(): void {
     if (this.isHome || !this.isShared) return;
-    for (const line of [...this.router.routes]) {
-      if (line.position !== null) continue;
-      this.router.routes.delete(line);
+    this.#dismiss((line) => {
+      if (line.position !== null) return false;
       line.carried = false;
       line.needsState = false;
-      this.#context.place(line);
-    }
-    if (this.isIdle) this.shut();
+      return true;
+    });
   }
 
   /** From now on the lane takes only lines whose channels the stream has. */
   part(): void {
     this.#isFixed = true;
-    const { routes, waiting } = this.router;
-    for (const line of waiting) routes.delete(line);
-    this.#isParting = true;
-    for (const line of waiting) this.#context.place(line);
-    this.#isParting = false;
-    if (this.isIdle) this.#update();
+    this.#dismiss((line) => !line.carried);
+  }
+
+  /** Keeps the oldest lines as far as the limit allows. */
+  split(): boolean {
+    const kept = new Set<string>();
+    return this.#dismiss(({ channels }) => {
+      const union = new Set([...kept, ...channels]);
+      if (union.size > this.#context.limit && kept.size > 0) return true;
+      for (const channel of union) kept.add(channel);
+      return false;
+    });
   }
 
   /**
-   * Keeps the oldest lines as far as the limit allows. A line that has received events continues after them on its new
-   * connection, any other begins as a new client.
+   * Finds other connections for some lines. A line that has received events continues after them, any other begins as a new
+   * client.
+   *
+   * @returns Whether there were any.
    */
-  split(): boolean {
-    const kept = new Set<string>();
-    const moved: Line[] = [];
-    for (const line of this.router.routes) {
-      const union = new Set([...kept, ...line.channels]);
-      if (union.size > this.#context.limit && kept.size > 0) moved.push(line);
-      else for (const channel of union) kept.add(channel);
-    }
-    for (const line of moved) this.router.routes.delete(line);
-    const { cursor } = this.router;
-    for (const line of moved) {
+  #dismiss(isDismissed: (line: Line) => boolean): boolean {
+    const { routes, cursor } = this.router;
+    const lines = [...routes].filter(isDismissed);
+    for (const line of lines) routes.delete(line);
+    this.#isParting = true;
+    for (const line of lines) {
       if (line.carried && cursor !== "") new Lane(this.#context, true, cursor, line.channels).add(line);
       else {
         line.carried = false;
         this.#context.place(line);
       }
     }
-    return moved.length > 0;
+    this.#isParting = false;
+    if (this.isIdle) this.#update();
+    return lines.length > 0;
   }
 
   /** Ends the connection. Lines that are left have to be closed or placed by the caller. */

@@ -117,14 +117,21 @@ export class Router<R extends Route> {
    * A stream has opened, and replaces the one before. That of another tab may begin after the position of this router: a route
    * in between has missed events, and must not be treated as one that this stream can serve.
    */
-  opened({ held, joining, label, cursor }: StreamRequest): void {
+  opened({
+    held,
+    joining,
+    label,
+    cursor,
+    origin = null,
+    hasLost = false,
+  }: StreamRequest & Partial<StreamSnapshot>): void {
     this.#held = new Set(held);
     this.#joining = new Set(joining);
     this.#isLabeled = label;
-    this.#hasLost = false;
+    this.#hasLost = hasLost;
     const position = parseCursor(cursor);
-    this.#passed.begin(position);
-    if (cursor === "" || (position !== null && isNew(position, this.#position))) {
+    this.#passed.begin(advance(position, origin));
+    if (isNew(position, this.#position)) {
       this.cursor = cursor;
       this.#position = position;
     }
@@ -137,13 +144,10 @@ export class Router<R extends Route> {
     return { ...sets, cursor: this.cursor, label: this.#isLabeled, origin: this.#passed.since, hasLost: this.#hasLost };
   }
 
-  /** Continues with the stream of another router. */
-  restore({ cursor, held, joining, label, origin, hasLost }: StreamSnapshot): void {
-    this.cursor = cursor;
-    this.#position = parseCursor(cursor);
-    this.opened({ held, joining, label, cursor, guests: [] });
-    this.#passed.begin(advance(this.#position, origin));
-    this.#hasLost = hasLost;
+  /** Continues with the stream of another router, wherever that is. */
+  restore(stream: StreamSnapshot): void {
+    this.#position = null;
+    this.opened({ ...stream, guests: [] });
   }
 
   /**
