@@ -230,9 +230,8 @@ export class Lane implements UpstreamOwner {
 
   /** The server allows no other connection, so lines that have received nothing do without the state of their channels. */
   crowded(): void {
-    if (this.isHome || !this.isShared) return;
     this.#dismiss((line) => {
-      if (line.position !== null) return false;
+      if (this.isHome || !this.isShared || line.position !== null) return false;
       line.carried = false;
       line.needsState = false;
       return true;
@@ -257,10 +256,7 @@ export class Lane implements UpstreamOwner {
   }
 
   /**
-   * Finds other connections for some lines. A line that has received events continues after them, any other begins as a new
-   * client.
-   *
-   * @returns Whether there were any.
+   * Finds other connections for some lines, and says whether there were any. One that has received events continues after them.
    */
   #dismiss(isDismissed: (line: Line) => boolean): boolean {
     const { routes, cursor } = this.router;

@@ -61,7 +61,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   readonly #consumers: Consumers;
   /** The channels that the server does not allow. */
   readonly #forbidden: string[] = [];
-  #status: StreamStatus;
+  #status: StreamStatus = { state: "connecting", attempt: 0, retryAt: undefined, error: undefined };
   #started = false;
   /** Events wait for the asynchronous validation of those before them. */
   readonly #inOrder = new InOrder<ParsedEvent>(
@@ -87,10 +87,8 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
       isFull: () => this.#consumers.full,
       overflow: () => this.#consumers.overflow(),
     });
-    this.#status = { state: "connecting", attempt: 0, retryAt: undefined, error: undefined };
-    const { signal } = options;
-    if (signal?.aborted) this.#line.close("aborted");
-    else signal?.addEventListener("abort", () => this.#line.close("aborted"), { once: true });
+    if (options.signal?.aborted) this.#line.close("aborted");
+    else options.signal?.addEventListener("abort", () => this.#line.close("aborted"), { once: true });
   }
 
   /** Resolves when the first connection is open. Rejects if the stream is closed before that. */
@@ -184,9 +182,8 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
    * Opens a new connection at once, in place of the one that there is, and resumes at the same position. It is meant for a "try now"
    * button, and for rights or headers that have changed. A shared connection is replaced for all that share it.
    *
-   * While the stream waits for its next attempt, the attempt is made now, or at the end of the delay that the server has asked for
-   * (`retry`, `retry-after`, `sse:later`): `retryAt` of {@link status} has the time. Before the first consumer, after the end,
-   * and while a connection is being opened, it does nothing.
+   * A stream that waits makes its next attempt now, or at the end of the delay that the server has asked for: `retryAt` of
+   * {@link status} has the time. Before the first consumer, after the end, and during an attempt, it does nothing.
    *
    * @example
    * ```ts fragment
@@ -229,38 +226,27 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
 
   /** Events, losses and ends in the order in which they arrive. Returns a promise where a schema is asynchronous. */
   #handle(event: ParsedEvent): Promise<void> | undefined {
-    switch (event.type) {
-      case "sse:gap":
-      case "sse:reset": {
-        this.#consumers.moveTo(event.lastEventId);
-        this.#consumers.losses.call("*", toLoss(event));
-        return undefined;
-      }
-      case "sse:checkpoint":
-        this.#consumers.moveTo(event.lastEventId);
-        return undefined;
-      case "sse:end":
-        this.#consumers.moveTo(event.lastEventId);
-        this.#handleEnd(readControlData(event));
-        return undefined;
-      default:
-        return this.#deliver(event);
-    }
+    const { type, lastEventId } = event;
+    const isLoss = type === "sse:gap" || type === "sse:reset";
+    const isEnd = type === "sse:end";
+    if (!isLoss && !isEnd && type !== "sse:checkpoint") return this.#deliver(event);
+    this.#consumers.moveTo(lastEventId);
+    if (isLoss) this.#consumers.losses.call("*", toLoss(event));
+    if (isEnd) this.#handleEnd(readControlData(event));
+    return undefined;
   }
 
   /** The stream ends when all channels that it asked for have ended, or when the server ends it as a whole. */
   #handleEnd({ channel, reason }: Record<string, unknown>): void {
     const isWhole = channel === undefined;
     if (!isWhole && reason !== undefined) this.#forbidden.push(String(channel));
-    const isOver = isWhole || (this.#options.channels.length > 0 && this.#line.channels.size === 0);
-    if (!isOver) return;
+    if (!isWhole && (this.#options.channels.length === 0 || this.#line.channels.size > 0)) return;
     if (this.#forbidden.length === 0) this.#line.close("ended");
     else this.#line.close("failed", forbiddenError(this.#forbidden));
   }
 
   #deliver(parsed: ParsedEvent): Promise<void> | undefined {
-    const event = toTextEvent(parsed);
-    const decoded = decodeEvent(event, this.#options);
+    const decoded = decodeEvent(toTextEvent(parsed), this.#options);
     if (decoded instanceof Promise) return decoded.then((settled) => this.#hand(parsed, settled));
     this.#hand(parsed, decoded);
     return undefined;
@@ -302,14 +288,13 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   #end({ closedBy }: ReconnectState, { error }: StreamStatus): void {
     this.#whenReady?.();
     this.#opened.reject(error ?? new Error(`The stream was closed before it was open: ${closedBy}`));
-    const isFailed = closedBy === "failed";
+    const failure = closedBy === "failed" ? error : undefined;
     const finish = (): void => {
-      this.#consumers.end(isFailed ? error : undefined);
-      this.#closed.resolve({ reason: closedBy ?? "closed", error: isFailed ? error : undefined });
+      this.#consumers.end(failure);
+      this.#closed.resolve({ reason: closedBy ?? "closed", error: failure });
     };
     // Events that arrived before the end are delivered before it.
-    const { pending } = this.#inOrder;
-    if (pending === null) finish();
-    else void pending.then(finish);
+    if (this.#inOrder.pending === null) finish();
+    else void this.#inOrder.pending.then(finish);
   }
 }

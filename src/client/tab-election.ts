@@ -1,6 +1,9 @@
 // Which tab leads: the one that holds a Web Lock. And which tabs are there: each holds a lock of its own.
 import type { TabRuntime } from "./environment.ts";
 
+/** A tab, a tab that expects a worker to lead, or that worker. */
+export type TabRole = "tab" | "guest" | "worker";
+
 /**
  * The locks of a tab. The browser releases them when the tab is gone, for whatever reason, and grants that of the leader to
  * the tab that has waited longest.

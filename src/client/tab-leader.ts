@@ -15,6 +15,7 @@ import {
   packRequest,
   packState,
   type TabMessage,
+  type ToLeader,
 } from "./tab-messages.ts";
 import type { TabContext } from "./tab-parts.ts";
 import type { UpstreamOwner } from "./upstream.ts";
@@ -86,17 +87,28 @@ export class Leader implements UpstreamOwner {
     }
   }
 
+  /** A message of another tab. */
+  answer(message: ToLeader): void {
+    if (message.kind === "want") {
+      this.#serve(message.from, message.channels);
+      if (message.isNew) this.#welcome(message.from);
+    } else if (message.kind === "leave") this.#forget(message.from);
+    else if (message.kind === "ping") this.tell({ kind: "here" });
+    else if (message.kind === "again") this.#repeat(message.from, message.after);
+    else if (message.kind === "reconnect") this.handover.reconnect();
+  }
+
   /** A tab follows other channels than before; null for nothing. Its new line is added before the old one leaves. */
-  serve(tab: string, channels: readonly string[] | null): void {
+  #serve(tab: string, channels: readonly string[] | null): void {
     const before = this.#remotes.get(tab);
     if (channels === null) {
-      this.forget(tab);
+      this.#forget(tab);
       return;
     }
     // A tab tells its channels again when it has had no news for long, which changes nothing.
     const isKnown = before !== undefined && channels.length === before.channels.size;
     if (isKnown && channels.every((channel) => before.channels.has(channel))) return;
-    if (before === undefined) this.#link.election.onceGone(tab, () => this.forget(tab));
+    if (before === undefined) this.#link.election.onceGone(tab, () => this.#forget(tab));
     const line = this.#remoteLine(tab, channels);
     if (this.#lane.accepts(line, this.#context.limit)) {
       this.#remotes.set(tab, line);
@@ -106,7 +118,7 @@ export class Leader implements UpstreamOwner {
   }
 
   /** Gives a tab the state of the stream, from which it follows. */
-  welcome(tab: string): void {
+  #welcome(tab: string): void {
     const { state, isOpen } = this.handover;
     const packed = state && packState(state, this.#context.environment);
     this.tell({ kind: "welcome", snapshot: this.#lane.router.snapshot(), state: packed, isOpen }, tab);
@@ -129,7 +141,7 @@ export class Leader implements UpstreamOwner {
   }
 
   /** A tab has left, or is gone. */
-  forget(tab: string): void {
+  #forget(tab: string): void {
     const line = this.#remotes.get(tab);
     if (line === undefined) return;
     this.#remotes.delete(tab);
@@ -137,10 +149,10 @@ export class Leader implements UpstreamOwner {
   }
 
   /** Sends what a tab has missed, or else the state of the stream, from which it catches up. */
-  repeat(tab: string, after: number): void {
+  #repeat(tab: string, after: number): void {
     const messages = this.#ring.filter(({ number }) => number > after);
     if (messages[0]?.number === after + 1) this.tell({ kind: "repeat", messages }, tab);
-    else this.welcome(tab);
+    else this.#welcome(tab);
   }
 
   /** Tabs whose channels this connection cannot have get connections of their own. @returns Whether there were any. */

@@ -20,6 +20,16 @@ export type TabMessage =
   | { readonly kind: "who"; readonly from: string }
   /** The stream of another tab, for the elected one. */
   | { readonly kind: "stream"; readonly from: string; readonly stream: StreamSnapshot }
+  /** A worker needs the parts of a request that the application decides. */
+  | { readonly kind: "ask"; readonly to: string; readonly number: number }
+  /** The answer of a tab: the parts, or why it could not give them. */
+  | { readonly kind: "answer"; readonly number: number; readonly request: TabRequest | null; readonly error: string }
+  | ToLeader
+  | FromLeader
+  | (FromLeader & { readonly to: string });
+
+/** The messages that a leader acts on. */
+export type ToLeader =
   /** The channels that a tab follows; null if it follows nothing. `isNew`: it does not know where the stream is. */
   | {
       readonly kind: "want";
@@ -34,14 +44,8 @@ export type TabMessage =
   | { readonly kind: "ping"; readonly from: string }
   /** A tab wants another connection at once. */
   | { readonly kind: "reconnect" }
-  /** A worker needs the parts of a request that the application decides. */
-  | { readonly kind: "ask"; readonly to: string; readonly number: number }
-  /** The answer of a tab: the parts, or why it could not give them. */
-  | { readonly kind: "answer"; readonly number: number; readonly request: TabRequest | null; readonly error: string }
   /** A tab has missed messages. */
-  | { readonly kind: "again"; readonly from: string; readonly after: number }
-  | FromLeader
-  | (FromLeader & { readonly to: string });
+  | { readonly kind: "again"; readonly from: string; readonly after: number };
 
 /** A message of the leader, in its term. One with `to` is for that tab alone. */
 export interface FromLeader {

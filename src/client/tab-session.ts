@@ -5,7 +5,7 @@ import type { Lane } from "./lane.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { StreamSnapshot } from "./stream-request.ts";
 import { detachLines, detachMissing, detachUnresumed, latestStream } from "./tab-catch-up.ts";
-import { Election } from "./tab-election.ts";
+import { Election, type TabRole } from "./tab-election.ts";
 import { Leader } from "./tab-leader.ts";
 import {
   type Fence,
@@ -21,9 +21,6 @@ import {
 import type { TabContext } from "./tab-parts.ts";
 import { askInTime, Questions } from "./tab-questions.ts";
 import { answerMs, askAgainMs, gatherMs, silentMs, workerMs } from "./tab-times.ts";
-
-/** A tab, a tab that expects a worker to lead, or that worker. */
-export type TabRole = "tab" | "guest" | "worker";
 
 /** The time in which a page is shown: it may be put away, and come back with another session. */
 export class Session {
@@ -201,34 +198,23 @@ export class Session {
     switch (message.kind) {
       case "who":
         if (this.#leader === null) this.#post({ kind: "stream", from: this.#id, stream: this.#lane.router.snapshot() });
-        return;
+        break;
       case "stream":
         this.#gathered.push(message.stream);
-        return;
-      case "want":
-        // This tab has been elected, and has not seen the terms of others.
-        if (this.#leader === null && message.fence[0] > this.#fence[0]) this.#fence = [message.fence[0], ""];
-        this.#leader?.serve(message.from, message.channels);
-        if (message.isNew) this.#leader?.welcome(message.from);
-        return;
-      case "leave":
-        this.#leader?.forget(message.from);
-        return;
-      case "ping":
-        this.#leader?.tell({ kind: "here" });
-        return;
-      case "reconnect":
-        this.#leader?.handover.reconnect();
-        return;
-      case "again":
-        this.#leader?.repeat(message.from, message.after);
-        return;
+        break;
       case "ask":
       case "answer":
         this.#questions.receive(message);
-        return;
-      default:
+        break;
+      case "news":
         this.#follow(message);
+        break;
+      default:
+        // A tab that has just been elected has not seen the terms of others.
+        if (message.kind === "want" && this.#leader === null && message.fence[0] > this.#fence[0]) {
+          this.#fence = [message.fence[0], ""];
+        }
+        this.#leader?.answer(message);
     }
   }
 

@@ -8,9 +8,10 @@ import type { Lane } from "./lane.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ReconnectState } from "./reconnect.ts";
+import type { TabRole } from "./tab-election.ts";
 import type { TabRequest } from "./tab-messages.ts";
 import type { TabContext } from "./tab-parts.ts";
-import { Session, type TabRole } from "./tab-session.ts";
+import { Session } from "./tab-session.ts";
 import { lingerMs, workerLingerMs } from "./tab-times.ts";
 import type { Upstream } from "./upstream.ts";
 
