@@ -147,7 +147,8 @@ export class FannedTail implements Tail {
     const { head, entries } = page;
     if (entries.length > 0) {
       this.#deliver({ epoch: head.epoch, entries });
-      return "more";
+      // Another read would find nothing: each costs a remote store as much as an append.
+      return entries.at(-1)?.offset === head.top ? "end" : "more";
     }
     // At the head: verified now, if it was not before.
     if (position.witness === null) this.#position = { ...position, witness: head.witness };

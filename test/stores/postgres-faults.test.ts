@@ -1,9 +1,7 @@
 /** Faults of a real server, and of the network in front of it, with a hub and its clients on the log. */
 
-import type { QueryConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Hub } from "../../src/index.ts";
-import type { PgStatement } from "../../src/logs/postgres/connection.ts";
 import type { PostgresLogOptions } from "../../src/logs/postgres/index.ts";
 import { at, entry, range, read } from "../../src/testing/log/ask.ts";
 import { follow, type HubClient, joined, openHub } from "../support/hub.ts";
@@ -183,53 +181,6 @@ test("an outage: publishers get an answer in time, keep-alives continue, new cli
   await hub.ready();
   expect(client.ended).toBe(false);
   expect(new Set(errors.splice(0).map(([stage]) => stage))).toEqual(new Set(["tail", "replay"]));
-});
-
-describe("answers that never arrive", () => {
-  test("an append whose answer was lost is stored once, however late the first attempt arrives", async () => {
-    const proxy = await bench.proxy();
-    const schema = bench.newSchema();
-    const log = bench.open({ pool: bench.pool(proxy.port), schema, timeout: "6s" });
-    await log.append([entry("a", "1")]);
-    proxy.swallow("answers");
-    const appending = [log.append([entry("a", "2")]), log.append([entry("a", "3")])];
-    await vi.waitFor(async () => {
-      const rows = await bench.run(`SELECT log_offset FROM ${schema}.entry`);
-      expect(rows).toHaveLength(3);
-    });
-    proxy.heal();
-    expect((await Promise.all(appending)).flat().map(({ offset }) => offset)).toEqual([2, 3]);
-    expect(await bench.run(`SELECT count(*)::integer AS count FROM ${schema}.entry`)).toEqual([{ count: 3 }]);
-  });
-
-  test("an attempt that arrives after later appends of its process stores nothing", async () => {
-    const schema = bench.newSchema();
-    const requests = new Map<string, PgStatement>();
-    const pool = bench.pool();
-    const connectTo = pool.connect.bind(pool) as () => Promise<{ query: (...args: unknown[]) => unknown }>;
-    pool.connect = (async () => {
-      const client = await connectTo();
-      const query = client.query.bind(client);
-      client.query = (...args) => {
-        const [statement] = args as [PgStatement];
-        if (statement.text.includes(".append")) requests.set(String(statement.values), statement);
-        return query(...args);
-      };
-      return client;
-    }) as never;
-    const log = bench.open({ pool, schema });
-    await log.append([entry("a", "1")]);
-    await log.append([entry("a", "2")]);
-    // Stored by another function than single ones.
-    await log.append([entry("a", "3"), entry("a", "4")]);
-    // As from a connection on which it was held up.
-    const late = bench.pool();
-    const answers = await Promise.all(
-      Array.from(requests.values(), (statement) => late.query(statement as QueryConfig)),
-    );
-    expect(answers).toHaveLength(3);
-    expect((await log.head()).top).toBe(4);
-  });
 });
 
 describe("the newest events are lost", () => {

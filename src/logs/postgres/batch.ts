@@ -5,6 +5,7 @@ import { conflict } from "../../log/errors.ts";
 import { makeWitness } from "../../log/identity.ts";
 import type { Appended, LogEntry, NewEntry } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
+import type { Attempts } from "./attempts.ts";
 import type { Parameter } from "./connection.ts";
 import { encodeText } from "./text.ts";
 
@@ -36,7 +37,7 @@ type Run = readonly [first: number, calls: number, size: number, segment: number
 /** A request to append, and what is needed to read the answer. */
 export class Batch {
   readonly #calls: readonly AppendCall[];
-  readonly #witnesses: Witnesses;
+  readonly #attempts: Attempts;
   /** The entries of all calls that can be stored, in their order. */
   readonly #columns = new Columns();
   /** The calls that cannot be stored, and why. */
@@ -46,10 +47,10 @@ export class Batch {
   /** Where the entries of each call are, for the answer. */
   readonly #runs: Run[] = [];
 
-  /** @param witnesses Those of calls that were tried before stay the same. */
-  constructor(calls: readonly AppendCall[], witnesses: Witnesses) {
+  /** @param attempts What calls that were tried before keep. */
+  constructor(calls: readonly AppendCall[], attempts: Attempts) {
     this.#calls = calls;
-    this.#witnesses = witnesses;
+    this.#attempts = attempts;
     for (const call of calls) this.#add(call);
   }
 
@@ -60,14 +61,13 @@ export class Batch {
 
   /**
    * The function that stores the calls, the types of its parameters, and these. Most ticks publish one plain entry, for which
-   * there is a shorter one.
+   * there is a shorter one. It writes no receipt at the first attempt, see `schema/append-one.ts`.
    */
   request(member: string, windowMs: number): { name: string; casts: readonly string[]; parameters: Parameter[] } {
     const [first = 0] = this.#runs[0] ?? [];
-    const entry = this.#plainEntry;
+    const entry = this.#plainEntry();
     if (entry !== null) {
-      const parameters = [member, String(first), ...entry];
-      return { name: "append_one", casts: entryCasts, parameters };
+      return { name: "append_one", casts: entryCasts, parameters: [member, String(first), ...entry] };
     }
     // The first and the last number identify the request: a receipt with a later number than the first answers it.
     const [begin = 0, count = 0] = this.#runs.at(-1) ?? [];
@@ -84,10 +84,16 @@ export class Batch {
    * The usual request: one entry that demands nothing, and supersedes nothing. `null` for any other. A call that cannot be stored
    * is not part of it.
    */
-  get #plainEntry(): Parameter[] | null {
+  #plainEntry(): Parameter[] | null {
     const [segment] = this.#segments;
     const isPlain = segment?.keyed === false && segment.conditions === undefined;
-    return isPlain && this.#columns.size === 1 ? this.#columns.only() : null;
+    if (!isPlain || this.#columns.size !== 1) return null;
+    const call = this.#calls.find((each) => !this.#rejected.has(each)) as AppendCall;
+    const { since } = this.#attempts.of(call);
+    // Without a position, the server would not know where to look for an earlier attempt.
+    if (since === null || (call.attempt === 1 && this.#attempts.needReceipt)) return null;
+    const position = call.attempt === 1 ? [null, null] : [String(since.offset), String(since.witness)];
+    return [...this.#columns.only(), ...position];
   }
 
   /** The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls. */
@@ -110,7 +116,7 @@ export class Batch {
 
   /** The positions of a call's entries, of which the new ones are collected: duplicates are not new to any tail. */
   #placed(call: AppendCall, start: number, result: Result, epoch: string, entries: LogEntry[]): Appended[] {
-    const witnesses = this.#witnesses.of(call);
+    const { witnesses } = this.#attempts.of(call);
     const [first = 0, before = 0, time = 0] = result.placed ?? [];
     return call.entries.map(({ channel, type, data, key, sender }, index) => {
       const place = result.places?.[index];
@@ -134,7 +140,7 @@ export class Batch {
       return;
     }
     const low = this.#columns.size + 1;
-    this.#columns.add(entries, this.#witnesses.of(call));
+    this.#columns.add(entries, this.#attempts.of(call).witnesses);
     const conditions = conditionsOf(entries);
     let segment = this.#segments.at(-1);
     if (segment === undefined || conditions !== undefined || segment.conditions !== undefined) {
@@ -172,8 +178,13 @@ export const batchCasts: readonly string[] = [
   ...Array.from({ length: 2 }, () => "bigint[]"),
 ];
 
-/** The types of a member, a call and an entry, as `append_one` has them. */
-const entryCasts = ["text", "bigint", ...Array.from({ length: 4 }, () => "text"), "bigint", "bigint"];
+/** The types of a member, a call, an entry and a position, as `append_one` has them. */
+const entryCasts = [
+  "text",
+  "bigint",
+  ...Array.from({ length: 4 }, () => "text"),
+  ...Array.from({ length: 4 }, () => "bigint"),
+];
 
 /** Entries by columns, as array literals of PostgreSQL: the one form that all clients pass on unchanged. */
 class Columns {
@@ -228,21 +239,6 @@ function conditionsOf(entries: readonly NewEntry[]): Conditions[] | undefined {
     i: idempotencyKey === undefined ? undefined : encodeText(idempotencyKey),
     a: after === undefined ? undefined : [after.epoch, after.offset, after.witness],
   }));
-}
-
-/** The witnesses of calls: a call that is tried again keeps those of its first attempt, which may have been stored. */
-export class Witnesses {
-  readonly #known = new WeakMap<AppendCall, number[]>();
-
-  /** Made when the call is sent for the first time. */
-  of(call: AppendCall): readonly number[] {
-    let known = this.#known.get(call);
-    if (known === undefined) {
-      known = call.entries.map(makeWitness);
-      this.#known.set(call, known);
-    }
-    return known;
-  }
 }
 
 /** Why an entry cannot be stored, `undefined` when it can. */

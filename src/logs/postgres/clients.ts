@@ -84,10 +84,10 @@ class SqlConnection implements Connection {
   }
 
   /** The client opens a connection for it, which it shares among all listeners of one `sql`. Older versions of Bun cannot listen. */
-  async listen(channel: string, onNotify: () => void): Promise<() => void> {
+  async listen(channel: string, onNotify: (payload: string) => void): Promise<() => void> {
     if (!("listen" in this.#sql)) throw new Error("this client cannot listen");
     // It connects again on its own, and calls the third function then: there may have been notifications in between.
-    const listening = await this.#sql.listen(channel, onNotify, onNotify);
+    const listening = await this.#sql.listen(channel, onNotify, () => onNotify(""));
     // Called on the object: Bun's has a method, which needs it.
     return () => void listening.unlisten().catch(() => {});
   }
@@ -131,7 +131,7 @@ class PGliteConnection implements Connection {
     await this.#database.exec(text);
   }
 
-  async listen(channel: string, onNotify: () => void): Promise<() => void> {
+  async listen(channel: string, onNotify: (payload: string) => void): Promise<() => void> {
     // PGlite takes the name as it is written in SQL.
     const unlisten = await this.#database.listen(`"${channel.replaceAll('"', '""')}"`, onNotify);
     return () => void unlisten().catch(() => {});

@@ -37,7 +37,11 @@ export type PgStatement = Parameters<PgPoolClientLike["query"]>[0];
 export interface PostgresJsLike {
   /** Runs a statement that is not a template of this library. */
   unsafe(query: string, parameters?: never[], options?: { prepare?: boolean }): PromiseLike<readonly unknown[]>;
-  listen(channel: string, onNotify: () => void, onListen: () => void): Promise<{ unlisten(): Promise<unknown> }>;
+  listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onListen: () => void,
+  ): Promise<{ unlisten(): Promise<unknown> }>;
   /** Only to recognize the `sql`. */
   begin(...args: never[]): unknown;
 }
@@ -57,7 +61,7 @@ export interface PGliteLike {
   exec(query: string): Promise<unknown>;
   /** Only to recognize a database. */
   transaction(...args: never[]): unknown;
-  listen(channel: string, onNotify: () => void): Promise<() => Promise<unknown>>;
+  listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<unknown>>;
 }
 
 /** The clients that {@link postgresLog} accepts. */
@@ -76,10 +80,10 @@ export interface Connection {
   /** Runs several statements without parameters. */
   script(sql: string): Promise<void>;
   /**
-   * Listens to a channel, until the returned function is called. `onNotify` is called with each notification, `onLost` when the
-   * connection was lost. Rejects where the client cannot listen.
+   * Listens to a channel, until the returned function is called. `onNotify` is called with the payload of each notification,
+   * `onLost` when the connection was lost. Rejects where the client cannot listen.
    */
-  listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void>;
+  listen(channel: string, onNotify: (payload: string) => void, onLost: () => void): Promise<() => void>;
   /** Closes what was opened here. */
   close(): void;
 }

@@ -22,7 +22,8 @@ import type {
   ValuePage,
 } from "../../log/log.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
-import { type Answer, Batch, batchCasts, callParameters, keyError, Witnesses } from "./batch.ts";
+import { Attempts } from "./attempts.ts";
+import { type Answer, Batch, batchCasts, callParameters, keyError } from "./batch.ts";
 import { clearChannel } from "./clear.ts";
 import { enlist, type TransactionQuery } from "./clients.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
@@ -50,7 +51,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   /** Entered before each statement, which costs nothing after the first. */
   readonly #membership: Membership;
   /** Of the calls of the queue, which may be sent several times. */
-  readonly #witnesses = new Witnesses();
+  readonly #attempts = new Attempts();
   readonly #statements: Statements;
   readonly #reader: Reader;
   /** Sends the calls of a tick together, one statement at a time: a second one would wait for the lock of the first. */
@@ -88,6 +89,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     // Clients quote the channel on their own, while the name in the schema is quoted for a string of SQL.
     this.#watch = new Watch(parts.listenOn, names.notifyChannel.replaceAll("''", "'"), pollMs, {
       onChange: () => this.#tails.wake(),
+      own: this.#membership.id,
       notify: () => this.#run({ text: `SELECT pg_notify('${names.notifyChannel}', '')::text AS reply` }),
     });
     this.#retention = new RetentionWorker(
@@ -217,7 +219,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   /** One statement for all calls. Nothing is sent when none of them can be stored. */
   async #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
-    const batch = new Batch(calls, this.#witnesses);
+    const batch = new Batch(calls, this.#attempts);
     let answer: Answer = { epoch: "", calls: [], results: [] };
     try {
       await this.#membership.enter();
@@ -226,11 +228,14 @@ export class PostgresLog implements CompleteLog, TransactionLog {
         answer = JSON.parse(
           await this.#parts.connection.query(this.#statements.call(name, casts), ...parameters),
         ) as Answer;
+        this.#attempts.onAnswer();
       }
     } catch (error) {
       return this.#fail(calls, error);
     }
     const { outcomes, entries } = batch.read(answer);
+    const last = entries.at(-1);
+    if (last !== undefined) this.#attempts.onPosition(last);
     this.#retention.touch();
     // Before the publishers are told: they continue after the tails.
     this.#tails.offer(answer.epoch, entries);
@@ -242,6 +247,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     // A schema that was dropped is created again by the next attempt, in a new epoch.
     if (isOtherSchema(error)) this.#membership.expire();
     const explained = this.#explain(error);
+    if (explained instanceof LogError && explained.stored === "unknown") this.#attempts.onNoAnswer();
     // Classes 22 and 54: a value that the server cannot store, or that is over one of its limits.
     const isOfOne = /^(22|54)/.test(String((error as { code?: unknown }).code));
     if (isPassing(error) || isOfOne) throw explained;
@@ -253,6 +259,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   async #next(after: number) {
     const page = await this.#answer(() => this.#reader.next(after));
     this.#watch.onRead(page.entries.length > 0);
+    this.#attempts.onPosition({ offset: page.head.top, witness: page.head.witness });
     if (page.outbox) this.#sequencer.onFound();
     return page;
   }

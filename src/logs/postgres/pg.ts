@@ -77,7 +77,7 @@ export class PgConnection implements Connection {
   }
 
   /** A connection that is replaced has forgotten its channels: `onLost` says so, and the watch listens again. */
-  async listen(channel: string, onNotify: () => void, onLost: () => void): Promise<() => void> {
+  async listen(channel: string, onNotify: (payload: string) => void, onLost: () => void): Promise<() => void> {
     const session = await this.#open();
     // On a connection of the pool, an application that resets it would end the listening without a trace.
     if (session === null) throw new Error("this pool has no class of clients");
@@ -139,7 +139,7 @@ export class PgConnection implements Connection {
     client.on("error", end);
     client.on("end", onEnd);
     // There is one channel on this connection.
-    client.on("notification", () => this.#listening?.onNotify());
+    client.on("notification", ({ payload = "" }: { payload?: string } = {}) => this.#listening?.onNotify(payload));
     try {
       await limited(client.connect(), this.#timeoutMs);
     } catch (error) {
@@ -188,14 +188,15 @@ class Session {
 }
 
 interface Listening {
-  readonly onNotify: () => void;
+  readonly onNotify: (payload: string) => void;
   readonly onLost: () => void;
 }
 
 /** A client of `pg` outside of a pool. */
 interface PgClient extends Pick<PgPoolClientLike, "query"> {
   connect(): Promise<unknown>;
-  on(event: "error" | "end" | "notification", listener: () => void): unknown;
+  on(event: "error" | "end", listener: () => void): unknown;
+  on(event: "notification", listener: (message: { payload?: string }) => void): unknown;
   end(): Promise<void>;
   ref?(): void;
   unref?(): void;

@@ -12,6 +12,8 @@ const listenRetryMs = 2_000;
 export interface WatchHandlers {
   /** There may be something new. */
   onChange(): void;
+  /** The payload of this process's notifications. Its tails have got what they announce by the answers to its appends. */
+  readonly own: string;
   /** Sends a notification. */
   notify(): Promise<unknown>;
 }
@@ -103,7 +105,7 @@ export class Watch {
       const stop = await runDetached(() =>
         this.#connection.listen(
           this.#channel,
-          () => this.#onNotify(),
+          (payload) => this.#onNotify(payload),
           () => this.#lose(),
         ),
       );
@@ -122,12 +124,12 @@ export class Watch {
   }
 
   /** The first one proves that notifications arrive here. */
-  #onNotify(): void {
+  #onNotify(payload: string): void {
     if (!this.#isRunning) return;
     this.#isTrusted = true;
     this.#wasNotified = true;
     this.#isUnannounced = false;
-    this.#handlers.onChange();
+    if (payload !== this.#handlers.own) this.#handlers.onChange();
   }
 
   /** Polls from now on, and listens again in a moment. */

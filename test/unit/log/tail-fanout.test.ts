@@ -121,6 +121,25 @@ test("entries that this process appends are delivered at once, without a read", 
   expect([offsets(tail), store.reads]).toEqual([[1, 2, 3], reads]);
 });
 
+test("a wake takes one read for the entries up to the head, and another one only for each further page", async () => {
+  const store = new Store();
+  const fanout = open(store);
+  const tail = follow(fanout, store.position());
+  await settle();
+  const { reads } = store;
+  const readsFor = async (count: number) => {
+    const before = store.reads;
+    store.append(count);
+    fanout.wake();
+    await settle();
+    return store.reads - before;
+  };
+  expect([reads, await readsFor(1), await readsFor(store.pageEntries), await readsFor(store.pageEntries + 1)]).toEqual([
+    1, 1, 1, 2,
+  ]);
+  expect(offsets(tail)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
 test("entries that came in between are read, then the offered ones", async () => {
   const store = new Store();
   const fanout = open(store);

@@ -1,4 +1,5 @@
 // Storing entries: functions in the database, so that one statement is one transaction and one round trip.
+import { lockLog } from "./lock.ts";
 
 /**
  * The entries of a request, column by column: 1,000 of them are read in a tenth of the time that an array of JSON objects takes.
@@ -29,7 +30,7 @@ const bytesPerMove = 4 * 1024 ** 2;
  * The functions that write. Each runs as one statement, so no transaction of the log is ever open between two round trips: a
  * process that is frozen or cut off at any moment holds no lock.
  *
- * - `place` stores entries after the newest one. The others call it under the lock of the log's row.
+ * - `place` stores entries after the newest one. The others call it under the lock of the log.
  * - `store` stores one call with conditions or idempotency keys: answers that were given before, conflicts, the rest.
  * - `append` stores the calls of a tick. A receipt answers calls that an earlier attempt has stored, and tells an attempt that
  *   arrives late that its calls are over.
@@ -39,9 +40,7 @@ const bytesPerMove = 4 * 1024 ** 2;
  * All of them are `plpgsql` or `sql` without dynamic statements, so the server keeps their plans for a connection. None is a
  * procedure: a procedure may commit in the middle, and a process that is cut off there would leave half a call behind.
  *
- * The lock of the row in `log` is the only one that publishers wait for. It is taken by `SELECT … FOR UPDATE`, after which a
- * read-committed statement sees everything that was committed before: the next offset is the head plus one. A sequence of the
- * database would hand out offsets before their entries are visible, and would leave holes for transactions that fail.
+ * The lock of the log is the only one that publishers wait for, see `lock.ts`.
  */
 export function writingFunctions(schema: string, notifyChannel: string, lock: number): string {
   return `
@@ -91,7 +90,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       ) AS newest
     $sourcecast$;
 
-    -- Stores entries in their order. The caller holds the lock of the row in log, and has read the state after that. Offsets are the
+    -- Stores entries in their order. The caller holds the lock of the log, and has read the state after that. Offsets are the
     -- newest one plus the place in the arrays, so they have no holes. Each entry gets its predecessor's witness, the first that of
     -- the newest entry. Returns the first offset, the witness before it, and the time, from which the process that appends makes the
     -- entries for its own tails.
@@ -211,7 +210,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
     BEGIN
       PERFORM ${schema}.assert_read_committed();
       -- One append at a time, in all processes: offsets are in the order of commits, and have no holes.
-      PERFORM FROM ${schema}.log FOR UPDATE;
+      PERFORM ${lockLog(lock)};
       SELECT reply INTO answer FROM ${schema}.receipt
       WHERE member = request->>'member' AND last_call >= (request->>'first')::bigint ORDER BY last_call LIMIT 1;
       IF FOUND THEN RETURN answer; END IF;
@@ -235,7 +234,8 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       -- during a long transaction of the application none of them could be removed.
       INSERT INTO ${schema}.receipt (member, last_call, log_time, reply)
       VALUES (request->>'member', (request->>'last')::bigint, stamp, answer);
-      PERFORM pg_notify('${notifyChannel}', '');
+      -- With the member, which gets its own entries by the answer.
+      PERFORM pg_notify('${notifyChannel}', request->>'member');
       RETURN answer;
     END $sourcecast$;
 
@@ -259,7 +259,7 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       PERFORM ${schema}.assert_read_committed();
       -- Held until this statement ends, so it is safe with a pooler, and nothing keeps it when a process dies.
       IF NOT pg_try_advisory_xact_lock(${lock}, 2) OR NOT EXISTS (SELECT FROM ${schema}.outbox) THEN RETURN 0; END IF;
-      PERFORM FROM ${schema}.log FOR UPDATE;
+      PERFORM ${lockLog(lock)};
       -- The oldest ones, as far as the bytes go; one at least, however large it is.
       WITH taken AS (
         DELETE FROM ${schema}.outbox AS o USING (

@@ -1,12 +1,13 @@
 // Erasing a channel: a function in the database, which leaves an empty slot for each entry of the sequence.
 import { clearedChannel, clearType } from "../../../log/cleared.ts";
 import { encodeText } from "../text.ts";
+import { lockLog } from "./lock.ts";
 
 /**
  * `clear` erases the entries of a channel, its values, and its idempotency keys, and appends the entry that records it. It
  * returns the epoch and the offset of that entry, or an empty text when the channel has no entries.
  */
-export function clearingFunctions(schema: string, notifyChannel: string): string {
+export function clearingFunctions(schema: string, notifyChannel: string, lock: number): string {
   return `
     -- One transaction, under the lock of all appends: no reader sees a part of it, and no entry of the channel comes in between.
     -- Offsets, witnesses and times stay, since positions in other channels depend on them. Weights stay because the sums of later
@@ -20,7 +21,7 @@ export function clearingFunctions(schema: string, notifyChannel: string): string
       placed bigint[];
     BEGIN
       PERFORM ${schema}.assert_read_committed();
-      PERFORM FROM ${schema}.log FOR UPDATE;
+      PERFORM ${lockLog(lock)};
       SELECT * INTO state FROM ${schema}.state;
       SELECT min(log_offset), max(log_offset) INTO first, last FROM ${schema}.entry WHERE channel = name;
       IF first IS NULL THEN RETURN ''; END IF;

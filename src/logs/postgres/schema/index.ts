@@ -37,17 +37,22 @@ export const migrations: readonly Migration[] = [
   { version: 1, statements: ({ schema }) => tables(schema) },
   { version: 2, statements: () => "" },
   { version: 3, statements: ({ schema }) => tableOfSuperseded(schema) },
+  // Another lock: a process that took the old one would write at the same time.
+  { version: 4, statements: ({ schema }) => `DROP FUNCTION IF EXISTS ${schema}.append_one(${oldEntry});` },
 ];
+
+/** The parameters of `append_one` before version 4. */
+const oldEntry = "text, bigint, text, text, text, text, bigint, bigint";
 
 /** The functions of this version, in place of those that are there. */
 export function functions({ schema, notifyChannel, lock }: SchemaNames): string {
   return [
     writingFunctions(schema, notifyChannel, lock),
-    shortFunctions(schema, notifyChannel),
+    shortFunctions(schema, notifyChannel, lock),
     pageFunctions(schema),
     readingFunctions(schema),
     retentionFunctions(schema, lock),
-    clearingFunctions(schema, notifyChannel),
+    clearingFunctions(schema, notifyChannel, lock),
   ].join("\n");
 }
 

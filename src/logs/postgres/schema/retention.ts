@@ -1,6 +1,7 @@
 // Retention: a function in the database that removes a slice of what is not to be kept.
 import { clearedChannel } from "../../../log/cleared.ts";
 import { encodeText } from "../text.ts";
+import { lockLog } from "./lock.ts";
 
 /** Entries that one statement removes: publishers wait for that at most. */
 const entriesPerSlice = 500;
@@ -76,7 +77,7 @@ export function retentionFunctions(schema: string, lock: number): string {
         OR log_time + (request->>'age')::bigint <= stamp
       );
       IF cut.log_offset IS NOT NULL THEN
-        PERFORM FROM ${schema}.log FOR UPDATE;
+        PERFORM ${lockLog(lock)};
         -- Of an empty slot, nothing can be lost.
         ${marked(schema, "trimmed", `key IS NULL AND channel <> '${encodeText(clearedChannel)}'`)}
         ${marked(schema, "superseded", "superseded")}

@@ -4,8 +4,8 @@
  * The statements that create the tables in a schema. All comparisons of channels are by code point (collation "C"), whatever
  * the collation of the database: it decides what a prefix is.
  *
- * - `log`: one row. Locking it puts appends in their order; it is never updated by them, since a long transaction of the
- *   application would keep all its versions alive.
+ * - `log`: one row, which identifies the log. Appends never update it, since a long transaction of the application would keep all
+ *   its versions alive.
  * - `floor`: the newest row says up to where retention has removed entries: the witness there, and the offset up to
  *   which channels that `trimmed` and `superseded` no longer list may have lost entries.
  * - `entry`: the retained entries, and below the floor the newest of each key. `time` is for people, `log_time` never
@@ -15,7 +15,7 @@
  * - `witness`: the witnesses of trimmed entries, four bytes each, some hundreds in a row.
  * - `idempotency`: where the entries with an idempotency key were placed.
  * - `receipt`: the answers of recent appends, for processes that try again because an answer was lost, and for attempts that
- *   arrive late.
+ *   arrive late. Single plain entries get one only when they are tried again.
  * - `member`: the processes that have the log open, with their options.
  * - `outbox`: what transactions of the application have published, until the sequencer moves it to the log.
  * - `state`: a view, so that every function reads the same things as the state of the log, in one query.
