@@ -8,7 +8,7 @@ export const blockBytes = 65_536;
 
 /**
  * An entry of the stream. The id is `<offset>-<witness>` of the last entry. The fields are `h`, with the witness before the first
- * entry, the time, and two numbers for the scripts; and `e`, with the entries in JSON.
+ * entry, the time, and three numbers for the scripts; and `e`, with the entries in JSON.
  *
  * A stream takes each field as an argument and each argument costs: a burst in blocks takes Redis a quarter of the time.
  */

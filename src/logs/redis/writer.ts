@@ -128,21 +128,21 @@ interface WitnessedCall {
 function plainArgs(batch: readonly WitnessedCall[], queue: string, number: number): (string | number)[] {
   const blocks: (string | number)[] = [];
   const lasts = new Map<string, number>();
-  let [weight, items, size] = [0, [] as Item[], 0];
+  let [items, weight] = [[] as Item[], 0];
   const endBlock = (): void => {
-    if (items.length > 0) blocks.push(items.length, (items.at(-1) as Item)[0], JSON.stringify(items));
-    [weight, items, size] = [weight + size, [], 0];
+    if (items.length > 0) blocks.push(items.length, weight, (items.at(-1) as Item)[0], JSON.stringify(items));
+    [items, weight] = [[], 0];
   };
   for (const [index, { call, witnesses }] of batch.entries()) {
     const entry = call.entries[0] as NewEntry;
     const own = weightOf(entry);
-    if (items.length === blockEntries || size + own > blockBytes) endBlock();
+    if (items.length === blockEntries || weight + own > blockBytes) endBlock();
     items.push(itemOf(entry, witnesses[0] as number));
-    size += own;
+    weight += own;
     lasts.set(entry.channel, index + 1);
   }
   endBlock();
-  return [queue, number, weight, blocks.length / 3, ...blocks, ...[...lasts].flat()];
+  return [queue, number, blocks.length / 4, ...blocks, ...[...lasts].flat()];
 }
 
 /** Outcomes from the answers of a script. */

@@ -78,9 +78,9 @@ for _, block in ipairs(blocks) do
     end
   end
   if #kept > 0 then
-    local previous, time, keyed = string.match(block[2][2], '^(%d+) (%d+) %d+ (%d+)$')
+    local previous, time, rest = string.match(block[2][2], '^(%d+) (%d+) %d+ (.*)$')
     redis.call('XADD', key('entries'), top .. '-' .. string.format('%.0f', witness),
-      'h', previous .. ' ' .. time .. ' ' .. #kept .. ' ' .. keyed, 'e', cjson.encode(kept))
+      'h', previous .. ' ' .. time .. ' ' .. #kept .. ' ' .. rest, 'e', cjson.encode(kept))
   end
 end
 redis.call('HSET', key('head'), 'top', top, 'witness', witness)

@@ -25,13 +25,13 @@ local time = string.format('%.0f', s.time)
 local top, witness, weight = s.top, s.witness, s.weight
 -- The newest entry of each channel of this batch, and the next argument.
 local lasts, at = {}, 6
--- Entries in JSON that are to be stored together, how many of them have a key, and their bytes.
-local items, keyed, bytes, previous = {}, 0, 0, witness
+-- Entries in JSON that are to be stored together, how many of them have a key, their bytes, and the state before them.
+local items, keyed, bytes, previous, lighter = {}, 0, 0, witness, weight
 local function flush()
   if #items == 0 then return end
-  call('XADD', ENTRIES, string.format('%.0f-%.0f', top, witness), 'h', string.format('%.0f %s %d %d', previous, time, #items, keyed),
-    'e', '[' .. table.concat(items, ',') .. ']')
-  items, keyed, bytes, previous = {}, 0, 0, witness
+  call('XADD', ENTRIES, string.format('%.0f-%.0f', top, witness), 'h', string.format('%.0f %s %d %d %.0f', previous, time,
+    #items, keyed, weight - lighter), 'e', '[' .. table.concat(items, ',') .. ']')
+  items, keyed, bytes, previous, lighter = {}, 0, 0, witness, weight
 end
 
 -- The last calls of this queue, which has one batch at a time under way: the number of the last one, that of the first one, and the

@@ -40,12 +40,11 @@ end
 local function clear(block)
   local hasAny = false
   for _, entry in ipairs(entriesOf(block)) do
-    if entry.channel == channel then
-      local weight = weightOf(entry)
-      entry.channel, entry.type, entry.data, entry.key = '${clearedChannel}', 'sse:cleared', '', nil
-      entry.item, hasAny = {entry.witness, entry.channel, entry.type, entry.data}, true
+    local item = entry.item
+    if item[2] == channel then
+      entry.item, hasAny = {item[1], '${clearedChannel}', 'sse:cleared', ''}, true
       if entry.offset > s.floor then
-        freed = freed + weight - weightOf(entry)
+        freed = freed + weightOf(item) - weightOf(entry.item)
         first, last = first == 0 and entry.offset or first, entry.offset
       end
     end
@@ -94,11 +93,10 @@ for _, member in ipairs(members) do
 end
 call('ZREM', ENDED, channel)
 local top, data = s.top + 1, string.format('{"from":%.0f,"to":%.0f}', first, last)
-local entry = {offset = top, witness = tonumber(witness), previous = s.witness, time = s.time, channel = channel,
-  type = '${clearType}', data = data, item = {tonumber(witness), channel, '${clearType}', data}}
+local entry = {offset = top, previous = s.witness, time = s.time, item = {tonumber(witness), channel, '${clearType}', data}}
 local block = blockOf({entry})
 call('XADD', ENTRIES, block[1], unpack(block[2]))
-local weight = s.weight - freed + weightOf(entry)
+local weight = s.weight - freed + weightOf(entry.item)
 call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
 if call('ZADD', LAST, top, channel) == 1 then call('ZADD', CHANNELS, 0, channel) end
 return {'done', s.epoch, top}

@@ -92,23 +92,20 @@ end
 
 -- Keeps what a trimmed entry leaves: the newest of a key, that its channel has lost something, its witness.
 -- A superseded entry is lost for readers without conflation alone, so it has a mark of its own.
-local marks, goneMarks, blocks = {}, {}, {}
-local function leave(entry)
-  local offset, channel = entry.offset, entry.channel
+local marks, goneMarks, witnesses = {}, {}, {}
+local function leave(offset, item)
+  local channel, key = item[2], keyOf(item)
   -- Of an empty slot, nothing can be lost.
-  if not entry.key then
+  if not key then
     if channel ~= '${clearedChannel}' then marks[channel] = offset end
   else
-    local member = memberOf(channel, entry.key)
+    local member = memberOf(channel, key)
     if tonumber(call('HGET', NEWEST, member) or 0) == offset then
-      call('HSET', KEPT, member, cmsgpack.pack(blockOf({entry})))
+      call('HSET', KEPT, member, cmsgpack.pack(blockOf({entryAt(offset)})))
     else goneMarks[channel] = offset end
   end
-  if entry.type == 'sse:end' and tonumber(call('ZSCORE', ENDED, channel) or 0) == offset then call('ZREM', ENDED, channel) end
-  local number = math.floor((offset - 1) / BLOCK)
-  local block = blocks[number] or {}
-  block[#block + 1] = {(offset - 1) % BLOCK, entry.witness}
-  blocks[number] = block
+  if item[3] == 'sse:end' and tonumber(call('ZSCORE', ENDED, channel) or 0) == offset then call('ZREM', ENDED, channel) end
+  witnesses[#witnesses + 1] = item[1]
 end
 
 local floor, floorWitness, weight, nextExpiry, removed = s.floor, s.floorWitness, s.weight, -1, 0
@@ -123,18 +120,31 @@ local function isDue(time)
   return age >= dueAge
 end
 
+-- Whether all entries of a block are to go: the slice then takes their weight from the header.
+local function isWholeDue(last, header)
+  local isExcess = s.top - last >= maxEvents or weight - header.weight >= maxBytes
+  local dueAge = isExcess and minAge or maxAge
+  return last < s.top and dueAge >= 0 and s.time - header.time >= dueAge
+end
+
 -- Removes the entries of a block that are due. False when one is not, or the slice is full.
 local function trim(block)
-  -- The header is enough to see that nothing is due.
-  if not isDue(headerOf(block).time) then return false end
-  for _, entry in ipairs(entriesOf(block)) do
-    -- Of the first block, some may be gone already.
-    if entry.offset > floor then
-      if removed == slice or not isDue(entry.time) then return false end
-      leave(entry)
-      floor, floorWitness, weight, removed = entry.offset, entry.witness, weight - weightOf(entry), removed + 1
+  local header, last = headerOf(block), idOf(block)
+  if removed >= slice or not isDue(header.time) then return false end
+  -- Of the first block, some may be gone already.
+  local isWhole = floor == last - header.count and isWholeDue(last, header)
+  for i, item in ipairs(itemsOf(block)) do
+    local offset = last - header.count + i
+    if offset > floor then
+      if not isWhole then
+        if removed >= slice or not isDue(header.time) then return false end
+        weight = weight - weightOf(item)
+      end
+      leave(offset, item)
+      floor, floorWitness, removed = offset, item[1], removed + 1
     end
   end
+  if isWhole then weight = weight - header.weight end
   return true
 end
 
@@ -155,14 +165,18 @@ if removed > 0 then
   for channel, offset in pairs(goneMarks) do call('ZADD', GONE, offset, channel) end
   call('HSET', HEAD, 'floor', floor, 'floorWitness', floorWitness, 'weight', weight)
   if witnessAge > 0 then
-    for number, added in pairs(blocks) do
+    -- Those of a field follow those that it has. The first ones may be missing, when witnesses were not kept before.
+    local from = 1
+    while from <= #witnesses do
+      local offset = floor - #witnesses + from
+      local number, place = math.floor((offset - 1) / BLOCK), (offset - 1) % BLOCK
+      local to = math.min(#witnesses, from + BLOCK - place - 1)
       local known = call('HGET', WITNESSES, number)
-      local bytes = known and string.sub(known, 9) or ''
-      for _, item in ipairs(added) do
-        local at = item[1] * 4
-        bytes = bytes .. string.rep('\\0', at - #bytes) .. struct.pack('>I4', item[2])
-      end
-      call('HSET', WITNESSES, number, struct.pack('>d', s.time) .. bytes)
+      local bytes = known and string.sub(known, 9, 8 + place * 4) or ''
+      bytes = bytes .. string.rep('\\0', place * 4 - #bytes)
+      local added = struct.pack('>' .. string.rep('I4', to - from + 1), unpack(witnesses, from, to))
+      call('HSET', WITNESSES, number, struct.pack('>d', s.time) .. bytes .. added)
+      from = to + 1
     end
   end
 end
@@ -209,6 +223,6 @@ if excess > 0 then
   call('HSET', HEAD, 'forgotten', call('ZSCORE', LAST, forgotten[#forgotten]))
   for _, key in ipairs({LAST, CHANNELS, TRIMMED, ENDED, GONE}) do call('ZREM', key, unpack(forgotten)) end
 end
-local hasMore = removed == slice or #expired == slice or excess == slice
+local hasMore = removed >= slice or #expired == slice or excess == slice
 return {hasMore and 1 or 0, nextExpiry}
 `;

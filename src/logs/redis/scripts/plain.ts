@@ -4,9 +4,9 @@
 export const plainKeys = 4;
 
 /**
- * Takes the id of the queue, the number that the first call has in it, the weight of all entries, and the number of blocks. Then
- * for each block the number of its entries, the witness of the last one, and the entries in JSON; and for each channel its name
- * and which of the entries is its last one, counted from 1. Each call is one entry. Returns the epoch and the offset of the
+ * Takes the id of the queue, the number that the first call has in it, and the number of blocks. Then for each block the number of
+ * its entries, their weight, the witness of the last one, and the entries in JSON; and for each channel its name and which of
+ * the entries is its last one, counted from 1. Each call is one entry. Returns the epoch and the offset of the
  * first entry. If there is no log, or the calls are sent again, it changes nothing and returns nothing, and the script for all calls
  * decides.
  *
@@ -23,19 +23,20 @@ local h = call('HMGET', HEAD, 'epoch', 'top', 'witness', 'weight', 'time', field
 if not h[1] or call('EXISTS', ENTRIES, CHANNELS, LAST) < 3 then return false end
 if h[6] and tonumber(string.match(h[6], '^%d+')) >= first then return false end
 
-local top, witness, clock = tonumber(h[2]), h[3], call('TIME')
+local top, witness, weight, clock = tonumber(h[2]), h[3], h[4], call('TIME')
 -- Milliseconds as text. Ages are differences of these: a clock that was set back must not make newer entries older. Both have 13
 -- digits, and are compared as text.
 local time = string.format('%s%03d', clock[1], clock[2] / 1000)
 if time < h[5] then time = h[5] end
-local before, at = top, 5 + 3 * ARGV[4]
-for i = 5, at - 1, 3 do
-  local count, newest = ARGV[i], ARGV[i + 1]
-  top = top + count
-  call('XADD', ENTRIES, top .. '-' .. newest, 'h', witness .. ' ' .. time .. ' ' .. count .. ' 0', 'e', ARGV[i + 2])
+local before, at = top, 4 + 4 * ARGV[3]
+for i = 4, at - 1, 4 do
+  local count, newest = ARGV[i], ARGV[i + 2]
+  top, weight = top + count, weight + ARGV[i + 1]
+  call('XADD', ENTRIES, top .. '-' .. newest, 'h', witness .. ' ' .. time .. ' ' .. count .. ' 0 ' .. ARGV[i + 1], 'e',
+    ARGV[i + 3])
   witness = newest
 end
-call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', h[4] + ARGV[3], 'time', time,
+call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', time,
   field, first + top - before - 1 .. ' ' .. first .. ' ' .. before + 1 .. ' ' .. time)
 
 if args == at + 1 then

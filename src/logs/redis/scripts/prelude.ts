@@ -75,15 +75,25 @@ local function idOf(block)
 end
 
 -- The fields of a block are h(eader) and e(ntries), in JSON. The header is the witness before the first entry, the time, the number of
--- entries, and the number of those with a key.
+-- entries, the number of those with a key, and the weight of all of them.
 local function headerOf(block)
   local f = block[2]
   if f[1] ~= 'h' or f[3] ~= 'e' then error({err = 'FOREIGN an entry has the fields ' .. table.concat(f, ' ')}) end
-  local previous, time, count, keyed = string.match(f[2], '^(%d+) (%d+) (%d+) (%d+)$')
-  return {previous = tonumber(previous), time = tonumber(time), count = tonumber(count), keyed = tonumber(keyed)}
+  local previous, time, count, keyed, weight = string.match(f[2], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  return {previous = tonumber(previous), time = tonumber(time), count = tonumber(count), keyed = tonumber(keyed),
+    weight = tonumber(weight)}
 end
 
--- An entry in JSON is [witness, channel, type, data], with two more, null for none, when it has a key or a sender.
+-- An item is an entry in JSON: [witness, channel, type, data], with two more, null for none, when it has a key or a sender.
+local function itemsOf(block)
+  return cjson.decode(block[2][4])
+end
+
+-- nil without one.
+local function keyOf(item)
+  return item[5] ~= cjson.null and item[5] or nil
+end
+
 local decoded = {}
 local function entriesOf(block)
   local entries = decoded[block[1]]
@@ -91,36 +101,12 @@ local function entriesOf(block)
   local header, last = headerOf(block), idOf(block)
   local previous = header.previous
   entries = {}
-  for i, item in ipairs(cjson.decode(block[2][4])) do
-    local key = item[5] ~= cjson.null and item[5] or nil
-    entries[i] = {offset = last - header.count + i, witness = item[1], previous = previous, time = header.time,
-      channel = item[2], type = item[3], data = item[4], key = key, item = item}
+  for i, item in ipairs(itemsOf(block)) do
+    entries[i] = {offset = last - header.count + i, previous = previous, time = header.time, item = item}
     previous = item[1]
   end
   decoded[block[1]] = entries
   return entries
-end
-
--- A block of the same entries, in the same form, once their items have changed.
-local function blockOf(entries)
-  local first, last, items, keyed = entries[1], entries[#entries], {}, 0
-  for i, entry in ipairs(entries) do
-    items[i] = entry.item
-    if entry.key then keyed = keyed + 1 end
-  end
-  local header = string.format('%.0f %.0f %d %d', first.previous, first.time, #items, keyed)
-  return {string.format('%.0f-%.0f', last.offset, last.witness), {'h', header, 'e', cjson.encode(items)}}
-end
-
--- The block that has an offset above the floor, nil when it is missing.
-local function blockAt(offset)
-  return call('XRANGE', ENTRIES, offset .. '-0', '+', 'COUNT', 1)[1]
-end
-
--- An entry above the floor, nil when it is missing.
-local function entryAt(offset)
-  local block = blockAt(offset)
-  return block and entriesOf(block)[headerOf(block).count - (idOf(block) - offset)]
 end
 
 -- In UTF-16 code units, which are bytes as long as all of them are ASCII.
@@ -132,8 +118,31 @@ local function lengthOf(text)
 end
 
 -- As \`weightOf\` of the kit counts it.
-local function weightOf(entry)
-  return lengthOf(entry.channel) + lengthOf(entry.type) + lengthOf(entry.key or '') + lengthOf(entry.data) + 32
+local function weightOf(item)
+  return lengthOf(item[2]) + lengthOf(item[3]) + lengthOf(item[4]) + lengthOf(keyOf(item) or '') + 32
+end
+
+-- A block of the same entries, in the same form, once their items have changed.
+local function blockOf(entries)
+  local first, last, items, keyed, weight = entries[1], entries[#entries], {}, 0, 0
+  for i, entry in ipairs(entries) do
+    items[i] = entry.item
+    if keyOf(entry.item) then keyed = keyed + 1 end
+    weight = weight + weightOf(entry.item)
+  end
+  local header = string.format('%.0f %.0f %d %d %.0f', first.previous, first.time, #items, keyed, weight)
+  return {string.format('%.0f-%.0f', last.offset, last.item[1]), {'h', header, 'e', cjson.encode(items)}}
+end
+
+-- The block that has an offset above the floor, nil when it is missing.
+local function blockAt(offset)
+  return call('XRANGE', ENTRIES, offset .. '-0', '+', 'COUNT', 1)[1]
+end
+
+-- An entry above the floor, nil when it is missing.
+local function entryAt(offset)
+  local block = blockAt(offset)
+  return block and entriesOf(block)[headerOf(block).count - (idOf(block) - offset)]
 end
 
 -- A key and its channel as one text, in which all keys of a channel, and of a prefix, follow one another.
@@ -155,7 +164,7 @@ local function witnessAt(s, offset)
   if offset > s.top then return nil end
   if offset > s.floor then
     local entry = entryAt(offset)
-    return entry and entry.witness
+    return entry and entry.item[1]
   end
   local block = call('HGET', WITNESSES, math.floor((offset - 1) / BLOCK))
   if not block then return nil end
@@ -249,8 +258,9 @@ local function supersededIn(blocks)
   local members, offsets, found = {}, {}, {}
   for _, block in ipairs(blocks) do
     for _, entry in ipairs(headerOf(block).keyed > 0 and entriesOf(block) or {}) do
-      if entry.key then
-        members[#members + 1] = memberOf(entry.channel, entry.key)
+      local key = keyOf(entry.item)
+      if key then
+        members[#members + 1] = memberOf(entry.item[2], key)
         offsets[#offsets + 1] = entry.offset
       end
     end
