@@ -142,7 +142,7 @@ function plainArgs(batch: readonly WitnessedCall[], queue: string, number: numbe
     lasts.set(entry.channel, index + 1);
   }
   endBlock();
-  return [queue, number, blocks.length / 4, ...blocks, ...[...lasts].flat()];
+  return [queue, number, number + batch.length - 1, blocks.length / 4, ...blocks, ...[...lasts].flat()];
 }
 
 /** Outcomes from the answers of a script. */

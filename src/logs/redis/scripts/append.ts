@@ -34,16 +34,16 @@ local function flush()
   items, keyed, bytes, previous, lighter = {}, 0, 0, witness, weight
 end
 
--- The last calls of this queue, which has one batch at a time under way: the number of the last one, that of the first one, and the
--- offset of its entry when each call was one new entry, or else 0.
+-- The last calls of this queue, which has one batch at a time under way: the number of the last one; when each call was one new
+-- entry, that of the first one and the offset before its entry, or else 0 and -1.
 local field = 'q:' .. queue
-local newest, oldest, offset = string.match(call('HGET', HEAD, field) or '0 0 0', '^(%d+) (%d+) (%d+)')
-newest, oldest, offset = tonumber(newest), tonumber(oldest), tonumber(offset)
+local newest, oldest, before = string.match(call('HGET', HEAD, field) or '0 0 -1', '^(%d+) (%d+) (%S+)')
+newest, oldest, before = tonumber(newest), tonumber(oldest), tonumber(before)
 
 -- The answer that a call got before.
 local known
 local function remembered(number)
-  if offset > 0 then return number >= oldest and offset + number - oldest or 's' end
+  if before >= 0 then return number >= oldest and before + 1 + number - oldest or 's' end
   known = known or cmsgpack.unpack(call('HGET', CALLS, queue))
   return known[tostring(number)] or 's'
 end
@@ -154,7 +154,7 @@ flush()
 -- Nothing new is to be remembered when all were known.
 if last then
   call('HSET', CALLS, queue, cmsgpack.pack(numbers))
-  call('HSET', HEAD, field, string.format('%.0f 0 0 %s', last, time))
+  call('HSET', HEAD, field, string.format('%.0f 0 -1 %s', last, time))
 end
 -- Written also when nothing was stored: a caller that waits for replicas waits for the last write of its connection.
 call('HSET', HEAD, 'top', top, 'witness', witness, 'weight', weight, 'time', s.time)
