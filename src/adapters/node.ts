@@ -75,15 +75,19 @@ export function openEventSource<E extends EventMap = false>(
  * await hub.close();
  * ```
  */
-export async function respond<E extends EventMap>(
+export function respond<E extends EventMap>(
   hub: Hub<E>,
   req: NodeRequest,
   res: NodeResponse,
   options: SubscribeOptions & Pick<NodeSourceOptions, "fastWrite">,
 ): Promise<EventSource | null> {
-  checkOptions(options, nodeSubscribeChecks, "respond()");
-  const { fastWrite = true } = options ?? {};
-  return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribeOptions(options)));
+  try {
+    checkOptions(options, nodeSubscribeChecks, "respond()");
+    const { fastWrite = true } = options ?? {};
+    return onNodeExchange("respond", req, res, fastWrite, (exchange) => hub.open(exchange, subscribeOptions(options)));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** The options without those of Node: the same object where it has none of them, since it is kept for each connection. */

@@ -35,7 +35,9 @@ export const streamMethods: readonly string[] = ["GET", "HEAD", "POST", "QUERY"]
 export function readLastEventId(request: RequestLike): string {
   const header = request.headers.get("last-event-id");
   if (header) return decodeHeader(header);
-  const [address = ""] = request.url.split("#", 1);
+  const { url } = request;
+  if (!url.includes("?")) return "";
+  const [address = ""] = url.split("#", 1);
   const query = address.indexOf("?");
   return query === -1 ? "" : (new URLSearchParams(address.slice(query)).getAll("lastEventId").at(-1) ?? "");
 }

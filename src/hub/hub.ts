@@ -163,7 +163,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     const sink = new WebSink(request.signal);
     const exchange = { request, sink };
     const asked = this.#read(exchange, options);
-    if (asked !== null) await this.#admission.open(exchange, asked);
+    if (asked !== null) await this.#admission.open(exchange, asked, () => undefined);
     return sink.response();
   }
 
@@ -173,10 +173,13 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    * @returns The source, or `null` if the request got another response.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
    */
-  async open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
-    const asked = this.#read(exchange, options);
-    const stream = asked === null ? null : await this.#admission.open(exchange, asked);
-    return stream === null ? null : sourceOf(stream);
+  open(exchange: Exchange, options: SubscribeOptions): Promise<EventSource | null> {
+    try {
+      const asked = this.#read(exchange, options);
+      return asked === null ? Promise.resolve(null) : this.#admission.open(exchange, asked, sourceOf);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -276,7 +279,7 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
     checkSubscription(options, exchange.request);
     if (options.member !== undefined && this.#presence === noPresence) noPresence.check(options.member);
     try {
-      return readSubscription(options, (member) => this.#presence.check(member));
+      return readSubscription(options, this.#presence);
     } catch (error) {
       this.#admission.rejectInput(exchange, options, error);
       return null;

@@ -49,6 +49,7 @@ const limitChecks: OptionChecks<Limits> = {
 
 const ringChecks: OptionChecks<NonNullable<HubOptions["ring"]>> = { maxEvents: aCount(1), maxBytes: aSize };
 
+const aRewind: OptionCheck = aCount(0);
 const aList: OptionCheck = allow("a list of channel names", Array.isArray);
 
 /** The checks of the options of `createHub()`. */
@@ -116,23 +117,24 @@ export function checkSubscription(options: SubscribeOptions, request: RequestLik
   if (control !== undefined && label === true) {
     throw optionError("label", label, "false together with the option control: another protocol has no channels");
   }
-  if (rewind !== undefined && !mayHaveSent(request, rewind)) checkOption(rewind, aCount(0), "rewind");
+  if (rewind !== undefined && !mayHaveSent(request, rewind)) checkOption(rewind, aRewind, "rewind");
 }
 
 /**
  * Reads the options of a subscription, after {@link checkSubscription}.
  *
- * @param readMember Checks and copies the member.
+ * @param presence Checks and copies the member.
  * @throws {SourcecastError} for a value that a client may have sent, and that is not valid.
  */
-export function readSubscription(options: SubscribeOptions, readMember: HubPresence["check"]): Subscribing {
-  const asked = parseChannels(options);
-  const from = parseFrom(options.from);
-  checkOption(options.rewind, aCount(0), "rewind");
-  checkOption(options.sender, aName, "sender");
-  checkOption(options.key, aName, "key");
-  const { member } = options;
-  return { ...asked, from, options: member === undefined ? options : { ...options, member: readMember(member) } };
+export function readSubscription(given: SubscribeOptions, presence: Pick<HubPresence, "check">): Subscribing {
+  const { selection, channels, joining, forbidden } = parseChannels(given);
+  const from = parseFrom(given.from);
+  checkOption(given.rewind, aRewind, "rewind");
+  checkOption(given.sender, aName, "sender");
+  checkOption(given.key, aName, "key");
+  const { member } = given;
+  const options = member === undefined ? given : { ...given, member: presence.check(member) };
+  return { selection, channels, joining, forbidden, from, options };
 }
 
 /** The checks of the options of `channel.dispatch()`. */

@@ -7,6 +7,9 @@ import type { SubscribeOptions } from "./options.ts";
 /** Longest name of a channel, in characters. */
 const maxNameLength = 256;
 
+/** How many names are kept with their selections: those of the channels that many clients follow alone. */
+const maxKeptNames = 256;
+
 /** Shared by all subscriptions that have none of something. */
 const none: readonly string[] = [];
 
@@ -43,6 +46,7 @@ export function parseSelection(channels: readonly string[]): ChannelSelection {
 
 /** The same string for selections of the same channels in the same order. Names have no line breaks. */
 export function selectionKey({ channels, prefixes }: ChannelSelection): string {
+  if (channels.length === 1 && prefixes.length === 0) return channels[0] as string;
   return prefixes.length === 0 ? channels.join("\n") : `${channels.join("\n")}\n*${prefixes.join("\n*")}`;
 }
 
@@ -118,12 +122,26 @@ function channelError(name: unknown, found: string, remedy: string): SourcecastT
  * @throws {SourcecastTypeError} if no channel is named, and for an invalid name.
  */
 export function parseChannels({ channels, join = none, forbidden = none }: ChannelOptions): AskedChannels {
+  if (channels.length === 1 && join.length === 0 && forbidden.length === 0) return parseOne(channels[0] as string);
   const joining = join.length === 0 ? none : join.filter((name) => !channels.includes(name));
   const all = [...channels, ...joining];
   // Everything may be forbidden: then there is a request nevertheless, and its response is 403.
   const selection = parseSelection(all.length === 0 ? forbidden : all);
   for (const name of forbidden) assertName(name);
   return { selection, channels: all, joining, forbidden };
+}
+
+const requestsByName = new Map<string, AskedChannels>();
+
+/** A request for one channel or prefix. Most clients ask for what others have asked for, and share the answer. */
+function parseOne(name: string): AskedChannels {
+  const known = requestsByName.get(name);
+  if (known !== undefined) return known;
+  const channels = [name];
+  const asked = { selection: parseSelection(channels), channels, joining: none, forbidden: none };
+  if (requestsByName.size === maxKeptNames) requestsByName.clear();
+  requestsByName.set(name, asked);
+  return asked;
 }
 
 /** The same request for some of its channels. */

@@ -12,9 +12,8 @@ import { Subscription } from "./subscription/subscription.ts";
  */
 export function subscribe(admitted: Admitted, context: SubscriptionContext, sweep: Sweep, presence: HubPresence): void {
   const subscription = new Subscription(admitted, context);
-  subscription.expires = sweep.expiry();
   const { options, channels, forbidden } = admitted.asked;
   if (options.member !== undefined) subscription.leavePresence = presence.enter(options.member, channels);
-  sweep.schedule();
+  sweep.watch(subscription);
   openSubscription(subscription, admitted.origin, forbidden);
 }

@@ -29,17 +29,22 @@ export function onNodeExchange<T>(
   assertNodeExchange(caller, req, res);
   const sink = new NodeSink(res, fastWrite);
   claimResponse(res);
-  const release = (error: unknown): never => {
-    sink.release();
-    releaseResponse(res);
-    throw error;
-  };
   try {
     const opened = open({ request: new NodeRequestView(req), sink });
-    return (opened instanceof Promise ? opened.catch(release) : opened) as T;
+    return opened instanceof Promise ? (releaseOnFailure(opened, sink, res) as T) : opened;
   } catch (error) {
-    return release(error);
+    return release(error, sink, res);
   }
+}
+
+function releaseOnFailure<T>(opened: Promise<T>, sink: NodeSink, res: NodeResponse): Promise<T> {
+  return opened.catch((error) => release(error, sink, res));
+}
+
+function release(error: unknown, sink: NodeSink, res: NodeResponse): never {
+  sink.release();
+  releaseResponse(res);
+  throw error;
 }
 
 /** Responds that there is no room at present, so that the client retries later. For a request that has no source yet. */

@@ -26,6 +26,11 @@ export function headPosition({ epoch, top, witness }: HeadLike): Position {
   return { epoch, offset: top, witness };
 }
 
+/** Whether a position is that of the newest entry, of a log's head or of a ring. */
+export function isHeadPosition(position: Position, { epoch, top, witness }: HeadLike): boolean {
+  return position.offset === top && position.witness === witness && position.epoch === epoch;
+}
+
 /** The position before the oldest retained entry, which vouches for it: a client can be verified there. */
 export function floorPosition({ epoch, floor }: FloorLike): Position {
   return { epoch, offset: floor.offset, witness: floor.witness };

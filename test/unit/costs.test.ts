@@ -202,6 +202,21 @@ it("a subscription opens in the turn of the event loop in which its request came
   expect([writes() - before, hub.stats().deliveries]).toEqual([1, 100]);
 });
 
+it("allocates less than 12 kB to admit a subscription, Node included", async () => {
+  const { hub } = openHub();
+  const taken: number[] = [];
+  for (let round = 0; round < 120; round++) {
+    const clients = Array.from({ length: 10 }, () => new Wire());
+    const before = process.memoryUsage().heapUsed;
+    for (const { req, res } of clients) void respond(hub, req, res, { channels: ["ticks"] });
+    await tick();
+    taken.push((process.memoryUsage().heapUsed - before) / clients.length);
+  }
+  // Some rounds are interrupted by a collection, and the first ones by a compiler.
+  const typical = taken.filter((bytes) => bytes > 0).sort((a, b) => a - b);
+  expect(typical[typical.length >> 1]).toBeLessThan(12_000);
+});
+
 it("a replay is not copied for the clients that share it: each gets its own opening, and then the same bytes", async () => {
   const { hub } = openHub();
   const first = await hub.channel("ticks").dispatch("tick", 0);

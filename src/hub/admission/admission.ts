@@ -70,22 +70,51 @@ export class Admission implements Gate {
   }
 
   /**
-   * Opens a stream. It is closed from the start if the client has left.
+   * Opens a stream. It is closed from the start if the client has left: it frees its slot at once, however long the
+   * application and the log take. Until the stream is open, nothing else observes the sink.
    *
+   * @param handle Makes what the promise resolves with.
    * @returns `null` if the request got another response.
    * @throws {SourcecastTypeError} for headers that cannot be sent, with nothing sent.
    */
-  async open(exchange: Exchange, asked: Subscribing): Promise<Stream | null> {
-    const candidate = this.#admit(exchange, asked);
-    if (candidate === null) return null;
-    try {
-      return this.#answer(candidate, await this.#decideUnlessGone(candidate));
-    } catch (error) {
-      candidate.slot.release();
-      throw error;
-    } finally {
-      this.#candidates.delete(candidate);
-    }
+  open<Handle>(exchange: Exchange, asked: Subscribing, handle: (stream: Stream) => Handle): Promise<Handle | null> {
+    // One promise and few closures: every connection comes here.
+    return new Promise((resolve, reject) => {
+      const candidate = this.#admit(exchange, asked);
+      if (candidate === null) {
+        resolve(null);
+        return;
+      }
+      let forget: (() => void) | null = null;
+      let isOver = false;
+      const settle = (decision: Decision | null): void => {
+        if (isOver) return;
+        isOver = true;
+        forget?.();
+        try {
+          const stream = this.#answer(candidate, decision);
+          resolve(stream === null ? null : handle(stream));
+        } catch (error) {
+          fail(error);
+        }
+        this.#candidates.delete(candidate);
+      };
+      const fail = (error: unknown): void => {
+        isOver = true;
+        forget?.();
+        this.#dismiss(candidate);
+        reject(error);
+      };
+      try {
+        const permission = askPermission(candidate);
+        forget = exchange.sink.onceGone(() => settle(null));
+        const decision = decide(this.#context, this, candidate, permission);
+        if (isPromise(decision)) decision.then(settle, fail);
+        else settle(decision);
+      } catch (error) {
+        fail(error);
+      }
+    });
   }
 
   /**
@@ -147,19 +176,6 @@ export class Admission implements Gate {
     const candidate = { exchange, asked, permissions, sourceOptions, asyncContext, slot, revoked: false };
     if (asked.options.key !== undefined) this.#candidates.add(candidate);
     return candidate;
-  }
-
-  /**
-   * Resolves with `null` if the client leaves before the decision: it frees its slot at once, however long the application and
-   * the log take. Until the stream is open, nothing else observes the sink.
-   */
-  #decideUnlessGone(candidate: Candidate): Promise<Decision | null> {
-    return new Promise((resolve, reject) => {
-      const permission = askPermission(candidate);
-      const forget = candidate.exchange.sink.onceGone(() => resolve(null));
-      const decision = decide(this.#context, this, candidate, permission);
-      decision.then(resolve, reject).then(forget);
-    });
   }
 
   #permissionsOf(request: RequestLike, { options }: Subscribing, asyncContext: CapturedContext): Permissions {

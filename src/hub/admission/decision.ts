@@ -22,15 +22,16 @@ import type { Slot } from "./slots.ts";
  * Waits for the application's answer, and then asks the log. Does not reject for a failure of either: that becomes an answer
  * which lets the client retry, since the failure is on this side.
  */
-export async function decide(
+export function decide(
   context: DecisionContext,
   gate: Gate,
   candidate: Candidate,
   permission: Permission,
-): Promise<Decision> {
+): Decision | Promise<Decision> {
+  if (isPromise(permission)) return permission.then((allowed) => decide(context, gate, candidate, allowed));
   const { exchange, sourceOptions } = candidate;
   const { request } = exchange;
-  const { asked, early } = permit(context, candidate, isPromise(permission) ? await permission : permission);
+  const { asked, early } = permit(context, candidate, permission);
   if (early !== null) return { early };
   const rejected = gate.rejectedSince(candidate);
   if (rejected !== null) return { early: rejected };
@@ -39,17 +40,18 @@ export async function decide(
   if (control !== undefined && isLostId(readLastEventId(request))) {
     return { early: noContent(request, sourceOptions, "lost") };
   }
-  try {
-    const origin = await findOrigin(context, request, asked);
-    const isOver =
-      hasReceivedAllEnds(origin, asked.selection) ||
-      (control !== undefined && !control.end && (await hasReceivedAllEvents(context, origin, asked.selection)));
-    return isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
-  } catch (error) {
+  const fail = (error: unknown): Decision => {
     // A hub that is closed during the question closes its log.
     if (gate.isOpen) context.onError(error, { stage: "replay" });
     return { early: retryLater(request, sourceOptions, "error") };
-  }
+  };
+  return findOrigin(context, request, asked).then((origin) => {
+    const conclude = (isOver: boolean): Decision =>
+      isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
+    if (hasReceivedAllEnds(origin, asked.selection)) return conclude(true);
+    if (control === undefined || control.end) return conclude(false);
+    return hasReceivedAllEvents(context, origin, asked.selection).then(conclude, fail);
+  }, fail);
 }
 
 /** Asks the application which of the channels may be read. */

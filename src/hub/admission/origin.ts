@@ -38,7 +38,7 @@ function findStarts(context: OriginContext, request: RequestLike, asked: Subscri
  * Asks the log: one question, and one before it for a client that has no position and is to receive past events. The
  * client's own position wins over the one that the application gives: it has moved on since the page was made.
  */
-async function findStart(
+function findStart(
   { feed, locator, deadline }: OriginContext,
   { options, from }: Subscribing,
   channels: readonly string[],
@@ -49,15 +49,19 @@ async function findStart(
   const delivered = feed.ring.head;
   const { restarts } = feed;
   const cursor = own ?? (typeof from === "object" ? from : null);
+  const locate = (start: Position | null): Promise<Origin> => {
+    const question = { cursor: cursor === "unreadable" ? null : (cursor ?? start), selection };
+    return locator.ask(question).then((location) => {
+      // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
+      const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
+      // The log may have lost what this process had delivered, and the answer itself may have shown it.
+      const present = restarts === location.asOf ? delivered : null;
+      return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location, joining: null };
+    });
+  };
   const { rewind = 0 } = options;
-  const isRewound = cursor === null && from === "now" && rewind > 0;
-  const start = isRewound ? await findRewindStart({ feed, deadline }, rewind, selection, conflates(options)) : null;
-  const location = await locator.ask({ cursor: cursor === "unreadable" ? null : (cursor ?? start), selection });
-  // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
-  const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
-  // The log may have lost what this process had delivered, and the answer itself may have shown it.
-  const present = restarts === location.asOf ? delivered : null;
-  return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location, joining: null };
+  if (cursor !== null || from !== "now" || rewind <= 0) return locate(null);
+  return findRewindStart({ feed, deadline }, rewind, selection, conflates(options)).then(locate);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The newest entries of the log, each encoded once for all connections of this process.
 import { emptySlot } from "../../log/cleared.ts";
 import type { LogEntry, Position } from "../../log/log.ts";
-import { formatCursor } from "../../wire/cursor.ts";
+import { formatCursor, headPosition, isHeadPosition } from "../../wire/cursor.ts";
 import { encodeEvent } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
@@ -28,6 +28,7 @@ export class FrameRing {
   #floorWitness = 0;
   /** The newest entry here of each channel and key. A line break separates the two: a channel's name cannot contain one. */
   readonly #newest = new Map<string, RingEntry>();
+  #head: Position = { epoch: "", offset: 0, witness: 0 };
   readonly #onLabeled = (item: RingEntry, byteLength: number): void => {
     if (this.at(item.entry.offset) === item) this.#bytes += byteLength;
   };
@@ -47,9 +48,10 @@ export class FrameRing {
     return this.#bytes;
   }
 
-  /** The position of the newest entry. */
+  /** The position of the newest entry: the same object until there is a newer one, since idle clients keep it. */
   get head(): Position {
-    return { epoch: this.epoch, offset: this.top, witness: this.witness };
+    if (!isHeadPosition(this.#head, this)) this.#head = headPosition(this);
+    return this.#head;
   }
 
   /** Drops all entries, and continues after a position. */

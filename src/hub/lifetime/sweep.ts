@@ -39,18 +39,23 @@ export class Sweep {
   }
 
   /**
-   * When to end a connection that begins now. The time is random, so that clients that came together do not leave
-   * together.
+   * Begins to check a subscription. When it ends is random, so that clients that came together do not leave together.
    */
-  expiry(): number {
-    return now() + this.#context.limits.maxLifetime * (1 - Math.random() / 10);
+  watch(subscription: Subscription): void {
+    const { maxLifetime } = this.#context.limits;
+    if (this.#hasTimes) {
+      subscription.lastAsked = now();
+      subscription.expires = subscription.lastAsked + maxLifetime * (1 - Math.random() / 10);
+    }
+    this.#schedule();
   }
 
   /** Starts the timer, unless it is running. */
-  schedule(): void {
+  #schedule(): void {
+    if (this.#timer !== undefined && !isWorkers) return;
     const time = now();
     if (this.#timer !== undefined) {
-      if (!isWorkers || time <= this.#due + lostTimerMs) return;
+      if (time <= this.#due + lostTimerMs) return;
       warnOnce("workers", sharedByRequests);
     }
     this.#due = time + this.#intervalMs;
@@ -69,11 +74,15 @@ export class Sweep {
     this.#context.runs.clear();
     // A live subscription has nothing outstanding: the first entry that does not fit makes it lag.
     for (const subscription of this.#context.subscribers.lagging) this.#checkStalled(subscription, time);
-    // All connections are visited only if there is a time to enforce; by default there is none.
-    if (Math.min(this.#context.limits.maxLifetime, this.#context.reauthorize) !== Number.POSITIVE_INFINITY) {
+    if (this.#hasTimes) {
       for (const subscription of this.#context.subscribers.all) this.#checkAge(subscription, time);
     }
-    if (this.#context.subscribers.all.size > 0) this.schedule();
+    if (this.#context.subscribers.all.size > 0) this.#schedule();
+  }
+
+  /** Whether all connections have to be visited: by default, there is no time to enforce. */
+  get #hasTimes(): boolean {
+    return Math.min(this.#context.limits.maxLifetime, this.#context.reauthorize) !== Number.POSITIVE_INFINITY;
   }
 
   /** A slow reader takes bytes from time to time, and keeps its stream however far it lags. One that takes none loses it. */

@@ -1,7 +1,7 @@
 // The event that gives a client its position when nothing else does.
 
 import { encodeControl } from "../../wire/control.ts";
-import { headCursor } from "../../wire/cursor.ts";
+import { formatCursor, type Position } from "../../wire/cursor.ts";
 import { Frame } from "../../wire/frame.ts";
 import type { FrameRing } from "../feed/frame-ring.ts";
 
@@ -11,24 +11,27 @@ import type { FrameRing } from "../feed/frame-ring.ts";
  */
 export class Checkpoints {
   readonly #ring: FrameRing;
+  #position: Position | null = null;
   #cursor = "";
-  #frame: Frame | null = null;
+  #frame: Frame = Frame.of("");
 
   constructor(ring: FrameRing) {
     this.#ring = ring;
   }
 
   atHead(): Frame {
-    return this.at(headCursor(this.#ring));
+    return this.at(this.#ring.head);
   }
 
-  /** The checkpoint at a cursor, which is most often that of the last call. */
-  at(cursor: string): Frame {
-    if (this.#frame === null || this.#cursor !== cursor) {
-      this.#cursor = cursor;
-      // With data: Firefox ignores an `id` in a block that has none.
-      this.#frame = Frame.of(encodeControl("sse:checkpoint", {}, cursor));
-    }
+  /** The checkpoint at a position, which is most often that of the last call. */
+  at(position: Position): Frame {
+    if (this.#position === position) return this.#frame;
+    this.#position = position;
+    const cursor = formatCursor(position);
+    if (this.#cursor === cursor) return this.#frame;
+    this.#cursor = cursor;
+    // With data: Firefox ignores an `id` in a block that has none.
+    this.#frame = Frame.of(encodeControl("sse:checkpoint", {}, cursor));
     return this.#frame;
   }
 }

@@ -1,5 +1,5 @@
 // The opening of a subscription: where it begins, and what its client receives first, in one write as far as possible.
-import type { Position } from "../../log/log.ts";
+import type { LogEntry, Position } from "../../log/log.ts";
 import type { Origin, Start } from "../admission/origin.ts";
 import { endFrame } from "../lifetime/revocation.ts";
 import { gapState, resetState, type StateAnswer } from "./loss.ts";
@@ -19,12 +19,12 @@ import type { Subscription } from "./subscription.ts";
 export function openSubscription(subscription: Subscription, origin: Origin, forbidden: readonly string[]): void {
   subscription.start();
   const { feed } = subscription.context;
-  const starts = origin.joining === null ? [origin] : [origin, origin.joining];
+  const { location, joining } = origin;
+  const isOfOneLog = joining === null || joining.location.head.epoch === location.head.epoch;
   // The log was cut or replaced since it was asked: the client reconnects, and its cursor tells.
-  const isCurrent = starts.every(({ location }) => {
-    return location.asOf === feed.restarts && location.head.epoch === origin.location.head.epoch;
-  });
-  if (!isCurrent) subscription.stream.close("reset");
+  if (location.asOf !== feed.restarts || (joining ?? origin).location.asOf !== feed.restarts || !isOfOneLog) {
+    subscription.stream.close("reset");
+  }
   if (subscription.closed) return;
   for (const channel of forbidden) subscription.sendControl(endFrame(channel, "forbidden"));
   const first = begin(subscription, origin);
@@ -93,9 +93,13 @@ function newState({ location, begin, delivered, selection }: Start, known: Posit
     loss: null,
     snapshot: null,
     values: answer.hasValues ? { after: 0, upTo: position.offset } : null,
-    ends: answer.ends.filter(({ offset }) => offset <= position.offset),
+    ends: passedEnds(answer.ends, position),
     position,
   };
+}
+
+function passedEnds(ends: readonly LogEntry[], position: Position): readonly LogEntry[] {
+  return ends.length === 0 ? ends : ends.filter(({ offset }) => offset <= position.offset);
 }
 
 function latest(present: Position, known: Position | null): Position {
@@ -111,7 +115,7 @@ function stateOfPosition(
   position: Position,
   { location, isOwn, selection }: Start,
 ): ChannelState {
-  const passed = location.answer.ends.filter(({ offset }) => offset <= position.offset);
+  const passed = passedEnds(location.answer.ends, position);
   for (const { channel } of passed) subscription.markEnded(channel);
   // A position that the application gave says nothing about which ends the client knows.
   return { selection, loss: null, snapshot: null, values: null, ends: isOwn ? [] : passed, position };

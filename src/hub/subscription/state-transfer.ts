@@ -24,6 +24,11 @@ import type { Subscription } from "./subscription.ts";
  */
 export function transferState(subscription: Subscription, state: ChannelState): StateTransfer | null {
   subscription.moveTo(state.position);
+  // Nearly every new client: nothing is made for it.
+  if (isEmpty(state)) {
+    conclude(subscription, state, false);
+    return null;
+  }
   return transfer(subscription, [state]);
 }
 
@@ -47,13 +52,21 @@ export function transferStates(
 
 function transfer(subscription: Subscription, states: readonly ChannelState[], starts?: Starts): StateTransfer | null {
   for (const { channel } of states.flatMap(({ ends }) => ends)) subscription.markEnded(channel);
-  const isEmpty = states.every(
-    ({ snapshot, values, ends }) => snapshot === null && values === null && ends.length === 0,
-  );
   const completion = new Completion(subscription, states, starts);
-  if (!isEmpty) return new StateTransfer(subscription, states, completion);
+  if (!states.every(isEmpty)) return new StateTransfer(subscription, states, completion);
   completion.send();
   return null;
+}
+
+function isEmpty({ snapshot, values, ends }: ChannelState): boolean {
+  return snapshot === null && values === null && ends.length === 0;
+}
+
+/** Gives the client the position of a state. A declared loss carries it if nothing stands in for the lost events. */
+function conclude(subscription: Subscription, { loss, position }: ChannelState, isDeclared: boolean): void {
+  if (loss !== null && !isDeclared) subscription.sendControl(loss(formatCursor(position)), position.offset);
+  else if (!subscription.allEnded) subscription.announce(position);
+  subscription.closeIfEnded();
 }
 
 /**
@@ -207,19 +220,17 @@ class Completion {
     if (state.loss !== null) this.#subscription.sendControl(state.loss());
   }
 
-  /** A declared loss carries the position itself if nothing stands in for the lost events. */
   send(): void {
     const subscription = this.#subscription;
     const starts = this.#starts;
-    const [{ loss, position }] = this.#states as [ChannelState];
-    if (starts !== undefined) {
-      for (const state of this.#states) this.declare(state);
-      const { held, joined, lower } = starts;
-      const offsets = held.offset === joined.offset ? {} : { held: held.offset, joined: joined.offset };
-      subscription.sendControl(Frame.of(encodeControl("sse:checkpoint", offsets, formatCursor(lower))), lower.offset);
-    } else if (loss !== null && this.#declared.size === 0) {
-      subscription.sendControl(loss(formatCursor(position)), position.offset);
-    } else if (!subscription.allEnded) subscription.announce(position);
+    if (starts === undefined) {
+      conclude(subscription, this.#states[0] as ChannelState, this.#declared.size > 0);
+      return;
+    }
+    for (const state of this.#states) this.declare(state);
+    const { held, joined, lower } = starts;
+    const offsets = held.offset === joined.offset ? {} : { held: held.offset, joined: joined.offset };
+    subscription.sendControl(Frame.of(encodeControl("sse:checkpoint", offsets, formatCursor(lower))), lower.offset);
     subscription.closeIfEnded();
   }
 }

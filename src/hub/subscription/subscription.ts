@@ -1,10 +1,8 @@
 // One connection's interest in channels, and its position in the log.
-import { now } from "../../base/clock.ts";
 import type { RequestLike } from "../../http/request.ts";
 import { clearType } from "../../log/cleared.ts";
 import type { ChannelSelection, LogEntry, Position } from "../../log/log.ts";
 import type { Stream, StreamObserver } from "../../source/stream.ts";
-import { formatCursor } from "../../wire/cursor.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { Admitted } from "../admission/admission.ts";
 import type { Permissions } from "../admission/permissions.ts";
@@ -65,8 +63,8 @@ export class Subscription implements Subscriber, StreamObserver {
   announcedOffset = -1;
   /** When it is to end, in the time of `now()`. */
   expires: number = Number.POSITIVE_INFINITY;
-  /** When its permissions were last checked. */
-  lastAsked: number = now();
+  /** When its permissions were last checked, where they are from time to time. */
+  lastAsked = 0;
   /** Called once when it is over, if its member is present on channels. */
   leavePresence: ((closeReason: string) => void) | null = null;
   readonly #slot: Slot;
@@ -253,7 +251,7 @@ export class Subscription implements Subscriber, StreamObserver {
 
   /** Gives the client a position, by an event that another protocol has no place for. */
   announce(position: Position): void {
-    if (this.protocol === null) this.sendControl(this.context.checkpoints.at(formatCursor(position)), position.offset);
+    if (this.protocol === null) this.sendControl(this.context.checkpoints.at(position), position.offset);
   }
 
   /** Whether an entry that the client may read is for it. */

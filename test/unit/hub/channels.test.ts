@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { ChannelIndex } from "../../../src/hub/feed/channel-index.ts";
+import { parseChannels } from "../../../src/hub/selection.ts";
 import { SourcecastTypeError } from "../../../src/index.ts";
 import { follow, joined, openHub } from "../../support/hub.ts";
 
@@ -97,6 +98,15 @@ describe("a prefix", () => {
     expect((await joined(hub, channels, { lastEventId: before })).data).toEqual(["1"]);
     expect(hub.stats().deliveries).toBe(2);
   });
+});
+
+test("clients of one channel share what was parsed for the first, and names are kept for a bounded number", () => {
+  const first = parseChannels({ channels: ["news"] });
+  expect(parseChannels({ channels: ["news"] })).toBe(first);
+  for (let user = 0; user < 300; user++) parseChannels({ channels: [`user:${user}`] });
+  const again = parseChannels({ channels: ["news"] });
+  expect(again).toEqual(first);
+  expect(again).not.toBe(first);
 });
 
 describe("the index of followers", () => {
