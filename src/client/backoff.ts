@@ -49,3 +49,19 @@ export function lose(
   const notBefore = now + (offline ? asked : floor);
   return wait({ ...rested, error, laterFloor: 0 }, now, notBefore, now + floor + random * ceiling);
 }
+
+/**
+ * Connects at once, because the application asks for it. An attempt under way and a page that is put away are left alone. A wait
+ * ends as soon as the server allows it.
+ */
+export function reconnect(state: ReconnectState, now: number): ReconnectState {
+  if (state.phase === "open") return connect(state, now);
+  if (state.phase !== "waiting" || state.retryAt === Number.POSITIVE_INFINITY) return state;
+  return { ...state, retryAt: Math.min(state.retryAt, Math.max(now, state.notBefore)) };
+}
+
+/** The state of a connection whose first attempt comes after a delay, if there is one. */
+export function delayed(state: ReconnectState, now: number, delay: number): ReconnectState {
+  if (delay === 0) return state;
+  return wait({ ...state, connection: 0, attempt: 0 }, now, now + delay, now + delay);
+}

@@ -3,6 +3,7 @@ import { EventStreamParser, type ParsedEvent } from "../wire/parse.ts";
 import { readKeepAlive } from "../wire/preamble.ts";
 import type { Environment } from "./environment.ts";
 import {
+  type Change,
   type ClosedBy,
   dueAt,
   initialState,
@@ -73,12 +74,7 @@ export class Connection {
     this.#state = initialState(environment.now(), options.defaultRetry);
     this.#parser = new EventStreamParser(
       {
-        onEvent: (event) => {
-          // Control events do not count as recovery: an overloaded hub answers with a stream of one `sse:later`, and the delay has
-          // to grow from one such answer to the next.
-          if (this.#state.attempt > 0 && !event.type.startsWith("sse:")) this.tell({ attempt: 0 });
-          handlers.onEvent(event);
-        },
+        onEvent: (event) => handlers.onEvent(event),
         onComment: (text) => {
           const keepAlive = readKeepAlive(text);
           if (keepAlive !== null) this.tell({ keepAlive });
@@ -94,18 +90,15 @@ export class Connection {
     return this.#state;
   }
 
-  /** Opens the first connection, at once or after a delay. */
-  start(delay = 0): void {
+  /** Opens the first connection, unless `begin` gives a state that waits. */
+  start(begin?: Change): void {
     this.#unwatch = this.#environment.watch({
       onWake: () => this.#input({ type: "wake", online: this.#environment.online() }),
       onSuspend: () => this.#input({ type: "suspend" }),
       // A connection may survive a short outage, so nothing ends here. Only a wait has another name without a network.
       onOffline: () => this.#handlers.onState(this.#state),
     });
-    if (delay > 0) {
-      const retryAt = this.#environment.now() + delay;
-      this.#state = { ...this.#state, phase: "waiting", connection: 0, attempt: 0, retryAt, notBefore: retryAt };
-    }
+    if (begin) this.#state = begin(this.#state, this.#environment.now());
     this.#handlers.onState(this.#state);
     if (this.#state.phase === "connecting") void this.#open();
     this.#schedule(this.#environment.now());
@@ -115,9 +108,9 @@ export class Connection {
     this.#input({ type: "close", by, error });
   }
 
-  /** Opens another connection at once, in place of the one that there is. */
-  reconnect(): void {
-    this.#input({ type: "reconnect" });
+  /** Changes the state, and acts on it. */
+  change(change: Change): void {
+    this.#input({ type: "change", change });
   }
 
   /** The stream has said something about its own state. */

@@ -1,6 +1,7 @@
 // The connection of a lane, and during a handover the next one, which takes over when the channels have changed.
 import type { ParsedEvent } from "../wire/parse.ts";
 import { readChannelLimit } from "../wire/preamble.ts";
+import { delayed, reconnect } from "./backoff.ts";
 import { addFields, channelFields } from "./channel-fields.ts";
 import { Connection } from "./connection.ts";
 import type { StreamError } from "./errors.ts";
@@ -96,7 +97,7 @@ export class Handover implements Upstream {
 
   /** The new attempt asks for all channels, so a next connection is not needed. */
   reconnect(): void {
-    this.#current?.connection.reconnect();
+    this.#current?.connection.change(reconnect);
   }
 
   close(): void {
@@ -132,7 +133,7 @@ export class Handover implements Upstream {
   #restart(delay = 0): void {
     this.close();
     this.#current = this.#connect();
-    this.#current.connection.start(delay);
+    this.#current.connection.start((state, now) => delayed(state, now, delay));
   }
 
   /** Called for each attempt, so that a reconnect asks for the channels that are wanted by then. */
@@ -180,6 +181,10 @@ export class Handover implements Upstream {
   }
 
   #onEvent(leg: Leg, event: ParsedEvent): void {
+    const { connection } = leg;
+    // Control events do not count as recovery: an overloaded hub answers with a stream of one `sse:later`, and the delay has
+    // to grow from one such answer to the next.
+    if (connection.state.attempt > 0 && !event.type.startsWith("sse:")) connection.tell({ attempt: 0 });
     const isNext = leg === this.#next;
     if (event.type === "sse:later") this.#onLater(leg, readControlData(event));
     else if (isNext && event.type === "sse:end" && readControlData(event).channel === undefined) {

@@ -79,12 +79,15 @@ export type ReconnectInput =
   | ({ readonly type: "lost" } & Loss)
   /** The page became visible, the network came back, the machine woke up: timers may have slept. */
   | { readonly type: "wake"; readonly online: boolean }
-  /** The application wants a new connection at once. */
-  | { readonly type: "reconnect" }
+  /** The owner changes the state by a function of the state and the time. */
+  | { readonly type: "change"; readonly change: Change }
   | { readonly type: "tick" }
   /** The page is put away; `wake` brings the connection back. */
   | { readonly type: "suspend" }
   | { readonly type: "close"; readonly by: ClosedBy; readonly error?: unknown };
+
+/** A state from another one, and from the time. */
+export type Change = (state: ReconnectState, now: number) => ReconnectState;
 
 /** The parts of the state that an open stream decides. */
 export type Told = Partial<Pick<ReconnectState, "keepAlive" | "retryFloor" | "laterFloor" | "paused" | "attempt">>;
@@ -157,8 +160,8 @@ export function step(
       return isConnected(state) ? wait(state, now, now, Number.POSITIVE_INFINITY) : state;
     case "wake":
       return wake(state, input.online, now, settings);
-    case "reconnect":
-      return reconnect(state, now);
+    case "change":
+      return input.change(state, now);
     case "tick":
       return tick(state, now, settings, random);
     case "close":
@@ -202,13 +205,6 @@ function deadAfter({ keepAlive }: ReconnectState, { idleTimeout }: ReconnectSett
 
 function isConnected({ phase }: ReconnectState): boolean {
   return phase === "connecting" || phase === "open";
-}
-
-/** An attempt under way and a page that is put away are left alone. A wait ends as soon as the server allows it. */
-function reconnect(state: ReconnectState, now: number): ReconnectState {
-  if (state.phase === "open") return connect(state, now);
-  if (state.phase !== "waiting" || state.retryAt === Number.POSITIVE_INFINITY) return state;
-  return { ...state, retryAt: Math.min(state.retryAt, Math.max(now, state.notBefore)) };
 }
 
 function wake(state: ReconnectState, online: boolean, now: number, settings: ReconnectSettings): ReconnectState {

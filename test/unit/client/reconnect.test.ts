@@ -1,7 +1,7 @@
 // The state machine of the client, without timers: time and chance are arguments.
 
 import { describe, expect, test } from "vitest";
-import { lose } from "../../../src/client/backoff.ts";
+import { lose, reconnect as reconnectNow } from "../../../src/client/backoff.ts";
 import {
   dueAt,
   initialState,
@@ -285,7 +285,7 @@ describe("after a sleep", () => {
 });
 
 describe("the application wants a new connection", () => {
-  const reconnect = { type: "reconnect" } as const;
+  const reconnect = { type: "change", change: reconnectNow } as const;
   const random = 1;
 
   test("at once in place of an open one; an attempt under way stays", () => {
@@ -320,7 +320,7 @@ describe("whatever happens", () => {
       { type: "bytes" },
       tell({ attempt: 0 }),
       { type: "suspend" },
-      { type: "reconnect" },
+      { type: "change", change: reconnectNow },
       { type: "tick" },
       { type: "tick" },
       { type: "lost", error: "cut" },
