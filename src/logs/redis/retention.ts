@@ -13,7 +13,7 @@ const entriesPerSlice = 500;
  */
 const minAgeMs = 250;
 /** A pass waits so long for more to come together, in milliseconds: an entry of a hundred costs three times as much as one of 500. */
-const passDelayMs = 100;
+const passDelayMs = 80;
 /** Witnesses of trimmed entries: 16 MB. */
 const maxWitnesses = 4 * 1024 ** 2;
 /** How often a process says that it uses the log, in milliseconds. */

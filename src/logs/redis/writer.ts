@@ -124,25 +124,37 @@ interface WitnessedCall {
   readonly witnesses: readonly number[];
 }
 
-/** Calls of one entry without options: their blocks, and the last entry of each channel. */
+/**
+ * Calls of one entry without options: their blocks, and the last entry of each channel. Without iterators, which an event that is
+ * published now and then waits for: nothing of this is compiled then.
+ */
 function plainArgs(batch: readonly WitnessedCall[], queue: string, number: number): (string | number)[] {
   const blocks: (string | number)[] = [];
   const lasts = new Map<string, number>();
-  let [items, weight] = [[] as Item[], 0];
-  const endBlock = (): void => {
-    if (items.length > 0) blocks.push(items.length, weight, (items.at(-1) as Item)[0], JSON.stringify(items));
-    [items, weight] = [[], 0];
-  };
-  for (const [index, { call, witnesses }] of batch.entries()) {
+  let items: Item[] = [];
+  let weight = 0;
+  for (let index = 0; index < batch.length; index++) {
+    const { call, witnesses } = batch[index] as WitnessedCall;
     const entry = call.entries[0] as NewEntry;
     const own = weightOf(entry);
-    if (items.length === blockEntries || weight + own > blockBytes) endBlock();
+    if (items.length === blockEntries || (items.length > 0 && weight + own > blockBytes)) {
+      addBlock(items, weight, blocks);
+      items = [];
+      weight = 0;
+    }
     items.push(itemOf(entry, witnesses[0] as number));
     weight += own;
     lasts.set(entry.channel, index + 1);
   }
-  endBlock();
-  return [queue, number, number + batch.length - 1, blocks.length / 4, ...blocks, ...[...lasts].flat()];
+  addBlock(items, weight, blocks);
+  const args = [queue, number, number + batch.length - 1, blocks.length / 4].concat(blocks);
+  lasts.forEach((last, channel) => void args.push(channel, last));
+  return args;
+}
+
+function addBlock(items: readonly Item[], weight: number, blocks: (string | number)[]): void {
+  const [witness] = items.at(-1) as Item;
+  blocks.push(items.length, weight, witness, JSON.stringify(items));
 }
 
 /** Outcomes from the answers of a script. */
