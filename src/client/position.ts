@@ -1,14 +1,5 @@
 // How far a stream was delivered, so that nothing is delivered twice after a reconnect, and nothing is dropped that is new.
-import { nextPosition, type Position } from "../wire/cursor.ts";
-import type { ParsedEvent } from "../wire/parse.ts";
-
-/**
- * The position of an event. Only an event with an id of its own that is a cursor has one: values have no id, and ids of other
- * servers say nothing about order, so neither is ever dropped.
- */
-export function positionOf({ id }: ParsedEvent, before: Position | null): Position | null {
-  return id === undefined ? null : nextPosition(id, before);
-}
+import type { Position } from "../wire/cursor.ts";
 
 /**
  * Whether a position has not been delivered. A cursor of another epoch is one of another log, whose offsets cannot be compared

@@ -3,12 +3,12 @@
 // The routes give the request to make: channels that the stream has held so far are resumed at its position, others join.
 // When a stream has opened for a request, its events are routed. `lane.ts` runs the connections.
 import { quote } from "../base/errors.ts";
-import { type Position, parseCursor } from "../wire/cursor.ts";
+import { nextPosition, type Position, parseCursor } from "../wire/cursor.ts";
 import type { ParsedEvent } from "../wire/parse.ts";
 import { StreamError } from "./errors.ts";
 import { readControlData } from "./events.ts";
 import { hasMatch, Passed } from "./passed.ts";
-import { advance, isNew, positionOf } from "./position.ts";
+import { advance, isNew } from "./position.ts";
 import type { Route, StreamRequest, StreamSnapshot } from "./stream-request.ts";
 
 /** Routes the events of one stream after another. */
@@ -166,7 +166,9 @@ export class Router<R extends Route> {
    * @throws {StreamError} for an event without a channel that could belong to some routes and not to others.
    */
   receive(event: ParsedEvent, deliver: Deliver<R>): void {
-    const position = positionOf(event, this.#position);
+    // Only an event with an id of its own that is a cursor has a position: values have no id, and ids of other servers say nothing
+    // about order, so neither is ever dropped.
+    const position = nextPosition(event.id, this.#position);
     if (event.type === "sse:checkpoint") this.#checkpoint(event, position, deliver);
     else if (event.type === "sse:gap" || event.type === "sse:reset") this.#lose(event, position, deliver);
     else this.#route(event, position, deliver);

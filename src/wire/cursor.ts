@@ -11,10 +11,10 @@ export interface Position {
 }
 
 // Letters, digits, "-", "_" and ".": browsers send these back without a preflight.
-const maxEpochLength = 12;
-const maxOffsetLength = 16;
 const maxWitnessLength = 8;
 const dot = 46;
+const zero = 48;
+const nine = 57;
 
 /** The cursor of a position: epoch, offset and, in hexadecimal, witness. */
 export function formatCursor({ epoch, offset, witness }: Position): string {
@@ -56,44 +56,48 @@ export function headCursor(head: HeadLike): string {
  * ```
  */
 export function parseCursor(text: string | null | undefined): Position | null {
-  return typeof text === "string" ? nextPosition(text, null) : null;
+  return nextPosition(text, null);
 }
 
 /**
- * The position that the cursor of the next event names. Most have the epoch of the position before, and it is not read again:
- * a client does this for each event.
+ * As {@link parseCursor}, for the id of each event in turn: most have the epoch of the position before, which is not read again.
  */
-export function nextPosition(text: string, before: Position | null): Position | null {
-  const known = before?.epoch ?? "";
-  const isKnown = known !== "" && text.charCodeAt(known.length) === dot && text.slice(0, known.length) === known;
-  const epoch = isKnown ? known : text.slice(0, Math.max(0, text.indexOf(".")));
-  const second = text.indexOf(".", epoch.length + 1);
-  if (second - epoch.length > maxOffsetLength + 1 || text.length - second > maxWitnessLength + 1) return null;
-  const offset = readNumber(text, epoch.length + 1, second, 10);
-  const witness = readNumber(text, second + 1, text.length, 16);
-  const isPosition = Number.isSafeInteger(offset) && witness > 0 && (isKnown || isEpoch(epoch));
-  return isPosition ? { epoch, offset, witness } : null;
-}
-
-function isEpoch(text: string): boolean {
-  return /^[\w-]+$/.test(text) && text.length <= maxEpochLength;
+export function nextPosition(text: string | null | undefined, before: Position | null): Position | null {
+  if (typeof text !== "string") return null;
+  let epoch = before?.epoch;
+  const isKnown = epoch !== undefined && text.charCodeAt(epoch.length) === dot && text.slice(0, epoch.length) === epoch;
+  if (!isKnown) epoch = /^[\w-]{1,12}(?=\.)/.exec(text)?.[0];
+  if (epoch === undefined) return null;
+  const start = epoch.length + 1;
+  let end = start;
+  let offset = 0;
+  for (let code = text.charCodeAt(end); code >= zero && code <= nine; code = text.charCodeAt(++end)) {
+    offset = offset * 10 + (code - zero);
+  }
+  const isOffset = Number.isSafeInteger(offset) && isCanonical(text, start, end) && text.charCodeAt(end) === dot;
+  const witness = isOffset ? readWitness(text, end + 1) : 0;
+  return witness > 0 ? { epoch, offset, witness } : null;
 }
 
 /**
- * A number in digits, lower-case ones past 9, without leading zeros; `NaN` for anything else. The digits of a witness are random,
- * so a branch for each would be mispredicted. Instead, differences become negative for anything that is not a digit.
+ * The witness in hexadecimal, to the end of the text; 0 for anything else. Its digits are random, so a branch for each would be
+ * mispredicted. Instead, differences become negative for anything that is not a digit.
  */
-function readNumber(text: string, start: number, end: number, base: 10 | 16): number {
-  const lastLetter = 86 + base;
+function readWitness(text: string, start: number): number {
   let value = 0;
   let wrong = 0;
-  for (let at = start; at < end; at++) {
+  for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    wrong |= ((code - 48) | (57 - code)) & ((code - 97) | (lastLetter - code));
-    value = value * base + (code & 15) + 9 * (code >> 6);
+    wrong |= ((code - zero) | (nine - code)) & ((code - 97) | (102 - code));
+    value = value * 16 + (code & 15) + 9 * (code >> 6);
   }
-  const isNumber = wrong >= 0 && (end - start === 1 || (end > start && text.charCodeAt(start) !== 48));
-  return isNumber ? value : Number.NaN;
+  const isWitness = wrong >= 0 && text.length - start <= maxWitnessLength && isCanonical(text, start, text.length);
+  return isWitness ? value : 0;
+}
+
+/** Whether a number has a digit, and none more than it needs. */
+function isCanonical(text: string, start: number, end: number): boolean {
+  return end - start === 1 || (end > start && text.charCodeAt(start) !== zero);
 }
 
 /** The position before the oldest entry, as logs describe it. */
