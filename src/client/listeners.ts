@@ -8,6 +8,10 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
  */
 export class Listeners<T> {
   readonly #byType = new Map<string, Set<Entry<T>>>();
+  /** The type of the last call, and the listeners that were found for it: most events have the type of the one before. */
+  #type = "";
+  #ofType: Set<Entry<T>> | undefined;
+  #ofAll: Set<Entry<T>> | undefined;
 
   /** @returns Removes the listener. */
   add(type: string, listener: (value: T) => void): () => void {
@@ -25,6 +29,7 @@ export class Listeners<T> {
     const entry = { listener };
     const listeners = this.#byType.get(type) ?? new Set();
     this.#byType.set(type, listeners.add(entry));
+    this.#type = "";
     return () => {
       // Types may be as many as there are orders or users, so an empty set is not kept.
       if (listeners.delete(entry) && listeners.size === 0 && this.#byType.get(type) === listeners) {
@@ -35,8 +40,15 @@ export class Listeners<T> {
 
   /** Calls the listeners of a type, and those of `"*"`. */
   call(type: string, value: T): void {
-    this.#callAll(this.#byType.get(type), value);
-    if (type !== "*") this.#callAll(this.#byType.get("*"), value);
+    if (type !== this.#type) {
+      this.#type = type;
+      this.#ofType = this.#byType.get(type);
+      this.#ofAll = type === "*" ? undefined : this.#byType.get("*");
+    }
+    // A listener may cause another call.
+    const ofAll = this.#ofAll;
+    this.#callAll(this.#ofType, value);
+    this.#callAll(ofAll, value);
   }
 
   #callAll(entries: Set<Entry<T>> | undefined, value: T): void {
