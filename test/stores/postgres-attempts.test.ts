@@ -99,7 +99,7 @@ async function setUp(options: Partial<PostgresLogOptions> = {}) {
 describe("an answer that never arrives", () => {
   test.each([
     ["of one entry", ["2"], "append_one"],
-    ["of several", ["2", "3"], "append"],
+    ["of several", ["2", "3"], "append_plain"],
   ])("%s: the next attempt finds that it was stored", async (_, data, name) => {
     const { unreliable, appendWith, stored } = await setUp();
     expect(await appendWith("answer lost", ...data)).toEqual(data.map(Number));

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { postgresLog } from "../../../dist/logs/postgres/index.js";
 import { startPostgres } from "../../../test/support/stores/postgres-server.ts";
+import { entry } from "./store.mjs";
 
 /** @type {import("./store.mjs").Store} */
 export const postgres = {
@@ -40,11 +41,15 @@ async function byHand(pool, options, name) {
   };
   const all = {
     name: `${table}_all`,
-    text: `WITH row AS (INSERT INTO ${table} (channel, data) SELECT 'news', unnest($1::text[]) RETURNING id) ${notify}`,
+    text: `WITH row AS (INSERT INTO ${table} (channel, data) SELECT unnest($1::text[]), unnest($2::text[]) RETURNING id) ${notify}`,
   };
+  // A hundred channels, as in the log: in an index, a place among many takes more than the one at the end.
+  let published = 0;
+  const nextChannel = () => entry(published++).channel;
   return {
-    publish: (data, channel = "news") => pool.query({ ...one, values: [channel, data] }),
-    publishAll: (data, count) => pool.query({ ...all, values: [Array(count).fill(data)] }),
+    publish: (data, channel = nextChannel()) => pool.query({ ...one, values: [channel, data] }),
+    publishAll: (data, count) =>
+      pool.query({ ...all, values: [Array.from({ length: count }, nextChannel), Array(count).fill(data)] }),
     async follow(add) {
       const client = new pg.Client(options);
       await client.connect();

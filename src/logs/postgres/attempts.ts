@@ -1,10 +1,9 @@
 // The attempts of a process to append, as far as the server needs them to recognize entries that it has stored.
-import type { AppendCall } from "../../log/append-queue.ts";
-import { makeWitness } from "../../log/identity.ts";
+import type { AppendCall, AppendOutcome } from "../../log/append-queue.ts";
 import type { Position } from "../../log/log.ts";
 
 /** A position of the log, in whichever epoch. */
-type Known = Pick<Position, "offset" | "witness">;
+export type Known = Pick<Position, "offset" | "witness">;
 
 /** The first attempt of a call. It may have been stored, so later ones keep its witnesses. */
 interface FirstAttempt {
@@ -16,10 +15,15 @@ interface FirstAttempt {
 
 /** The attempts of one process to store its calls. */
 export class Attempts {
+  /** Only of calls whose attempt failed: in a burst, a weak map takes a third of the publisher's time. */
   readonly #first = new WeakMap<AppendCall, FirstAttempt>();
-  /** The newest position that this process knows. */
   #known: Known | null = null;
   #needReceipt = false;
+
+  /** The newest position that this process knows. */
+  get known(): Known | null {
+    return this.#known;
+  }
 
   /**
    * An attempt has got no answer, so it may arrive after later ones. The next one that is stored is to leave a receipt, by which the
@@ -29,14 +33,14 @@ export class Attempts {
     return this.#needReceipt;
   }
 
-  /** Made when the call is sent for the first time. */
-  of(call: AppendCall): FirstAttempt {
-    let first = this.#first.get(call);
-    if (first === undefined) {
-      first = { witnesses: call.entries.map(makeWitness), since: this.#known };
-      this.#first.set(call, first);
-    }
-    return first;
+  /** `undefined` for a call whose attempt has not failed. */
+  of(call: AppendCall): FirstAttempt | undefined {
+    return call.attempt > 1 ? this.#first.get(call) : undefined;
+  }
+
+  /** The attempt has failed. */
+  keep(call: AppendCall, first: FirstAttempt): void {
+    this.#first.set(call, first);
   }
 
   /** @param position A position of the log, as its newest state has it. */
@@ -44,9 +48,14 @@ export class Attempts {
     this.#known = position;
   }
 
-  /** Where a receipt was needed, it is stored. */
+  /** The server has answered. Where a receipt was needed, it is stored. */
   onAnswer(): void {
     this.#needReceipt = false;
+  }
+
+  /** @param outcome That of the newest call. */
+  onOutcome(outcome: AppendOutcome | undefined): void {
+    if (Array.isArray(outcome)) this.#known = outcome.at(-1) ?? this.#known;
   }
 
   /** The attempt may have been stored, or may be later. */

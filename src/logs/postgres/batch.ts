@@ -4,8 +4,8 @@ import type { AppendCall, AppendOutcome } from "../../log/append-queue.ts";
 import { conflict } from "../../log/errors.ts";
 import { makeWitness } from "../../log/identity.ts";
 import type { Appended, LogEntry, NewEntry } from "../../log/log.ts";
-import { weightOf } from "../../log/retention.ts";
-import type { Attempts } from "./attempts.ts";
+import type { Attempts, Known } from "./attempts.ts";
+import { batchCasts, Columns, entryCasts, plainCasts } from "./columns.ts";
 import type { Parameter } from "./connection.ts";
 import { encodeText } from "./text.ts";
 
@@ -32,26 +32,36 @@ interface Conditions {
 }
 
 /** Calls with consecutive numbers and as many entries each, next to each other in one segment. */
-type Run = readonly [first: number, calls: number, size: number, segment: number, start: number];
+type Run = [first: number, calls: number, size: number, segment: number, start: number];
 
-/** A request to append, and what is needed to read the answer. */
+/** A call of the batch. */
+interface BatchCall {
+  readonly call: AppendCall;
+  readonly number: number;
+  /** The place of its first entry among those of all calls, counted from 0. */
+  readonly start: number;
+  /** Why it cannot be stored. It is not part of the request, in which the server would reject all calls of the tick. */
+  readonly rejected: Error | undefined;
+}
+
+/** A request to append, and the means to read its answer. */
 export class Batch {
-  readonly #calls: readonly AppendCall[];
   readonly #attempts: Attempts;
+  /** The newest position that this process knew when it made the batch. */
+  readonly #since: Known | null;
+  readonly #calls: readonly BatchCall[];
   /** The entries of all calls that can be stored, in their order. */
   readonly #columns = new Columns();
-  /** The calls that cannot be stored, and why. */
-  readonly #rejected = new Map<AppendCall, Error>();
   /** The server stores each in one step. */
   readonly #segments: Segment[] = [];
   /** Where the entries of each call are, for the answer. */
   readonly #runs: Run[] = [];
 
-  /** @param attempts What calls that were tried before keep. */
+  /** @param attempts Knows the witnesses of calls that were tried before. */
   constructor(calls: readonly AppendCall[], attempts: Attempts) {
-    this.#calls = calls;
     this.#attempts = attempts;
-    for (const call of calls) this.#add(call);
+    this.#since = attempts.known;
+    this.#calls = calls.map((call) => this.#add(call));
   }
 
   /** False when no call is left to be stored. */
@@ -60,96 +70,122 @@ export class Batch {
   }
 
   /**
-   * The function that stores the calls, the types of its parameters, and these. Most ticks publish one plain entry, for which
-   * there is a shorter one. It writes no receipt at the first attempt, see `schema/append-one.ts`.
+   * The function that stores the calls, the types of its parameters, and these. Most ticks publish one plain entry or several,
+   * for which there are shorter ones.
    */
   request(member: string, windowMs: number): { name: string; casts: readonly string[]; parameters: Parameter[] } {
     const [first = 0] = this.#runs[0] ?? [];
-    const entry = this.#plainEntry();
-    if (entry !== null) {
-      return { name: "append_one", casts: entryCasts, parameters: [member, String(first), ...entry] };
+    const [segment] = this.#segments;
+    // Entries that demand nothing, and supersede nothing.
+    const isPlain = this.#segments.length === 1 && !segment?.keyed && segment?.conditions === undefined;
+    const position = isPlain && this.#columns.size === 1 ? this.#positionOfOne() : null;
+    if (position !== null) {
+      const parameters = [member, String(first), ...this.#columns.only(), ...position];
+      return { name: "append_one", casts: entryCasts, parameters };
     }
     // The first and the last number identify the request: a receipt with a later number than the first answers it.
     const [begin = 0, count = 0] = this.#runs.at(-1) ?? [];
     const last = begin + count - 1;
+    // A list of one empty text cannot be told from an empty list.
+    if (isPlain && this.#columns.size > 1) {
+      const parameters = [member, String(first), String(last), JSON.stringify(this.#runs), ...this.#columns.plain()];
+      return { name: "append_plain", casts: plainCasts, parameters };
+    }
     const request = { member, first, last, window: windowMs, calls: this.#runs, segments: this.#segments };
-    return {
-      name: "append",
-      casts: batchCasts,
-      parameters: [JSON.stringify(request), ...this.#columns.parameters()],
-    };
+    return { name: "append", casts: batchCasts, parameters: [JSON.stringify(request), ...this.#columns.all()] };
   }
 
   /**
-   * The usual request: one entry that demands nothing, and supersedes nothing. `null` for any other. A call that cannot be stored
-   * is not part of it.
+   * Where the server is to look for an earlier attempt of the only call, see `schema/append-one.ts`. `null` when that call needs
+   * another function.
    */
-  #plainEntry(): Parameter[] | null {
-    const [segment] = this.#segments;
-    const isPlain = segment?.keyed === false && segment.conditions === undefined;
-    if (!isPlain || this.#columns.size !== 1) return null;
-    const call = this.#calls.find((each) => !this.#rejected.has(each)) as AppendCall;
-    const { since } = this.#attempts.of(call);
-    // Without a position, the server would not know where to look for an earlier attempt.
-    if (since === null || (call.attempt === 1 && this.#attempts.needReceipt)) return null;
-    const position = call.attempt === 1 ? [null, null] : [String(since.offset), String(since.witness)];
-    return [...this.#columns.only(), ...position];
+  #positionOfOne(): Parameter[] | null {
+    const { call } = this.#calls.find(({ rejected }) => rejected === undefined) as BatchCall;
+    if (call.attempt === 1) return this.#since === null || this.#attempts.needReceipt ? null : [null, null];
+    const since = this.#attempts.of(call)?.since ?? null;
+    return since === null ? null : [String(since.offset), String(since.witness)];
   }
 
-  /** The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls. */
-  read(answer: Answer): { outcomes: AppendOutcome[]; entries: LogEntry[] } {
+  /** The calls have got no answer, and are tried again: they keep their witnesses, with which they may have been stored. */
+  keep(): void {
+    for (const { call, start, rejected } of this.#calls) {
+      if (rejected !== undefined || this.#attempts.of(call) !== undefined) continue;
+      const witnesses = call.entries.map((_, index) => this.#columns.witnessAt(start + index));
+      this.#attempts.keep(call, { witnesses, since: this.#since });
+    }
+  }
+
+  /**
+   * The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls.
+   *
+   * @param hasTails False to leave out the entries, for which nothing waits.
+   */
+  read(answer: Answer, hasTails: boolean): { outcomes: AppendOutcome[]; entries: LogEntry[] } {
     const entries: LogEntry[] = [];
-    const outcomes = this.#calls.map((call) => {
-      const rejected = this.#rejected.get(call);
+    const collected = hasTails ? entries : null;
+    let run: Run | undefined;
+    const outcomes = this.#calls.map((each) => {
+      const { call, number, rejected } = each;
       if (rejected !== undefined) return rejected;
-      const number = numberOf(call);
-      const run = answer.calls.find(([first, count]) => number >= first && number < first + count);
+      // Most batches have one run.
+      if (!isIn(run, number)) run = answer.calls.find((one) => isIn(one, number));
       // The answer is that to later calls, so this attempt came too late to be stored.
       if (run === undefined) return lateError();
       const [first, , size, segment, start] = run;
       const result = answer.results[segment] as Result;
       if (result.conflict !== undefined) return conflict(call.entries[result.conflict] as NewEntry, result.last);
-      return this.#placed(call, start + (number - first) * size, result, answer.epoch, entries);
+      return this.#placed(each, start + (number - first) * size, result, answer.epoch, collected);
     });
     return { outcomes, entries };
   }
 
   /** The positions of a call's entries, of which the new ones are collected: duplicates are not new to any tail. */
-  #placed(call: AppendCall, start: number, result: Result, epoch: string, entries: LogEntry[]): Appended[] {
-    const { witnesses } = this.#attempts.of(call);
+  #placed(
+    { call, start }: BatchCall,
+    place: number,
+    result: Result,
+    epoch: string,
+    entries: LogEntry[] | null,
+  ): Appended[] {
     const [first = 0, before = 0, time = 0] = result.placed ?? [];
-    return call.entries.map(({ channel, type, data, key, sender }, index) => {
-      const place = result.places?.[index];
-      const [offset, witness, duplicate] = place ?? [first + start + index, witnesses[index] ?? 0, false];
-      if (duplicate) return { epoch, offset, witness, duplicate };
-      const previous = entries.at(-1);
-      // An entry after one of the same answer follows it, any other one follows the entry before the call.
-      const previousWitness = previous?.offset === offset - 1 ? previous.witness : before;
-      entries.push({ offset, witness, previousWitness, time, channel, type, data, key, sender });
+    return call.entries.map((entry, index) => {
+      const found = result.places?.[index];
+      if (found?.[2]) return { epoch, offset: found[0], witness: found[1], duplicate: true };
+      const offset = found === undefined ? first + place + index : found[0];
+      const witness = found === undefined ? this.#columns.witnessAt(start + index) : found[1];
+      if (entries !== null) {
+        const { channel, type, data, key, sender } = entry;
+        const previous = entries.at(-1);
+        // An entry after one of the same answer follows it, any other one follows the entry before the call.
+        const previousWitness = previous?.offset === offset - 1 ? previous.witness : before;
+        entries.push({ offset, witness, previousWitness, time, channel, type, data, key, sender });
+      }
       return { epoch, offset, witness };
     });
   }
 
   /** Calls without conditions extend the segment before; each call with conditions is one of its own. */
-  #add(call: AppendCall): void {
+  #add(call: AppendCall): BatchCall {
     const { entries } = call;
-    const rejected = entries.map(keyError).find((error) => error !== undefined);
-    if (rejected !== undefined) {
-      // Left out of the request: in it, the server would reject all calls of the tick.
-      this.#rejected.set(call, rejected);
-      return;
+    const [number, start] = [numberOf(call), this.#columns.size];
+    let keyed = false;
+    for (const entry of entries) {
+      const rejected = keyError(entry);
+      if (rejected !== undefined) return { call, number, start, rejected };
+      keyed ||= entry.key !== undefined;
     }
-    const low = this.#columns.size + 1;
-    this.#columns.add(entries, this.#attempts.of(call).witnesses);
+    const kept = this.#attempts.of(call)?.witnesses;
+    for (const [index, entry] of entries.entries()) this.#columns.add(entry, kept?.[index] ?? makeWitness());
     const conditions = conditionsOf(entries);
     let segment = this.#segments.at(-1);
     if (segment === undefined || conditions !== undefined || segment.conditions !== undefined) {
-      segment = { low, high: low - 1, keyed: false, conditions };
+      segment = { low: start + 1, high: start, keyed: false, conditions };
       this.#segments.push(segment);
     }
     segment.high += entries.length;
-    segment.keyed ||= entries.some(({ key }) => key !== undefined);
-    this.#addRun(numberOf(call), entries.length, low - segment.low);
+    segment.keyed ||= keyed;
+    this.#addRun(number, entries.length, start + 1 - segment.low);
+    return { call, number, start, rejected: undefined };
   }
 
   /** A burst of a thousand calls becomes one run, so that neither the request nor the receipt grows with it. */
@@ -158,77 +194,21 @@ export class Batch {
     const last = this.#runs.at(-1);
     // The same size and consecutive numbers, without a call with conditions in between.
     const isContinued = last !== undefined && last[3] === segment && last[2] === size && last[0] + last[1] === number;
-    if (isContinued) this.#runs[this.#runs.length - 1] = [last[0], last[1] + 1, size, segment, last[4]];
+    if (isContinued) last[1]++;
     else this.#runs.push([number, 1, size, segment, start]);
   }
+}
+
+function isIn(run: Run | undefined, number: number): boolean {
+  return run !== undefined && number >= run[0] && number < run[0] + run[1];
 }
 
 /** The entries of one call, as the parameters of the function `enqueue`. */
 export function callParameters(entries: readonly NewEntry[]): string[] {
   const columns = new Columns();
-  columns.add(entries, entries.map(makeWitness));
+  for (const entry of entries) columns.add(entry, makeWitness());
   const keyed = entries.some(({ key }) => key !== undefined);
-  return [JSON.stringify({ keyed, conditions: conditionsOf(entries) }), ...columns.parameters()];
-}
-
-/** The types of a request and its columns, as `schema/append.ts` has them. */
-export const batchCasts: readonly string[] = [
-  "json",
-  ...Array.from({ length: 5 }, () => "text[]"),
-  ...Array.from({ length: 2 }, () => "bigint[]"),
-];
-
-/** The types of a member, a call, an entry and a position, as `append_one` has them. */
-const entryCasts = [
-  "text",
-  "bigint",
-  ...Array.from({ length: 4 }, () => "text"),
-  ...Array.from({ length: 4 }, () => "bigint"),
-];
-
-/** Entries by columns, as array literals of PostgreSQL: the one form that all clients pass on unchanged. */
-class Columns {
-  readonly #entries: NewEntry[] = [];
-  readonly #witnesses: number[] = [];
-
-  get size(): number {
-    return this.#entries.length;
-  }
-
-  /** Appends the entries of a call. */
-  add(entries: readonly NewEntry[], witnesses: readonly number[]): void {
-    this.#entries.push(...entries);
-    this.#witnesses.push(...witnesses);
-  }
-
-  /** Those of the only entry, in the order of the parameters of `append_one`. */
-  only(): Parameter[] {
-    const entry = this.#entries[0] as NewEntry;
-    const { channel, type, data, sender } = entry;
-    const texts = [channel, type, data].map(encodeText);
-    const numbers = [String(this.#witnesses[0]), String(weightOf(entry))];
-    return [...texts, sender === undefined ? null : encodeText(sender), ...numbers];
-  }
-
-  /** In the order of the parameters of the functions. */
-  parameters(): string[] {
-    const texts = (pick: (entry: NewEntry) => string | undefined) =>
-      `{${this.#entries.map(pick).map(element).join(",")}}`;
-    return [
-      texts(({ channel }) => channel),
-      texts(({ type }) => type),
-      texts(({ data }) => data),
-      texts(({ key }) => key),
-      texts(({ sender }) => sender),
-      `{${this.#witnesses.join(",")}}`,
-      `{${this.#entries.map(weightOf).join(",")}}`,
-    ];
-  }
-}
-
-/** Quoted, so that no text is taken for NULL or for the end of an array. */
-function element(text: string | undefined): string {
-  return text === undefined ? "NULL" : `"${encodeText(text).replace(/["\\]/g, "\\$&")}"`;
+  return [JSON.stringify({ keyed, conditions: conditionsOf(entries) }), ...columns.all()];
 }
 
 /** `undefined` for a call whose entries demand nothing. */
@@ -245,6 +225,8 @@ function conditionsOf(entries: readonly NewEntry[]): Conditions[] | undefined {
 export function keyError({ channel, key = "", idempotencyKey = "" }: NewEntry): Error | undefined {
   // Two indexes, one with each: the longer one decides.
   const longest = key.length > idempotencyKey.length ? key : idempotencyKey;
+  // A character takes three bytes at most, and encoding makes two of it at most.
+  if ((channel.length + 2 * longest.length) * 3 <= maxKeyBytes) return undefined;
   const size = new TextEncoder().encode(channel + encodeText(longest)).length;
   if (size <= maxKeyBytes) return undefined;
   return new SourcecastError(
@@ -258,7 +240,7 @@ export interface Answer {
   /** The epoch of all positions in the answer. */
   readonly epoch: string;
   /** The runs of the request that was stored, which may be an earlier one. */
-  readonly calls: readonly Run[];
+  readonly calls: Run[];
   readonly results: readonly Result[];
 }
 

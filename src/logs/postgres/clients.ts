@@ -13,7 +13,7 @@ import {
 } from "./connection.ts";
 import { PgConnection } from "./pg.ts";
 import type { Statement } from "./statement.ts";
-import { limited } from "./timeout.ts";
+import { TimeLimit } from "./timeout.ts";
 
 /**
  * Recognizes a client by its methods.
@@ -54,11 +54,11 @@ function describe(pool: unknown, has: (...names: readonly string[]) => boolean):
 class SqlConnection implements Connection {
   /** The application's, with a pool of its own. */
   readonly #sql: PostgresJsLike | BunSqlLike;
-  readonly #timeoutMs: number;
+  readonly #limit: TimeLimit;
 
   constructor(sql: PostgresJsLike | BunSqlLike, timeoutMs: number) {
     this.#sql = sql;
-    this.#timeoutMs = timeoutMs;
+    this.#limit = new TimeLimit(timeoutMs);
   }
 
   /** `postgres.js` prepares it, unless the application has turned that off for all statements. Bun prepares by default. */
@@ -66,7 +66,7 @@ class SqlConnection implements Connection {
     const sql = this.#sql as PostgresJsLike;
     const prepare = name !== undefined;
     try {
-      return textOf(await limited(sql.unsafe(text, parameters as never[], { prepare }), this.#timeoutMs));
+      return textOf(await this.#limit.limit(sql.unsafe(text, parameters as never[], { prepare })));
     } catch (error) {
       throw isBeforeSending(error) ? new NotSentError(error) : error;
     }
@@ -93,7 +93,9 @@ class SqlConnection implements Connection {
   }
 
   /** The client belongs to the application. */
-  close(): void {}
+  close(): void {
+    this.#limit.close();
+  }
 }
 
 /** Codes of failures to connect, of Node, `postgres.js` and Bun. */
@@ -109,16 +111,16 @@ function isBeforeSending(error: unknown): boolean {
 /** PGlite runs in this process: a statement that fails was not executed. */
 class PGliteConnection implements Connection {
   readonly #database: PGliteLike;
-  readonly #timeoutMs: number;
+  readonly #limit: TimeLimit;
 
   constructor(database: PGliteLike, timeoutMs: number) {
     this.#database = database;
-    this.#timeoutMs = timeoutMs;
+    this.#limit = new TimeLimit(timeoutMs);
   }
 
   async query({ text }: Statement, ...parameters: Parameter[]): Promise<string> {
     // A statement of the application may hold the only connection, in a transaction.
-    const { rows } = await limited(this.#database.query(text, parameters), this.#timeoutMs);
+    const { rows } = await this.#limit.limit(this.#database.query(text, parameters));
     return textOf(rows);
   }
 
@@ -137,7 +139,9 @@ class PGliteConnection implements Connection {
     return () => void unlisten().catch(() => {});
   }
 
-  close(): void {}
+  close(): void {
+    this.#limit.close();
+  }
 }
 
 /** Runs a statement within a transaction of the application, and resolves with the text in its first column. */

@@ -23,9 +23,10 @@ import type {
 } from "../../log/log.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { Attempts } from "./attempts.ts";
-import { type Answer, Batch, batchCasts, callParameters, keyError } from "./batch.ts";
+import { type Answer, Batch, callParameters, keyError } from "./batch.ts";
 import { clearChannel } from "./clear.ts";
-import { enlist, type TransactionQuery } from "./clients.ts";
+import { enlist } from "./clients.ts";
+import { batchCasts } from "./columns.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
 import { Membership } from "./membership.ts";
 import type { PostgresLogParts } from "./parts.ts";
@@ -108,7 +109,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   }
 
   /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
-  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+  append(entries: readonly NewEntry[]): Promise<Appended[]> {
     return this.#queue.append(entries);
   }
 
@@ -120,7 +121,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     const rejected = entries.map(keyError).find((error) => error !== undefined);
     if (rejected !== undefined) throw rejected;
     if (entries.length === 0) return;
-    await this.#prepareFor(query);
+    await this.#membership.enterIn(query);
     try {
       await query(this.#statements.call("enqueue", batchCasts).text, ...callParameters(entries));
     } catch (error) {
@@ -128,22 +129,6 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     }
     // Nothing announces the commit, so this process looks for it.
     this.#sequencer.onPublished();
-  }
-
-  /**
-   * The schema must be there. The first publish of a process looks for it in the transaction itself: where that holds the only
-   * connection, as with PGlite, it would wait for itself.
-   */
-  async #prepareFor(query: TransactionQuery): Promise<void> {
-    const entering = this.#membership.enter();
-    if (this.#membership.hasEntered) return;
-    const found = await query(
-      // A question that writes nothing and takes no lock. An error here would abort the transaction of the application.
-      "SELECT to_regprocedure($1::text)::text AS reply",
-      `${this.#parts.names.schema}.enqueue(${batchCasts.join()})`,
-    );
-    if (found === "") await entering;
-    else entering.catch(() => {});
   }
 
   async head(): Promise<Head> {
@@ -222,7 +207,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     const batch = new Batch(calls, this.#attempts);
     let answer: Answer = { epoch: "", calls: [], results: [] };
     try {
-      await this.#membership.enter();
+      if (!this.#membership.hasEntered) await this.#membership.enter();
       if (!batch.isEmpty) {
         const { name, casts, parameters } = batch.request(this.#membership.id, windowOf(this.#parts.limits));
         answer = JSON.parse(
@@ -231,11 +216,11 @@ export class PostgresLog implements CompleteLog, TransactionLog {
         this.#attempts.onAnswer();
       }
     } catch (error) {
+      batch.keep();
       return this.#fail(calls, error);
     }
-    const { outcomes, entries } = batch.read(answer);
-    const last = entries.at(-1);
-    if (last !== undefined) this.#attempts.onPosition(last);
+    const { outcomes, entries } = batch.read(answer, this.#tails.size > 0);
+    this.#attempts.onOutcome(outcomes.at(-1));
     this.#retention.touch();
     // Before the publishers are told: they continue after the tails.
     this.#tails.offer(answer.epoch, entries);

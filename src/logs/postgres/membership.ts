@@ -4,6 +4,8 @@ import { now, WakeTimer } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 import { makeEpoch } from "../../log/identity.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
+import type { TransactionQuery } from "./clients.ts";
+import { batchCasts } from "./columns.ts";
 import type { Connection } from "./connection.ts";
 import { prepare } from "./prepare.ts";
 import type { Statements } from "./statement.ts";
@@ -62,6 +64,22 @@ export class Membership {
       });
     }
     return this.#entered;
+  }
+
+  /**
+   * The same from within a transaction of the application. The first publish of a process looks for the schema in the transaction
+   * itself: where that holds the only connection, as with PGlite, it would wait for itself.
+   */
+  async enterIn(query: TransactionQuery): Promise<void> {
+    const entering = this.enter();
+    if (this.#hasEntered) return;
+    const found = await query(
+      // A question that writes nothing and takes no lock. An error here would abort the transaction of the application.
+      "SELECT to_regprocedure($1::text)::text AS reply",
+      `${this.#statements.names.schema}.enqueue(${batchCasts.join()})`,
+    );
+    if (found === "") await entering;
+    else entering.catch(() => {});
   }
 
   /** True once the schema is ready. */

@@ -10,7 +10,7 @@ import {
 } from "./connection.ts";
 import { PreparedStatements } from "./prepared.ts";
 import type { Statement } from "./statement.ts";
-import { limited } from "./timeout.ts";
+import { TimeLimit } from "./timeout.ts";
 
 /**
  * The log's own connection waits for notifications, and reads for the tails. Between two statements it does not keep the process
@@ -19,8 +19,8 @@ import { limited } from "./timeout.ts";
 export class PgConnection implements Connection {
   /** The application's. Its connections are borrowed for one statement each. */
   readonly #pool: PgPoolLike;
-  /** How long a connection or a statement may take. */
-  readonly #timeoutMs: number;
+  /** Of a connection, and of a statement. */
+  readonly #limit: TimeLimit;
   readonly #prepared = new PreparedStatements();
   /** Opened with the first use, and again with the first one after it has ended. */
   #session: Promise<Session | null> | null = null;
@@ -31,7 +31,7 @@ export class PgConnection implements Connection {
 
   constructor(pool: PgPoolLike, timeoutMs: number) {
     this.#pool = pool;
-    this.#timeoutMs = timeoutMs;
+    this.#limit = new TimeLimit(timeoutMs);
     // An application that listens decides on its own what to do.
     this.#ownsErrors = pool.listenerCount("error") === 0;
     if (this.#ownsErrors) pool.on("error", ignore);
@@ -44,7 +44,7 @@ export class PgConnection implements Connection {
     client.on("error", ignore);
     let isBroken = false;
     try {
-      return textOf((await limited(this.#prepared.query(client, statement, parameters), this.#timeoutMs)).rows);
+      return textOf((await this.#limit.limit(this.#prepared.query(client, statement, parameters))).rows);
     } catch (error) {
       // After an answer, the connection is in order. After anything else, its next reply may belong to this statement.
       isBroken = !isAnswer(error);
@@ -93,6 +93,7 @@ export class PgConnection implements Connection {
   /** Leaves the pool as it was. */
   close(): void {
     this.#listening = null;
+    this.#limit.close();
     if (this.#ownsErrors) this.#pool.off("error", ignore);
     const session = this.#session;
     this.#session = null;
@@ -103,7 +104,7 @@ export class PgConnection implements Connection {
   async #borrow(): Promise<PgPoolClientLike> {
     const borrowing = this.#pool.connect();
     try {
-      return await limited(borrowing, this.#timeoutMs);
+      return await this.#limit.limit(borrowing);
     } catch (error) {
       // It may be lent later, and would be missing from the pool for good.
       borrowing.then((client) => client.release()).catch(() => {});
@@ -141,14 +142,14 @@ export class PgConnection implements Connection {
     // There is one channel on this connection.
     client.on("notification", ({ payload = "" }: { payload?: string } = {}) => this.#listening?.onNotify(payload));
     try {
-      await limited(client.connect(), this.#timeoutMs);
+      await this.#limit.limit(client.connect());
     } catch (error) {
       end();
       throw new NotSentError(error);
     }
     // A log alone does not keep the process alive. Statements under way do, see below.
     client.unref?.();
-    return new Session(client, this.#prepared, this.#timeoutMs, end);
+    return new Session(client, this.#prepared, this.#limit, end);
   }
 }
 
@@ -158,14 +159,14 @@ class Session {
   readonly end: () => void;
   readonly #client: PgClient;
   readonly #prepared: PreparedStatements;
-  readonly #timeoutMs: number;
+  readonly #limit: TimeLimit;
   /** The end of the last statement. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(client: PgClient, prepared: PreparedStatements, timeoutMs: number, end: () => void) {
+  constructor(client: PgClient, prepared: PreparedStatements, limit: TimeLimit, end: () => void) {
     this.#client = client;
     this.#prepared = prepared;
-    this.#timeoutMs = timeoutMs;
+    this.#limit = limit;
     this.end = end;
   }
 
@@ -180,7 +181,7 @@ class Session {
   async #ask(statement: Statement, values?: unknown[]): Promise<{ rows: unknown[] }> {
     this.#client.ref?.();
     try {
-      return await limited(this.#prepared.query(this.#client, statement, values), this.#timeoutMs);
+      return await this.#limit.limit(this.#prepared.query(this.#client, statement, values));
     } finally {
       this.#client.unref?.();
     }

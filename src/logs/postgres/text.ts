@@ -5,9 +5,22 @@ const escapeMark = "\u0001";
 
 /** Text as it is stored. Lone surrogates become U+FFFD, as they do in UTF-8. */
 export function encodeText(text: string): string {
-  const formed = text.isWellFormed() ? text : text.toWellFormed();
-  if (!formed.includes("\0") && !formed.includes(escapeMark)) return formed;
-  return formed.replaceAll(escapeMark, `${escapeMark}a`).replaceAll("\0", `${escapeMark}b`);
+  if (isPlain(text)) return text;
+  return text.toWellFormed().replaceAll(escapeMark, `${escapeMark}a`).replaceAll("\0", `${escapeMark}b`);
+}
+
+/** Between the texts of a list. No stored text has it, since only `a` and `b` follow the mark. */
+export const separator: string = `${escapeMark}s`;
+/** Stands in a list for an entry that has no such text. */
+export const noText: string = `${escapeMark}n`;
+
+/** Several texts as one, each as it is stored. `null` when there is none. */
+export function joinTexts(texts: readonly (string | undefined)[]): string | null {
+  if (texts.every((text) => text === undefined)) return null;
+  // Nothing is to be encoded in almost all lists, and one look is enough for all of their texts.
+  if (!isPlain(texts.join("")))
+    return texts.map((text) => (text === undefined ? noText : encodeText(text))).join(separator);
+  return (texts.includes(undefined) ? texts.map((text) => text ?? noText) : texts).join(separator);
 }
 
 /** Text as it was published. */
@@ -15,4 +28,9 @@ export function decodeText(text: string): string {
   return text.includes(escapeMark)
     ? text.replaceAll(`${escapeMark}b`, "\0").replaceAll(`${escapeMark}a`, escapeMark)
     : text;
+}
+
+/** It is stored as it is. */
+function isPlain(text: string): boolean {
+  return !text.includes("\0") && !text.includes(escapeMark) && text.isWellFormed();
 }

@@ -1,6 +1,7 @@
 // The schema of the log in its versions, and the migrations between them.
 import { writingFunctions } from "./append.ts";
 import { shortFunctions } from "./append-one.ts";
+import { plainFunctions } from "./append-plain.ts";
 import { clearingFunctions } from "./clear.ts";
 import { pageFunctions } from "./pages.ts";
 import { readingFunctions } from "./read.ts";
@@ -39,6 +40,8 @@ export const migrations: readonly Migration[] = [
   { version: 3, statements: ({ schema }) => tableOfSuperseded(schema) },
   // Another lock: a process that took the old one would write at the same time.
   { version: 4, statements: ({ schema }) => `DROP FUNCTION IF EXISTS ${schema}.append_one(${oldEntry});` },
+  // \`append_plain\` is new.
+  { version: 5, statements: () => "" },
 ];
 
 /** The parameters of `append_one` before version 4. */
@@ -49,6 +52,7 @@ export function functions({ schema, notifyChannel, lock }: SchemaNames): string 
   return [
     writingFunctions(schema, notifyChannel, lock),
     shortFunctions(schema, notifyChannel, lock),
+    plainFunctions(schema, notifyChannel, lock),
     pageFunctions(schema),
     readingFunctions(schema),
     retentionFunctions(schema, lock),
