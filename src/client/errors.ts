@@ -15,6 +15,8 @@ export type StreamFailure =
   | "event-size"
   /** A shared connection follows several channels, and the server does not say which of them an event belongs to. */
   | "label"
+  /** A subscription follows more channels than the server allows on one connection. */
+  | "channels"
   /** `headers()`, `body()` or `url()` threw, or gave a value that cannot be sent. */
   | "request";
 
@@ -44,6 +46,15 @@ export class StreamError extends SourcecastError {
 export function forbiddenError(channels: readonly string[]): StreamError {
   const names = channels.map((name) => quote(name)).join(", ");
   return new StreamError("status", `The server does not allow this client to read ${names}`, { status: 403 });
+}
+
+/** The error of a subscription with more channels than a connection may have. */
+export function tooManyChannels(limit: unknown): StreamError {
+  return new StreamError(
+    "channels",
+    `The server allows ${limit} channels on one connection, and this subscription follows more; ` +
+      "divide it into several, follow a prefix, or raise limits.channels of the hub",
+  );
 }
 
 /** The parts of a response that was not a stream, or the cause. */

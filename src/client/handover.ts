@@ -4,7 +4,7 @@ import { readChannelLimit } from "../wire/preamble.ts";
 import { delayed, reconnect } from "./backoff.ts";
 import { addFields, channelFields } from "./channel-fields.ts";
 import { Connection } from "./connection.ts";
-import type { StreamError } from "./errors.ts";
+import { type StreamError, tooManyChannels } from "./errors.ts";
 import { readControlData } from "./events.ts";
 import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
@@ -195,12 +195,14 @@ export class Handover implements Upstream {
     }
   }
 
-  #onLater(leg: Leg, { reason, retryAfter }: Record<string, unknown>): void {
+  #onLater(leg: Leg, { reason, retryAfter, limit }: Record<string, unknown>): void {
     leg.connection.tell({ laterFloor: Number(retryAfter) || 0 });
     const isNext = leg === this.#next;
     if (isNext) this.#cancelTimer();
-    if (reason === "channels" && this.#owner.split()) {
-      if (isNext) this.#drop("next");
+    if (reason === "channels") {
+      // One subscription has one position, so its channels cannot be divided here.
+      if (!this.#owner.split()) leg.connection.close("failed", tooManyChannels(limit));
+      else if (isNext) this.#drop("next");
       else this.#restart();
     }
     // The server allows no second connection: break before make.

@@ -14,6 +14,7 @@ interface Entry {
 export type Refusal =
   | { status: number }
   | { later: "connections" | "connectionsPerKey" | "draining" }
+  | { later: "channels"; limit: number }
   | { error: string };
 
 /** One log, and the streams that are open on it. All delays come from `random`, on the clock of `environment`. */
@@ -86,14 +87,15 @@ export class LabeledHub {
     if (refusal === undefined) return this.#stream(fields, lastEventId, signal);
     if ("error" in refusal) throw new TypeError(refusal.error);
     if ("status" in refusal) return new Response("no", { status: refusal.status });
-    const later = `event: sse:later\nretry: 500\ndata: ${JSON.stringify({ reason: refusal.later, retryAfter: 500 })}\n\n`;
+    const { later: reason, ...more } = refusal;
+    const later = `event: sse:later\nretry: 500\ndata: ${JSON.stringify({ reason, retryAfter: 500, ...more })}\n\n`;
     const limit = this.limit === null ? "" : `: channels ${this.limit}\n`;
     return new Response(limit + later, { headers: { "content-type": "text/event-stream" } });
   }) as unknown as typeof fetch;
 
   #refusal(fields: URLSearchParams): Refusal | undefined {
     const asked = [...fields.getAll("channel"), ...fields.getAll("join")];
-    if (this.limit !== null && asked.length > this.limit) return { later: "channels" as never };
+    if (this.limit !== null && asked.length > this.limit) return { later: "channels", limit: this.limit };
     if (this.open.length >= this.connectionsPerKey) return { later: "connectionsPerKey" };
     return asked.length > 0 && asked.every((channel) => this.forbidden.has(channel)) ? { status: 403 } : undefined;
   }

@@ -329,6 +329,28 @@ describe("a handover", () => {
     expect(followers.map(({ received }) => received.join())).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
   });
 
+  test.each(["page", false] as const)(
+    "a subscription that alone has more ends with an error (share: %s)",
+    async (share) => {
+      const hub = open();
+      hub.limit = 2;
+      const small = follow(hub, ["a"], { share });
+      await pass(500);
+      const large = follow(hub, ["a", "b", "c"], { share });
+      const first = follow(hub, ["x", "y", "z"], { share });
+      await pass(2_000);
+      for (const { stream } of [large, first]) {
+        expect(await stream.closed).toMatchObject({
+          reason: "failed",
+          error: { failure: "channels", message: expect.stringMatching(/allows 2 channels.*limits\.channels/) },
+        });
+      }
+      hub.publish("a", "1");
+      await pass(500);
+      expect([small.received, small.losses, hub.open.length]).toEqual([["1"], [], 1]);
+    },
+  );
+
   test("a server without cursors keeps its connection: other channels get another one", async () => {
     const hub = open();
     hub.cursor = (offset) => String(offset);
