@@ -38,13 +38,16 @@ export function textLines(stream: NodeJS.WritableStream): Format {
   };
 }
 
-/** Control characters as text: a server must not be able to move the cursor of a terminal, or to type into it. */
+/**
+ * Control characters as text: a server must not be able to move the cursor of a terminal, to type into it, or to make a line
+ * read in another order than it has. Hebrew and Arabic need none of them.
+ */
 export function visible(text: string): string {
   return text.replace(controlCharacters, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to find
-const controlCharacters = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g;
+const controlCharacters = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 
 /** The colors that are readable on dark and on light terminals. */
 type Color = "dim" | "magenta" | "cyan";

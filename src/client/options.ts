@@ -119,7 +119,7 @@ const positiveDuration: OptionCheck = (value, name) => void positive(millisecond
 export const subscribeChecks: OptionChecks<SubscribeOptions<AnyContract>> = {
   events: allow("a contract of defineEvents()", (value) => typeof (value as AnyContract | null)?.decode === "function"),
   channels: allow(
-    "a list of channel names",
+    "a list of channel names, none of them empty",
     (value) => Array.isArray(value) && value.every((name) => typeof name === "string" && name !== ""),
   ),
   after: allow("a cursor, such as stream.cursor", isEventId),

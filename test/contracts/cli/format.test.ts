@@ -28,8 +28,8 @@ test("text has one event per paragraph", () => {
 });
 
 test("control characters of a server do not reach the terminal", () => {
-  const evil = "\u001b]0;title\u0007 \u009b2J \r\b ok\tтекст";
-  const shown = "\\u001b]0;title\\u0007 \\u009b2J \\u000d\\u0008 ok\tтекст";
+  const evil = "\u001b]0;title\u0007 \u009b2J \r\b \u202eko\u2069 ok\tтекст";
+  const shown = "\\u001b]0;title\\u0007 \\u009b2J \\u000d\\u0008 \\u202eko\\u2069 ok\tтекст";
   expect(textLines(new PassThrough()).event(event(evil))).toContain(shown);
   const line = jsonLines.event(event(evil));
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
