@@ -8,7 +8,7 @@ import { entriesOf } from "./entries.ts";
 import type { WrittenEvent } from "./gather.ts";
 import { type ChatChannels, type ChatKind, channelsOfChat } from "./names.ts";
 import type { FinishedRun } from "./producer.ts";
-import { endMarker, isConflict } from "./run-writer.ts";
+import { endMarker, isConflict, isUnstoredEnd } from "./run-writer.ts";
 
 /** A run that was elected. */
 export interface RunRecord {
@@ -43,7 +43,9 @@ export interface ChatState {
   readonly run: ElectedRun | null;
   /** Whether that run is over. */
   readonly isOver: boolean;
-  /** Whether that run is over without its whole text: a repeated request starts another one. */
+  /** Whether the log still has text of that run that `onFinish` could not store. */
+  readonly isUnstored: boolean;
+  /** Whether that run is over without its whole text, or unstored: a repeated request starts another one. */
   readonly hasFailed: boolean;
   /** The newest request to stop. */
   readonly stop: StopRecord | null;
@@ -67,6 +69,8 @@ export interface WonElection {
 export interface Signs {
   /** The channel of the run has ended, or was cleared. */
   readonly isOver: boolean;
+  /** The run is over, and `onFinish` has failed. */
+  readonly isUnstored: boolean;
   /** Offset of the newest one, 0 for none. */
   readonly offset: number;
   /** The outcome of the run, once a process calls `onFinish` with it; `null` while its producer is at work. */
@@ -110,7 +114,8 @@ export class Chat {
       head,
       run,
       isOver,
-      hasFailed: isOver && (signs.outcome === "failed" || signs.outcome === "lost"),
+      isUnstored: signs.isUnstored,
+      hasFailed: signs.isUnstored || (isOver && (signs.outcome === "failed" || signs.outcome === "lost")),
       stop: stopped === undefined ? null : (JSON.parse(stopped.data) as StopRecord),
     };
   }
@@ -225,6 +230,7 @@ export class Chat {
     return {
       // A run that was cleared was deleted with its chat.
       isOver: last !== undefined && (last.type === "sse:end" || isClearEntry(last)),
+      isUnstored: last !== undefined && isUnstoredEnd(last),
       offset: Math.max(last?.offset ?? 0, sign?.offset ?? 0),
       outcome: sign?.type === "beat" && sign.data !== "" ? (sign.data as FinishedRun["outcome"]) : null,
     };
@@ -265,7 +271,7 @@ export class Chat {
   }
 }
 
-const noSigns: Signs = { isOver: true, offset: 0, outcome: null };
+const noSigns: Signs = { isOver: true, isUnstored: false, offset: 0, outcome: null };
 
 /** Whether a request to stop is for a run that had not started then. */
 function stopsNext(stop: StopRecord, next: RunRecord, previous: RunRecord | null): boolean {

@@ -43,7 +43,7 @@ export class RunEngine {
     this.#watch = new LeaseWatch({
       hub: options.internals,
       endsUnstarted: true,
-      declare: (outcome) => this.declare(outcome, lostError()),
+      declare: (outcome, error = lostError()) => this.declare(outcome, error),
       onFinish: (chatId, run, outcome) => this.#onFinish(chatId, run, outcome),
       onError: options.onError,
     });

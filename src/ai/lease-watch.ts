@@ -8,15 +8,19 @@ import { Beats } from "./beats.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import type { WrittenEvent } from "./gather.ts";
 import type { FinishedRun } from "./producer.ts";
-import { endMarker, isConflict } from "./run-writer.ts";
+import { endMarker, isConflict, type RunEnd } from "./run-writer.ts";
 
 /** The part of the runs that a watch uses. */
 export interface WatchContext {
   readonly hub: HubInternals;
   /** Whether a run without any sign of life ends, too. A run that has yet to begin has none. */
   readonly endsUnstarted: boolean;
-  /** The events by which readers learn of an outcome: for `"lost"` one at least, since they fence off the producer. */
-  declare(outcome: FinishedRun["outcome"]): readonly WrittenEvent[];
+  /**
+   * The events by which readers learn of an outcome: for `"lost"` one at least, since they fence off the producer.
+   *
+   * @param error Why the run has failed, if not by the death of its process.
+   */
+  declare(outcome: FinishedRun["outcome"], error?: unknown): readonly WrittenEvent[];
   /** Called before the run ends. Its producer may have called it already, and have died then. */
   onFinish(chatId: string, run: ElectedRun, outcome: FinishedRun["outcome"]): Promise<void>;
   onError(error: unknown): void;
@@ -79,11 +83,18 @@ export class LeaseWatch {
       const after = await chat.claim(run, outcome, head, signs.outcome === null ? declare("lost") : []);
       const beats = new Beats(chat, run, { outcome, after });
       // A callback that fails once may fail forever: the run has to end nevertheless.
-      await onFinish(chatId, run, outcome)
-        .catch(onError)
-        .finally(() => beats.stop());
-      const events = outcome === "lost" ? [] : declare(outcome);
-      const entries = [...events.map((event) => ({ channel: run.channel, ...event })), endMarker(run.channel)];
+      let events = outcome === "lost" ? [] : declare(outcome);
+      let end: RunEnd = "stored";
+      try {
+        await onFinish(chatId, run, outcome);
+      } catch (error) {
+        onError(error);
+        if (outcome !== "lost") events = declare("failed", error);
+        end = "unstored";
+      } finally {
+        beats.stop();
+      }
+      const entries = [...events.map((event) => ({ channel: run.channel, ...event })), endMarker(run.channel, end)];
       await hub.log.append(entries.map((entry) => ({ ...entry, after })));
       return true;
     } catch (error) {

@@ -115,7 +115,7 @@ export class LogDurability<Chunk> {
   async #close(): Promise<void> {
     await this.#appended;
     if (this.#producing !== null) {
-      await this.#write((writer) => writer.append([], true)).catch(ignoreConflict);
+      await this.#write((writer) => writer.append([], "stored")).catch(ignoreConflict);
       return this.#stopBeats();
     }
     const chat = await this.#chat;

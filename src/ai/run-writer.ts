@@ -3,7 +3,7 @@
 import { now, WakeTimer } from "../base/clock.ts";
 import { LogError, SourcecastError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
-import type { Head, NewEntry, Position } from "../log/log.ts";
+import type { Head, LogEntry, NewEntry, Position } from "../log/log.ts";
 import { headPosition } from "../wire/cursor.ts";
 import { assertEvent, assertNotReserved } from "../wire/encode.ts";
 import type { WrittenEvent } from "./gather.ts";
@@ -61,9 +61,9 @@ export class RunWriter {
    * @throws {FencedError} when another process has appended to the run.
    * @throws {LogError} when the log has failed for the whole time.
    */
-  async append(events: readonly WrittenEvent[], isEnd: boolean = false): Promise<readonly Position[]> {
+  async append(events: readonly WrittenEvent[], end?: RunEnd): Promise<readonly Position[]> {
     const entries: NewEntry[] = events.map((event) => this.#entryOf(event));
-    if (isEnd) entries.push(endMarker(this.#channel));
+    if (end !== undefined) entries.push(endMarker(this.#channel, end));
     if (this.#unsettled.length > 0) await this.#send(this.#unsettled);
     return entries.length > 0 ? this.#send(entries) : [];
   }
@@ -170,9 +170,18 @@ export class RunWriter {
   }
 }
 
+/** How a run ended: `"unstored"` if `onFinish` failed. Then only the log has its text. */
+export type RunEnd = "stored" | "unstored";
+
 /** The entry that ends a channel. */
-export function endMarker(channel: string): NewEntry {
-  return { channel, type: "sse:end", data: JSON.stringify({ channel }) };
+export function endMarker(channel: string, end: RunEnd = "stored"): NewEntry {
+  const payload = end === "stored" ? { channel } : { channel, stored: false };
+  return { channel, type: "sse:end", data: JSON.stringify(payload) };
+}
+
+/** Whether an entry ends a run whose `onFinish` failed. */
+export function isUnstoredEnd({ type, data }: LogEntry): boolean {
+  return type === "sse:end" && (JSON.parse(data) as { stored?: boolean }).stored === false;
 }
 
 /** Whether the log could not be reached, or has not answered: it may answer later. */

@@ -210,7 +210,8 @@ export class Run {
   }
 
   /**
-   * Publishes the rest, then calls `onFinish`, then ends the channel: whoever finds the run ended finds its text stored.
+   * Publishes the rest, then calls `onFinish`, then ends the channel. A process that finds the run ended finds its text stored,
+   * or an end that says that it is not.
    *
    * @returns Whether the channel has ended.
    */
@@ -228,10 +229,11 @@ export class Run {
     const failure = interruption?.outcome === "failed" ? { error: interruption.error } : {};
     const finished: FinishedRun = { chatId, runId: elected.run, text: this.#text, outcome, ...failure };
     const finishError = await callOnFinish(this.#settings, finished, this.#beats);
-    const last = outcome === "done" && finishError !== null ? "failed" : outcome;
+    const last = finishError === null ? outcome : "failed";
     // A request that is repeated after a failure starts another run, unless the log fails now.
     if (last === "failed") await chat.beat(elected.run, last).catch(() => {});
-    await writer.append(declare(last, finishError?.value ?? finished.error), true);
+    const end = finishError === null ? "stored" : "unstored";
+    await writer.append(declare(last, finishError?.value ?? finished.error), end);
     return true;
   }
 

@@ -98,7 +98,8 @@ export class Runs implements AsyncDisposable {
   /**
    * Answers a request with the chat's newest run: from its beginning, or from the client's own position.
    *
-   * @returns 204 if no run is under way, and the client has no position in one.
+   * @returns 204 if no run is under way, and the client has no position in one. A run whose `onFinish` failed is answered with
+   * its text and the failure, until the chat has another run, since no other place has the text.
    */
   async resume(chatId: string, request: RequestLike): Promise<Response> {
     assertRequest(request);
@@ -117,7 +118,7 @@ export class Runs implements AsyncDisposable {
    * web requests.
    *
    * @param options `ended`: whether a run that has ended counts, for a client with a position; by default not.
-   * @returns `null` without a run: answer 204.
+   * @returns `null` without a run: answer 204. A run whose `onFinish` failed counts, as it does for {@link Runs.resume}.
    */
   async find(chatId: string, options: { ended?: boolean } = {}): Promise<SubscribeOptions | null> {
     checkOptions(options, { ended: aBoolean }, "runs.find()");
@@ -194,9 +195,10 @@ export class Runs implements AsyncDisposable {
     return earlier && this.#subscription(earlier);
   }
 
-  /** The chat's newest run, if it is under way, or if one that has ended counts. */
-  #newest(chatId: string, chat: Chat, { run, isOver }: ChatState, ended: boolean): SubscribeOptions | null {
-    if (run === null || (isOver && !ended)) return null;
+  /** The chat's newest run, if it is under way or unstored, or if one that has ended counts. */
+  #newest(chatId: string, chat: Chat, state: ChatState, ended: boolean): SubscribeOptions | null {
+    const { run, isOver, isUnstored } = state;
+    if (run === null || (isOver && !isUnstored && !ended)) return null;
     if (!isOver) this.#engine.watch(chatId, chat, run);
     return this.#subscription(run);
   }

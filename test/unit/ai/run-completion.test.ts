@@ -104,6 +104,95 @@ describe("onFinish", () => {
   });
 });
 
+describe("a run whose onFinish fails", () => {
+  const fails = () => Promise.reject(new Error("no database"));
+  const text = (name: string) => (name === "text" ? "a" : { type: "text-delta", id: "1", delta: "a" });
+
+  test.each(["text", "ai-sdk"] as const)(
+    "is answered with its text and the failure after it, in %s",
+    async (protocol) => {
+      const log = memoryLog();
+      const one = openProcess(log, { onFinish: fails, protocol });
+      const two = openProcess(log, { onFinish: fails, protocol });
+      const first = await eventsOf(await one.runs.start("chat", () => [text(protocol)], { request: request() }));
+      expect(first.join()).toMatch(/could not be completed/);
+      for (const { runs } of [one, two]) {
+        expect(await runs.state("chat")).toBe("ended");
+        expect(await eventsOf(await runs.resume("chat", request()))).toEqual(first);
+        expect(await runs.find("chat")).not.toBeNull();
+      }
+      expect(one.errors).toEqual([expect.objectContaining({ message: "no database" })]);
+      expect(two.errors).toEqual([]);
+    },
+  );
+
+  test("is not repeated to a client that has received it", async () => {
+    const { runs } = openProcess(memoryLog(), { onFinish: fails });
+    const stream = await (await runs.start("chat", () => ["a"], { request: request() })).text();
+    const ids = Array.from(stream.matchAll(/^id: (.+)$/gm), ([, id]) => id as string);
+    expect((await runs.resume("chat", request({ headers: { "last-event-id": ids.at(-1) as string } }))).status).toBe(
+      204,
+    );
+  });
+
+  test("fails for its readers although it was stopped, so that the loss is declared", async () => {
+    const { runs } = openProcess(memoryLog(), { onFinish: fails });
+    const producer = controlledProducer();
+    const response = await runs.start("chat", producer.produce, { request: request() });
+    producer.yield("a");
+    await expect.poll(() => producer.calls).toBe(1);
+    await runs.stop("chat");
+    expect((await eventsOf(response)).slice(-2)).toEqual([failed, ended]);
+    expect((await eventsOf(await runs.resume("chat", request()))).slice(-2)).toEqual([failed, ended]);
+  });
+
+  test.each([
+    ["died before it", false, ["message a", failed, ended]],
+    ["died in the middle of it", true, ["message a", failed, ended]],
+  ])(
+    "is answered with its text and the failure by the process that finds it, when its own %s",
+    async (_, ends, events) => {
+      const log = memoryLog();
+      const frozen = freezable(log);
+      const { promise: dead, resolve: die } = Promise.withResolvers<void>();
+      let calls = 0;
+      const one = openProcess(frozen.log, {
+        onFinish() {
+          calls++;
+          frozen.freeze();
+          return dead;
+        },
+      });
+      const two = openProcess(log, { onFinish: fails });
+      const producer = controlledProducer();
+      await one.runs.start("chat", producer.produce, { request: request() });
+      producer.yield("a");
+      await expect.poll(() => storedOf(log)).toContain("a");
+      if (ends) producer.end();
+      else frozen.freeze();
+      await expect.poll(() => calls).toBe(ends ? 1 : 0);
+      expect(await eventsOf(await two.runs.resume("chat", request()))).toEqual(events);
+      expect(await eventsOf(await two.runs.resume("chat", request()))).toEqual(events);
+      expect(two.errors).toEqual([expect.objectContaining({ message: "no database" })]);
+      frozen.thaw();
+      die();
+      await one.runs.close();
+      one.errors.splice(0);
+    },
+  );
+
+  test("gives way to the next run, and to a deletion", async () => {
+    const onFinish = ({ text }: FinishedRun) => (text === "a" ? fails() : undefined);
+    const { runs } = openProcess(memoryLog(), { onFinish });
+    await eventsOf(await runs.start("chat", () => ["a"], { request: request() }));
+    await eventsOf(await runs.start("chat", () => ["b"], { request: request() }));
+    expect((await runs.resume("chat", request())).status).toBe(204);
+    await eventsOf(await runs.start("chat", () => ["a"], { request: request() }));
+    await runs.delete("chat");
+    expect((await runs.resume("chat", request())).status).toBe(204);
+  });
+});
+
 test("a process that was paused while its producer was idle finds the run lost, and aborts its producer", async () => {
   const log = memoryLog();
   const frozen = freezable(log);
