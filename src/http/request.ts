@@ -43,15 +43,18 @@ export function readLastEventId(request: RequestLike): string {
 }
 
 /**
- * Whether a number may have come from the client of a request: from its query or its body, which the application has read in
- * its own way, or as text from its path or a header. Otherwise it is the application's own.
+ * Whether a value may have come from the client of a request: from its query or its body, which the application has read in
+ * its own way, or from its path or a header. Otherwise it is the application's own.
  */
-export function mayHaveSent({ url, method = "GET", headers }: RequestLike, value: number): boolean {
+export function mayHaveSent({ url, method = "GET", headers }: RequestLike, value: unknown): boolean {
   const isBare = (method === "GET" || method === "HEAD") && !url.includes("?");
-  // No application means NaN: Number() makes it of other text, or of none.
-  if (!isBare || Number.isNaN(value) || url.includes(`${value}`)) return true;
+  // A client that leaves out what the application reads causes null or undefined, and NaN where that is made a number.
+  if (!isBare || value === null || value === undefined || Number.isNaN(value)) return true;
   const lines = Symbol.iterator in headers ? [...(headers as Iterable<readonly [string, string]>)] : [];
-  return lines.some(([, line]) => line.includes(`${value}`));
+  // A list or an object may have been JSON in a header, also in a cookie, where it is escaped.
+  const isTrace = (text: string): boolean =>
+    typeof value === "object" ? /[[{]|%[57]b/i.test(text) : text.includes(String(value));
+  return isTrace(url) || lines.some(([, line]) => isTrace(line));
 }
 
 /**

@@ -24,7 +24,7 @@ import { revokeStream } from "./lifetime/revocation.ts";
 import { Sweep } from "./lifetime/sweep.ts";
 import { limitedLog } from "./limited-log.ts";
 import { assertReady, closeLog, type LogWatch, watchLog } from "./log-watch.ts";
-import { channelChecks, checkSubscription, drainChecks, readSubscription } from "./option-checks.ts";
+import { channelChecks, checkSubscription, drainChecks } from "./option-checks.ts";
 import type { ChannelOptions, HubOptions, SubscribeOptions } from "./options.ts";
 import { type HubPresence, noPresence } from "./presence.ts";
 import { presenceContext } from "./presence-context.ts";
@@ -39,6 +39,7 @@ import { subscribe } from "./subscribe.ts";
 import { Checkpoints } from "./subscription/checkpoints.ts";
 import { Pump } from "./subscription/pump.ts";
 import type { Subscription, SubscriptionContext } from "./subscription/subscription.ts";
+import { assertSent, readSubscription } from "./subscription-input.ts";
 
 /**
  * Creates a hub: channels for an application, on top of a log.
@@ -155,7 +156,8 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
    *
    * @returns 200 with the stream, 403 if `authorize` rejects the request, or 204 if all channels have ended. Over a limit, the
    * stream ends immediately with a time after which the client retries. 400 if a value that may come from the client is not
-   * valid: a channel's name, `rewind`, `from`, `member`, `key`, `sender`; `onError` is called then.
+   * valid, or has the wrong type: `channels`, `join`, `forbidden`, `label`, `from`, `rewind`, `sender`, `key`, `member`;
+   * `onError` is called then.
    * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options.
    */
   async response(request: RequestLike, options: SubscribeOptions): Promise<Response> {
@@ -276,11 +278,13 @@ export class Hub<E extends EventMap = false> implements AsyncDisposable {
 
   /** The options of a subscription; `null` if a value that the client may have sent is not valid: then it was answered. */
   #read(exchange: Exchange, options: SubscribeOptions): Subscribing | null {
-    checkSubscription(options, exchange.request);
-    if (options.member !== undefined && this.#presence === noPresence) noPresence.check(options.member);
+    checkSubscription(options);
+    const { member } = options;
+    if (member !== undefined && member !== null && this.#presence === noPresence) noPresence.check(member);
     try {
       return readSubscription(options, this.#presence);
     } catch (error) {
+      assertSent(options, exchange.request);
       this.#admission.rejectInput(exchange, options, error);
       return null;
     }

@@ -10,15 +10,10 @@ import {
   anObjectWith,
   anything,
   aSize,
-  aString,
-  checkOption,
   checkOptions,
-  type OptionCheck,
   type OptionChecks,
-  optionError,
 } from "../base/options.ts";
 import { aCompress } from "../compression/options.ts";
-import { mayHaveSent, type RequestLike } from "../http/request.ts";
 import { aLog } from "../log/complete.ts";
 import { responseChecks, streamChecks } from "../source/options.ts";
 import type {
@@ -30,8 +25,7 @@ import type {
   SubscribeOptions,
   TransactionOptions,
 } from "./options.ts";
-import type { HubPresence } from "./presence.ts";
-import { assertChannelList, parseChannels, parseFrom, type Subscribing } from "./selection.ts";
+import { assertChannelList } from "./selection.ts";
 import { assertControlEvent } from "./subscription/protocol.ts";
 
 const limitChecks: OptionChecks<Limits> = {
@@ -48,9 +42,6 @@ const limitChecks: OptionChecks<Limits> = {
 };
 
 const ringChecks: OptionChecks<NonNullable<HubOptions["ring"]>> = { maxEvents: aCount(1), maxBytes: aSize };
-
-const aRewind: OptionCheck = aCount(0);
-const aList: OptionCheck = allow("a list of channel names", Array.isArray);
 
 /** The checks of the options of `createHub()`. */
 export const hubChecks: OptionChecks<HubOptions> = {
@@ -82,22 +73,22 @@ const controlChecks: OptionChecks<StreamControl> = {
 };
 
 /**
- * The checks of the options of a subscription that find a mistake of the application, for an adapter that adds options of its
- * own. The values that a client may have sent, such as a name from the address, are checked here for their type alone: see
- * {@link readSubscription}.
+ * The checks of the options of a subscription, for an adapter that adds options of its own. They find the mistakes that only
+ * an application can make: the hub reads the values that a client may have sent, such as `channels` and `sender`, together
+ * with the request.
  */
 export const subscribeChecks: OptionChecks<SubscribeOptions> = {
   ...responseChecks,
-  channels: assertChannelList,
-  join: aList,
-  label: aBoolean,
-  forbidden: aList,
-  rewind: allow("a number", (value) => typeof value === "number"),
-  from: aString,
+  channels: anything,
+  join: anything,
+  label: anything,
+  forbidden: anything,
+  rewind: anything,
+  from: anything,
   filter: aFunction,
-  sender: aString,
-  key: aString,
-  member: aGroup({ id: anything, data: anything }),
+  sender: anything,
+  key: anything,
+  member: anything,
   control: aGroup(controlChecks),
   snapshot: aFunction,
   compress: aCompress,
@@ -105,36 +96,14 @@ export const subscribeChecks: OptionChecks<SubscribeOptions> = {
 };
 
 /**
- * Checks the options of a subscription as far as they are the application's own: a mistake is thrown to it.
+ * Checks the options of a subscription as far as they are the application's own.
  *
- * @throws {SourcecastTypeError} `ERR_SSE_OPTION`, or `ERR_SSE_CHANNEL` for `channels`.
+ * @throws {SourcecastTypeError} `ERR_SSE_OPTION`, or `ERR_SSE_CHANNEL` if the option `channels` is absent.
  */
-export function checkSubscription(options: SubscribeOptions, request: RequestLike): void {
-  // The one option that cannot be absent.
-  if (options?.channels === undefined) assertChannelList(undefined);
+export function checkSubscription(options: SubscribeOptions): void {
   checkOptions(options, subscribeChecks, "a subscription");
-  const { rewind, control, label } = options;
-  if (control !== undefined && label === true) {
-    throw optionError("label", label, "false together with the option control: another protocol has no channels");
-  }
-  if (rewind !== undefined && !mayHaveSent(request, rewind)) checkOption(rewind, aRewind, "rewind");
-}
-
-/**
- * Reads the options of a subscription, after {@link checkSubscription}.
- *
- * @param presence Checks and copies the member.
- * @throws {SourcecastError} for a value that a client may have sent, and that is not valid.
- */
-export function readSubscription(given: SubscribeOptions, presence: Pick<HubPresence, "check">): Subscribing {
-  const { selection, channels, joining, forbidden } = parseChannels(given);
-  const from = parseFrom(given.from);
-  checkOption(given.rewind, aRewind, "rewind");
-  checkOption(given.sender, aName, "sender");
-  checkOption(given.key, aName, "key");
-  const { member } = given;
-  const options = member === undefined ? given : { ...given, member: presence.check(member) };
-  return { selection, channels, joining, forbidden, from, options };
+  // A parameter that the client has left out makes `undefined`, which is not absent.
+  if (options === undefined || !("channels" in options)) assertChannelList(undefined);
 }
 
 /** The checks of the options of `channel.dispatch()`. */

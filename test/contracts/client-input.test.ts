@@ -2,10 +2,12 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { parse } from "node:querystring";
 import { afterEach, describe, expect, test } from "vitest";
 import { createSSE } from "../../src/adapters/express.ts";
 import { respond } from "../../src/adapters/node.ts";
 import { createHub } from "../../src/index.ts";
+import { presence } from "../../src/presence/index.ts";
 import { Http1Client } from "../support/client.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -45,6 +47,25 @@ describe("respond() without a catch", () => {
     expect(client.body.toString()).not.toContain(name === "" ? "{" : decodeURIComponent(name));
   });
 
+  // As Express 4 and node:querystring read them.
+  test.each(["from", "key", "label", "member", "rewind", "sender"])("a query with %s twice", async (name) => {
+    const stages: string[] = [];
+    const hub = createHub({ onError: (_error, { stage }) => stages.push(stage), presence: presence() });
+    cleanups.push(() => hub.close());
+    const route: RequestListener = (req, res) =>
+      void respond(hub, req, res, { channels: ["board"], [name]: parse(`${req.url}`.slice(2))[name] });
+    expect((await ask(route, `/?${name}=a&${name}=b`)).status).toBe(400);
+    expect(stages).toEqual(["request"]);
+  });
+
+  test("a query without its channels", async () => {
+    const hub = createHub({ onError: () => {} });
+    cleanups.push(() => hub.close());
+    const route: RequestListener = (req, res) =>
+      void respond(hub, req, res, { channels: parse(`${req.url}`.slice(2)).channel as string[] });
+    for (const path of ["/", "/?channel=a"]) expect((await ask(route, path)).status).toBe(400);
+  });
+
   test.each(["abc", "-1", "0.5", "1e400"])("a rewind of %s", async (rewind) => {
     const hub = createHub({ onError: () => {} });
     cleanups.push(() => hub.close());
@@ -52,6 +73,15 @@ describe("respond() without a catch", () => {
       void respond(hub, req, res, { channels: ["a"], rewind: Number(queryOf(req.url).get("rewind")) });
     expect((await ask(route, `/?rewind=${rewind}`)).status).toBe(rewind === "1e400" ? 200 : 400);
   });
+});
+
+test("attach() without a catch, with a sender twice", async () => {
+  const stages: string[] = [];
+  const sse = createSSE({ onError: (_error, { stage }) => stages.push(stage) });
+  cleanups.push(() => sse.hub.close());
+  const route: RequestListener = (req, res) =>
+    void sse.attach("ada", res, { sender: parse(`${req.url}`.slice(2)).sender as string });
+  expect([(await ask(route, "/?sender=a&sender=b")).status, stages]).toEqual([400, ["request"]]);
 });
 
 test("attach() without a catch, with an empty id", async () => {

@@ -1,3 +1,5 @@
+import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ManagedConnection } from "../../src/adapters/express/connections.ts";
 import { createSSE } from "../../src/adapters/express.ts";
@@ -84,18 +86,18 @@ const hubOptions = {
 };
 const subscription = {
   ...response,
-  // A string or a number that is not valid may come from a client: see client-input.test.ts.
-  channels: [null, "news", 5, {}, true],
-  join: [null, "news", 5, {}, true],
-  label: flags,
-  forbidden: [null, "news", 5, {}, true],
+  // Values that may come from a client, as all may that are null, are answered with 400: see client-input.test.ts.
+  channels: ["news", 5, {}, true],
+  join: ["news", 5, {}, true],
+  label: [0, 1, "true", {}],
+  forbidden: ["news", 5, {}, true],
   control: [null, 5, "end", { ends: false }, { end: true }, { end: {} }, { loss: {} }],
-  rewind: ["5", null, {}, true],
-  from: [null, 5, {}, true],
+  rewind: ["5", {}, true],
+  from: [5, {}, true],
   filter: functions,
-  sender: [null, 5, {}, true],
-  key: [null, 5, {}, true],
-  member: [null, 5, "ada", [], { id: "ada", name: "Ada" }],
+  sender: [5, {}, true],
+  key: [5, {}, true],
+  member: [5, "ada", [], { id: "ada", name: "Ada" }],
   snapshot: functions,
   compress: compressions,
   rejectOverload: flags,
@@ -149,10 +151,7 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
   "hub.response": [(o) => hub.response(request(), { channels: ["a"], ...o }), subscription],
   "hub.channel": [(o) => hub.channel("a", o), { compress: compressions }],
   "channel.response": [(o) => hub.channel("a").response(request(), o), without(subscription, "channels")],
-  respond: [
-    (o) => respond(hub, null as never, null as never, { channels: ["a"], ...o }),
-    { ...subscription, fastWrite: flags },
-  ],
+  respond: [(o) => respond(hub, ...nodeExchange(), { channels: ["a"], ...o }), { ...subscription, fastWrite: flags }],
   "hub.drain": [(o) => hub.drain(o), { within: durations }],
   "channel.dispatch": [(o) => hub.channel("a").dispatch("t", 1, o), published],
   "channel.dispatchAll": [(o) => hub.channel("a").dispatchAll([{ type: "t", ...o }]), published],
@@ -179,7 +178,7 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
     { ...without(hubOptions, "limits"), connections: counts, connectionTimeout: durations, idleTimeout: durations },
   ],
   "sse.attach": [
-    (o) => createSSE({ log: memoryLog() }).attach("ada", null as never, o),
+    (o) => createSSE({ log: memoryLog() }).attach("ada", nodeExchange()[1], o),
     without(subscription, "channels", "key"),
   ],
   "sse.send": [(o) => createSSE({ log: memoryLog() }).send("t", 1, o), { to: [null, "", 5, {}, true] }],
@@ -198,6 +197,12 @@ const cases: Readonly<Record<string, readonly [call: Call, wrong: Readonly<Recor
     { path: names, events: contracts, responses: [null, 5, true], metadata: [null, 5] },
   ],
 };
+
+/** A request of node:http with nothing that its client may have sent, and its response. */
+function nodeExchange(): [IncomingMessage, ServerResponse] {
+  const req = Object.assign(new IncomingMessage(new Socket()), { method: "GET", url: "/" });
+  return [req, new ServerResponse(req)];
+}
 
 const functionsUnderTest = Object.entries(cases).map(([name, [call, wrong]]) => ({ name, call, wrong }));
 

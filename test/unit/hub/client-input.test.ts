@@ -2,10 +2,34 @@
 import { describe, expect, test } from "vitest";
 import type { SubscribeOptions } from "../../../src/index.ts";
 import { presence } from "../../../src/presence/index.ts";
+import { WebSink } from "../../../src/sinks/web.ts";
 import { openHub } from "../../support/hub.ts";
 import { request } from "../../support/web.ts";
 
 const address = "http://localhost/events";
+
+/** A query as frameworks read it: the value of a parameter is a string, a list or an object, or it is absent. */
+function parse({ searchParams }: URL, name: string): unknown {
+  const values = searchParams.getAll(name);
+  const nested = [...searchParams].filter(([key]) => key.startsWith(`${name}[`));
+  if (nested.length > 0)
+    return Object.fromEntries(nested.map(([key, value]) => [key.slice(name.length + 1, -1), value]));
+  return values.length > 1 ? values : values[0];
+}
+
+/** Every option whose value an application may take from a request as it is. */
+const sentOptions = [
+  "channels",
+  "join",
+  "forbidden",
+  "label",
+  "from",
+  "rewind",
+  "sender",
+  "key",
+  "member",
+] as const satisfies (keyof SubscribeOptions)[];
+
 /** Applications that pass on parts of an address, as they may be written. */
 const applications: Record<string, (url: URL) => Partial<SubscribeOptions>> = {
   "a name": ({ searchParams }) => ({ channels: [`${searchParams.get("name")}`] }),
@@ -17,6 +41,11 @@ const applications: Record<string, (url: URL) => Partial<SubscribeOptions>> = {
   "the data of a member": ({ searchParams }) => ({ member: { id: "ada", data: searchParams.get("data") } }),
   key: ({ searchParams }) => ({ key: `${searchParams.get("key")}` }),
   sender: ({ searchParams }) => ({ sender: `${searchParams.get("sender")}` }),
+  ...Object.fromEntries(sentOptions.map((name) => [`${name} as it is`, (url: URL) => ({ [name]: parse(url, name) })])),
+  ...Object.fromEntries(
+    sentOptions.map((name) => [`${name} or null`, ({ searchParams }: URL) => ({ [name]: searchParams.get(name) })]),
+  ),
+  "a label for another protocol": ({ searchParams }) => ({ control: {}, label: searchParams.get("label") === "1" }),
 };
 
 const long = "x".repeat(300);
@@ -41,6 +70,22 @@ const inputs: [application: string, query: string][] = [
   ["the data of a member", `?data=${long.repeat(10)}`],
   ["key", "?key="],
   ["sender", "?sender="],
+  ...sentOptions.flatMap((name): [string, string][] => [
+    // Lists of channels are what these three take.
+    ...(["channels", "join", "forbidden"].includes(name)
+      ? []
+      : [[`${name} as it is`, `?${name}=a&${name}=b`] as [string, string]]),
+    [`${name} as it is`, `?${name}[a]=b`],
+    [`${name} or null`, ""],
+  ]),
+  ["channels as it is", ""],
+  ["channels as it is", "?channels=a"],
+  ["join as it is", "?join=a"],
+  ["forbidden as it is", "?forbidden=a"],
+  ["label as it is", "?label=1"],
+  ["rewind as it is", "?rewind=1"],
+  ["member as it is", "?member=ada"],
+  ["a label for another protocol", "?label=1"],
 ];
 
 describe.each(inputs)("%s from %s", (application, query) => {
@@ -85,6 +130,39 @@ test("a member on a hub without presence is a mistake of the application", async
   await expect(hub.response(request(), { channels: ["a"], member: { id: "" } })).rejects.toMatchObject({
     code: "ERR_SSE_OPTION",
   });
+});
+
+test.each(sentOptions)("a wrong type of %s that no client has sent is a mistake of the application", async (name) => {
+  const { hub } = openHub({ presence: presence() });
+  const wrong = name === "rewind" || name === "label" ? "x-wrong" : 77;
+  for (const value of [wrong, { wrong }]) {
+    const options = { channels: ["a"], [name]: value } as unknown as SubscribeOptions;
+    await expect(hub.response(request(), options)).rejects.toMatchObject({
+      code: name === "channels" ? "ERR_SSE_CHANNEL" : "ERR_SSE_OPTION",
+      message: expect.stringContaining(name),
+    });
+    expect(() => hub.openNow({ request: request(), sink: new WebSink(null) }, options)).toThrow(name);
+  }
+  expect(hub.stats().connections).toBe(0);
+});
+
+test("a subscription without the option channels is a mistake of the application", async () => {
+  const { hub } = openHub();
+  for (const options of [undefined, {}]) {
+    await expect(hub.response(request({ query: "?channel=a" }), options as never)).rejects.toMatchObject({
+      code: "ERR_SSE_CHANNEL",
+    });
+  }
+});
+
+test.each<[string, RequestInit & { query?: string }]>([
+  ["a body", { method: "POST", body: '{"sender":[1]}' }],
+  ["a header", { headers: { "x-tab": '{"sender":[1]}' } }],
+  ["a cookie", { headers: { cookie: "tab=j%3A%5B1%5D" } }],
+])("a list or an object may have come from JSON in %s", async (_, init) => {
+  const { hub, errors } = openHub();
+  const response = await hub.response(request(init), { channels: ["a"], sender: [1] as never });
+  expect([response.status, errors.splice(0)]).toEqual([400, [["request", expect.stringContaining("sender")]]]);
 });
 
 describe("a rewind that no client has sent", () => {
