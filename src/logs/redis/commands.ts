@@ -112,7 +112,8 @@ export class Commands {
       return await this.#limit(connection.call(this.#key, args));
     } catch (error) {
       const explained = explain(error, isSent);
-      if (!isRefusal(explained)) this.#drop(connecting);
+      // A connection that was refused is not one. Nor is one in order that has failed otherwise.
+      if (!isSent || !isRefusal(explained)) this.#drop(connecting);
       throw explained;
     }
   }

@@ -48,6 +48,18 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof LogError && refusals.has(error);
 }
 
+/** How servers say that a user may not run a command of a script; and how they say that one could not be completed before. */
+const unfinished = /can't run this command|ACL failure in script|equal or smaller than the target/;
+
+/**
+ * Whether a script may have ended in the middle, because a right that it had at the start of the log was taken away.
+ *
+ * Redis does not undo the commands before the one that it refused.
+ */
+export function isUnfinished(error: unknown): boolean {
+  return isRefusal(error) && unfinished.test((error as LogError).message);
+}
+
 /**
  * The error of a log for that of a client.
  *

@@ -29,7 +29,7 @@ import { TailFanout } from "../../log/tail-fanout.ts";
 import { clearChannel } from "./clear.ts";
 import type { Connect } from "./client.ts";
 import { Commands } from "./commands.ts";
-import { canRetry } from "./errors.ts";
+import { canRetry, isUnfinished } from "./errors.ts";
 import { entriesKey, keysOf } from "./keys.ts";
 import { Locating } from "./locating.ts";
 import { Reader } from "./reader.ts";
@@ -200,7 +200,11 @@ export class RedisLog implements CompleteLog {
   /** Appends are stored also while nothing has started yet: the first one starts the log. */
   async #store(calls: Parameters<Writer["append"]>[0]) {
     if (!this.#isStarted) await this.#start();
-    const { outcomes, top } = await this.#writer.append(calls);
+    const { outcomes, top } = await this.#writer.append(calls).catch((error) => {
+      // A right was taken away. The next start checks all of them, and completes what a script could not.
+      if (isUnfinished(error) || isUnfinished(error?.cause)) [this.#started, this.#isStarted] = [null, false];
+      throw error;
+    });
     this.#reader.pages.noteTop(top);
     this.#retention.touch();
     return outcomes;

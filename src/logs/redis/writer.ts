@@ -7,7 +7,7 @@ import type { Appended, NewEntry } from "../../log/log.ts";
 import { weightOf } from "../../log/retention.ts";
 import { blockBytes, blockEntries, type Item, itemOf } from "./blocks.ts";
 import { type Commands, Script } from "./commands.ts";
-import { mayRetry } from "./errors.ts";
+import { isUnfinished, mayRetry } from "./errors.ts";
 import { appendScript } from "./scripts/append.ts";
 import { plainKeys, plainScript } from "./scripts/plain.ts";
 
@@ -79,13 +79,23 @@ export class Writer {
     return known ?? call.entries.map(makeWitness);
   }
 
+  /** By the script that is fit for it. */
   async #storeBatch(batch: readonly WitnessedCall[], queue: string, number: number): Promise<AppendReply> {
     // A call that was given up leaves a hole among the numbers.
     const isPlain = batch.every(({ call }, index) => isPlainCall(call) && numberOf(call) === number + index);
-    const args = isPlain ? plainArgs(batch, queue, number) : null;
-    const stored = args && ((await this.#commands.run(scripts.plain, args)) as AppendReply | null);
+    const stored = isPlain ? await this.#storePlain(plainArgs(batch, queue, number)) : null;
     // The script for plain calls leaves it to the other one whenever something is to be decided.
     return stored ?? ((await this.#commands.run(scripts.append, this.#argsOf(batch, queue))) as AppendReply);
+  }
+
+  /** This script does not try its commands before it writes: one that it may not run can be any of them. */
+  async #storePlain(args: readonly (string | number)[]): Promise<AppendReply | null> {
+    try {
+      return (await this.#commands.run(scripts.plain, args)) as AppendReply | null;
+    } catch (error) {
+      if (!isUnfinished(error)) throw error;
+      throw new LogError((error as LogError).message, "unknown", { cause: error });
+    }
   }
 
   /** Any calls: for each, how many entries it has, and then each of them. */
@@ -121,6 +131,7 @@ export class Writer {
 /** A call, and a witness for each of its entries. */
 interface WitnessedCall {
   readonly call: AppendCall;
+  /** In the order of the entries. */
   readonly witnesses: readonly number[];
 }
 
@@ -152,6 +163,7 @@ function plainArgs(batch: readonly WitnessedCall[], queue: string, number: numbe
   return args;
 }
 
+/** Adds the arguments of one block. */
 function addBlock(items: readonly Item[], weight: number, blocks: (string | number)[]): void {
   const [witness] = items.at(-1) as Item;
   blocks.push(items.length, weight, witness, JSON.stringify(items));

@@ -16,8 +16,13 @@ import { prelude } from "./prelude.ts";
  * checked with the first write, and by the script that starts a log.
  */
 export const appendScript: string = `${prelude}
--- Changes nothing. Redis checks its memory, its disk and its role before the first write of a script, and not later.
-call('HSETNX', HEAD, 'version', 1)
+-- These change nothing. Redis checks its memory, its disk and its role before the first write of a script, and not later. The rights
+-- of its user it checks with each command, and they may have been taken away since the log was started.
+call('HSET', HEAD, 'version', 1)
+call('ZADD', LAST, 'XX', 0, SENTINEL)
+call('HDEL', KEPT, SENTINEL .. 'absent')
+local added = redis.pcall('XADD', ENTRIES, 'NOMKSTREAM', '0-1', 'h', '')
+if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller', 1, true) then error(added) end
 local s = load() or open(ARGV[1], ARGV[2])
 local window, queue, calls = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
 -- Text, so that it is not formatted for each entry.

@@ -51,7 +51,21 @@ for i = 1, #fields, 2 do
     elseif options ~= ARGV[2] then return {'options', options} end
   end
 end
-open(ARGV[4], ARGV[5])
+
+-- Completes the script for plain entries, to which a command was refused: blocks that are not in the head, or not in \`last\`.
+local s = open(ARGV[4], ARGV[5])
+local indexed = tonumber(call('ZRANGE', LAST, -1, -1, 'WITHSCORES')[2])
+for _, block in ipairs(call('XRANGE', ENTRIES, (math.max(math.min(indexed, s.top), s.floor) + 1) .. '-0', '+')) do
+  for _, entry in ipairs(entriesOf(block)) do
+    call('ZADD', LAST, entry.offset, entry.item[2])
+    call('ZADD', CHANNELS, 0, entry.item[2])
+  end
+  local header, offset, witness = headerOf(block), idOf(block)
+  if offset > s.top then
+    s.weight = s.weight + header.weight
+    call('HSET', HEAD, 'top', offset, 'witness', witness, 'weight', s.weight, 'time', header.time)
+  end
+end
 for _, field in ipairs(stale) do call('HDEL', HEAD, field) end
 call('HSET', HEAD, 'm:' .. ARGV[1], time .. ' ' .. ARGV[2])
 return {'ok'}
@@ -160,7 +174,6 @@ end
 -- Entries, marks and floor change together: a reader that misses an entry also sees that it was trimmed. The block of the oldest
 -- entry stays as a whole.
 if removed > 0 then
-  call('XTRIM', ENTRIES, 'MINID', '=', (floor + 1) .. '-0')
   for channel, offset in pairs(marks) do call('ZADD', TRIMMED, offset, channel) end
   for channel, offset in pairs(goneMarks) do call('ZADD', GONE, offset, channel) end
   call('HSET', HEAD, 'floor', floor, 'floorWitness', floorWitness, 'weight', weight)
@@ -179,6 +192,8 @@ if removed > 0 then
       from = to + 1
     end
   end
+  -- Last: if a right was taken away, entries are declared that are still there, and not the other way round.
+  call('XTRIM', ENTRIES, 'MINID', '=', (floor + 1) .. '-0')
 end
 
 -- Blocks of witnesses are as old as their newest one. Only the oldest has to be checked.
