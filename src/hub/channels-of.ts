@@ -1,10 +1,10 @@
 // channelsOf(): the channels that a request names, as far as the application allows them.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
-import { checkOptions, type OptionChecks } from "../base/options.ts";
+import { checkOptions, type OptionChecks, optionError } from "../base/options.ts";
 import { type FormRequest, readForm } from "../http/form.ts";
 import { hasPrefix } from "../log/selection.ts";
 import type { SubscribeOptions } from "./options.ts";
-import { isChannelName } from "./selection.ts";
+import { nameProblem } from "./selection.ts";
 
 /** The lists of channels that came from a request as they are: a mistake in them is one of the client. */
 const requestedLists = new WeakSet<readonly string[]>();
@@ -22,7 +22,8 @@ export interface ChannelsOfOptions {
    *
    * - A list of names and prefixes such as `orders/*`. A prefix allows the names that begin with it. The client may follow a
    *   whole prefix only if it is in the list as such.
-   * - A function, which is called with each name and each prefix that the request asks for. Any result but `true` rejects it.
+   * - A function, which is called with each name that the request asks for. Any result but `true` rejects the name. A prefix is
+   *   rejected without a call: the function could not say which of the channels under it, now or later, the client may follow.
    *
    * `*` alone is never allowed: no page may follow everything.
    */
@@ -65,7 +66,9 @@ export async function channelsOf(request: FormRequest, options: ChannelsOfOption
   const names = [...held, ...joining];
   const answers = await Promise.all(
     // The hub rejects the request for a name that is not valid: the application need not be asked about it.
-    names.map((name) => !isChannelName(name) || (names.length <= maxAskedNames && name !== "*" && isAllowed(name))),
+    names.map(
+      (name) => nameProblem(name) !== null || (names.length <= maxAskedNames && name !== "*" && isAllowed(name)),
+    ),
   );
   const allowed = new Set(names.filter((_, index) => answers[index] === true));
   const join = joining.filter((name) => allowed.has(name));
@@ -95,17 +98,32 @@ export function requestProblem({ channels, join, forbidden }: RequestedChannels,
 
 /** @throws {SourcecastTypeError} for anything but a list of names and prefixes, and a function. */
 function compileAllow(allow: ChannelsOfOptions["allow"] | undefined): (name: string) => boolean | Promise<boolean> {
-  if (typeof allow === "function") return allow;
-  const isList = Array.isArray(allow) && allow.every((name) => isChannelName(name) && name !== "*");
-  if (!isList) {
+  // A prefix stands for names that the function was never asked about.
+  if (typeof allow === "function") return (name) => !isPrefix(name) && allow(name);
+  if (!Array.isArray(allow)) {
+    throw optionError(
+      "allow of channelsOf()",
+      allow,
+      'a list of channel names and of prefixes such as "orders/*", or a function that returns true for each name that the client may follow',
+    );
+  }
+  for (const name of allow) {
+    const problem =
+      name === "*" ? ["is every channel", "list the names and prefixes that the client may follow"] : nameProblem(name);
+    if (problem === null) continue;
+    const [found, remedy] = problem;
     throw new SourcecastTypeError(
       "ERR_SSE_OPTION",
-      `The option allow of channelsOf() is ${quote(allow)}; it takes a list of channel names and of prefixes such as "orders/*", or a function that returns true for each channel that the client may follow`,
+      `The option allow of channelsOf() has the name ${quote(name)}, which ${found}; ${remedy}`,
     );
   }
   const listed = new Set<string>(allow);
-  const prefixes = allow.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
-  return (name) => listed.has(name) || (!name.endsWith("*") && prefixes.some((prefix) => hasPrefix(name, prefix)));
+  const prefixes = allow.filter(isPrefix).map((name) => name.slice(0, -1));
+  return (name) => listed.has(name) || (!isPrefix(name) && prefixes.some((prefix) => hasPrefix(name, prefix)));
+}
+
+function isPrefix(name: string): boolean {
+  return name.endsWith("*");
 }
 
 function unique(names: readonly string[]): string[] {

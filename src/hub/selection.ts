@@ -79,18 +79,13 @@ export function isInternal(channel: string): boolean {
   return channel.charCodeAt(0) < 0x20;
 }
 
-/** True for a name that a client may follow, or a prefix. */
-export function isChannelName(name: unknown): boolean {
-  return nameProblem(name) === null;
-}
-
 function assertName(name: string): void {
   const problem = nameProblem(name);
   if (problem !== null) throw channelError(name, ...problem);
 }
 
-/** Why a name is not valid, and the remedy. */
-function nameProblem(name: unknown): [found: string, remedy: string] | null {
+/** Why a client can follow no channel of this name, or no prefix, and the remedy; `null` if it can. */
+export function nameProblem(name: unknown): [found: string, remedy: string] | null {
   if (typeof name !== "string" || name === "") return ["is not a valid name", "pass a non-empty string"];
   if (name.length > maxNameLength) return [`is longer than ${maxNameLength} characters`, "use a shorter one"];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are invalid in a name

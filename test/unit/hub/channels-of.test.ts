@@ -90,7 +90,7 @@ describe("channelsOf", () => {
     },
   );
 
-  test("with a function asks for each name, for prefixes too, and takes true alone for a yes", async () => {
+  test("with a function asks for each name, and takes true alone for a yes", async () => {
     const asked: string[] = [];
     const allow = async (channel: string) => {
       asked.push(channel);
@@ -98,15 +98,33 @@ describe("channelsOf", () => {
     };
     expect(await channelsOf(request({ query: "?channel=a&channel=b&join=c&join=d*&channel=*" }), { allow })).toEqual({
       channels: ["a"],
-      join: ["d*"],
-      forbidden: ["b", "*", "c"],
+      forbidden: ["b", "*", "c", "d*"],
     });
-    expect(asked).toEqual(["a", "b", "c", "d*"]);
+    expect(asked).toEqual(["a", "b", "c"]);
     const failing = channelsOf(request({ query: "?channel=a" }), {
       allow: () => Promise.reject(new Error("No database")),
     });
     await expect(failing).rejects.toThrow("No database");
   });
+
+  test.each(["s*", "sec*", "secret*", "secret1*", "*"])(
+    "no request gets the events of a channel that a function rejects, by the prefix %s",
+    async (prefix) => {
+      const { hub } = openHub();
+      await hub.channel("secret1").dispatch("t", "hidden");
+      for (const field of ["channel", "join"]) {
+        const query = `?channel=news&label=1&lastEventId=0.0.0&${field}=${encodeURIComponent(prefix)}`;
+        const asked = await channelsOf(request({ query }), { allow: (name) => !name.startsWith("secret") });
+        expect(asked).toEqual({ channels: ["news"], forbidden: [prefix], label: true });
+        const client = await joined(hub, { ...asked, from: "start" });
+        await hub.channel("secret1").dispatch("t", "hidden");
+        await hub.channel("news").dispatch("t", "shown");
+        await client.settle();
+        expect(client.chunks.join("")).toContain("shown");
+        expect(client.chunks.join("")).not.toContain("hidden");
+      }
+    },
+  );
 
   test("does not ask about names that are not valid, nor about thousands: the hub rejects the request", async () => {
     const allow = () => {
@@ -149,6 +167,19 @@ describe("channelsOf", () => {
     ["an unknown option", { allow: [], allowed: [] }],
   ])("rejects %s as options", async (_, options) => {
     await expect(channelsOf(request(), options as never)).rejects.toMatchObject({ code: "ERR_SSE_OPTION" });
+  });
+
+  test.each([
+    [["news", "*"], 'has the name "*", which is every channel; list the names and prefixes that the client may follow'],
+    [["a*b"], 'has the name "a*b", which has a * inside; a * may only be the last character'],
+    [["news", ""], 'has the name "", which is not a valid name; pass a non-empty string'],
+    [[5], "has the name 5, which is not a valid name; pass a non-empty string"],
+    ["news", 'is "news"; it takes a list of channel names and of prefixes such as "orders/*", or a function that '],
+  ])("says what is wrong with the list %j", async (allow, message) => {
+    await expect(channelsOf(request(), { allow: allow as string[] })).rejects.toMatchObject({
+      code: "ERR_SSE_OPTION",
+      message: expect.stringContaining(`The option allow of channelsOf() ${message}`),
+    });
   });
 
   test("rejects anything but a request", async () => {
