@@ -2,6 +2,7 @@
 import { clearedChannel, clearType } from "../../../log/cleared.ts";
 import { encodeText } from "../text.ts";
 import { lockLog } from "./lock.ts";
+import { byIndex } from "./plans.ts";
 
 /**
  * `clear` erases the entries of a channel, its values, and its idempotency keys, and appends the entry that records it. It
@@ -12,7 +13,7 @@ export function clearingFunctions(schema: string, notifyChannel: string, lock: n
     -- One transaction, under the lock of all appends: no reader sees a part of it, and no entry of the channel comes in between.
     -- Offsets, witnesses and times stay, since positions in other channels depend on them. Weights stay because the sums of later
     -- entries include them.
-    CREATE OR REPLACE FUNCTION ${schema}.clear(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.clear(request json) RETURNS text LANGUAGE plpgsql ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       name text := request->>'channel';

@@ -42,6 +42,8 @@ export const migrations: readonly Migration[] = [
   { version: 4, statements: ({ schema }) => `DROP FUNCTION IF EXISTS ${schema}.append_one(${oldEntry});` },
   // \`append_plain\` is new.
   { version: 5, statements: () => "" },
+  // Functions have settings for their plans.
+  { version: 6, statements: () => "" },
 ];
 
 /** The parameters of `append_one` before version 4. */

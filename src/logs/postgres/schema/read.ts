@@ -1,5 +1,6 @@
 // Reading: functions in the database. STABLE functions see one state of the log, however many queries they run.
 import { entryKinds, isSelected, maxMergedChannels, selectionArrays } from "./pages.ts";
+import { byIndex } from "./plans.ts";
 
 /** The columns of an entry in an answer, in the order in which `entryOf` takes them. */
 const columns = "log_offset, witness, previous_witness, time, channel, type, data, key, sender";
@@ -51,7 +52,7 @@ export function readingFunctions(schema: string): string {
 
     -- Superseded entries too: a tail delivers the whole sequence. The first entry is returned however large it is. The last field
     -- saves a question: a process whose tail reads anyway learns that the outbox has something.
-    CREATE OR REPLACE FUNCTION ${schema}.next(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.next(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       found json;
@@ -104,7 +105,7 @@ export function readingFunctions(schema: string): string {
 
     -- Entries, trimmed and floor are of one state, so no loss is missed between them. Superseded entries are counted by an index of
     -- their own; those below the floor are gone, so they count as trimmed.
-    CREATE OR REPLACE FUNCTION ${schema}.read(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.read(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       selection json := request->'selection';
@@ -138,7 +139,7 @@ export function readingFunctions(schema: string): string {
 
     -- The partial indexes over values have entries below the floor too, so nothing has to be added for those that retention took
     -- from the sequence.
-    CREATE OR REPLACE FUNCTION ${schema}.values(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.values(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       after bigint := request->>'after';
@@ -152,7 +153,7 @@ export function readingFunctions(schema: string): string {
     END $sourcecast$;
 
     -- By channel while there are few; otherwise from the end of the log, where the last ones are most often.
-    CREATE OR REPLACE FUNCTION ${schema}.last(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.last(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
       selection json := request->'selection';
       ${selectionArrays}
@@ -177,7 +178,7 @@ export function readingFunctions(schema: string): string {
     END $sourcecast$;
 
     -- Only searches of indexes, no scans: a storm of reconnects must not cost more than its number of different channels.
-    CREATE OR REPLACE FUNCTION ${schema}.locate(request json) RETURNS text LANGUAGE plpgsql STABLE AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.locate(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
       channels json;

@@ -2,6 +2,7 @@
 import { clearedChannel } from "../../../log/cleared.ts";
 import { encodeText } from "../text.ts";
 import { lockLog } from "./lock.ts";
+import { byIndex } from "./plans.ts";
 
 /** Entries that one statement removes: publishers wait for that at most. */
 const entriesPerSlice = 500;
@@ -56,9 +57,12 @@ export function retentionFunctions(schema: string, lock: number): string {
 
     -- One process at a time: the others would only wait for the same rows. An age, a number or a size that is NULL sets no limit,
     -- since a comparison with NULL is not true.
-    CREATE OR REPLACE FUNCTION ${schema}.trim(request json) RETURNS text LANGUAGE plpgsql AS $sourcecast$
+    CREATE OR REPLACE FUNCTION ${schema}.trim(request json) RETURNS text LANGUAGE plpgsql ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
+      max_events bigint := request->>'events';
+      max_bytes bigint := request->>'bytes';
+      max_age bigint := request->>'age';
       stamp bigint;
       cut record;
       floor_raised bigint;
@@ -67,15 +71,18 @@ export function retentionFunctions(schema: string, lock: number): string {
       IF NOT pg_try_advisory_xact_lock(${lock}, 3) THEN RETURN json_build_object('more', false); END IF;
       SELECT * INTO state FROM ${schema}.state;
       stamp := greatest(${schema}.clock(), state.top_time);
-      -- Looks before it takes the lock. The entries over a limit are the beginning of the sequence, and never the newest entry.
+      -- Looks before it takes the lock. The entries over a limit are the beginning of the sequence, and never the newest entry. So
+      -- the oldest one says whether there are any.
       SELECT count(*) AS count, max(log_offset) AS log_offset INTO cut FROM (
-        SELECT * FROM ${schema}.entry WHERE log_offset > state.trimmed ORDER BY log_offset LIMIT ${entriesPerSlice}
-      ) AS oldest
-      WHERE log_offset < state.top AND (
-        log_offset <= state.top - (request->>'events')::bigint
-        OR state.top_weight - total_weight + weight > (request->>'bytes')::bigint
-        OR log_time + (request->>'age')::bigint <= stamp
-      );
+        SELECT log_offset, log_time, total_weight - weight AS before FROM ${schema}.entry
+        WHERE log_offset > state.trimmed ORDER BY log_offset LIMIT 1
+      ) AS oldest WHERE ${isOver};
+      IF cut.count > 0 THEN
+        SELECT count(*) AS count, max(log_offset) AS log_offset INTO cut FROM (
+          SELECT log_offset, log_time, total_weight - weight AS before FROM ${schema}.entry
+          WHERE log_offset > state.trimmed ORDER BY log_offset LIMIT ${entriesPerSlice}
+        ) AS oldest WHERE ${isOver};
+      END IF;
       IF cut.log_offset IS NOT NULL THEN
         PERFORM ${lockLog(lock)};
         -- Of an empty slot, nothing can be lost.
@@ -123,13 +130,18 @@ export function retentionFunctions(schema: string, lock: number): string {
         'more', cut.count = ${entriesPerSlice},
         'removed', cut.count,
         'next', (
-          SELECT log_time + (request->>'age')::bigint - stamp FROM ${schema}.entry
+          SELECT log_time + max_age - stamp FROM ${schema}.entry
           WHERE log_offset > coalesce(cut.log_offset, state.trimmed) AND log_offset < state.top ORDER BY log_offset LIMIT 1
         )
       );
     END $sourcecast$;
   `;
 }
+
+/** An entry is over one of the limits. */
+const isOver = `log_offset < state.top AND (
+          log_offset <= state.top - max_events OR state.top_weight - before > max_bytes OR log_time + max_age <= stamp
+        )`;
 
 /** Marks the highest offset that each channel loses with a slice. It is higher than all marks before. */
 function marked(schema: string, table: string, condition: string): string {
