@@ -22,7 +22,8 @@ import { slicesOf } from "./slices.ts";
 export interface ConnectionHandlers {
   onState(state: ReconnectState): void;
   onOpen(response: Response): void;
-  onEvent(event: ParsedEvent): void;
+  /** Called without `this`. */
+  readonly onEvent: (event: ParsedEvent) => void;
   onComment?(text: string): void;
   /** Resolves when more may be read; `undefined` for at once. */
   ready?(): Promise<unknown> | undefined;
@@ -74,7 +75,7 @@ export class Connection {
     this.#state = initialState(environment.now(), options.defaultRetry);
     this.#parser = new EventStreamParser(
       {
-        onEvent: (event) => handlers.onEvent(event),
+        onEvent: handlers.onEvent,
         onComment: (text) => {
           const keepAlive = readKeepAlive(text);
           if (keepAlive !== null) this.tell({ keepAlive });
@@ -194,11 +195,13 @@ export class Connection {
     this.#handlers.onOpen(response);
     // The runtime's `fetch` ends the body when the signal aborts. Another one may not, and `read()` would never settle.
     signal.addEventListener("abort", () => void reader.cancel().catch(ignore), { once: true });
-    while (!signal.aborted) {
+    for (;;) {
+      if (signal.aborted) return;
       // Bytes that are not read stay in the socket, so a slow consumer slows down the server. A slice that was begun is parsed to
       // its end, so a buffer can exceed its size by the events of one slice.
-      await this.#waitUntilReady();
-      if (signal.aborted) return;
+      const waiting = this.#waitUntilReady();
+      // Each event of a live stream has a chunk of its own, which an `await` for nothing would delay.
+      if (waiting) await waiting;
       const { done, value } = await reader.read();
       if (signal.aborted) return;
       if (done) break;
@@ -214,12 +217,10 @@ export class Connection {
   }
 
   /** Reading stops while consumers are full. No bytes are expected, so the watchdog stops with it. */
-  async #waitUntilReady(): Promise<void> {
+  #waitUntilReady(): Promise<void> | undefined {
     const waiting = this.#handlers.ready?.();
-    if (waiting === undefined) return;
-    this.tell({ paused: true });
-    await waiting;
-    this.tell({ paused: false });
+    if (waiting !== undefined) this.tell({ paused: true });
+    return waiting?.then(() => this.tell({ paused: false }));
   }
 
   /** A failure, with a response or without. */
