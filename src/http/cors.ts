@@ -15,8 +15,8 @@ export interface CorsDetails {
   /** `true` or `"*"` for every origin, an origin such as `"https://example.com"`, or a list of them. */
   origin: true | string | readonly string[];
   /**
-   * Allows requests with cookies. The response then names the origin, as browsers demand; sandboxed pages, whose origin is
-   * `null`, are allowed only if a list names `"null"`. @default false
+   * Allows requests with cookies, for which the origins must be named: with every origin, any site that a signed-in user visits
+   * could read the user's stream. @default false
    */
   credentials?: boolean;
   /**
@@ -33,13 +33,10 @@ const streamRequestHeaders = ["Last-Event-ID", "Authorization", "Cache-Control",
 
 const requestedHeadersName = "Access-Control-Request-Headers";
 
-/**
- * The headers that let the page that sent `request` read the response; none if its origin is not allowed. With credentials, the
- * fetch standard does not accept `*`, so the response names the origin.
- */
+/** The headers that let the page that sent `request` read the response; none if its origin is not allowed. */
 export function corsHeaders(cors: CorsOptions, request: RequestLike): PermissionHeaders {
   const { origin: allowed, credentials } = resolveCors(cors);
-  if (allowed === true && !credentials) return { "access-control-allow-origin": "*" };
+  if (allowed === true) return { "access-control-allow-origin": "*" };
   const origin = request.headers.get("origin");
   // Caches must not give the response to another origin, whatever it says about this one.
   if (origin === null || !allows(allowed, origin)) return { vary: "Origin" };
@@ -71,9 +68,7 @@ type PermissionHeaders = {
   readonly vary?: string;
 };
 
-function allows(allowed: CorsDetails["origin"], origin: string): boolean {
-  // Any sandboxed or local page has the origin "null". It is not one site that could be trusted with cookies.
-  if (allowed === true) return /^[a-z][a-z0-9+.-]*:\/\/[^\s,/]+$/i.test(origin);
+function allows(allowed: string | readonly string[], origin: string): boolean {
   return typeof allowed === "string" ? allowed === origin : allowed.includes(origin);
 }
 
@@ -95,13 +90,22 @@ function requestedHeaders(request: RequestLike): string[] {
 export function assertCors(cors: unknown): void {
   const details = typeof cors === "object" && cors !== null && !Array.isArray(cors);
   if (details) aGroup(corsChecks)(cors, "cors");
-  const origin = details ? (cors as Partial<CorsDetails>).origin : cors;
-  if (origin === true || isText(origin) || (Array.isArray(origin) && origin.every(isText))) return;
+  const { origin, credentials }: { origin?: unknown; credentials?: unknown } = details ? cors : { origin: cors };
+  const isEvery = origin === true || origin === "*";
+  if (isEvery && credentials === true) {
+    throw new SourcecastTypeError(
+      "ERR_SSE_OPTION",
+      `The option cors has credentials: true and the origin ${quote(origin)}, so every site could read the streams of its visitors with their cookies; list the origins that may, such as ["https://example.com"]`,
+    );
+  }
+  if (isEvery || isOrigin(origin) || (Array.isArray(origin) && origin.every(isOrigin))) return;
   throw new SourcecastTypeError(
     "ERR_SSE_OPTION",
-    `The option cors names ${quote(origin)} as its origin; it takes true, an origin such as "https://example.com" or a list of them`,
+    `The option cors names ${quote(origin)} as its origin; it takes true or "*" for every origin, an origin such as "https://example.com", or a list of origins without "*"`,
   );
 }
+
+const isOrigin = (value: unknown): boolean => isText(value) && value !== "*";
 
 /** An empty origin or header name is a mistake, such as an unset environment variable. */
 const isText = (value: unknown): boolean => typeof value === "string" && value !== "";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type CorsOptions, EventSource } from "../../src/index.ts";
-import { openWeb } from "../support/web.ts";
+import type { CorsDetails } from "../../src/http/cors.ts";
+import { type CorsOptions, createHub, EventSource } from "../../src/index.ts";
+import { openWeb, request } from "../support/web.ts";
 
 const a = "https://a.example";
 const b = "https://b.example";
@@ -25,13 +26,13 @@ describe("rule 22: pages of other origins may read the stream where the option c
     [[a, b], b, b],
     [[], a, null],
     [{ origin: [a] }, a, a],
-    [{ origin: true, credentials: true }, a, a],
+    [{ origin: true, credentials: false }, a, "*"],
+    [{ origin: [a, b], credentials: true }, a, a],
     [{ origin: a, credentials: true }, b, null],
     // Every sandboxed page has the origin "null", so it gets no cookies unless a list names it.
-    [{ origin: true, credentials: true }, "null", null],
-    [{ origin: "*", credentials: true }, "null", null],
-    [{ origin: true, credentials: true }, `${a}, ${b}`, null],
-    [{ origin: true, credentials: true }, "", null],
+    [{ origin: a, credentials: true }, "null", null],
+    [{ origin: [a, b], credentials: true }, `${a}, ${b}`, null],
+    [{ origin: [a], credentials: true }, "", null],
     [{ origin: ["null"], credentials: true }, "null", "null"],
     [true, "null", "*"],
   ])("%j for %s", (cors, origin, allowed) => {
@@ -39,10 +40,21 @@ describe("rule 22: pages of other origins may read the stream where the option c
   });
 
   test("with credentials the origin is named and never a star", () => {
-    const { headers } = headersFor({ origin: true, credentials: true }, a);
+    const { headers } = headersFor({ origin: [a, b], credentials: true }, a);
     expect(headers.get("access-control-allow-credentials")).toBe("true");
     expect(headers.get("access-control-allow-origin")).toBe(a);
   });
+
+  test.each<CorsDetails["origin"]>([true, "*", ["*"], [a, "*"]])(
+    "with credentials the origin %j throws, and allows nothing",
+    async (origin) => {
+      const cors = { origin, credentials: true };
+      const rejected = { code: "ERR_SSE_OPTION", message: expect.stringMatching(/cors .*; .*https:/) };
+      expect(() => openWeb({ cors })).toThrow(expect.objectContaining(rejected));
+      await using hub = createHub();
+      await expect(hub.response(request(), { channels: ["a"], cors })).rejects.toMatchObject(rejected);
+    },
+  );
 
   test.each([a, b, null])("caches are told that the answer depends on the origin, for %s", (origin) => {
     expect(headersFor([a], origin).headers.get("vary")).toBe("Origin");

@@ -470,6 +470,12 @@ function cors(): readonly unknown[] {
     { credentials: true },
     { origins: ["x"] },
     { origin: true, maxAge: -1 },
+    // A site that the user visits could read the user's stream.
+    { origin: true, credentials: true },
+    { origin: "*", credentials: true },
+    { origin: ["*"], credentials: true },
+    ["*"],
+    ["https://a.example", "*"],
   ];
 }
 
