@@ -130,7 +130,12 @@ export class Requests {
   #subscribe(): NatsSubscriptionLike {
     return this.#connection.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
-        if (error !== null) return;
+        if (error !== null) {
+          // The server has ended it: the user may not receive answers any longer. The next request subscribes again.
+          this.#subscription = null;
+          this.fail(`NATS refuses the answers: ${messageOf(error)}`);
+          return;
+        }
         const token = message.subject.slice(this.#inbox.length + 1);
         const pending = this.#pending.get(token);
         // It was given up, or the answer comes for the second time.

@@ -79,7 +79,7 @@ export class Streams {
     this.#opening = null;
   }
 
-  /** Everything is checked before the first write. Permissions do not change while a connection is open, and are checked once. */
+  /** Everything is checked before the first write. Permissions are checked once: without one that is taken away later, requests fail. */
   async #open(): Promise<Incarnation> {
     if (this.#connection.isClosed()) throw closedConnection();
     const { info: server } = this.#connection;

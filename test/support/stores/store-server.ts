@@ -80,6 +80,11 @@ export class StoreServer implements AsyncDisposable {
     this.#process?.signal("SIGCONT");
   }
 
+  /** Reads its configuration again. */
+  reload(): void {
+    this.#process?.signal("SIGHUP");
+  }
+
   /** Ends it without a chance to write anything (`kill -9`). */
   async kill(): Promise<void> {
     await this.#process?.stop("SIGKILL");
