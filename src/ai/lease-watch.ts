@@ -1,6 +1,6 @@
 // Runs whose producer may have died. A process that comes across a run of another process watches it, and completes it when it
-// has shown no sign of life for a lease. The time is the watcher's own, so no clocks are compared.
-import { now, WakeTimer } from "../base/clock.ts";
+// has shown no sign of life for a lease. The time is the watcher's own, so no clocks are compared. The signs arrive with the
+// tail of the hub, so the log is asked only about a run that was quiet for a lease.
 import { SourcecastError } from "../base/errors.ts";
 import type { HubInternals } from "../hub/internals.ts";
 import { headPosition } from "../wire/cursor.ts";
@@ -8,6 +8,7 @@ import { Beats } from "./beats.ts";
 import type { Chat, ElectedRun } from "./chat.ts";
 import type { WrittenEvent } from "./gather.ts";
 import type { FinishedRun } from "./producer.ts";
+import { Quiet } from "./quiet.ts";
 import { endMarker, isConflict, type RunEnd } from "./run-writer.ts";
 
 /** The part of the runs that a watch uses. */
@@ -30,7 +31,7 @@ export interface WatchContext {
 export class LeaseWatch {
   readonly #context: WatchContext;
   /** The runs that are watched, with the function that ends the pause under way. */
-  readonly #watched = new Map<string, () => void>();
+  readonly #watched = new Map<string, Quiet>();
   #isOpen = true;
 
   constructor(context: WatchContext) {
@@ -40,27 +41,32 @@ export class LeaseWatch {
   /** Watches a run until it is over. A watch that begins waits one lease at least. */
   watch(chatId: string, chat: Chat, run: ElectedRun): void {
     if (this.#watched.has(run.run)) return;
-    this.#watched.set(run.run, () => {});
-    void this.#watch(chatId, chat, run).finally(() => this.#watched.delete(run.run));
+    const quiet = new Quiet(this.#context.hub, chat, run);
+    this.#watched.set(run.run, quiet);
+    void this.#watch(chatId, chat, run, quiet).finally(() => {
+      quiet.close();
+      this.#watched.delete(run.run);
+    });
   }
 
   /** Ends all watches. A run whose process dies is found by the next process that comes across it. */
   close(): void {
     this.#isOpen = false;
-    for (const wake of this.#watched.values()) wake();
+    for (const quiet of this.#watched.values()) quiet.close();
   }
 
-  async #watch(chatId: string, chat: Chat, run: ElectedRun): Promise<void> {
-    for (let seen: number | undefined; this.#isOpen; await this.#pause(run)) {
+  async #watch(chatId: string, chat: Chat, run: ElectedRun, quiet: Quiet): Promise<void> {
+    for (; this.#isOpen; await quiet.lease()) {
+      const seen = quiet.offset;
       try {
         const { isOver, offset } = await chat.signs(run);
         if (isOver) return;
         const mayEnd = offset > 0 || this.#context.endsUnstarted;
         if (offset === seen && mayEnd && this.#isOpen && (await this.#complete(chatId, chat, run, offset))) return;
-        seen = offset;
+        quiet.begin(offset);
       } catch (error) {
         // A log that cannot be read says nothing about the producer: the lease begins again.
-        seen = undefined;
+        quiet.begin(undefined);
         if (isClosed(error)) return;
         this.#context.onError(error);
       }
@@ -101,19 +107,6 @@ export class LeaseWatch {
       if (isConflict(error)) return false;
       throw error;
     }
-  }
-
-  /** Resolves after a lease, or when the watch is closed. */
-  #pause({ run, lease }: ElectedRun): Promise<void> {
-    if (!this.#isOpen) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = new WakeTimer(() => resolve());
-      timer.set(now() + lease);
-      this.#watched.set(run, () => {
-        timer.stop();
-        resolve();
-      });
-    });
   }
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { CompleteLog } from "../../../src/log/complete.ts";
 import { memoryLog } from "../../../src/logs/memory/index.ts";
-import { controlledProducer, eventsOf, openProcess, overLog } from "../../support/runs.ts";
+import { controlledProducer, eventsOf, freezable, openProcess, overLog, storedOf } from "../../support/runs.ts";
 import { request } from "../../support/web.ts";
 
 /** Notes how many questions there are in a call, and how many of them wait for an answer to another one. */
@@ -65,4 +65,38 @@ test("a chat is found in three steps, however many runs it has had, and by clien
   const response = await runs.resume("chat", request({ headers: { "last-event-id": `${id}` } }));
   await response.body?.cancel();
   expect(counts.states).toBe(1);
+});
+
+test("a run that shows signs of life is watched without a question, and is declared dead a lease after the last one", async () => {
+  const log = memoryLog();
+  const frozen = freezable(log);
+  const leaseMs = 600;
+  const one = openProcess(frozen.log, { lease: leaseMs });
+  const { log: counted, counts } = counting(log);
+  const two = openProcess(counted, { lease: leaseMs });
+  const producer = controlledProducer();
+  await one.runs.start("chat", producer.produce, { request: request() });
+  const reader = eventsOf(await two.runs.resume("chat", request()));
+  let isDead = false;
+  void reader.then(() => {
+    isDead = true;
+  });
+  // Longer than a lease in all. Each wait is shorter than one.
+  const wait = (leases: number) => new Promise((resolve) => setTimeout(resolve, leases * leaseMs));
+  for (const piece of ["a", "b", "c", "d"]) {
+    await wait(0.4);
+    producer.yield(piece);
+  }
+  await expect.poll(() => storedOf(log)).toContain("d");
+  frozen.freeze();
+  Object.assign(counts, { questions: 0 });
+  // A timer of the same process: whatever else the machine has to do, it is not due before that of the watch.
+  await wait(0.6);
+  expect(counts.questions).toBe(0);
+  expect(isDead).toBe(false);
+  await wait(0.9);
+  expect(isDead).toBe(true);
+  frozen.thaw();
+  await one.runs.close();
+  one.errors.splice(0);
 });
