@@ -13,6 +13,9 @@ const htmxConfig = JSON.stringify({
   defaultSettleDelay: 0,
 });
 
+/** The command that kills this process. A window that stays open receives that of the next one. */
+export const killCommand = `kill -9 ${process.pid}`;
+
 export interface PageState {
   /** The id of the window in its requests. */
   readonly windowId: string;
@@ -59,8 +62,8 @@ export function renderPage({ windowId, persona, cursor, fields, room, tale, cont
         </main>
         <footer>
           <p>Everything here arrives over <strong>one</strong> event stream per window, read by
-          <code>sourcecast/client</code>. Kill the server and start it again, with <code>kill -9 ${process.pid}</code> and
-          <code>npm start</code> in a terminal: nothing is lost, and no window needs a reload.</p>
+          <code>sourcecast/client</code>. Kill the server and start it again, with <code sse-swap="kill" hx-swap="innerHTML">${killCommand}</code>
+          and <code>npm start</code> in a terminal: nothing is lost, and no window needs a reload.</p>
         </footer>
         <div id="notice" class="notice" role="status"></div>
         <p id="announcements" class="visually-hidden" role="status"></p>
@@ -176,15 +179,17 @@ function renderStory(tale: Html, control: Html): Html {
 
 function renderWire(): Html {
   return html`
-    <section class="wire" aria-labelledby="wire-title">
-      <div class="title">
-        <h2 id="wire-title">On the wire</h2>
-        <p class="meter" aria-live="off"><span id="wire-frames">0</span> frames, <span id="wire-bytes">0 B</span></p>
-        <button type="button" class="quiet" id="wire-pause" aria-pressed="false">Pause</button>
-      </div>
-      <pre id="frames" tabindex="0" role="log" aria-live="off" aria-label="Raw frames of this window’s stream"></pre>
-      <p id="wire-note">The bytes of this window’s stream as they leave the server</p>
-    </section>
+    <div class="side">
+      <section class="wire" aria-labelledby="wire-title">
+        <div class="title">
+          <h2 id="wire-title">On the wire</h2>
+          <p class="meter" aria-live="off"><span id="wire-frames">0</span> frames, <span id="wire-bytes">0 B</span></p>
+          <button type="button" class="quiet" id="wire-pause" aria-pressed="false">Pause</button>
+        </div>
+        <pre id="frames" tabindex="0" role="log" aria-live="off" aria-label="Raw frames of this window’s stream"></pre>
+        <p id="wire-note">The bytes of this window’s stream as they leave the server</p>
+      </section>
+    </div>
   `;
 }
 

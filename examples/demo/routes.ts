@@ -6,7 +6,7 @@ import { renderField, SharedDocument } from "./document.ts";
 import { Refusal, readForm, sendPage, sendText } from "./http.ts";
 import { readWithCursor, type Store } from "./hub.ts";
 import { Lines } from "./lines.ts";
-import { renderPage } from "./page.ts";
+import { killCommand, renderPage } from "./page.ts";
 import { choosePersona, findPersona, type Persona } from "./personas.ts";
 import { StatsPanel } from "./stats.ts";
 import { Storyteller } from "./story.ts";
@@ -48,7 +48,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
       const windowId = randomBytes(16).toString("hex");
       visitors.expect(windowId, persona);
       const { state, cursor } = await readState(persona);
-      const control = storyteller.renderControl(persona);
+      const control = await storyteller.renderControl(persona);
       sendPage(response, renderPage({ windowId, persona, cursor, control, ...state }));
     },
 
@@ -79,6 +79,7 @@ export async function openRoutes(store: Store): Promise<Routes> {
       });
       const visitor: Visitor = { id, persona, source };
       for (const part of [visitors, document, storyteller, stats]) part.welcome(visitor);
+      source.dispatch("kill", killCommand);
     },
 
     /** The bytes of that stream, for the panel that shows them. */

@@ -41,7 +41,9 @@ export class Storyteller {
   }
 
   welcome({ persona, source }: Visitor): void {
-    source.dispatch("story-control", String(this.renderControl(persona)));
+    this.renderControl(persona)
+      .then((control) => source.dispatch("story-control", String(control)))
+      .catch(report);
     source.dispatch("tellings", String(this.renderTellings()));
   }
 
@@ -51,13 +53,13 @@ export class Storyteller {
     const telling: Telling = { to: persona, made: 0, state: "running", stop: new AbortController() };
     this.#running.set(persona.id, telling);
     this.#shown = [telling, ...this.#shown].slice(0, mostShown);
-    this.#showControl(persona);
+    this.#showControl(persona).catch(report);
     this.#tell(telling)
-      .catch(report)
       .finally(() => {
         this.#running.delete(persona.id);
-        this.#showControl(persona);
-      });
+        return this.#showControl(persona);
+      })
+      .catch(report);
   }
 
   stop({ persona }: Visitor): void {
@@ -66,11 +68,8 @@ export class Storyteller {
 
   /** The stored part of the latest telling. Later tokens are appended to it. */
   async renderTale(persona: Persona): Promise<Html> {
-    const selection = { channels: [Storyteller.channel(persona)], prefixes: [] };
-    const entries = await this.#store.log.last(tokens.length + 1, selection);
-    if (entries.length === 0) return invitation;
-    const told = entries.slice(entries.findLastIndex(({ type }) => type === "story") + 1);
-    return renderTale(told.map(({ data }) => new Html(data)));
+    const { told, hasBegun } = await this.#read(persona);
+    return hasBegun ? renderTale(told.map((token) => new Html(token))) : invitation;
   }
 
   renderTellings(): Html {
@@ -78,11 +77,31 @@ export class Storyteller {
   }
 
   /** All buttons have the same id, so that the focus stays when one replaces another. */
-  renderControl({ id }: Persona): Html {
-    if (this.#running.has(id)) {
+  async renderControl(persona: Persona): Promise<Html> {
+    const isRunning = (): boolean => this.#running.has(persona.id);
+    const breaksOff = !isRunning() && (await this.#breaksOff(persona));
+    // It may have been started while the log was read.
+    if (isRunning()) {
       return html`<button id="story-button" type="button" class="quiet" hx-post="/story/stop">Stop listening</button>`;
     }
-    return html`<button id="story-button" type="button" hx-post="/story">Tell me a story</button>`;
+    return html`<button id="story-button" type="button" hx-post="/story">Tell me a story</button>${breaksOff ? note : ""}`;
+  }
+
+  /** Whether the latest telling has lost its generator before the last token, also to the end of the server. */
+  async #breaksOff(persona: Persona): Promise<boolean> {
+    const { told, isWhole } = await this.#read(persona);
+    if (isWhole) return told.length > 0 && told.length < tokens.length;
+    // The log no longer has its beginning, so the tokens cannot be counted.
+    return told.length > 0 && told.at(-1) !== renderToken(tokens.at(-1) ?? "");
+  }
+
+  /** The stored tokens of the latest telling. */
+  async #read(persona: Persona): Promise<{ told: string[]; hasBegun: boolean; isWhole: boolean }> {
+    const selection = { channels: [Storyteller.channel(persona)], prefixes: [] };
+    const entries = await this.#store.log.last(tokens.length + 1, selection);
+    const begin = entries.findLastIndex(({ type }) => type === "story");
+    const told = entries.slice(begin + 1).map(({ data }) => data);
+    return { told, hasBegun: entries.length > 0, isWhole: begin !== -1 };
   }
 
   async #tell(telling: Telling): Promise<void> {
@@ -90,7 +109,7 @@ export class Storyteller {
     await channel.dispatch("story", String(renderTale([])));
     const result = await channel.pipe(this.#generate(telling), {
       type: "token",
-      map: (token) => String(html`${token}`),
+      map: renderToken,
       signal: telling.stop.signal,
       stopWithoutSubscribers: patience,
       endChannel: false,
@@ -116,10 +135,18 @@ export class Storyteller {
     this.#visitors.everyone.dispatch("tellings", String(this.renderTellings()));
   }
 
-  #showControl(persona: Persona): void {
-    for (const { source } of this.#visitors.named(persona))
-      source.dispatch("story-control", String(this.renderControl(persona)));
+  async #showControl(persona: Persona): Promise<void> {
+    const control = String(await this.renderControl(persona));
+    for (const { source } of this.#visitors.named(persona)) source.dispatch("story-control", control);
   }
+}
+
+const note = html`
+  <p class="breaks-off">The story breaks off here. Its generator stops when its reader stops it or leaves, and with its server.</p>
+`;
+
+function renderToken(token: string): string {
+  return String(html`${token}`);
 }
 
 function renderTale(told: readonly Html[]): Html {

@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { launchChromium } from "../support/browser.ts";
 import { startDemo } from "../support/demo.ts";
 import {
+  connected,
+  disconnected,
   free,
   heard,
   held,
@@ -116,6 +118,26 @@ test("a story comes token by token, and its generator stops when the reader leav
   const frozen = await line.innerText();
   await say(bob, "Is it still going on?");
   expect(await line.innerText()).toBe(frozen);
+});
+
+test("a window that stays open over a restart shows how to kill the new process, and that its story has broken off", async () => {
+  const ada = await fixture.open();
+  const command = () => ada.innerText("footer code[sse-swap]");
+  const before = await command();
+  expect(before).toMatch(/^kill -9 \d+$/);
+  await ada.click("#story-button");
+  await ada.waitForFunction(() => document.querySelector(".tale")?.textContent?.startsWith("Once there was"));
+  expect(await ada.locator(".breaks-off").count()).toBe(0);
+  await fixture.kill();
+  await disconnected(ada);
+  await fixture.start();
+  await connected(ada);
+  await ada.locator(".control .breaks-off").waitFor();
+  await ada.waitForFunction((old) => document.querySelector("footer code[sse-swap]")?.textContent !== old, before);
+  expect(await command()).toMatch(/^kill -9 \d+$/);
+  await ada.reload();
+  await connected(ada);
+  await ada.locator(".control .breaks-off").waitFor();
 });
 
 test("a story stops when its reader stops it", async () => {
