@@ -8,6 +8,7 @@ const names = {
   "control-write": "hand-written: response.write()",
   "control-chunk": "hand-written: prebuilt chunk to the socket",
   "control-c": "hand-written in C",
+  "control-hub": "hand-written: the checks of a hub",
   set: "sourcecast: EventSourceSet",
   "hub-memory": "sourcecast: hub on memory",
   "hub-sqlite": "sourcecast: hub on SQLite",

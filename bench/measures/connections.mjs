@@ -2,7 +2,7 @@ import { available, forQuick, hubs } from "../contenders.mjs";
 import { interleave } from "../lib/interleave.mjs";
 import { kernelMemory, withSession } from "../lib/session.mjs";
 
-const contenders = [...forQuick, "hub-sqlite", "fastify-sse"];
+const contenders = [...forQuick, "control-hub", "hub-sqlite", "fastify-sse"];
 
 /** The cost of an idle connection: accepting it, keeping it, and the memory that remains after it. */
 export const connections = {
