@@ -169,7 +169,7 @@ export class SSE<E extends EventMap = false> {
       channels = [everyoneChannel, channelOf(id)];
     } catch (error) {
       this.#onError(error, { stage: "attach" });
-      exchange.sink.refuse(badRequest(exchange.request, options, "The id of this request is not valid"));
+      exchange.sink.refuse(badRequest(exchange.request, options, { message: "The id of this request is not valid" }));
       return null;
     }
     const connection = new ManagedConnection(id);

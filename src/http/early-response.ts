@@ -92,9 +92,23 @@ export function forbidden(request: RequestLike, options: ResponseOptions): Early
   return textResponse(request, options, 403, "forbidden", "This client may not read this event stream\n");
 }
 
-/** Tells the client that its request is at fault. A native client stops for good. */
-export function badRequest(request: RequestLike, options: ResponseOptions, message: string): EarlyResponse {
-  return textResponse(request, options, 400, "bad request", `${message}\n`);
+/** Tells the client that its request is at fault, by default with the status 400. A native client stops for good. */
+export function badRequest(
+  request: RequestLike,
+  options: ResponseOptions,
+  { status = 400, message }: RequestProblem,
+): EarlyResponse {
+  // The rest of a body that was not read would be taken for the next request.
+  const own = status === 400 ? {} : { connection: "close" };
+  return textResponse(request, options, status, "bad request", `${message}\n`, own);
+}
+
+/** A mistake in a request that its client is told about. */
+export interface RequestProblem {
+  /** @default 400 */
+  readonly status?: number;
+  /** The mistake, in words for the client. */
+  readonly message: string;
 }
 
 /** Caches must not give the response of one client to another one that accepts other encodings. */

@@ -1,8 +1,30 @@
 // The fields of a request: its query, and the form in its body.
+import { unrefTimeout } from "../base/clock.ts";
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 
-/** Most bytes of a form. A longer one counts as empty. */
+/** Most bytes of a form. The names of a thousand channels fit into a quarter of it. */
 const maxFormBytes = 1024 ** 2;
+
+/** A client that sends its form slower than this has given up, or wants to keep the route waiting. */
+const formDeadlineMs = 10_000;
+
+/** Why a form was not read. */
+export interface FormProblem {
+  /** The status for the client. With 408, a client may send the same form again. */
+  readonly status: 408 | 413;
+  /** The problem and the remedy, in words for the client. */
+  readonly message: string;
+}
+
+const tooLong: FormProblem = {
+  status: 413,
+  message: "The form of the request is longer than a megabyte; ask for fewer channels",
+};
+
+const tooSlow: FormProblem = {
+  status: 408,
+  message: `The form of the request has not arrived within ${formDeadlineMs / 1_000} s; send it again`,
+};
 
 /** The part of a request that is read: of the fetch standard, of `node:http`, or of a framework that extends one of them. */
 export interface FormRequest {
@@ -21,10 +43,10 @@ export interface FormRequest {
 /**
  * The fields of the query and, of a request with a form in its body (`application/x-www-form-urlencoded`), those of the form.
  *
- * @returns No field of a form that is over a megabyte, or that the client did not send to its end.
+ * @returns The problem of a form that is over a megabyte, or not there after ten seconds. No field of a form that was cut off.
  * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for anything but a request, and for a form that has been read already.
  */
-export async function readForm(request: FormRequest): Promise<URLSearchParams> {
+export async function readForm(request: FormRequest): Promise<URLSearchParams | FormProblem> {
   const address = request?.originalUrl ?? request?.url;
   if (typeof address !== "string" || typeof request.headers !== "object" || request.headers === null) {
     throw new SourcecastTypeError(
@@ -36,7 +58,9 @@ export async function readForm(request: FormRequest): Promise<URLSearchParams> {
   const query = beforeHash.indexOf("?");
   const fields = new URLSearchParams(query === -1 ? "" : beforeHash.slice(query));
   if (!hasForm(request)) return fields;
-  for (const [name, value] of await formOf(request)) fields.append(name, value);
+  const form = await formOf(request);
+  if ("status" in form) return form;
+  for (const [name, value] of form) fields.append(name, value);
   return fields;
 }
 
@@ -55,13 +79,12 @@ function hasForm({ method = "GET", headers }: FormRequest): boolean {
 }
 
 /** Where the body is depends on the framework: it may have read the form already, as text or as an object. */
-async function formOf(request: FormRequest): Promise<Iterable<[string, string]>> {
+async function formOf(request: FormRequest): Promise<Iterable<[string, string]> | FormProblem> {
   const { body } = request;
-  if (typeof body === "string") return new URLSearchParams(body);
   if (body instanceof URLSearchParams) return body;
-  if (isReadable(body)) return new URLSearchParams(await textOfWeb(request as Request, body));
-  if (typeof body === "object" && body !== null) return entriesOf(body);
-  return new URLSearchParams(await textOfNode(request));
+  if (typeof body === "object" && body !== null && !isReadable(body)) return entriesOf(body);
+  const text = typeof body === "string" ? body : await textOf(request);
+  return typeof text === "string" ? new URLSearchParams(text) : text;
 }
 
 /** A form that a framework has read. With many fields of one name, some parsers make an object of numbers. */
@@ -72,34 +95,52 @@ function entriesOf(form: object): [string, string][] {
   });
 }
 
-async function textOfWeb(request: { bodyUsed?: boolean }, body: ReadableStream<Uint8Array>): Promise<string> {
-  if (request.bodyUsed || body.locked) throw alreadyRead();
-  const reader = body.getReader();
+/**
+ * Reads on past the limit, until the deadline: the server of a request whose body is canceled may destroy its connection, and
+ * the client would get no answer.
+ */
+function textOf(request: FormRequest): Promise<string | FormProblem> {
   const form = new FormText();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return form.end();
-      form.add(value);
-      if (form.isOver) break;
-    }
-    await reader.cancel();
-  } catch {
-    // The client has left in the middle. Its request gets no stream anyway.
-  }
-  return "";
+  const { body } = request;
+  const reading = isReadable(body) ? readWeb(request as Request, body, form) : readNode(request, form);
+  return new Promise((resolve) => {
+    const settle = (answer: string | FormProblem): void => {
+      clearTimeout(timer);
+      resolve(form.isOver ? tooLong : answer);
+      form.drop();
+    };
+    const timer = unrefTimeout(() => settle(tooSlow), formDeadlineMs);
+    reading.then(
+      () => settle(form.end()),
+      // The client has left in the middle. Its request gets no stream anyway.
+      () => settle(""),
+    );
+  });
 }
 
-/** Reads on past the limit, since a request that is destroyed cannot be answered. */
-function textOfNode(request: object): Promise<string> {
+/** Takes the lock on the body at once, so that nothing else begins to read it. */
+function readWeb(request: Request, body: ReadableStream<Uint8Array>, form: FormText): Promise<void> {
+  if (request.bodyUsed || body.locked) throw alreadyRead();
+  const reader = body.getReader();
+  const readOn = async (): Promise<void> => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      form.add(value);
+    }
+  };
+  return readOn();
+}
+
+/** Resolves at the end of the body, and rejects if the client leaves before it. */
+function readNode(request: object, form: FormText): Promise<void> {
   const stream = request as NodeReadable;
-  if (typeof stream.on !== "function" || stream.readableEnded) return Promise.reject(alreadyRead());
-  return new Promise((resolve) => {
-    const form = new FormText();
+  if (typeof stream.on !== "function" || stream.readableEnded) throw alreadyRead();
+  return new Promise((resolve, reject) => {
     stream.on("data", (chunk) => form.add(chunk as Uint8Array));
-    stream.on("end", () => resolve(form.end()));
-    stream.on("error", () => resolve(""));
-    stream.on("close", () => resolve(""));
+    stream.on("end", () => resolve());
+    stream.on("error", reject);
+    stream.on("close", reject);
   });
 }
 
@@ -109,6 +150,7 @@ class FormText {
   #text = "";
   #bytes = 0;
 
+  /** Whether the form has more bytes than are kept. */
   get isOver(): boolean {
     return this.#bytes > maxFormBytes;
   }
@@ -120,6 +162,12 @@ class FormText {
 
   end(): string {
     return this.isOver ? "" : this.#text + this.#decoder.decode();
+  }
+
+  /** Keeps nothing of the pieces so far, and of those that may still arrive. */
+  drop(): void {
+    this.#text = "";
+    this.#bytes = Number.POSITIVE_INFINITY;
   }
 }
 

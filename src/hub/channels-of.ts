@@ -1,13 +1,17 @@
 // channelsOf(): the channels that a request names, as far as the application allows them.
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { checkOptions, type OptionChecks, optionError } from "../base/options.ts";
+import type { RequestProblem } from "../http/early-response.ts";
 import { type FormRequest, readForm } from "../http/form.ts";
 import { hasPrefix } from "../log/selection.ts";
 import type { SubscribeOptions } from "./options.ts";
 import { nameProblem } from "./selection.ts";
 
-/** The lists of channels that came from a request as they are: a mistake in them is one of the client. */
-const requestedLists = new WeakSet<readonly string[]>();
+/**
+ * The lists of channels that came from a request as they are: a mistake in them is one of the client. With the problem of a
+ * form that could not be read, for which the list is empty.
+ */
+const requestedLists = new WeakMap<readonly string[], RequestProblem | null>();
 
 /**
  * How many names of one request the application is asked about. Any further name is rejected, because such a request is
@@ -41,7 +45,7 @@ export type RequestedChannels = Pick<SubscribeOptions, "channels" | "join" | "la
  * form must not have been read, unless the framework has put it on `request.body`.
  * @returns The channels. Those that `allow` rejects are in `forbidden`: the client is told that they are forbidden, and
  * gets the others. If the request names none, or one that is not valid, the hub answers 400 with the reason, without a
- * report to `onError`.
+ * report to `onError`. It answers 413 to a form of more than a megabyte, and 408 to one that has not arrived within 10 s.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for an invalid `allow`, `ERR_SSE_ARGUMENT` for anything but a request, and for
  * a form that has been read already. It rejects with the error of `allow`.
  * @example
@@ -61,6 +65,11 @@ export async function channelsOf(request: FormRequest, options: ChannelsOfOption
   checkOptions(options ?? {}, channelsOfChecks, "channelsOf()");
   const isAllowed = compileAllow(options?.allow);
   const fields = await readForm(request);
+  if (!(fields instanceof URLSearchParams)) {
+    const none: string[] = [];
+    requestedLists.set(none, fields);
+    return { channels: none };
+  }
   const held = unique(fields.getAll("channel"));
   const joining = unique(fields.getAll("join")).filter((name) => !held.includes(name));
   const names = [...held, ...joining];
@@ -74,7 +83,7 @@ export async function channelsOf(request: FormRequest, options: ChannelsOfOption
   const join = joining.filter((name) => allowed.has(name));
   const forbidden = names.filter((name) => !allowed.has(name));
   const channels = held.filter((name) => allowed.has(name));
-  requestedLists.add(channels);
+  requestedLists.set(channels, null);
   return {
     channels,
     ...(join.length > 0 && { join }),
@@ -89,11 +98,17 @@ export async function channelsOf(request: FormRequest, options: ChannelsOfOption
  * @param error Of the check of the channels.
  * @returns `null` if the application may have made the mistake: clients are not told its names.
  */
-export function requestProblem({ channels, join, forbidden }: RequestedChannels, error: unknown): string | null {
+export function requestProblem(
+  { channels, join, forbidden }: RequestedChannels,
+  error: unknown,
+): RequestProblem | null {
   const isAboutChannels = error instanceof SourcecastTypeError && error.code === "ERR_SSE_CHANNEL";
-  if (!isAboutChannels || !requestedLists.has(channels)) return null;
+  const problem = requestedLists.get(channels);
+  if (!isAboutChannels || problem === undefined) return null;
+  if (problem !== null) return problem;
   const isEmpty = channels.length === 0 && join === undefined && forbidden === undefined;
-  return isEmpty ? "The request names no channel; add one to the address, as in ?channel=news" : error.message;
+  const empty = "The request names no channel; add one to the address, as in ?channel=news";
+  return { message: isEmpty ? empty : error.message };
 }
 
 /** @throws {SourcecastTypeError} for anything but a list of names and prefixes, and a function. */

@@ -1,25 +1,26 @@
 /** Input from an address that routes on Node pass on unchecked: the answer is 400, and the process lives on. */
 import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createHttp2Server, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { parse } from "node:querystring";
 import { afterEach, describe, expect, test } from "vitest";
 import { createSSE } from "../../src/adapters/express.ts";
 import { respond } from "../../src/adapters/node.ts";
-import { createHub } from "../../src/index.ts";
+import { channelsOf, createHub } from "../../src/index.ts";
 import { presence } from "../../src/presence/index.ts";
-import { Http1Client } from "../support/client.ts";
+import { type ClientRequest, Http1Client, Http2Client } from "../support/client.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
-async function ask(route: RequestListener, path: string): Promise<Http1Client> {
+async function ask(route: RequestListener, path: string, options: ClientRequest = {}): Promise<Http1Client> {
   const server = createServer(route);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const client = new Http1Client((server.address() as AddressInfo).port, { path });
+  const client = new Http1Client((server.address() as AddressInfo).port, { ...options, path });
   cleanups.push(async () => {
     client.leave();
     await once(server.close(), "close");
@@ -73,6 +74,27 @@ describe("respond() without a catch", () => {
       void respond(hub, req, res, { channels: ["a"], rewind: Number(queryOf(req.url).get("rewind")) });
     expect((await ask(route, `/?rewind=${rewind}`)).status).toBe(rewind === "1e400" ? 200 : 400);
   });
+});
+
+test("a form of more than a megabyte, on HTTP/1.1 and HTTP/2", async () => {
+  const hub = createHub();
+  cleanups.push(() => hub.close());
+  const route = async (req: IncomingMessage | Http2ServerRequest, res: ServerResponse | Http2ServerResponse) =>
+    void respond(hub, req, res, await channelsOf(req, { allow: ["a"] }));
+  const form = {
+    method: "POST",
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+    body: `channel=a&x=${"x".repeat(2 ** 21)}`,
+  };
+  const client = await ask(route, "/", form);
+  expect([client.status, client.headers.connection]).toEqual([413, "close"]);
+  const server = createHttp2Server(route);
+  cleanups.push(() => server.close());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const second = new Http2Client((server.address() as AddressInfo).port, form);
+  cleanups.push(() => second.leave());
+  await second.until(() => second.status !== 0);
+  expect(second.status).toBe(413);
 });
 
 test("attach() without a catch, with a sender twice", async () => {

@@ -7,10 +7,7 @@ import type { ChannelSelection } from "../../log/log.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
 import { Stream } from "../../source/stream.ts";
-import { encodeControl, encodeLater, type LaterReason } from "../../wire/control.ts";
-import { encodeRetry } from "../../wire/encode.ts";
 import { Frame } from "../../wire/frame.ts";
-import { drawOverloadRetry } from "../../wire/retry.ts";
 import { requestProblem } from "../channels-of.ts";
 import type { CompressionGroups } from "../compression-groups.ts";
 import { isPreauthorized } from "../internals.ts";
@@ -24,6 +21,7 @@ import {
   type Decision,
   type DecisionContext,
   decide,
+  farewell,
   type Gate,
   type Permission,
   permit,
@@ -155,8 +153,8 @@ export class Admission implements Gate {
     const problem = requestProblem(options, error);
     // Any visitor could fill the error log of the application with requests that it has no part in.
     if (early === null && problem === null) this.#context.onError(error, { stage: "request" });
-    const message = problem ?? "The channels of this request, or its position, are not valid";
-    sink.refuse(early ?? badRequest(request, sourceOptions, message));
+    const message = "The channels of this request, or its position, are not valid";
+    sink.refuse(early ?? badRequest(request, sourceOptions, problem ?? { message }));
   }
 
   /** Takes a slot for a request that may get a stream. Any other is answered here. */
@@ -224,9 +222,7 @@ export class Admission implements Gate {
         stream.unobserve(observer);
         this.#context.subscribe({ candidate, asked, stream, origin });
       } else if (rejected !== null) {
-        const text =
-          candidate.asked.options.control === undefined ? farewell(rejected) : encodeRetry(drawOverloadRetry());
-        stream.write(Frame.of(text));
+        stream.write(Frame.of(farewell(rejected, candidate.asked.options)));
         void stream.close(rejected.reason);
       }
     } catch (error) {
@@ -271,12 +267,6 @@ export class Admission implements Gate {
     const maxChannels = label ? this.#context.limits.channels : Number.POSITIVE_INFINITY;
     return { ...sourceOptions, headers, cors, rejectOverload, maxChannels, compress };
   }
-}
-
-/** The last event of an open stream, for a rejection that would have been another response. */
-function farewell({ status, reason }: EarlyResponse): string {
-  if (status === 403) return encodeControl("sse:end", { reason: "forbidden" });
-  return encodeLater(reason as LaterReason, drawOverloadRetry());
 }
 
 function openStream({ exchange, sourceOptions, asyncContext }: Candidate): Stream {

@@ -10,6 +10,10 @@ import {
 import { readLastEventId } from "../../http/request.ts";
 import type { Exchange } from "../../sinks/exchange.ts";
 import type { ResolvedOptions } from "../../source/options.ts";
+import { encodeControl, encodeLater, type LaterReason } from "../../wire/control.ts";
+import { encodeRetry } from "../../wire/encode.ts";
+import { drawOverloadRetry } from "../../wire/retry.ts";
+import type { SubscribeOptions } from "../options.ts";
 import type { ResolvedHubOptions } from "../resolve-options.ts";
 import { narrow, type Subscribing } from "../selection.ts";
 import type { Counters } from "../stats.ts";
@@ -52,6 +56,17 @@ export function decide(
     if (control === undefined || control.end) return conclude(false);
     return hasReceivedAllEvents(context, origin, asked.selection).then(conclude, fail);
   }, fail);
+}
+
+/**
+ * The end of a stream that is open already, for a rejection that would have been another response. A client that may try again
+ * is told when; one that is forbidden to read is not, or it would come back.
+ */
+export function farewell({ status, reason }: EarlyResponse, { control }: SubscribeOptions): string {
+  // Clients of another protocol know no event of the hub.
+  if (control !== undefined) return encodeRetry(drawOverloadRetry());
+  if (status === 403) return encodeControl("sse:end", { reason: "forbidden" });
+  return encodeLater(reason as LaterReason, drawOverloadRetry());
 }
 
 /** Asks the application which of the channels may be read. */

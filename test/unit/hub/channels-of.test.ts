@@ -1,6 +1,6 @@
 // channelsOf(): the channels that a request names, as far as the application allows them.
 import { Readable } from "node:stream";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { channelsOf } from "../../../src/hub/channels-of.ts";
 import { joined, openHub } from "../../support/hub.ts";
 import { request } from "../../support/web.ts";
@@ -15,6 +15,13 @@ function nodeRequest(url: string, body: string, extra: object = {}) {
   const middle = body.length >> 1;
   const stream = Readable.from([Buffer.from(body.slice(0, middle)), Buffer.from(body.slice(middle))]);
   return Object.assign(stream, { url, method: "POST", headers: form, ...extra });
+}
+
+/** A request of `node:http` whose body has begun. */
+function unfinished(begin?: string) {
+  const stream = new Readable({ read() {} });
+  if (begin !== undefined) stream.push(begin);
+  return Object.assign(stream, { url: "/", method: "POST", headers: form });
 }
 
 describe("channelsOf", () => {
@@ -51,15 +58,62 @@ describe("channelsOf", () => {
     expect(json.bodyUsed).toBe(false);
   });
 
-  test("takes no field of a form that is too long, or was cut", async () => {
-    const long = `channel=a&x=${"x".repeat(1024 ** 2)}`;
-    expect(await channelsOf(post(long), anything)).toEqual({ channels: [] });
-    expect(await channelsOf(nodeRequest("/", long), anything)).toEqual({ channels: [] });
-    const broken = Object.assign(new Readable({ read() {} }), { url: "/", method: "POST", headers: form });
+  test("takes no field of a form that was cut", async () => {
+    const broken = unfinished();
     const fields = channelsOf(broken, anything);
     broken.push("channel=a");
     broken.destroy();
     expect(await fields).toEqual({ channels: [] });
+  });
+
+  test.each([
+    ["of the fetch standard", (body: string) => post(body, "?channel=b")],
+    ["of node:http", (body: string) => nodeRequest("/?channel=b", body)],
+  ])("a form that is too long is answered with 413, whatever is in the query: %s", async (_, make) => {
+    const { hub } = openHub();
+    const asked = await channelsOf(make(`channel=a&x=${"x".repeat(1024 ** 2)}`), anything);
+    expect(asked).toEqual({ channels: [] });
+    const response = await hub.response(request(), { ...asked, sender: "tab" });
+    expect([response.status, await response.text()]).toEqual([
+      413,
+      expect.stringMatching(/^The form .* longer .*; .*\n$/),
+    ]);
+  });
+
+  describe("a form that does not end", () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+    afterEach(() => void vi.useRealTimers());
+
+    const body = (bytes: number) =>
+      new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(bytes)) });
+    const streamed = (bytes: number) =>
+      request({ method: "POST", body: body(bytes), headers: form, query: "?channel=a", duplex: "half" } as RequestInit);
+
+    test.each([
+      ["of the fetch standard", 408, () => streamed(1)],
+      ["of node:http", 408, () => unfinished("channel=a")],
+      ["of the fetch standard, of too many bytes", 413, () => streamed(1024 ** 2 + 1)],
+      ["of node:http, of too many bytes", 413, () => unfinished("x".repeat(1024 ** 2 + 1))],
+    ])("has a deadline: %s", async (_, status, make) => {
+      const { hub } = openHub();
+      const asking = channelsOf(make(), anything);
+      let isSettled = false;
+      void asking.then(() => {
+        isSettled = true;
+      });
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(isSettled).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      const response = await hub.response(request(), await asking);
+      expect([response.status, response.headers.get("connection")]).toEqual([status, "close"]);
+      expect(await response.text()).toMatch(/^The form of the request .*; .*\n$/);
+    });
+
+    test("leaves no timer when the form ends", async () => {
+      await channelsOf(post("channel=a"), anything);
+      await channelsOf(nodeRequest("/", "channel=a"), anything);
+      expect(vi.getTimerCount()).toBe(0);
+    });
   });
 
   test("says so when the form was read before", async () => {
