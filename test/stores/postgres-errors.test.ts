@@ -114,7 +114,7 @@ describe("a database or schema of something else", () => {
     await bench.open({ pool: bench.pool(), schema }).append([entry("a")]);
     await bench.run(`INSERT INTO ${schema}.migration (version) VALUES (99)`);
     expect((await failureOf(bench.open({ pool: bench.pool(), schema }))).message).toMatch(
-      /A newer version of this package wrote the schema .*version 99; this one supports up to 6.*update the package/,
+      /A newer version of this package wrote the schema .*version 99; this one supports up to 7.*update the package/,
     );
   });
 });

@@ -40,10 +40,12 @@ export const migrations: readonly Migration[] = [
   { version: 3, statements: ({ schema }) => tableOfSuperseded(schema) },
   // Another lock: a process that took the old one would write at the same time.
   { version: 4, statements: ({ schema }) => `DROP FUNCTION IF EXISTS ${schema}.append_one(${oldEntry});` },
-  // \`append_plain\` is new.
+  // `append_plain` is new.
   { version: 5, statements: () => "" },
   // Functions have settings for their plans.
   { version: 6, statements: () => "" },
+  // `next` has a short way to one entry.
+  { version: 7, statements: () => "" },
 ];
 
 /** The parameters of `append_one` before version 4. */

@@ -55,16 +55,22 @@ export function readingFunctions(schema: string): string {
     CREATE OR REPLACE FUNCTION ${schema}.next(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
       state ${schema}.state%ROWTYPE;
+      after bigint := request->>'after';
       found json;
     BEGIN
       SELECT * INTO state FROM ${schema}.state;
-      -- Below the floor are only kept values, which are not part of the sequence that a tail delivers.
-      SELECT ${entriesAsJson} INTO found FROM (
-        SELECT *, total_weight - weight - first_value(total_weight - weight) OVER (ORDER BY log_offset) AS bytes_before FROM (
-          SELECT * FROM ${schema}.entry WHERE log_offset > greatest((request->>'after')::bigint, state.trimmed)
-          ORDER BY log_offset LIMIT ${tailPageEntries}
-        ) AS first
-      ) AS page WHERE bytes_before < ${tailPageBytes};
+      -- A notification mostly announces one entry, for which nothing has to be ordered and added up.
+      IF state.top = after + 1 THEN
+        SELECT json_build_array(json_build_array(${columns})) INTO found FROM ${schema}.entry WHERE log_offset = state.top;
+      ELSE
+        -- Below the floor are only kept values, which are not part of the sequence that a tail delivers.
+        SELECT ${entriesAsJson} INTO found FROM (
+          SELECT *, total_weight - weight - first_value(total_weight - weight) OVER (ORDER BY log_offset) AS bytes_before FROM (
+            SELECT * FROM ${schema}.entry WHERE log_offset > greatest(after, state.trimmed)
+            ORDER BY log_offset LIMIT ${tailPageEntries}
+          ) AS first
+        ) AS page WHERE bytes_before < ${tailPageBytes};
+      END IF;
       RETURN json_build_object(
         'head', ${schema}.head_of(state), 'entries', found, 'outbox', EXISTS (SELECT FROM ${schema}.outbox)
       );
