@@ -42,15 +42,12 @@ describe("the name of a channel", () => {
     expect(hub.stats().connections).toBe(0);
   });
 
-  test.each([undefined, {}, { channels: "news" }, { channels: null }, { channels: 5 }])(
-    "the channels %j are refused",
-    async (options) => {
-      const { hub } = openHub();
-      await expect(hub.response(new Request("http://localhost"), options as never)).rejects.toMatchObject({
-        code: "ERR_SSE_CHANNEL",
-      });
-    },
-  );
+  test.each([undefined, {}, { channels: "news" }, { channels: 5 }])("the channels %j are refused", async (options) => {
+    const { hub } = openHub();
+    await expect(hub.response(new Request("http://localhost"), options as never)).rejects.toMatchObject({
+      code: "ERR_SSE_CHANNEL",
+    });
+  });
 
   test("one with a star is followed, not published to", async () => {
     const { hub } = openHub();

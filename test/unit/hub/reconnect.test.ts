@@ -237,7 +237,7 @@ describe("rewind", () => {
     expect((await joined(hub, { channels: ["a"], rewind: 4 }, { lastEventId: cut })).data).toEqual(["4", "5"]);
   });
 
-  test.each(["3", null, {}])("%j is refused", async (rewind) => {
+  test.each(["3", {}])("%j is refused", async (rewind) => {
     const { hub } = openHub();
     await expect(follow(hub, { channels: ["a"], rewind: rewind as number })).rejects.toMatchObject({
       code: "ERR_SSE_OPTION",
