@@ -162,7 +162,10 @@ export function quote(value: unknown): string {
   if (typeof value === "function") return "a function";
   const isString = typeof value === "string";
   const text = isString ? JSON.stringify(value) : String(value);
-  return text.length <= 80 ? text : `${text.slice(0, 76)}…${isString ? '"' : ""} (${text.length} characters)`;
+  if (text.length <= 80) return text;
+  // The length of the value, without its quotes and escapes.
+  const { length } = isString ? value : text;
+  return `${text.slice(0, 76)}…${isString ? '"' : ""} (${length} characters)`;
 }
 
 function describeObject(value: object | null): string {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { quote } from "../../src/base/errors.ts";
 import { EventSource, EventSourceSet, SourcecastError, SourcecastTypeError } from "../../src/index.ts";
 import { encodeComment, encodeEvent, errorCodes } from "../../src/wire/index.ts";
 import { request } from "../support/web.ts";
@@ -113,6 +114,14 @@ describe("a message quotes what was found, short and on one line:", () => {
     [Symbol("s"), "Symbol(s)"],
   ])("%s", (value, quoted) => {
     expect(add(value)).toThrow(quoted);
+  });
+
+  test.each([
+    ["x".repeat(300), 300],
+    ['"\n'.repeat(100), 200],
+    [10n ** 100n, 101],
+  ])("a long value with its own length", (value, length) => {
+    expect(quote(value)).toMatch(new RegExp(` \\(${length} characters\\)$`));
   });
 
   const longFunction = () => {
