@@ -22,8 +22,8 @@ const maxNamedIssues = 10;
 
 /** The issues as one line. */
 export function describeIssues(issues: readonly StandardIssue[]): string {
-  const texts = issues.slice(0, maxNamedIssues).map(({ message, path = [] }) => {
-    const at = describePath(path);
+  const texts = issues.slice(0, maxNamedIssues).map(({ message, path }) => {
+    const at = describePath(path ?? []);
     return at === "" ? message : `${at}: ${message}`;
   });
   if (issues.length > maxNamedIssues) texts.push(`and ${issues.length - maxNamedIssues} more`);
@@ -34,7 +34,7 @@ export function describeIssues(issues: readonly StandardIssue[]): string {
 function describePath(path: NonNullable<StandardIssue["path"]>): string {
   let text = "";
   for (const segment of path) {
-    const key = typeof segment === "object" ? segment.key : segment;
+    const key = typeof segment === "object" ? segment?.key : segment;
     if (typeof key === "string" && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)) text += text ? `.${key}` : key;
     else text += `[${quote(key)}]`;
   }

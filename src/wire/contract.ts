@@ -167,6 +167,12 @@ function assertSchema(type: string, schema: unknown): asserts schema is Standard
 }
 
 function outputOf(type: string, result: StandardResult<unknown>): unknown {
+  if (typeof result !== "object" || result === null || !areIssues(result.issues)) {
+    throw new EventContractError(
+      `The schema of the event ${quote(type)} does not keep to Standard Schema: validate() returned ${quote(result)}; ` +
+        "return { value }, or { issues } with a list of objects",
+    );
+  }
   if (result.issues === undefined) return result.value;
   throw new EventContractError(
     `The data of the event ${quote(type)} does not fit its schema: ${describeIssues(result.issues)}`,
@@ -174,8 +180,14 @@ function outputOf(type: string, result: StandardResult<unknown>): unknown {
   );
 }
 
+/** Of a schema that was written by hand, anything may come. */
+function areIssues(issues: unknown): boolean {
+  const isIssue = (issue: unknown): boolean => typeof issue === "object" && issue !== null;
+  return issues === undefined || (Array.isArray(issues) && issues.every(isIssue));
+}
+
 function isPromise<T>(result: T | Promise<T>): result is Promise<T> {
-  return typeof (result as { then?: unknown }).then === "function";
+  return typeof (result as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 function ignore(): void {}

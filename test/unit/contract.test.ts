@@ -191,6 +191,26 @@ describe("invalid contracts are rejected", () => {
     return defineEvents({ any: schema }).validateSync("any", 1);
   }
 
+  test.each([
+    [null],
+    [undefined],
+    ["valid"],
+    [{ issues: null }],
+    [{ issues: [null] }],
+    [{ issues: ["wrong"] }],
+    [{ issues: "wrong" }],
+  ])("a schema that returns %j is named, synchronous or not", async (result) => {
+    const schema = (validate: () => unknown) => ({ "~standard": { version: 1, vendor: "test", validate } });
+    const events = defineEvents({ now: schema(() => result), later: schema(async () => result) } as never);
+    const rejected = (type: string) => ({
+      code: "ERR_SSE_CONTRACT",
+      message: expect.stringMatching(new RegExp(`^The schema of the event "${type}" .*; `)),
+    });
+    expect(() => events.validateSync("now" as never, 1)).toThrow(expect.objectContaining(rejected("now")));
+    expect(() => events.validate("now" as never, 1)).toThrow(expect.objectContaining(rejected("now")));
+    await expect(events.validate("later" as never, 1)).rejects.toMatchObject(rejected("later"));
+  });
+
   test("an error that a schema throws is passed on", () => {
     const cause = new Error("A bug in the application");
     const events = defineEvents({
