@@ -2,6 +2,7 @@
 import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { anything, checkOptions, type OptionChecks } from "../base/options.ts";
 import { binaryType } from "./binary.ts";
+import { emptiedRemedy } from "./emptied.ts";
 
 /** The fields of one event, as the HTML standard names them. `data` is text by now: see {@link serialize}. */
 export interface EventFields {
@@ -92,8 +93,9 @@ export function assertNotReserved(type: string): void {
 /**
  * The text of `data` on the wire: a string as it is, `undefined` as empty data, anything else as JSON.
  *
- * @throws {SourcecastTypeError} for data that JSON has no form for: a cycle, a `bigint`, a function, a symbol, a promise, and
- * bytes, which JSON would write as `{}` or as an object of numbers. A string of base64 carries bytes; `pipe` decodes text.
+ * @throws {SourcecastTypeError} for data that JSON has no form for: a cycle, a `bigint`, a function, a symbol, and a promise, a
+ * `Map`, a `Set`, an error and bytes, which JSON would write as `{}` or as an object of numbers. A string of base64 carries
+ * bytes; `pipe` decodes text.
  */
 export function serialize(data: unknown, replacer?: Replacer, space?: string | number): string {
   if (typeof data === "string") return data;
@@ -107,14 +109,14 @@ export function serializeJson(data: unknown, replacer?: Replacer, space?: string
   if (isElement(Array.isArray(data) ? data[0] : data)) {
     throw dataError("is an element of JSX", "pass a render function to the source, or dispatch the markup as a string");
   }
-  // A replacer may have a form for bytes.
-  const rejectsBytes = replacer === undefined || replacer === null;
-  if (rejectsBytes) assertNotBinary(data);
+  // A replacer may have a form for bytes, and for a Map.
+  const rejectsEmptied = replacer === undefined || replacer === null;
+  if (rejectsEmptied) assertExpressible(data);
   let text: string | undefined;
   try {
     text = JSON.stringify(data, replacer as never, space);
-    // Bytes inside of an object leave a trace. Looking for it takes 30 ns on a small object, a replacer some hundreds.
-    if (rejectsBytes && /\{(?:\}|\s*"0":)/.test(text)) JSON.stringify(data, (_, value) => assertNotBinary(value));
+    // Such values inside of an object leave a trace. Looking for it takes 30 ns on a small object, a replacer some hundreds.
+    if (rejectsEmptied && /\{(?:\}|\s*"0":)/.test(text)) JSON.stringify(data, (_, value) => assertExpressible(value));
   } catch (cause) {
     if (cause instanceof SourcecastTypeError) throw cause;
     throw dataError(
@@ -128,7 +130,9 @@ export function serializeJson(data: unknown, replacer?: Replacer, space?: string
   return text;
 }
 
-function assertNotBinary(value: unknown): unknown {
+function assertExpressible(value: unknown): unknown {
+  const remedy = emptiedRemedy(value);
+  if (remedy !== null) throw dataError(`is or has ${quote(value)}, which JSON would write without its content`, remedy);
   const type = binaryType(value);
   if (type === null) return value;
   throw dataError(

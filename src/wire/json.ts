@@ -2,7 +2,7 @@
 
 /**
  * The type of a value after `JSON.stringify` and `JSON.parse`: a `Date` is a string, a property that may be `undefined` may be
- * missing, a `Map` is an empty object. `never` stands for values that JSON refuses.
+ * missing. `never` stands for values that cannot be dispatched, such as a `bigint`, a `Map` and a `Set`.
  */
 export type JsonOf<T> =
   IsAny<T> extends true
@@ -13,15 +13,16 @@ export type JsonOf<T> =
         ? T
         : T extends { toJSON(...args: never): infer Json }
           ? JsonOf<Json>
-          : T extends bigint | NotJson
+          : T extends bigint | NotJson | Emptied
             ? never
             : T extends readonly unknown[]
               ? { -readonly [Index in keyof T]: JsonElement<T[Index]> }
-              : T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>
-                ? Record<string, never>
-                : T extends object
-                  ? JsonObject<T>
-                  : never;
+              : T extends object
+                ? JsonObject<T>
+                : never;
+
+/** @internal Values that JSON would write as `{}`. */
+type Emptied = ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | PromiseLike<unknown>;
 
 /** @internal Values that have no form in JSON: left out of objects, and `null` in arrays. */
 type NotJson = symbol | ((...args: never) => unknown);

@@ -1,6 +1,7 @@
 /** Bytes become text, or an error that says what to do: never `{}`. */
 import { describe, expect, test } from "vitest";
 import { createHub, EventSourceSet, ServerSentEvent } from "../../src/index.ts";
+import { serialize } from "../../src/wire/encode.ts";
 import { openWeb } from "../support/web.ts";
 
 const text = "é日 bytes";
@@ -65,6 +66,35 @@ describe("a pipe", () => {
   });
 });
 
+describe.each<[string, () => unknown, RegExp]>([
+  ["a Map", () => new Map([["a", 1]]), /instance of Map.*; pass Object\.fromEntries/],
+  ["a Set", () => new Set([1]), /instance of Set.*; pass \[\.\.\.set\]/],
+  ["an Error", () => new TypeError("x"), /instance of TypeError.*; pass .*message/],
+  ["a promise", () => Promise.resolve(1), /promise.*; await it/i],
+])("%s, which JSON would empty,", (_, make, message) => {
+  const rejected = expect.objectContaining({ code: "ERR_SSE_DATA", message: expect.stringMatching(message) });
+
+  test.each<[string, (value: unknown) => unknown]>([
+    ["as it is", (value) => value],
+    ["in an object", (value) => ({ a: 1, value })],
+    ["in a list", (value) => [[value]]],
+  ])("is refused %s", async (_place, put) => {
+    const data = put(make());
+    expect(() => openWeb().source.dispatch("t", data)).toThrow(rejected);
+    expect(() => new ServerSentEvent("t", data, { space: 2 })).toThrow(rejected);
+    await using hub = createHub();
+    await expect(hub.channel("a").dispatch("t", data)).rejects.toEqual(rejected);
+  });
+
+  test("is written as its toJSON() says, or a replacer", () => {
+    const value = Object.assign(make() as object, { toJSON: () => "mine" });
+    if (!(value instanceof Promise)) expect(serialize(value)).toBe('"mine"');
+    expect(serialize({ value })).toBe('{"value":"mine"}');
+    const data = { inner: make() };
+    expect(serialize(data, (_key, found) => (found === data.inner ? 5 : found))).toBe('{"inner":5}');
+  });
+});
+
 describe.each([...buffers, ...others])("%s", (_, make) => {
   test.each<[string, (data: unknown) => unknown]>([
     ["dispatch", (data) => openWeb().source.dispatch("t", data)],
@@ -88,7 +118,7 @@ describe.each([...buffers, ...others])("%s", (_, make) => {
   });
 });
 
-test.each([{}, [], { a: {} }, { "0": 1 }, [{ "0": {} }], new Map(), { date: new Date(0) }])(
+test.each([{}, [], { a: {} }, { "0": 1 }, [{ "0": {} }], { date: new Date(0) }])(
   "values without bytes are JSON as before: %j",
   (value) => {
     expect(new ServerSentEvent("t", value).data).toBe(JSON.stringify(value));
