@@ -69,7 +69,7 @@ function layers() {
   return [
     group(
       "protocol",
-      "base/(runtime|async-context|clock|errors|options|units|warn|deadline).ts|wire/(encode|binary|cursor|contract-check|control|preamble).ts",
+      "base/(runtime|async-context|clock|errors|options|units|warn|deadline).ts|wire/(encode|binary|emptied|cursor|contract-check|control|preamble).ts",
     ),
     group("source", "(source|compression|sinks|http)/|base/(pace|shutdown).ts|wire/(frame|round-trip|retry).ts"),
     group("log", "log/"),
