@@ -35,7 +35,7 @@ export default defineConfig({
       project("faults", { timeout: 120_000, globalSetup: ["test/support/with-browser.ts"] }),
       project("stores", { timeout: 60_000, globalSetup: ["test/support/with-stores.ts"] }),
       project("docs", {
-        timeout: 60_000,
+        timeout: 120_000,
         globalSetup: ["test/support/packed.ts", "test/support/with-browser.ts"],
       }),
       project("frameworks", {

@@ -12,6 +12,8 @@ const runner = fileURLToPath(new URL("block-process.ts", import.meta.url));
 export type Compiler = "typescript" | "typescript-5" | "typescript-6";
 /** Far more than any block needs, also on a machine with other things to do. */
 const deadline = 20_000;
+/** The same for a compiler that reads all examples, on a machine that is busy otherwise. */
+const compilerDeadline = 110_000;
 const longestOutput = 100_000;
 
 /** As an application has it that is strict and runs its TypeScript in Node, with the types of Node and of browsers. */
@@ -76,8 +78,9 @@ export class Workspace implements Disposable {
     writeFileSync(config, JSON.stringify({ compilerOptions, include }));
     const program = join(root, "node_modules", compiler, "lib/tsc.js");
     const child = spawn(process.execPath, [program, "-p", config, "--pretty", "false"], { cwd: this.folder });
-    const { end, stdout, stderr } = await outcomeOf(child);
+    const { end, stdout, stderr } = await outcomeOf(child, compilerDeadline);
     if (end === 0) return [];
+    if (typeof end === "string") return [`The compiler was ended by ${end}`];
     const files = new Map(this.#blocks.map((block) => [nameOf(block), block.file]));
     return `${stdout}${stderr}`
       .trim()
@@ -144,8 +147,8 @@ function makeFolder(path: string): string {
   return path;
 }
 
-async function outcomeOf(child: ChildProcess): Promise<Outcome> {
-  const timer = setTimeout(() => child.kill("SIGKILL"), deadline);
+async function outcomeOf(child: ChildProcess, within: number = deadline): Promise<Outcome> {
+  const timer = setTimeout(() => child.kill("SIGKILL"), within);
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     child[name]?.setEncoding("utf8").on("data", (text: string) => {
