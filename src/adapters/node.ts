@@ -62,7 +62,7 @@ export function openEventSource<E extends EventMap = false>(
 /**
  * Answers a request with a stream of a hub's channels, as `hub.response()` does for web requests.
  *
- * @returns The source, or `null` if the request got another response, such as 204, 403, or 400 for an invalid channel name.
+ * @returns The source, or `null` if the request got another response, such as 204, 403, or 400 for an invalid value.
  * @throws {SourcecastTypeError} `ERR_SSE_OPTION` for a mistake in the options; nothing has been sent then.
  * @example
  * ```ts

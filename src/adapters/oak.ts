@@ -58,7 +58,7 @@ export function sendEvents<E extends EventMap = false>(
 /**
  * Answers a request with a stream of a hub's channels, as `hub.response()` does.
  *
- * @returns The source, or `null` if the request got another response, such as 204, 403, or 400 for an invalid channel name.
+ * @returns The source, or `null` if the request got another response, such as 204, 403, or 400 for an invalid value.
  * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for a value that is not a context of Oak, `ERR_SSE_OPTION` for a mistake in
  * the options.
  */

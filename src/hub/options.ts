@@ -100,8 +100,8 @@ export interface HubOptions<E extends EventMap = false> {
   /** The name of the hub in its metrics. @default "default" */
   name?: string;
   /**
-   * Idle time after which a client receives a comment, or a checkpoint if its position has moved; `false` for never.
-   * @default "15s", on Bun "8s"
+   * Idle time after which a client receives a comment, or a checkpoint if its position has moved; `false` for never. A number
+   * is in milliseconds. @default "15s", on Bun "8s"
    */
   keepAlive?: Duration | false;
   /** Time after which clients reconnect: fixed, or drawn from a range for each connection. @default ["2s", "6s"] */

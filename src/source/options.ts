@@ -39,7 +39,7 @@ export type OverflowDecision = "close" | "drop" | "keep";
 /** The options of an event source. */
 export interface SourceOptions {
   /**
-   * Idle time after which a comment is sent, so that proxies keep the connection; `false` for never.
+   * Idle time after which a comment is sent, so that proxies keep the connection; `false` for never. A number is in milliseconds.
    * @default "30s", on Bun "8s"
    */
   keepAlive?: Duration | false;
