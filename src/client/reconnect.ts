@@ -64,7 +64,7 @@ export interface Loss {
   readonly error?: unknown;
   /** The time that a response asked for. */
   readonly retryAfter?: number;
-  /** The runtime says that there is no network. */
+  /** The runtime reports that it is offline. */
   readonly offline?: boolean;
   /** The limit that the machine itself has applied, to the opening of a connection or to its idle time. */
   readonly timedOut?: number;

@@ -80,7 +80,7 @@ export class Sweep {
     if (this.#context.subscribers.all.size > 0) this.#schedule();
   }
 
-  /** Whether all connections have to be visited: by default, there is no time to enforce. */
+  /** Whether a time limit applies to every connection. By default, none does. */
   get #hasTimes(): boolean {
     return Math.min(this.#context.limits.maxLifetime, this.#context.reauthorize) !== Number.POSITIVE_INFINITY;
   }

@@ -1,8 +1,10 @@
 // The clients that the log accepts: how each is recognized, and how it runs a statement.
 import { quote, SourcecastTypeError } from "../../base/errors.ts";
+import type { TimeLimit } from "../../base/time-limit.ts";
 import {
   type BunSqlLike,
   type Connection,
+  limitStatements,
   NotSentError,
   type Parameter,
   type PGliteLike,
@@ -13,7 +15,6 @@ import {
 } from "./connection.ts";
 import { PgConnection } from "./pg.ts";
 import type { Statement } from "./statement.ts";
-import { TimeLimit } from "./timeout.ts";
 
 /**
  * Recognizes a client by its methods.
@@ -58,7 +59,7 @@ class SqlConnection implements Connection {
 
   constructor(sql: PostgresJsLike | BunSqlLike, timeoutMs: number) {
     this.#sql = sql;
-    this.#limit = new TimeLimit(timeoutMs);
+    this.#limit = limitStatements(timeoutMs);
   }
 
   /** `postgres.js` prepares it, unless the application has turned that off for all statements. Bun prepares by default. */
@@ -115,7 +116,7 @@ class PGliteConnection implements Connection {
 
   constructor(database: PGliteLike, timeoutMs: number) {
     this.#database = database;
-    this.#limit = new TimeLimit(timeoutMs);
+    this.#limit = limitStatements(timeoutMs);
   }
 
   async query({ text }: Statement, ...parameters: Parameter[]): Promise<string> {

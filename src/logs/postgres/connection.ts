@@ -1,4 +1,5 @@
 // The one interface through which the log uses a database, and the clients that it accepts, typed by structure.
+import { TimeLimit } from "../../base/time-limit.ts";
 import type { Statement } from "./statement.ts";
 
 /** The pool of `pg`. */
@@ -112,6 +113,11 @@ export class NoAnswerError extends Error {
   constructor(timeoutMs: number) {
     super(`no answer within ${timeoutMs} ms`);
   }
+}
+
+/** Limits the time of the statements of a connection. */
+export function limitStatements(timeoutMs: number): TimeLimit {
+  return new TimeLimit({ timeoutMs, makeError: (after) => new NoAnswerError(after) });
 }
 
 /** The text in the first column of the first row. Clients name columns as they like, so it is not found by its name. */

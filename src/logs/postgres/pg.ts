@@ -1,6 +1,8 @@
 // The client `pg`: statements of publishers on the pool, everything else on one connection of the log's own.
+import type { TimeLimit } from "../../base/time-limit.ts";
 import {
   type Connection,
+  limitStatements,
   NoAnswerError,
   NotSentError,
   type Parameter,
@@ -10,7 +12,6 @@ import {
 } from "./connection.ts";
 import { PreparedStatements } from "./prepared.ts";
 import type { Statement } from "./statement.ts";
-import { TimeLimit } from "./timeout.ts";
 
 /**
  * The log's own connection waits for notifications, and reads for the tails. Between two statements it does not keep the process
@@ -31,7 +32,7 @@ export class PgConnection implements Connection {
 
   constructor(pool: PgPoolLike, timeoutMs: number) {
     this.#pool = pool;
-    this.#limit = new TimeLimit(timeoutMs);
+    this.#limit = limitStatements(timeoutMs);
     // An application that listens decides on its own what to do.
     this.#ownsErrors = pool.listenerCount("error") === 0;
     if (this.#ownsErrors) pool.on("error", ignore);

@@ -1,7 +1,7 @@
 // Runs the scripts of the log: by their hash, with a deadline, and with errors that say what is known of the outcome.
 import { runDetached } from "../../base/async-context.ts";
-import { now, WakeTimer } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
+import { TimeLimit } from "../../base/time-limit.ts";
 import type { Connect, Connection } from "./client.ts";
 import { explain, isRefusal, mayRetry } from "./errors.ts";
 
@@ -54,10 +54,15 @@ export class Commands {
   #openings = 0;
   /** The number of the last call. */
   #count = 0;
-  /** In the order of their deadlines. */
-  readonly #pending = new Set<Pending>();
-  /** Keeps the process alive: the sockets do not, and a caller waits for the reply. */
-  readonly #timer = new WakeTimer((time) => this.#expire(time), true);
+  /**
+   * Clients wait for as long as it takes, which is forever where packets disappear without a trace. It keeps the process alive: the
+   * sockets do not, and a caller waits for the reply.
+   */
+  readonly #limit = new TimeLimit({
+    timeoutMs: replyTimeoutMs,
+    makeError: (timeoutMs) => new Error(`No reply within ${timeoutMs} ms`),
+    keepsAlive: true,
+  });
 
   constructor(connect: Connect, keys: readonly string[]) {
     this.#connect = connect;
@@ -78,7 +83,7 @@ export class Commands {
   async run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     const number = String(++this.#count);
     const { hash, keys = this.#keys.length } = script;
-    // Not awaited when it is known: an event that is published alone waits for every step of this.
+    // A known hash is used without an await, which would delay an event that is published alone.
     const rest = ["EVALSHA", typeof hash === "string" ? hash : await hash, String(keys)];
     for (let index = 0; index < keys; index++) rest.push(this.#keys[index] as string);
     for (const arg of args) rest.push(String(arg));
@@ -107,9 +112,9 @@ export class Commands {
     const connecting = this.#connection ?? this.#open();
     let isSent = false;
     try {
-      const connection = this.#opened ?? (await this.#limit(connecting));
+      const connection = this.#opened ?? (await this.#limit.limit(connecting));
       isSent = true;
-      return await this.#limit(connection.call(this.#key, args));
+      return await this.#limit.limit(connection.call(this.#key, args));
     } catch (error) {
       const explained = explain(error, isSent);
       // A connection that was refused is not one. Nor is one in order that has failed otherwise.
@@ -120,9 +125,7 @@ export class Commands {
 
   /** Rejects the calls that wait for a reply. */
   close(): void {
-    this.#timer.stop();
-    for (const { reject } of this.#pending) reject(new Error("The log was closed"));
-    this.#pending.clear();
+    this.#limit.rejectAll(new Error("The log was closed"));
     this.#drop(this.#connection);
   }
 
@@ -148,46 +151,6 @@ export class Commands {
     }
     connecting?.then((connection) => connection.close()).catch(() => {});
   }
-
-  /** Clients wait for as long as it takes, which is forever where packets disappear without a trace. */
-  #limit<T>(reply: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const pending = { due: now() + replyTimeoutMs, reject };
-      this.#pending.add(pending);
-      this.#timer.set(pending.due);
-      const settle = () => {
-        this.#pending.delete(pending);
-        if (this.#pending.size === 0) this.#timer.stop();
-      };
-      reply.then(
-        (result) => {
-          settle();
-          resolve(result);
-        },
-        (error) => {
-          settle();
-          reject(error);
-        },
-      );
-    });
-  }
-
-  /** One timer serves all calls, since each has the same time: they expire in the order in which they were made. */
-  #expire(time: number): void {
-    for (const pending of this.#pending) {
-      if (pending.due > time) {
-        this.#timer.set(pending.due);
-        return;
-      }
-      this.#pending.delete(pending);
-      pending.reject(new Error(`No reply within ${replyTimeoutMs} ms`));
-    }
-  }
-}
-
-interface Pending {
-  readonly due: number;
-  reject(error: unknown): void;
 }
 
 /** Scripts within scripts do not occur here, so the word is that of the server. */

@@ -7,8 +7,8 @@ export const plainKeys = 4;
  * Takes the id of the queue, the numbers that the first and the last call have in it, and the number of blocks. Then for each block
  * the number of its entries, their weight, the witness of the last one, and the entries in JSON; and for each channel its name
  * and which of the entries is its last one, counted from 1. Each call is one entry. Returns the epoch and the offset of the
- * first entry. If there is no log, or the calls are sent again, it changes nothing and returns nothing, and the script for all calls
- * decides.
+ * first entry. If the log does not exist, or the calls are a repeated attempt, the script changes nothing and returns nothing: the
+ * process then runs the script that handles all kinds of calls.
  *
  * It has no prelude, whose functions alone take Redis several microseconds to make, and its work is that of blocks and channels, not
  * of entries: a command that a script calls takes two microseconds, which is more than all else that an entry costs. Numbers are
