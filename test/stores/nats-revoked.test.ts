@@ -16,6 +16,8 @@ afterEach(async () => {
 /** A user with rights, next to one that tells whether a configuration is in force. */
 const users = (permissions: string, mark: string, password = "secret") =>
   `authorization { users = [ { user: app, password: ${password}, permissions: { ${permissions} } }, { user: ${mark}, password: m } ] }`;
+/** A connection that arrives in the middle of a reload may get no answer. By default, the client waits 20 s for it. */
+const connectTimeoutMs = 2_000;
 const allRights = `publish: ">", subscribe: ">"`;
 
 test.each([
@@ -28,7 +30,12 @@ test.each([
   const server = await startNats({ server: granted });
   cleanups.push(() => server[Symbol.asyncDispose]());
   // Without the option, the client closes the connection after the second rejection of its password.
-  const connection = await connectNats(server, { user: "app", pass: "secret", ignoreAuthErrorAbort: true });
+  const connection = await connectNats(server, {
+    user: "app",
+    pass: "secret",
+    ignoreAuthErrorAbort: true,
+    timeout: connectTimeoutMs,
+  });
   cleanups.push(() => connection.close());
   const log = natsLog({ connection, stream: "events", appendTimeout: "2s" });
   cleanups.push(() => log.close());
@@ -40,7 +47,7 @@ test.each([
     present = next;
     server.reload();
     const tryMark = () =>
-      connectNats(server, { user: mark, pass: "m", maxReconnectAttempts: 0 }).then(
+      connectNats(server, { user: mark, pass: "m", maxReconnectAttempts: 0, timeout: connectTimeoutMs }).then(
         (own) => own.close().then(() => true),
         () => false,
       );
