@@ -8,8 +8,12 @@
 import { writeSync } from "node:fs";
 import { ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import type { Frame } from "../wire/frame.ts";
 
-const { write: responseWrite } = ServerResponse.prototype;
+/** A replay of this many bytes is not copied for each client, but written after its opening. */
+const leastSharedBytes = 2 * 1024;
+
+const { write: responseWrite, flushHeaders } = ServerResponse.prototype;
 const { write: socketWrite, _write: socketSend } = Socket.prototype;
 // Node (22, 24 and 26) defines both on a class above: an agent that was loaded before this module has replaced them.
 const isReplaced: boolean =
@@ -18,10 +22,11 @@ const isReplaced: boolean =
 /** The socket of a response, if a chunk of HTTP/1.1 that is written to it now is the same as `write()` on the response. */
 export function directSocket(response: ServerResponse): Socket | null {
   const { socket } = response;
-  // Middleware may have replaced write(). A response buffers while it has no socket or is corked.
+  // Middleware may have replaced a method. A response buffers while it has no socket or is corked.
   const isSame =
     socket !== null &&
     response.write === responseWrite &&
+    response.flushHeaders === flushHeaders &&
     socket.write === socketWrite &&
     !isReplaced &&
     response.writableCorked === 0 &&
@@ -30,11 +35,25 @@ export function directSocket(response: ServerResponse): Socket | null {
 }
 
 /**
- * Writes a chunk to a socket, with the return value of `socket.write()`. If nothing waits in Node, it calls the system with
+ * Writes the header of a response and the first frame of its body in one call of the system, with the return value of
+ * `socket.write()`. `response.write()` calls the system in a later tick, and takes four writes of the socket for a chunk.
+ */
+export function writeFirst(response: ServerResponse, socket: Socket, frame: Frame): boolean {
+  let isFlowing = true;
+  socket.cork();
+  response.flushHeaders();
+  for (const part of frame.parts(leastSharedBytes)) isFlowing = socket.write(part.chunk(toBuffer));
+  socket.uncork();
+  return isFlowing;
+}
+
+/**
+ * Writes a frame to a socket, with the return value of `socket.write()`. If nothing waits in Node, it calls the system with
  * the socket's descriptor: Node's own way from there costs as much as the rest of a delivery. `socket.write()` takes the bytes
  * that the system does not, and waits for room.
  */
-export function writeChunk(socket: Socket, chunk: Buffer): boolean {
+export function writeFrame(socket: Socket, frame: Frame): boolean {
+  const chunk = frame.chunk(toBuffer);
   const descriptor = freeDescriptor(socket);
   if (descriptor < 0) return socket.write(chunk);
   const taken = tryWrite(descriptor, chunk);
@@ -64,4 +83,9 @@ function tryWrite(descriptor: number, chunk: Buffer): number {
     if ((error as NodeJS.ErrnoException).code === "EAGAIN") return 0;
     throw error;
   }
+}
+
+/** A socket would make a Buffer of any other array, on each write. */
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 import type { EarlyResponse } from "../http/early-response.ts";
 import type { Frame } from "../wire/frame.ts";
 import { BufferingMiddlewareCheck, warnEndedByOthers } from "./node-diagnostics.ts";
-import { directSocket, freeDescriptor, writeChunk } from "./node-direct.ts";
+import { directSocket, freeDescriptor, writeFirst, writeFrame } from "./node-direct.ts";
 import { flushNodeAtEndOfTick, type PrefetchableSink } from "./node-flush.ts";
 import { Linger } from "./node-linger.ts";
 import { enqueue, isQueued, type QueuedSink } from "./node-pipeline.ts";
@@ -17,9 +17,6 @@ import { type HeaderSource, Sink, type SinkOwner } from "./sink.ts";
  * seen to make progress. As much as the stream buffers, so writing in slices costs no further wait.
  */
 const http2SliceBytes = 16 * 1024;
-
-/** A replay of this many bytes is not copied for each client, but written after its opening. */
-const leastSharedBytes = 2 * 1024;
 
 /**
  * A sink that sends frames to the socket as prepared chunks, without a copy or a stream in between, as long as nothing
@@ -205,9 +202,10 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#headSent = true;
     const socket = this.#directSocket();
     if (socket === null) this.#write(frame.bytes);
-    // The first write goes through the response, which sends its header with it, and passes all of it to the system at once.
-    else if (isFirst) for (const part of frame.parts(leastSharedBytes)) this.#write(part.bytes);
-    else if (!writeChunk(socket, frame.chunk(toBuffer))) this.#waitFor(socket);
+    else {
+      const hasRoom = isFirst ? writeFirst(this.#response as ServerResponse, socket, frame) : writeFrame(socket, frame);
+      if (!hasRoom) this.#waitFor(socket);
+    }
     return true;
   }
 
@@ -291,9 +289,4 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
     this.#leaveQueue = null;
     this.#bufferingCheck?.stop();
   }
-}
-
-/** A socket would make a Buffer of any other array, on each write. */
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

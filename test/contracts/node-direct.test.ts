@@ -87,6 +87,24 @@ describe("bytes go to the system at once", () => {
     expect(writeSync).toHaveBeenCalledOnce();
   });
 
+  test("the header and what follows it in one call, as two writes of Node's socket", async () => {
+    const server = createServer();
+    const calls: number[] = [];
+    server.on("request", (_req, res) => {
+      const internals = res.socket as unknown as { _writev(chunks: readonly unknown[], ...rest: unknown[]): void };
+      const { _writev: writev } = internals;
+      vi.spyOn(internals, "_writev").mockImplementation(function (this: unknown, chunks, ...rest) {
+        calls.push(chunks.length);
+        writev.call(this, chunks, ...rest);
+      });
+    });
+    const { client, source } = await open({ server });
+    expect(calls).toEqual([2]);
+    await source.close();
+    expect(await client.rest()).toBe("end");
+    expect(client.body.toString()).toBe(opening);
+  });
+
   test.skipIf(process.platform === "win32")("on a socket of Unix", async () => {
     const { path, remove } = temporaryFile("socket");
     onTestFinished(remove);
@@ -157,6 +175,17 @@ describe("Node's own way is taken", () => {
     const stream = await open({}, await import("../../src/adapters/node.ts"));
     expect(await passesBy(stream)).toBe(false);
     expect(seen.join("")).toContain("passing by");
+  });
+
+  test("where middleware has replaced flushHeaders(), to send the header later", async () => {
+    const server = createServer();
+    server.on("request", (_req, res) => {
+      const { flushHeaders } = res;
+      res.flushHeaders = () => void setImmediate(() => flushHeaders.call(res));
+    });
+    const stream = await open({ server });
+    expect(await passesBy(stream)).toBe(false);
+    expect(stream.client.body.toString()).toBe(`${opening}event: t\ndata: passing by\n\n`);
   });
 
   test("where there is no descriptor, as on Windows", async () => {
