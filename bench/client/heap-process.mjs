@@ -15,6 +15,19 @@ const onEvent = () => {
   heaps.push(process.memoryUsage().heapUsed);
   if (reconnects === 10_000) resolve(undefined);
 };
+// The class opens streams that end at once twice a second at most. So that 10,000 take no hour, its clocks run faster.
+if (name === "sourcecast: EventSource") {
+  const factor = 1_000;
+  const { setTimeout: wait } = globalThis;
+  for (const clock of [performance, Date]) {
+    const { now } = clock;
+    clock.now = () => now.call(clock) * factor;
+  }
+  globalThis.setTimeout = /** @type {any} */ (
+    (/** @type {() => void} */ callback, time = 0, /** @type {unknown[]} */ ...args) =>
+      wait(callback, time / factor, .../** @type {[]} */ (args))
+  );
+}
 if (name.startsWith("sourcecast: subscribe")) {
   // Without the random delay, which is there to spread clients.
   subscribe(url, { share: false, retry: { initial: 1, max: 1 } }).on("price", onEvent);

@@ -11,6 +11,7 @@ import {
   step,
   type Told,
 } from "../../../src/client/reconnect.ts";
+import { loseByStandard } from "../../../src/client/standard.ts";
 import fc from "../../support/properties.ts";
 
 const backoff = { enabled: true, initial: 1_000, max: 30_000 };
@@ -204,6 +205,34 @@ describe("the watchdog", () => {
     expect([paused.phase, dueAt(paused, settings)]).toEqual(["open", Number.POSITIVE_INFINITY]);
     const again = step(paused, tell({ paused: false }), 500_000, settings, 1);
     expect(dueAt(again, settings)).toBe(536_000);
+  });
+});
+
+describe("the policy of the standard's class", () => {
+  const standard: ReconnectSettings = { ...settings, connectTimeout: 1e9, idleTimeout: 1e9, lose: loseByStandard };
+
+  /** Streams that each last so long, from a server that says `retry`. @returns The waits after them. */
+  function waits(count: number, lasting: number, retryFloor: number): number[] {
+    let now = 0;
+    let state = initialState(now, retryFloor);
+    return Array.from({ length: count }, () => {
+      state = step(state, opened, now, standard, 0);
+      now += lasting;
+      state = step(state, lost, now, standard, 0);
+      const waited = state.retryAt - now;
+      now = state.retryAt;
+      state = step(state, { type: "tick" }, now, standard, 0);
+      return waited;
+    });
+  }
+
+  test.each([0, 1])("with retry: %d, streams that end at once are opened twice a second at most", (retry) => {
+    expect(waits(12, 0, retry)).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 500, 500, 500, 500]);
+  });
+
+  test("a stream that has lasted, and a longer time of the server, wait for nothing else", () => {
+    expect(waits(12, 500, 0)).toEqual(new Array(12).fill(0));
+    expect(waits(12, 0, 3_000)).toEqual(new Array(12).fill(3_000));
   });
 });
 
