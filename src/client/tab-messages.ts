@@ -7,6 +7,12 @@ import type { BodyLike } from "./request.ts";
 import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
 import type { TabContext } from "./tab-parts.ts";
 
+/**
+ * The beginning of the name of each channel and lock. Its number is the version of these messages, to be raised with each change of
+ * their meaning. So tabs of two builds, as a deploy leaves them, never receive messages of each other: those of each build have a connection.
+ */
+export const namePrefix = "sourcecast 1 ";
+
 /** A term and the tab that leads in it. Of two tabs with the same term, the one with the greater id leads. */
 export type Fence = readonly [term: number, id: string];
 

@@ -5,14 +5,17 @@ import { judgeFailure, remedyOf } from "./failures.ts";
 import { Lane, type LaneContext } from "./lane.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import { judge } from "./response.ts";
-import type { TabRequest } from "./tab-messages.ts";
+import { namePrefix, type TabRequest } from "./tab-messages.ts";
 import { type TabContext, type TabParts, tabParts } from "./tab-parts.ts";
 import { runtimeTabs, Tabs, type WorkerOptions } from "./tabs.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** A tab has subscriptions with these options. */
+/**
+ * A tab has subscriptions with these options. The worker may be of an older build than the tab: then it would not understand the
+ * tab's messages, and leaves the connection to the tabs.
+ */
 export function serveTab(groups: Map<string, WorkerGroup>, options: WorkerOptions, environment: Environment): void {
-  if (groups.has(options.name)) return;
+  if (!options.name.startsWith(namePrefix) || groups.has(options.name)) return;
   const group = new WorkerGroup(options, environment, () => groups.delete(options.name));
   if (group.isOpen) groups.set(options.name, group);
 }

@@ -9,7 +9,7 @@ import type { Line } from "./line.ts";
 import type { ResolvedSubscribeOptions } from "./options.ts";
 import type { ReconnectState } from "./reconnect.ts";
 import type { TabRole } from "./tab-election.ts";
-import type { TabRequest } from "./tab-messages.ts";
+import { namePrefix, type TabRequest } from "./tab-messages.ts";
 import type { TabContext } from "./tab-parts.ts";
 import { Session } from "./tab-session.ts";
 import { lingerMs, workerLingerMs } from "./tab-times.ts";
@@ -69,7 +69,7 @@ export class Tabs implements Upstream {
     this.#context = context;
     this.#runtime = runtime;
     const { key } = context.options;
-    this.#name = role === "worker" ? String(key[0]) : `sourcecast ${JSON.stringify(key)}`;
+    this.#name = role === "worker" ? String(key[0]) : namePrefix + JSON.stringify(key);
     this.#role = role;
     this.#unwatch = context.environment.watch({
       // A page that is put away gives up its locks and its channel, which would keep it out of the back/forward cache.

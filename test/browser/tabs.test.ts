@@ -45,25 +45,29 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** The built client, in the files that it has in the package. */
+/** The built client, in the files that it has in the package, and another build, whose messages have another version. */
 function serveClient({ routes }: PageServer): void {
-  routes.set("/client.js", (_, res) => {
-    const code = 'import { subscribe } from "/dist/client/index.js"; globalThis.subscribe = subscribe;';
-    res.writeHead(200, { "content-type": "text/javascript" }).end(code);
-  });
-  routes.set("/worker.js", (_, res) => {
-    const code = 'import { serveTabs } from "/dist/client/worker.js"; serveTabs();';
-    res.writeHead(200, { "content-type": "text/javascript" }).end(code);
-  });
-  for (const folder of ["client", "chunks"]) {
-    for (const file of readdirSync(join(root, "dist", folder))) {
-      if (!file.endsWith(".js")) continue;
-      const code = readFileSync(join(root, "dist", folder, file));
-      routes.set(`/dist/${folder}/${file}`, (_, res) => {
-        res.writeHead(200, { "content-type": "text/javascript" }).end(code);
-      });
+  const serve = (address: string, code: string): void => {
+    routes.set(address, (_, res) => {
+      res.writeHead(200, { "content-type": "text/javascript" }).end(code);
+    });
+  };
+  let changed = 0;
+  for (const build of ["", "/next"]) {
+    const folderOf = `${build}/dist/client`;
+    serve(`${build}/client.js`, `import { subscribe } from "${folderOf}/index.js"; globalThis.subscribe = subscribe;`);
+    serve(`${build}/worker.js`, `import { serveTabs } from "${folderOf}/worker.js"; serveTabs();`);
+    for (const folder of ["client", "chunks"]) {
+      for (const file of readdirSync(join(root, "dist", folder))) {
+        if (!file.endsWith(".js")) continue;
+        const code = readFileSync(join(root, "dist", folder, file), "utf8");
+        const next = code.replaceAll("sourcecast 1 ", "sourcecast 2 ");
+        if (next !== code) changed++;
+        serve(`${build}/dist/${folder}/${file}`, build === "" ? code : next);
+      }
     }
   }
+  expect(changed, "files that another build changes").toBeGreaterThan(0);
 }
 
 interface Told {
@@ -88,11 +92,17 @@ class Tab {
     this.followed = followed;
   }
 
-  /** @param worker The address of a SharedWorker, or none. @param profile Of the browser. */
-  static async open(user: string, followed: readonly string[], worker = "", profile = context): Promise<Tab> {
+  /** @param worker The address of a SharedWorker, or none. @param profile Of the browser. @param build `""` or `"/next"`. */
+  static async open(
+    user: string,
+    followed: readonly string[],
+    worker = "",
+    profile = context,
+    build = "",
+  ): Promise<Tab> {
     const page = await profile.newPage();
     await page.goto(server.origin);
-    await page.addScriptTag({ type: "module", url: "/client.js" });
+    await page.addScriptTag({ type: "module", url: `${build}/client.js` });
     await page.evaluate(
       ([user, followed, url]) => {
         const { subscribe } = globalThis as never as Pick<typeof import("../../src/client/index.ts"), "subscribe">;
@@ -251,6 +261,28 @@ describe("a SharedWorker", () => {
     for (const tab of tabs) await tab.judge();
     await oneIsOpen();
   });
+});
+
+/** After a deploy, tabs of the build before are still open, and their worker runs. */
+test.each(["", "/worker.js"])("tabs of two builds do not disturb each other (worker %j)", async (worker) => {
+  const open = (build: string) => Tab.open("ann", ["a", "b"], worker, context, build);
+  const tabs = [await (await open("")).joined()];
+  for (const build of ["/next", "", "/next"]) tabs.push(await (await open(build)).joined());
+  await settled(tabs);
+  await eventually(
+    "one connection for each build",
+    async () => streams.size,
+    (count) => count === 2,
+  );
+  // Those of the build before go, one after the other.
+  for (const place of [0, 2]) {
+    await tabs[place]?.close();
+    await publish("a");
+  }
+  const rest = tabs.filter(({ isClosed }) => !isClosed);
+  await settled(rest);
+  for (const tab of rest) await tab.judge();
+  if (worker === "") await oneIsOpen();
 });
 
 async function history(seed: number, profile: BrowserContext): Promise<void> {

@@ -30,14 +30,18 @@ afterEach(async () => {
 });
 
 /** A worker, as a SharedWorker is: one for all tabs. */
-function startWorker(): { tab: FakeTab; worker: NonNullable<SubscribeOptions["worker"]> } {
+function startWorker(rename = (name: string) => name): {
+  tab: FakeTab;
+  worker: NonNullable<SubscribeOptions["worker"]>;
+} {
   const tab = browser.open();
   workers.push(tab);
   const groups = new Map();
   const postMessage = (message: unknown): void => {
     const options = structuredClone(message) as WorkerOptions;
     environment.after(20, () => {
-      if (!tab.isGone) serveTab(groups, { ...options, fetch: tab.fetch(hub.fetch) }, tab);
+      if (tab.isGone) return;
+      serveTab(groups, { ...options, name: rename(options.name), fetch: tab.fetch(hub.fetch) }, tab);
     });
   };
   return { tab, worker: () => ({ port: { postMessage } }) };
@@ -133,6 +137,22 @@ test.each(["crashes", "cannot be started", "is frozen"])("a tab leads if the wor
   hub.publish("a", "3");
   await pass(1_000);
   expect(followers.map(({ received }) => received.join())).toEqual(["1,2,3", "1,2,3"]);
+});
+
+test("a worker of another build leaves the connection to the tabs", async () => {
+  // For a worker of an older build, the tabs have a later version.
+  const { tab, worker } = startWorker((name) => name.replace(/^sourcecast \d+ /, "sourcecast 999 "));
+  const followers = [browser.open(), browser.open()].map((one) => follow(one, "a", { worker }));
+  await pass(3_000);
+  hub.publish("a", "1");
+  await pass(500);
+  expect(followers.map(({ received }) => received.join())).toEqual(["1", "1"]);
+  expect(hub.open).toHaveLength(1);
+  expect(
+    [...browser.locks.keys()].filter((name) => name.includes(" 999 ")),
+    "locks of the worker",
+  ).toEqual([]);
+  expect(tab.isGone).toBe(false);
 });
 
 test("a function that throws, as where there is no SharedWorker, leaves the connection to a tab", async () => {
