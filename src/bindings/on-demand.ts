@@ -1,5 +1,6 @@
 // The part that all bindings have in common: a subscription that is open while a component uses it.
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
+import { assertFunction } from "../client/listeners.ts";
 import type { Subscription } from "../client/subscribe.ts";
 import type { AnyContract } from "../wire/contract.ts";
 
@@ -60,9 +61,12 @@ export class OnDemandSubscription<C extends AnyContract | undefined = undefined>
   /**
    * State that events change one by one, so that a burst loses none of them. A loss leaves it as it is by default.
    *
+   * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for reducers that are not functions.
    * @internal Bindings make it reactive.
    */
   reduce<S>(initial: S, onEvent: EventReducer<C, S>, onLoss: LossReducer<S> = (state) => state): Reduction<S> {
+    assertFunction(onEvent, "reducer");
+    assertFunction(onLoss, "reducer");
     const observers = new Set<() => void>();
     let state = initial;
     // The position of `state` while nothing observes it; empty before the first time.

@@ -3,6 +3,7 @@
 
 import { useCallback, useEffect, useInsertionEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
+import { assertFunction } from "../client/listeners.ts";
 import type { SubscribeOptions } from "../client/options.ts";
 import type { PerAttempt } from "../client/request.ts";
 import type { Subscription } from "../client/subscribe.ts";
@@ -51,10 +52,7 @@ export function useSubscription<C extends AnyContract | undefined = undefined>(
   return useMemo(() => ({ stream, status }), [stream, status]);
 }
 
-/**
- * Calls `listener` with the data of each event of a type, and the event; with `"*"`, with every event. It is for effects such as a
- * notification. The listener of the latest rendering is called.
- */
+/** For effects: calls the listener of the latest rendering with the data of each event of a type, and the event. */
 export function useEvent<C extends AnyContract | undefined, T extends EventTypeOf<C>>(
   subscription: Pick<SubscriptionState<C>, "stream">,
   type: T,
@@ -70,7 +68,7 @@ export function useEvent(
   type: string,
   listener: (...args: never[]) => void,
 ): void {
-  const latest = useLatest(listener as (...args: unknown[]) => void);
+  const latest = useCallee(listener as (...args: unknown[]) => void);
   useEffect(() => stream.on(type, (...args) => latest.current(...args)), [stream, type, latest]);
 }
 
@@ -79,7 +77,7 @@ export function useLoss<C extends AnyContract | undefined>(
   { stream }: Pick<SubscriptionState<C>, "stream">,
   listener: (loss: StreamLoss) => void,
 ): void {
-  const latest = useLatest(listener);
+  const latest = useCallee(listener);
   useEffect(() => stream.onLoss((loss) => latest.current(loss)), [stream, latest]);
 }
 
@@ -93,14 +91,15 @@ export function useEvents<S, C extends AnyContract | undefined>(
   { stream }: Pick<SubscriptionState<C>, "stream">,
   reducer: (state: S, event: StreamEvent<C>) => S,
   initial: S,
-  lossReducer?: (state: S, loss: StreamLoss) => S,
+  lossReducer: (state: S, loss: StreamLoss) => S = (state) => state,
 ): S {
-  const latest = useLatest({ reducer, lossReducer });
+  const latest = useCallee(reducer, "reducer");
+  const latestOfLosses = useCallee(lossReducer, "reducer");
   const { current, observe } = useHeld(stream, () =>
     stream.reduce(
       initial,
-      (state, event) => latest.current.reducer(state, event),
-      lossReducer && ((state, loss) => (latest.current.lossReducer ?? lossReducer)(state, loss)),
+      (state, event) => latest.current(state, event),
+      (state, loss) => latestOfLosses.current(state, loss),
     ),
   );
   // Nothing observes it before the component is mounted, so on the server and during hydration it is the initial state.
@@ -123,6 +122,12 @@ function useLatest<T>(value: T): { readonly current: T } {
     latest.current = value;
   });
   return latest;
+}
+
+/** As {@link useLatest}, for a function. */
+function useCallee<F>(callee: F, role?: string): { readonly current: F } {
+  assertFunction(callee, role);
+  return useLatest(callee);
 }
 
 /** Opens a stream. In place of a function among the options, it calls that function as the latest rendering has it. */

@@ -12,6 +12,7 @@ import {
   watch,
 } from "vue";
 import type { EventDataOf, EventOfType, EventTypeOf, StreamEvent, StreamLoss, StreamStatus } from "../client/events.ts";
+import { assertFunction } from "../client/listeners.ts";
 import type { SubscribeOptions } from "../client/options.ts";
 import type { AnyContract } from "../wire/contract.ts";
 import { idleStatus, OnDemandSubscription } from "./on-demand.ts";
@@ -81,6 +82,7 @@ export function useEvent(
   type: string,
   listener: (...args: never[]) => void,
 ): void {
+  assertFunction(listener);
   follow(stream, (current) => current.on(type, listener as () => void));
 }
 
@@ -89,6 +91,7 @@ export function useLoss<C extends AnyContract | undefined>(
   { stream }: Pick<SubscriptionRefs<C>, "stream">,
   listener: (loss: StreamLoss) => void,
 ): void {
+  assertFunction(listener);
   follow(stream, (current) => current.onLoss(listener));
 }
 
@@ -104,6 +107,8 @@ export function useEvents<S, C extends AnyContract | undefined>(
   initial: S,
   lossReducer?: (state: S, loss: StreamLoss) => S,
 ): Readonly<ShallowRef<S>> {
+  assertFunction(reducer, "reducer");
+  assertFunction(lossReducer ?? reducer, "reducer");
   const state = shallowRef(initial) as ShallowRef<S>;
   follow(stream, (current) => {
     const reduction = current.reduce(initial, reducer, lossReducer);

@@ -22,9 +22,7 @@ export class Listeners<T> {
         `The event type is ${quote(type)}; pass a name, or "*" for all`,
       );
     }
-    if (typeof listener !== "function") {
-      throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The listener is ${quote(listener)}; pass a function`);
-    }
+    assertFunction(listener);
     // The same function may listen twice, and is removed once for each.
     const entry = { listener };
     const listeners = this.#byType.get(type) ?? new Set();
@@ -61,6 +59,17 @@ export class Listeners<T> {
       }
     }
   }
+}
+
+/**
+ * Bindings check at once what they call later.
+ *
+ * @param role Its name in the error.
+ * @throws {SourcecastTypeError} `ERR_SSE_ARGUMENT` for anything but a function.
+ */
+export function assertFunction(value: unknown, role = "listener"): void {
+  if (typeof value === "function") return;
+  throw new SourcecastTypeError("ERR_SSE_ARGUMENT", `The ${role} is ${quote(value)}; pass a function`);
 }
 
 /**

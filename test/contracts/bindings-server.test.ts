@@ -4,7 +4,7 @@ import { build } from "esbuild";
 import { createElement } from "react";
 import { renderToString as renderReact } from "react-dom/server";
 import { compile } from "svelte/compiler";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createSSRApp, effectScope, h } from "vue";
 import { renderToString as renderVue } from "vue/server-renderer";
 import * as react from "../../src/bindings/react.ts";
@@ -91,4 +91,45 @@ test("stores of Svelte 4, also when their subscriber stays", () => {
   ];
   expect(seen).toEqual(["connecting", initial]);
   for (const stop of stops) stop();
+});
+
+/** The arguments that are wrong, and the name of each in the error. */
+const mistakes: [name: string, call: (hooks: typeof react, stream: never) => unknown, error: RegExp][] = [
+  ["useEvent", (hooks, stream) => hooks.useEvent(stream, "*", 5 as never), /^The listener is 5; pass a function$/],
+  ["useLoss", (hooks, stream) => hooks.useLoss(stream, {} as never), /^The listener is .+; pass a function$/],
+  // The two arguments in the wrong order.
+  [
+    "useEvents",
+    (hooks, stream) => hooks.useEvents(stream, [] as never, append),
+    /^The reducer is .+; pass a function$/,
+  ],
+  [
+    "useEvents, of losses",
+    (hooks, stream) => hooks.useEvents(stream, append as never, initial, 5 as never),
+    /^The reducer is 5; pass a function$/,
+  ],
+];
+
+describe.each(mistakes)("%s without a function is an error when the component is set up", (_, call, error) => {
+  const thrown = expect.objectContaining({ code: "ERR_SSE_ARGUMENT", message: expect.stringMatching(error) });
+
+  test("React", () => {
+    function News() {
+      call(react, react.useSubscription("/events", options) as never);
+      return null;
+    }
+    expect(() => renderReact(createElement(News))).toThrow(thrown);
+  });
+
+  test("Vue", () => {
+    const scope = effectScope();
+    expect(() => scope.run(() => call(vue as never, vue.useSubscription("/events", options) as never))).toThrow(thrown);
+    scope.stop();
+  });
+});
+
+test("reducers of a Svelte store that are not functions are an error at once", () => {
+  const { reduce } = subscriptionStores("/events", options);
+  expect(() => reduce([] as never, append)).toThrow(/^The reducer is /);
+  expect(() => reduce(append, initial, 5 as never)).toThrow(/^The reducer is 5/);
 });
