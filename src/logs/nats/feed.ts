@@ -60,7 +60,7 @@ export class Feed {
 
   /** The offset up to which entries were received, `Infinity` while none are awaited. */
   get received(): number {
-    return this.#isRunning ? (this.#last?.offset ?? 0) : Number.POSITIVE_INFINITY;
+    return this.#isRunning ? this.last : Number.POSITIVE_INFINITY;
   }
 
   /** Called with the first tail. A consumer costs the server memory, and so it exists only while something listens. */
@@ -80,13 +80,22 @@ export class Feed {
     this.#retryTimer = null;
   }
 
-  /** The log has another top than what was received: the consumer may wait for messages that will never come. */
-  check({ head, incarnation }: Observation): void {
+  /** The offset of the last message, 0 before the first one. */
+  get last(): number {
+    return this.#last?.offset ?? 0;
+  }
+
+  /**
+   * The log has lost what was received: the consumer may wait for messages that will never come.
+   *
+   * @param known What `last` was before the question was sent. Messages that arrived since may be newer than the answer.
+   */
+  check({ head, incarnation }: Observation, known: number): void {
     const consumer = this.#consumer;
     if (consumer === null || this.#isStarting) return;
     // A stream of the same name that was created again numbers its messages from 1.
     const isOther = consumer.incarnation.epoch !== incarnation.epoch;
-    if (isOther || (this.#last !== null && this.#last.offset > head.top)) void this.#restart();
+    if (isOther || Math.min(known, this.last) > head.top) void this.#restart();
   }
 
   /** Replaces the consumer, after a lost connection. */

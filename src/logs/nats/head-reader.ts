@@ -44,8 +44,8 @@ export class HeadReader {
   #asking: Promise<Observation> | null = null;
   /** The head that was observed last. */
   latest: Head | null = null;
-  /** Called with every observation. */
-  onObserved: (observation: Observation) => void = () => {};
+  /** Called before a question is sent. Returns what is called with the observation that answers it. */
+  onAsk: () => (observation: Observation) => void = () => () => {};
 
   constructor(jetStream: JetStream, streams: Streams, stream: string) {
     this.#jetStream = jetStream;
@@ -78,10 +78,11 @@ export class HeadReader {
     // Appends of this tick come first, and other questions join.
     for (let round = 0; round < maxRounds; round++) {
       const incarnation = await this.#streams.current();
+      const onObserved = this.onAsk();
       const observation = await this.#tryToObserve(incarnation);
       if (observation === undefined) continue;
       this.latest = observation.head;
-      this.onObserved(observation);
+      onObserved(observation);
       return observation;
     }
     throw new LogError(`The stream ${this.#stream} changes faster than it can be read; try again`, false);

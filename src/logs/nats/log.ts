@@ -122,9 +122,12 @@ export class NatsLog implements CompleteLog {
       onError: (error) => this.#tails.report(this.#explain(error)),
     });
     // Every question to the leader also shows whether entries expire, and whether the consumer is behind the head.
-    heads.onObserved = (observation) => {
-      this.#retention.consider(observation);
-      this.#feed.check(observation);
+    heads.onAsk = () => {
+      const { last } = this.#feed;
+      return (observation) => {
+        this.#retention.consider(observation);
+        this.#feed.check(observation, last);
+      };
     };
     this.#status = connection.status()[Symbol.asyncIterator]();
     // Outside of every request: it runs as long as the log is open.
