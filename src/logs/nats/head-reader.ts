@@ -2,6 +2,7 @@
 
 import { LogError } from "../../base/errors.ts";
 import type { Floor, Head } from "../../log/log.ts";
+import { headerLine } from "./headers.ts";
 import {
   ApiError,
   errorCodes,
@@ -179,9 +180,8 @@ export class HeadReader {
   /** The condition lets one process write it, and only while the stream is still empty. */
   async #markPurged({ subjects }: Incarnation, lastSequence: number): Promise<void> {
     const subject = `${subjects.end("")}`;
-    const headers = { "Nats-Expected-Last-Sequence": lastSequence };
-    const message = { subject, payload: new Uint8Array(), headers, witness: 0, id: "" };
-    await this.#jetStream.publish(message).catch((error) => {
+    const headers = headerLine("Nats-Expected-Last-Sequence", lastSequence);
+    await this.#jetStream.publish(subject, new Uint8Array(), headers).catch((error) => {
       if (!(error instanceof ApiError)) throw error;
     });
   }

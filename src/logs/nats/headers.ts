@@ -6,29 +6,30 @@ const firstLine = "NATS/1.0\r\n";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Values of headers are visible ASCII here: whatever an application chooses is encoded before. */
-export type HeaderValues = Readonly<Record<string, string | number | undefined>>;
+/**
+ * Headers on the wire: each is a line, with its end. Each event has several, so they are text from the beginning, in place of
+ * an object for each step on their way.
+ */
+export type HeaderLines = string;
+
+/** One header. The value needs no escape: it is a number, or its owner has encoded it in visible ASCII. */
+export function headerLine(name: string, value: string | number): HeaderLines {
+  return `${name}: ${value}\r\n`;
+}
 
 /**
  * Headers as a client writes them: it calls `encode()`, which is all that it needs of them. The class of the client itself
  * would have to be imported, or passed by the application.
  */
 export class SentHeaders {
-  readonly #text: string;
+  readonly #lines: HeaderLines;
 
-  /** @param values Those that are undefined are left out. */
-  constructor(values: HeaderValues) {
-    let text = firstLine;
-    for (const name in values) {
-      const value = values[name];
-      // Values need no escape: they are numbers, or were encoded by their owners.
-      if (value !== undefined) text += `${name}: ${value}\r\n`;
-    }
-    this.#text = `${text}\r\n`;
+  constructor(lines: HeaderLines) {
+    this.#lines = lines;
   }
 
   encode(): Uint8Array {
-    return encoder.encode(this.#text);
+    return encoder.encode(`${firstLine}${this.#lines}\r\n`);
   }
 }
 

@@ -1,8 +1,8 @@
 // The requests of JetStream that the log makes, and their answers.
 import { LogError } from "../../base/errors.ts";
 import type { NatsMessageLike } from "./connection.ts";
-import { bytesOf, parseHeaders } from "./headers.ts";
-import type { RawMessage, SentMessage } from "./message.ts";
+import { bytesOf, type HeaderLines, headerLine, parseHeaders } from "./headers.ts";
+import { headersOf, type RawMessage, type SentMessage } from "./message.ts";
 import { messageOf, type Requests } from "./requests.ts";
 
 /** The answer of JetStream to a request that it rejects. */
@@ -186,23 +186,24 @@ export class JetStream {
   }
 
   /** Stores one message. */
-  async publish({ subject, payload, headers }: SentMessage, expected: Expected = {}): Promise<Acknowledgement> {
-    return resultOf(await this.#requests.ask(subject, payload, { ...headers, ...expected }));
+  publish(subject: string, payload: Uint8Array, headers: HeaderLines): Promise<Acknowledgement> {
+    return this.#requests.ask(subject, payload, headers).then(resultOf<Acknowledgement>);
   }
 
   /** Stores messages next to each other, all or none; the sequence is that of the last one. */
   async publishBatch(
     id: string,
-    batch: readonly { message: SentMessage; expected?: Expected | undefined }[],
+    batch: readonly { message: SentMessage; expected?: HeaderLines | undefined }[],
   ): Promise<Acknowledgement> {
     const last = batch.length - 1;
-    for (const [index, { message, expected }] of batch.entries()) {
-      const headers = { ...message.headers, ...expected, "Nats-Batch-Id": id, "Nats-Batch-Sequence": index + 1 };
+    const batchLine = headerLine("Nats-Batch-Id", id);
+    for (const [index, { message, expected = "" }] of batch.entries()) {
+      const headers = headersOf(message) + expected + batchLine + headerLine("Nats-Batch-Sequence", index + 1);
       // Only the last message is answered. Until it arrives, the server keeps the others aside, and forgets them after
       // a while.
       if (index < last) this.#requests.publish(message.subject, message.payload, headers);
       else {
-        const committing = { ...headers, "Nats-Batch-Commit": 1 };
+        const committing = headers + headerLine("Nats-Batch-Commit", 1);
         return resultOf(await this.#requests.ask(message.subject, message.payload, committing));
       }
     }
@@ -210,18 +211,13 @@ export class JetStream {
   }
 }
 
-/** The condition under which a message is stored: the sequence of the newest one with a subject, 0 for none. */
-export interface Expected {
-  readonly "Nats-Expected-Last-Subject-Sequence"?: number;
-  readonly "Nats-Expected-Last-Subject-Sequence-Subject"?: string;
-}
-
-/** The newest message with a subject, which may have wildcards, is the one at this sequence. */
-export function expectLast(subject: string, sequence: number): Expected {
-  return {
-    "Nats-Expected-Last-Subject-Sequence": sequence,
-    "Nats-Expected-Last-Subject-Sequence-Subject": subject,
-  };
+/**
+ * The condition under which a message is stored: the newest one with a subject, which may have wildcards, is that at this
+ * sequence, 0 for none.
+ */
+export function expectLast(subject: string, sequence: number): HeaderLines {
+  const name = "Nats-Expected-Last-Subject-Sequence";
+  return headerLine(name, sequence) + headerLine(`${name}-Subject`, subject);
 }
 
 /** A message within JSON: headers and data are base64. */

@@ -47,12 +47,13 @@ export function createJob(
   maxPayload: number = defaultMaxPayload,
 ): Job | LogError {
   const entries: Sending[] = [];
-  for (const [index, entry] of call.entries.entries()) {
-    const problem = unsendable(entry, incarnation, maxPayload);
+  for (const entry of call.entries) {
+    const subject = incarnation.subjects.of(entry);
+    const problem = unsendable(entry, subject, maxPayload);
     if (problem !== undefined) return new LogError(problem, false);
     const key = idOf(entry);
     // Without a key, the id of the call and the place in it: unique, and the same in each attempt.
-    const message = toMessage(entry, incarnation.subjects, makeWitness(), key ?? `${call.id}.${index}`);
+    const message = toMessage(entry, subject, makeWitness(), key ?? `${call.id}.${entries.length}`);
     // A second entry with the key of the first gets its position, and is not sent.
     const twin = key === undefined ? undefined : entries.find((other) => other.message.id === key);
     entries.push({ entry, message, appended: undefined, twin });
@@ -61,11 +62,10 @@ export function createJob(
 }
 
 /** Checked before anything is sent: the server would close the connection for a message that is too large. */
-function unsendable(entry: NewEntry, { subjects }: Incarnation, maxPayload: number): string | undefined {
-  if (subjects.of(entry).length > maxSubjectBytes) {
+function unsendable({ data }: NewEntry, subject: string, maxPayload: number): string | undefined {
+  if (subject.length > maxSubjectBytes) {
     return "The names of the channel and the key do not fit into a subject of NATS; use shorter ones";
   }
-  const { data } = entry;
   // The limit of the server is for headers and payload together.
   const most = maxPayload - headerBytes;
   // A character takes three bytes at most.
@@ -87,7 +87,7 @@ function idOf({ channel, idempotencyKey }: NewEntry): string | undefined {
 export function renew(sending: Sending, sequence: number): void {
   const { message } = sending;
   const id = `${message.id}.${sequence}`;
-  sending.message = { ...message, id, headers: { ...message.headers, "Nats-Msg-Id": id } };
+  sending.message = { ...message, id };
 }
 
 /** Entries that are not known to be stored, each once. */
@@ -115,7 +115,6 @@ export function positionsOf({ entries }: Job): Appended[] {
 
 /** The positions of messages that were stored next to each other. */
 export function place(stored: readonly Sending[], last: number, { epoch }: Incarnation): void {
-  for (const [index, sending] of stored.entries()) {
-    sending.appended = { epoch, offset: last - stored.length + 1 + index, witness: sending.message.witness };
-  }
+  let offset = last - stored.length;
+  for (const sending of stored) sending.appended = { epoch, offset: ++offset, witness: sending.message.witness };
 }

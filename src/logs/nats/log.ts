@@ -135,7 +135,7 @@ export class NatsLog implements CompleteLog {
   }
 
   /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
-  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+  append(entries: readonly NewEntry[]): Promise<Appended[]> {
     return this.#queue.append(entries);
   }
 

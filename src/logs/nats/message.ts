@@ -1,7 +1,7 @@
 // One entry as a message of a stream, and back.
 import type { LogEntry, NewEntry } from "../../log/log.ts";
 import type { NatsHeadersLike } from "./connection.ts";
-import type { HeaderValues } from "./headers.ts";
+import { type HeaderLines, headerLine } from "./headers.ts";
 import type { Subjects } from "./subjects.ts";
 
 const encoder = new TextEncoder();
@@ -12,9 +12,9 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export interface SentMessage {
   readonly subject: string;
   readonly payload: Uint8Array;
-  /** The fields of the entry that are neither its subject nor its data. */
-  readonly headers: HeaderValues;
-  /** Also in the headers; here for the position that the publisher gets. */
+  /** The fields of the entry that are neither its subject nor its data. Those of the id come first: see {@link headersOf}. */
+  readonly fields: HeaderLines;
+  /** Also in the fields; here for the position that the publisher gets. */
   readonly witness: number;
   /** The server stores only one message with it within the duplicate window. */
   readonly id: string;
@@ -57,33 +57,31 @@ const headerOf = {
 const storeOverheadBytes = 34;
 
 /** The payload is the data as it is, for other readers of the stream. */
-export function toMessage(entry: NewEntry, subjects: Subjects, witness: number, id: string): SentMessage {
-  const { type, sender, data } = entry;
-  const headers = {
-    [headerOf.id]: id,
-    [headerOf.witness]: witness,
-    // Headers are lines of ASCII, and a type may have any character.
-    [headerOf.type]: encodeURIComponent(type),
-    [headerOf.sender]: sender === undefined ? undefined : encodeURIComponent(sender),
-  };
-  return { subject: subjects.of(entry), payload: encoder.encode(data), headers, witness, id };
+export function toMessage(entry: NewEntry, subject: string, witness: number, id: string): SentMessage {
+  return { subject, payload: encoder.encode(entry.data), fields: fieldsOf(entry, witness), witness, id };
+}
+
+/** The headers of a message: it gets another id where the server recognizes its first one for too long. */
+export function headersOf({ id, fields }: SentMessage): HeaderLines {
+  return headerLine(headerOf.id, id) + fields;
 }
 
 /** The headers and the payload under which the newest entry of a key is kept after its removal from the stream. */
-export function toKeptValue(entry: LogEntry, epoch: string): { payload: Uint8Array; headers: HeaderValues } {
-  const { type, sender, data, offset, witness, previousWitness, time } = entry;
-  return {
-    payload: encoder.encode(data),
-    headers: {
-      [headerOf.witness]: witness,
-      [headerOf.type]: encodeURIComponent(type),
-      [headerOf.sender]: sender === undefined ? undefined : encodeURIComponent(sender),
-      [headerOf.offset]: offset,
-      [headerOf.epoch]: epoch,
-      [headerOf.previousWitness]: previousWitness,
-      [headerOf.time]: time,
-    },
-  };
+export function toKeptValue(entry: LogEntry, epoch: string): { payload: Uint8Array; headers: HeaderLines } {
+  const { data, offset, witness, previousWitness, time } = entry;
+  const place = [
+    headerLine(headerOf.offset, offset),
+    headerLine(headerOf.epoch, epoch),
+    headerLine(headerOf.previousWitness, previousWitness),
+    headerLine(headerOf.time, time),
+  ];
+  return { payload: encoder.encode(data), headers: fieldsOf(entry, witness) + place.join("") };
+}
+
+/** Headers are lines of ASCII, and a type may have any character. */
+function fieldsOf({ type, sender }: NewEntry | LogEntry, witness: number): HeaderLines {
+  const fields = headerLine(headerOf.witness, witness) + headerLine(headerOf.type, encodeURIComponent(type));
+  return sender === undefined ? fields : fields + headerLine(headerOf.sender, encodeURIComponent(sender));
 }
 
 /** A message as JetStream delivers it, whichever way. */

@@ -2,8 +2,13 @@
 import { now, unrefTimeout } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 import { makeEpoch } from "../../log/identity.ts";
-import type { NatsConnectionLike, NatsMessageLike, NatsSubscriptionLike } from "./connection.ts";
-import { type HeaderValues, SentHeaders } from "./headers.ts";
+import type {
+  NatsConnectionLike,
+  NatsMessageLike,
+  NatsPublishOptionsLike,
+  NatsSubscriptionLike,
+} from "./connection.ts";
+import { type HeaderLines, SentHeaders } from "./headers.ts";
 
 /** Time after which a request is given up. */
 const requestTimeoutMs = 5_000;
@@ -53,7 +58,7 @@ export class Requests {
   }
 
   /** Resolves with the first answer. */
-  ask(subject: string, payload: Uint8Array | string, headers?: HeaderValues): Promise<NatsMessageLike> {
+  ask(subject: string, payload: Uint8Array | string, headers?: HeaderLines): Promise<NatsMessageLike> {
     return new Promise((resolve, reject) => {
       const onAnswer = (message: NatsMessageLike) => {
         // The server itself answers that nothing listens: an empty message with this status.
@@ -61,7 +66,7 @@ export class Requests {
         else resolve(message);
         return true;
       };
-      this.#send(subject, payload, headers, { onAnswer, reject });
+      this.#send(subject, payload, headers, onAnswer, reject);
     });
   }
 
@@ -77,14 +82,14 @@ export class Requests {
         if (isLast) resolve();
         return isLast;
       };
-      this.#send(subject, payload, undefined, { onAnswer: answered, reject });
+      this.#send(subject, payload, undefined, answered, reject);
     });
   }
 
   /** Sends a message that nothing answers. */
-  publish(subject: string, payload: Uint8Array, headers: HeaderValues): void {
+  publish(subject: string, payload: Uint8Array, headers: HeaderLines): void {
     this.#assertConnected();
-    this.#guard(() => this.#connection.publish(subject, payload, { headers: new SentHeaders(headers) }));
+    this.#hand(subject, payload, { headers: new SentHeaders(headers) });
   }
 
   /** Gives up every request: their answers went to a connection that is lost. */
@@ -107,22 +112,23 @@ export class Requests {
   #send(
     subject: string,
     payload: Uint8Array | string,
-    headers: HeaderValues | undefined,
-    handlers: Pick<Pending, "onAnswer" | "reject">,
+    headers: HeaderLines | undefined,
+    onAnswer: OnAnswer,
+    reject: (error: unknown) => void,
   ): void {
     const token = (++this.#count).toString(36);
     try {
       this.#assertConnected();
       this.#subscription ??= this.#subscribe();
-      this.#pending.set(token, { ...handlers, deadline: now() + requestTimeoutMs });
+      this.#pending.set(token, { onAnswer, reject, deadline: now() + requestTimeoutMs });
       const reply = `${this.#inbox}.${token}`;
       const options = headers === undefined ? { reply } : { reply, headers: new SentHeaders(headers) };
-      this.#guard(() => this.#connection.publish(subject, payload, options));
+      this.#hand(subject, payload, options);
       this.sent++;
       this.#schedule();
     } catch (error) {
       this.#pending.delete(token);
-      handlers.reject(error);
+      reject(error);
     }
   }
 
@@ -165,9 +171,9 @@ export class Requests {
   }
 
   /** The client throws for messages that are too large, and once it is closed. */
-  #guard(send: () => void): void {
+  #hand(subject: string, payload: Uint8Array | string, options: NatsPublishOptionsLike): void {
     try {
-      send();
+      this.#connection.publish(subject, payload, options);
     } catch (error) {
       throw new UnavailableError(`The NATS client did not send the message: ${messageOf(error)}`, false, {
         cause: error,

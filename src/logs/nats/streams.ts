@@ -3,7 +3,7 @@ import { unrefTimeout } from "../../base/clock.ts";
 import { LogError } from "../../base/errors.ts";
 import { makeEpoch } from "../../log/identity.ts";
 import { type NatsConnectionLike, unsupportedServer } from "./connection.ts";
-import { SentHeaders } from "./headers.ts";
+import { type HeaderLines, headerLine, SentHeaders } from "./headers.ts";
 import { ApiError, errorCodes, type JetStream, type StreamConfig, type StreamInfo } from "./jetstream.ts";
 import { hash } from "./message.ts";
 import { closedConnection, NoRespondersError, UnavailableError } from "./requests.ts";
@@ -179,7 +179,7 @@ export class Streams {
   async #assertPermissions({ subjects, values }: Incarnation): Promise<void> {
     const { stream } = this.#options;
     // Another name of a stream than that of the subject: rejected before anything is stored.
-    const nothing = { "Nats-Expected-Stream": "-" };
+    const nothing = headerLine("Nats-Expected-Stream", "-");
     await Promise.all([
       this.#assertPermission(subjects.end(""), "", nothing),
       this.#assertPermission(values.end(""), "", nothing),
@@ -192,7 +192,7 @@ export class Streams {
   }
 
   /** The client's own request is used here: it is rejected when the server reports a violation. */
-  async #assertPermission(subject: string, payload = "", headers?: Readonly<Record<string, string>>): Promise<void> {
+  async #assertPermission(subject: string, payload = "", headers?: HeaderLines): Promise<void> {
     const options = headers === undefined ? {} : { headers: new SentHeaders(headers) };
     try {
       await this.#connection.request(subject, payload, { timeout: permissionTimeoutMs, ...options });

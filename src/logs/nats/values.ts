@@ -146,9 +146,9 @@ export class ValueStore {
         // Another process has come further.
         if (isOurs && stored.offset > entry.offset) return;
       }
-      const message = { subject, ...toKeptValue(entry, incarnation.epoch), witness: 0, id: "" };
+      const { payload, headers } = toKeptValue(entry, incarnation.epoch);
       try {
-        await this.#jetStream.publish(message, expectLast(subject, present?.sequence ?? 0));
+        await this.#jetStream.publish(subject, payload, headers + expectLast(subject, present?.sequence ?? 0));
         return;
       } catch (error) {
         if (!isOvertaken(error)) throw error;

@@ -6,9 +6,10 @@ import type { Appended } from "../../log/log.ts";
 import { maxBatch, type Part, type Prepared, partsOf } from "./batching.ts";
 import { Conditions, type ConditionsContext } from "./conditions.ts";
 import type { NatsConnectionLike } from "./connection.ts";
-import { type Acknowledgement, ApiError, type Expected, errorCodes, expectLast } from "./jetstream.ts";
+import type { HeaderLines } from "./headers.ts";
+import { type Acknowledgement, ApiError, errorCodes, expectLast } from "./jetstream.ts";
 import { accept, channelsOf, createJob, type Job, pendingOf, place, positionsOf, renew, type Sending } from "./jobs.ts";
-import { type SentMessage, toStored } from "./message.ts";
+import { headersOf, type SentMessage, toStored } from "./message.ts";
 import { NoRespondersError, UnavailableError } from "./requests.ts";
 import type { Incarnation, Streams } from "./streams.ts";
 import { isOvertaken } from "./values.ts";
@@ -35,7 +36,7 @@ export interface WriterContext extends ConditionsContext {
 export class Writer {
   readonly #context: WriterContext;
   readonly #conditions: Conditions;
-  /** A call that is sent again must have the same identifiers and witnesses: it may be stored already. */
+  /** Of attempts that failed: a call that is sent again must have the same identifiers and witnesses, it may be stored. */
   readonly #jobs = new WeakMap<AppendCall, Job>();
   /** Makes the id of each batch another one: the server would take a second batch of the same id for the first. */
   #batches = 0;
@@ -47,28 +48,37 @@ export class Writer {
 
   async store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
     const incarnation = await this.#context.streams.current();
+    const jobs = calls.map((call) => this.#jobOf(call, incarnation));
+    try {
+      return await this.#store(jobs);
+    } catch (error) {
+      // The queue repeats the whole batch then. Calls that were stored are recognized, and get their positions.
+      for (const job of jobs) if (!(job instanceof Error)) this.#jobs.set(job.call, job);
+      throw error;
+    }
+  }
+
+  async #store(jobs: readonly (Job | Error)[]): Promise<readonly AppendOutcome[]> {
     // Conditions are checked first, so that all calls can be sent without waiting for one of them.
-    const prepared = await Promise.all(calls.map((call) => this.#prepare(call, incarnation)));
+    const prepared = jobs.some(isConditional)
+      ? await Promise.all(jobs.map((job) => this.#prepare(job)))
+      : jobs.map((job) => (job instanceof Error ? job : { job, expected: noConditions }));
     const sent: Promise<readonly AppendOutcome[]>[] = [];
-    for (const part of partsOf(prepared))
+    for (const part of partsOf(prepared)) {
       sent.push(part instanceof Error ? Promise.resolve([part]) : this.#sendPart(part));
+    }
     // All of them settle: what was sent last may have been stored, whatever has become of the first.
     const settled = await Promise.allSettled(sent);
     return settled.flatMap((result) => {
-      // The queue repeats the whole batch then. Calls that were stored are recognized, and get their positions.
       if (result.status === "rejected") throw result.reason;
       return result.value;
     });
   }
 
-  async #sendPart(part: Part): Promise<readonly AppendOutcome[]> {
-    const [first] = part as [Prepared];
+  #sendPart(part: Part): Promise<readonly AppendOutcome[]> {
+    const [{ job, expected }] = part as [Prepared];
     if (part.length > 1) return this.#sendTogether(part.map(({ job }) => job));
-    try {
-      return [await this.#send(first.job, first.expected)];
-    } catch (error) {
-      return [await this.#recover(first.job, error)];
-    }
+    return this.#send(job, expected).then(alone, (error) => this.#recover(job, error).then(alone));
   }
 
   /** Several calls in one batch: a batch costs the server as much as some fifty messages. */
@@ -100,8 +110,7 @@ export class Writer {
   }
 
   /** An error is the outcome of the call, and nothing of it is sent. */
-  async #prepare(call: AppendCall, incarnation: Incarnation): Promise<Prepared | Error> {
-    const job = this.#jobOf(call, incarnation);
+  async #prepare(job: Job | Error): Promise<Prepared | Error> {
     if (job instanceof Error) return job;
     const expected = await this.#conditions.check(job);
     return expected instanceof Error ? expected : { job, expected };
@@ -110,15 +119,29 @@ export class Writer {
   /** The identifiers of a call are the same in all its attempts. The witnesses of another incarnation mean nothing. */
   #jobOf(call: AppendCall, incarnation: Incarnation): Job | Error {
     // An attempt before this one may have stored entries of the call.
-    const known = this.#jobs.get(call);
+    const known = call.attempt === 1 ? undefined : this.#jobs.get(call);
     if (known?.incarnation.epoch === incarnation.epoch) return known;
-    const job = createJob(call, incarnation, this.#context.connection.info?.max_payload);
-    if (!(job instanceof Error)) this.#jobs.set(call, job);
-    return job;
+    return createJob(call, incarnation, this.#context.connection.info?.max_payload);
   }
 
   /** Sent at once, and resolves with the outcome. */
-  async #send(job: Job, channels: ReadonlyMap<string, number>): Promise<readonly Appended[]> {
+  #send(job: Job, channels: ReadonlyMap<string, number>): Promise<readonly Appended[]> {
+    const [first] = job.entries as [Sending];
+    const isSingle = job.entries.length === 1 && channels.size === 0 && first.appended === undefined;
+    return isSingle ? this.#sendSingle(job, first) : this.#sendInParts(job, channels);
+  }
+
+  /** Most calls are one entry without a condition: one message and its answer, with as little garbage as possible. */
+  async #sendSingle(job: Job, sending: Sending): Promise<readonly Appended[]> {
+    const { message } = sending;
+    const stored = await this.#context.jetStream.publish(message.subject, message.payload, headersOf(message));
+    if (stored.duplicate === true) await this.#acceptDuplicate(job, sending, stored);
+    else place(job.entries, stored.seq, job.incarnation);
+    return positionsOf(job);
+  }
+
+  /** In messages or batches that follow one another. */
+  async #sendInParts(job: Job, channels: ReadonlyMap<string, number>): Promise<readonly Appended[]> {
     const { call, incarnation } = job;
     const { jetStream } = this.#context;
     // Channels whose condition has been sent with an earlier message of the call.
@@ -132,10 +155,10 @@ export class Writer {
         checked.add(channel);
         return { message, expected: isFirst ? expectLast(incarnation.subjects.allOf(channel), last) : undefined };
       });
-      const [first] = batch as [{ message: SentMessage; expected: Expected | undefined }];
+      const [{ message, expected = "" }] = batch as [{ message: SentMessage; expected: HeaderLines | undefined }];
       const stored =
         batch.length === 1
-          ? await jetStream.publish(first.message, first.expected)
+          ? await jetStream.publish(message.subject, message.payload, headersOf(message) + expected)
           : await jetStream.publishBatch(`${call.id}.${call.attempt}.${++this.#batches}`, batch);
       if (stored.duplicate === true) await this.#acceptDuplicate(job, part[0] as Sending, stored);
       else place(part, stored.seq, incarnation);
@@ -216,6 +239,15 @@ export class Writer {
 
 /** For calls that may be stored whatever their channels have. */
 const noConditions: ReadonlyMap<string, number> = new Map();
+
+function isConditional(job: Job | Error): boolean {
+  return !(job instanceof Error) && job.entries.some(({ entry }) => entry.after !== undefined);
+}
+
+/** The outcomes of a part that has one call. */
+function alone(outcome: AppendOutcome): readonly AppendOutcome[] {
+  return [outcome];
+}
 
 /** The same may be stored in a moment: too many batches at a time, no leader, the same message just being stored. */
 function isTransient({ errorCode, message }: ApiError): boolean {
