@@ -3,7 +3,7 @@ import { conflict } from "../../log/errors.ts";
 import type { HeadReader } from "./head-reader.ts";
 import type { JetStream } from "./jetstream.ts";
 import { accept, type Job, pendingOf, renew } from "./jobs.ts";
-import { type StoredMessage, toStored } from "./message.ts";
+import { messageId, type StoredMessage, toStored } from "./message.ts";
 import type { Reader } from "./reader.ts";
 import type { Incarnation } from "./streams.ts";
 
@@ -81,16 +81,16 @@ export class Conditions {
     let page = await jetStream.direct(stream, { start_time, next_by_subj, batch: requestEntries });
     while (page.length > 0) {
       for (const raw of page) {
-        const message = toStored(raw, subjects);
-        const sending = byId.get(message.id);
+        const id = messageId(raw);
+        const sending = byId.get(id);
         if (sending === undefined || sending.appended !== undefined) continue;
-        const isExpired = sending.entry.idempotencyKey !== undefined && time - message.time >= window;
+        const isExpired = sending.entry.idempotencyKey !== undefined && time - raw.time >= window;
         if (isExpired) {
-          byId.delete(message.id);
+          byId.delete(id);
           // The window of the log is over, although the server still recognizes the key. The entry is a new one.
-          renew(sending, message.offset);
+          renew(sending, raw.sequence);
           byId.set(sending.message.id, sending);
-        } else accept(sending, message, incarnation);
+        } else accept(sending, toStored(raw, subjects), incarnation);
       }
       const seq = (page.at(-1)?.sequence ?? head.top) + 1;
       page = await jetStream.direct(stream, { seq, next_by_subj, batch: requestEntries });

@@ -12,7 +12,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export interface SentMessage {
   readonly subject: string;
   readonly payload: Uint8Array;
-  /** The fields of the entry that are neither its subject nor its data. Those of the id come first: see {@link headersOf}. */
+  /** The fields of the entry that are neither its subject nor its data. The id comes before them: see {@link headersOf}. */
   readonly fields: HeaderLines;
   /** Also in the fields; here for the position that the publisher gets. */
   readonly witness: number;
@@ -25,8 +25,6 @@ export interface StoredMessage {
   readonly offset: number;
   readonly subject: string;
   readonly witness: number;
-  /** The `Nats-Msg-Id`, by which a repetition is recognized. */
-  readonly id: string;
   /** In milliseconds, by the server's clock. */
   readonly time: number;
   readonly channel: string;
@@ -34,27 +32,26 @@ export interface StoredMessage {
   readonly data: string;
   readonly key: string | undefined;
   readonly sender: string | undefined;
-  /** Bytes that it takes in the stream, approximately. */
-  readonly size: number;
-  /** Of a kept value: where it stands in the log, and the witness before it. */
-  readonly kept?: { readonly epoch: string; readonly previousWitness: number } | undefined;
 }
 
-/** The names of the headers. Only the first is one of NATS. */
-const headerOf = {
-  id: "Nats-Msg-Id",
-  witness: "Sse-Witness",
-  type: "Sse-Type",
-  sender: "Sse-Sender",
-  /** Of a kept value. */
-  offset: "Sse-Offset",
-  epoch: "Sse-Epoch",
-  previousWitness: "Sse-Previous-Witness",
-  time: "Sse-Time",
-} as const;
+/** A message of the stream of values. */
+export interface StoredValue extends StoredMessage {
+  /** The incarnation of its entry, and the witness before that; `undefined` for what something else has published. */
+  readonly kept: { readonly epoch: string; readonly previousWitness: number } | undefined;
+}
 
-/** Bytes of a stored message in addition to its subject, headers and payload. */
-const storeOverheadBytes = 34;
+/** The `Nats-Msg-Id`, by which the server recognizes a repetition. */
+const idHeader = "Nats-Msg-Id";
+/**
+ * The witness, the type and the sender of an entry, separated by spaces. One header has them all: the client takes more time for
+ * each header of a message than for everything else in it.
+ */
+const entryHeader = "Sse-Entry";
+/** Of a kept value: the epoch, the offset and the time of its entry, and the witness before it. */
+const keptHeader = "Sse-Kept";
+
+/** Bytes of a stored message in addition to its subject, its payload and the lines of its headers. */
+const storeOverheadBytes = 50;
 
 /** The payload is the data as it is, for other readers of the stream. */
 export function toMessage(entry: NewEntry, subject: string, witness: number, id: string): SentMessage {
@@ -63,25 +60,20 @@ export function toMessage(entry: NewEntry, subject: string, witness: number, id:
 
 /** The headers of a message: it gets another id where the server recognizes its first one for too long. */
 export function headersOf({ id, fields }: SentMessage): HeaderLines {
-  return headerLine(headerOf.id, id) + fields;
+  return headerLine(idHeader, id) + fields;
 }
 
 /** The headers and the payload under which the newest entry of a key is kept after its removal from the stream. */
 export function toKeptValue(entry: LogEntry, epoch: string): { payload: Uint8Array; headers: HeaderLines } {
   const { data, offset, witness, previousWitness, time } = entry;
-  const place = [
-    headerLine(headerOf.offset, offset),
-    headerLine(headerOf.epoch, epoch),
-    headerLine(headerOf.previousWitness, previousWitness),
-    headerLine(headerOf.time, time),
-  ];
-  return { payload: encoder.encode(data), headers: fieldsOf(entry, witness) + place.join("") };
+  const place = headerLine(keptHeader, [epoch, offset, time, previousWitness].join(" "));
+  return { payload: encoder.encode(data), headers: fieldsOf(entry, witness) + place };
 }
 
-/** Headers are lines of ASCII, and a type may have any character. */
+/** Headers are lines of ASCII without a space, and a type may have any character. */
 function fieldsOf({ type, sender }: NewEntry | LogEntry, witness: number): HeaderLines {
-  const fields = headerLine(headerOf.witness, witness) + headerLine(headerOf.type, encodeURIComponent(type));
-  return sender === undefined ? fields : fields + headerLine(headerOf.sender, encodeURIComponent(sender));
+  const suffix = sender === undefined ? "" : ` ${encodeURIComponent(sender)}`;
+  return headerLine(entryHeader, `${witness} ${encodeURIComponent(type)}${suffix}`);
 }
 
 /** A message as JetStream delivers it, whichever way. */
@@ -96,27 +88,46 @@ export interface RawMessage {
 
 /** Something else that was published to a subject of the log is an entry, too: its place in the sequence is taken. */
 export function toStored(message: RawMessage, subjects: Subjects): StoredMessage {
-  const { subject, sequence, time, headers, data } = message;
-  const get = (name: string) => headers?.get(name) ?? "";
+  const { subject, sequence, time, data } = message;
   const { channel, key } = subjects.parse(subject) ?? { channel: subject, key: undefined };
-  const epoch = get(headerOf.epoch);
-  const isKept = epoch !== "";
+  const [witness, type = "", sender = ""] = headerOf(message, entryHeader).split(" ");
   return {
-    // A kept value has a sequence of its own stream, which means nothing in the log.
-    offset: isKept ? Number(get(headerOf.offset)) : sequence,
+    offset: sequence,
     subject,
     // 0 is not a witness: then the message is not of this package.
-    witness: Number(get(headerOf.witness)) || foreignWitness(sequence, time),
-    id: get(headerOf.id),
-    time: isKept ? Number(get(headerOf.time)) : time,
+    witness: Number(witness) || foreignWitness(sequence, time),
+    time,
     channel,
-    type: decoded(get(headerOf.type)) || "message",
+    type: decoded(type) || "message",
     data: decoder.decode(data),
     key,
-    sender: decoded(get(headerOf.sender)) || undefined,
-    size: data.length + subject.length + sizeOfHeaders(headers) + storeOverheadBytes,
-    kept: isKept ? { epoch, previousWitness: Number(get(headerOf.previousWitness)) } : undefined,
+    sender: decoded(sender) || undefined,
   };
+}
+
+/** A value has a sequence of its own stream, which means nothing in the log: the place of its entry is in its headers. */
+export function toStoredValue(message: RawMessage, values: Subjects): StoredValue {
+  const stored = toStored(message, values);
+  const [epoch = "", offset, time, previousWitness] = headerOf(message, keptHeader).split(" ");
+  if (epoch === "") return { ...stored, kept: undefined };
+  const kept = { epoch, previousWitness: Number(previousWitness) };
+  return { ...stored, offset: Number(offset), time: Number(time), kept };
+}
+
+/** The identifier of a message, by which a repetition is recognized. */
+export function messageId(message: RawMessage): string {
+  return headerOf(message, idHeader);
+}
+
+/** Bytes that a message takes in the stream: an estimate for `maxBytes`, which counts the headers of the log alone. */
+export function storedSize(message: RawMessage): number {
+  const { subject, data } = message;
+  let size = storeOverheadBytes + subject.length + data.length;
+  for (const name of [idHeader, entryHeader]) {
+    const { length } = headerOf(message, name);
+    if (length > 0) size += name.length + length + 4;
+  }
+  return size;
 }
 
 /** The entry, given the witness of the message before it. */
@@ -140,19 +151,13 @@ function foreignWitness(sequence: number, time: number): number {
   return hash(`${sequence} ${time}`);
 }
 
-/** Only headers of the log are counted: an estimate for `maxBytes`. */
-function sizeOfHeaders(headers: NatsHeadersLike | undefined): number {
-  if (headers === undefined) return 0;
-  let size = 16;
-  for (const name of Object.values(headerOf)) {
-    const { length } = headers.get(name);
-    if (length > 0) size += name.length + length + 4;
-  }
-  return size;
+function headerOf({ headers }: RawMessage, name: string): string {
+  return headers?.get(name) ?? "";
 }
 
 /** Another program may have written the header. */
 function decoded(text: string): string {
+  if (!text.includes("%")) return text;
   try {
     return decodeURIComponent(text);
   } catch {

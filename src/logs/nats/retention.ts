@@ -4,7 +4,7 @@ import type { LogEntry } from "../../log/log.ts";
 import type { RetentionLimits } from "../../log/retention.ts";
 import type { HeadReader, Observation } from "./head-reader.ts";
 import type { JetStream } from "./jetstream.ts";
-import { toEntry, toStored } from "./message.ts";
+import { storedSize, toEntry, toStored } from "./message.ts";
 import type { PageCache } from "./pages.ts";
 import type { ValueStore } from "./values.ts";
 
@@ -167,14 +167,14 @@ export class RetentionWorker {
   }
 
   /** The entry with which so many bytes are removed. */
-  async #excess({ head, incarnation }: Observation, bytes: number): Promise<number> {
+  async #excess({ head }: Observation, bytes: number): Promise<number> {
     const { jetStream, stream } = this.#context;
     // From the oldest message on. The server knows the size of the stream, but not that of its parts.
     let rest = bytes;
     for (let seq = Math.max(1, head.floor.offset); seq < head.top; ) {
       const page = await jetStream.direct(stream, { seq, batch: requestEntries, max_bytes: requestBytes });
       for (const raw of page) {
-        rest -= toStored(raw, incarnation.subjects).size;
+        rest -= storedSize(raw);
         // The message after the last one that goes stands for its position.
         if (rest <= 0) return raw.sequence + 1;
       }

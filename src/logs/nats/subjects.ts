@@ -9,6 +9,9 @@ import type { NewEntry } from "../../log/log.ts";
  * deleted does not reach the next stream of the same name.
  */
 export class Subjects {
+  /** Subjects of channels, and back: names repeat, and their tokens take a while to encode. */
+  readonly #tokens = new Map<string, string>();
+  readonly #parsed = new Map<string, ParsedSubject>();
   /** Begins with `sourcecast.` and the name of the stream, so that permissions can name the subjects of a log. */
   readonly prefix: string;
 
@@ -48,7 +51,16 @@ export class Subjects {
   }
 
   /** The channel and the key of a subject, `undefined` for one that is not of this log. */
-  parse(subject: string): { channel: string; key: string | undefined } | undefined {
+  parse(subject: string): ParsedSubject | undefined {
+    const known = this.#parsed.get(subject);
+    if (known !== undefined) return known;
+    const parsed = this.#parse(subject);
+    // Keys are many, and each may occur once.
+    if (parsed !== undefined && parsed.key === undefined) remember(this.#parsed, subject, parsed);
+    return parsed;
+  }
+
+  #parse(subject: string): ParsedSubject | undefined {
     if (!subject.startsWith(`${this.prefix}.`)) return undefined;
     const [channel, kind, key] = subject.slice(this.prefix.length + 1).split(".");
     // Something else was published below the prefix.
@@ -60,8 +72,26 @@ export class Subjects {
    * A channel is one token, whatever characters its name has: a subject has no place for a hierarchy of unknown depth.
    */
   #channel(channel: string): string {
-    return `${this.prefix}.${encodeToken(channel)}`;
+    const known = this.#tokens.get(channel);
+    if (known !== undefined) return known;
+    const token = `${this.prefix}.${encodeToken(channel)}`;
+    remember(this.#tokens, channel, token);
+    return token;
   }
+}
+
+/** The channel and the key of a subject. */
+export interface ParsedSubject {
+  readonly channel: string;
+  readonly key: string | undefined;
+}
+
+/** Most names that are remembered: those of busy channels come back at once. */
+const maxRemembered = 1_000;
+
+function remember<Value>(known: Map<string, Value>, name: string, value: Value): void {
+  if (known.size >= maxRemembered) known.clear();
+  known.set(name, value);
 }
 
 /** Stands for an empty text, which cannot be a token: a percent sign alone is the encoding of nothing else. */

@@ -3,10 +3,19 @@ import { LogError } from "../../base/errors.ts";
 import type { ChannelSelection, LogEntry } from "../../log/log.ts";
 import { compileSelection } from "../../log/selection.ts";
 import { ApiError, type DirectQuestion, errorCodes, expectLast, type JetStream } from "./jetstream.ts";
-import { type RawMessage, type StoredMessage, toEntry, toKeptValue, toStored } from "./message.ts";
+import {
+  type RawMessage,
+  type StoredMessage,
+  type StoredValue,
+  toEntry,
+  toKeptValue,
+  toStored,
+  toStoredValue,
+} from "./message.ts";
 import type { PageState } from "./pages.ts";
 import { valuesStream } from "./stream-config.ts";
 import type { Incarnation } from "./streams.ts";
+import type { Subjects } from "./subjects.ts";
 
 /** Most subjects of one question, and most messages of one answer: the server has no more than 1,024. */
 const questionSize = 1_000;
@@ -43,9 +52,9 @@ export class ValueStore {
     if (head.top === 0) return [];
     const { subjects } = incarnation;
     const filters = filtersOf(selection, (channel) => subjects.keyedOf(channel), subjects.keyed);
-    const found = await this.#newest(this.#stream, filters, incarnation);
+    const found = (await this.#newest(this.#stream, filters)).map((raw) => toStored(raw, subjects));
     const matches = compileSelection(selection);
-    return found.filter(({ offset, channel }) => {
+    return found.sort(byOffset).filter(({ offset, channel }) => {
       return offset > head.floor.offset && offset <= head.top && matches(channel);
     });
   }
@@ -58,7 +67,7 @@ export class ValueStore {
     const { values } = incarnation;
     const filters = filtersOf(selection, (channel) => values.keyedOf(channel), values.keyed);
     const matches = compileSelection(selection);
-    const found = (await this.#newest(this.#valuesStream, filters, incarnation)).filter((message) => {
+    const found = (await this.#values(filters, values)).filter((message) => {
       return isValid(message, incarnation, head.floor.offset) && matches(message.channel);
     });
     if (found.length === 0) return [];
@@ -67,7 +76,7 @@ export class ValueStore {
     return found
       .filter((message) => (newest.get(entrySubject(message, incarnation)) ?? 0) <= head.floor.offset)
       .map((message) => toEntry(message, message.kept?.previousWitness as number))
-      .sort((a, b) => a.offset - b.offset);
+      .sort(byOffset);
   }
 
   /** Whether any value was kept. */
@@ -118,12 +127,8 @@ export class ValueStore {
     const { values } = incarnation;
     const newest = await this.#jetStream.get(this.#valuesStream, { last_by_subj: values.all });
     // Values are written in the order of the log, nearly: mostly, nothing is as late as this.
-    if (newest === undefined || toStored(newest, values).offset <= after) return;
-    for (const { offset, witness, subject, kept } of await this.#newest(
-      this.#valuesStream,
-      [values.keyed],
-      incarnation,
-    )) {
+    if (newest === undefined || toStoredValue(newest, values).offset <= after) return;
+    for (const { offset, witness, subject, kept } of await this.#values([values.keyed], values)) {
       const isThere = kept?.epoch === incarnation.epoch && present.get(offset) === witness;
       if (offset <= after || offset > upTo || isThere) continue;
       await this.#jetStream.ask(`STREAM.PURGE.${this.#valuesStream}`, { filter: subject });
@@ -139,7 +144,7 @@ export class ValueStore {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const present = await this.#jetStream.get(this.#valuesStream, { last_by_subj: subject });
       if (present !== undefined) {
-        const stored = toStored(present, incarnation.values);
+        const stored = toStoredValue(present, incarnation.values);
         const isOurs = stored.kept?.epoch === incarnation.epoch;
         // Written before: by another process, or by a run of retention that was interrupted.
         if (isOurs && stored.offset === entry.offset && stored.witness === entry.witness) return;
@@ -157,14 +162,16 @@ export class ValueStore {
     throw new LogError(`The value of ${subject} changes faster than it can be written`, false);
   }
 
+  /** The values that one of the filters has, each with the place of its entry. */
+  async #values(filters: readonly string[], values: Subjects): Promise<StoredValue[]> {
+    return (await this.#newest(this.#valuesStream, filters)).map((raw) => toStoredValue(raw, values));
+  }
+
   /** The newest message with each subject that one of the filters has. */
-  async #newest(stream: string, filters: readonly string[], incarnation: Incarnation): Promise<StoredMessage[]> {
-    const subjects = stream === this.#stream ? incarnation.subjects : incarnation.values;
-    const found: StoredMessage[] = [];
-    for (const some of chunks(filters)) {
-      for (const message of await this.#multiLast(stream, some)) found.push(toStored(message, subjects));
-    }
-    return found.sort((a, b) => a.offset - b.offset);
+  async #newest(stream: string, filters: readonly string[]): Promise<RawMessage[]> {
+    let found: RawMessage[] = [];
+    for (const some of chunks(filters)) found = found.concat(await this.#multiLast(stream, some));
+    return found;
   }
 
   /** In requests of bounded size. The server rejects a question whose answer has too many subjects: then, all are read. */
@@ -205,8 +212,13 @@ export class ValueStore {
   }
 }
 
+/** Oldest first. */
+function byOffset(a: { readonly offset: number }, b: { readonly offset: number }): number {
+  return a.offset - b.offset;
+}
+
 /** Its entry was removed, and belongs to the present history as far as the floor says. */
-function isValid({ offset, kept }: StoredMessage, { epoch }: Incarnation, floor: number): boolean {
+function isValid({ offset, kept }: StoredValue, { epoch }: Incarnation, floor: number): boolean {
   return kept?.epoch === epoch && offset <= floor;
 }
 
