@@ -108,7 +108,8 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Ends the channel. Subscribers receive `sse:end`; a client that reconnects afterwards gets 204.
+   * Ends the channel. Subscribers receive `sse:end`; a client that reconnects afterwards gets 204. An event that is published
+   * after the end opens the channel again.
    *
    * @returns The cursor of the end marker.
    */
@@ -239,8 +240,8 @@ export class Channel<E extends EventMap = false> {
   }
 
   /**
-   * Resolves with `"empty"` if the log has no event of the channel, `"ended"` after {@link Channel.end}, and `"open"` otherwise.
-   * A route can answer 204 where there is nothing to follow.
+   * Resolves with `"empty"` if the log has no event of the channel, `"ended"` if the newest one is its
+   * end (see {@link Channel.end}), and `"open"` otherwise. A route can answer 204 where there is nothing to follow.
    *
    * @throws {SourcecastError} `ERR_SSE_LOG` or `ERR_SSE_TIMEOUT` if the log does not answer.
    */
