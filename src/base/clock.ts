@@ -1,6 +1,6 @@
 // Time: a monotonic clock for durations and deadlines, and timers that do not keep the process alive.
 import { runDetached } from "./async-context.ts";
-import { isEdgeRuntime } from "./runtime.ts";
+import { isEdgeRuntime, isWorkers } from "./runtime.ts";
 
 /**
  * Monotonic milliseconds. The system's clock jumps when it is set. So it only shows people the time, and never measures
@@ -16,8 +16,14 @@ export function now(): number {
  */
 export function unrefTimeout(callback: () => void, delay: number): ReturnType<typeof setTimeout> {
   const timer = runDetached(() => setTimeout(callback, Math.min(delay, maxDelayMs)));
-  (timer as { unref?: () => void }).unref?.();
+  (timer as Unrefable).unref?.();
   return timer;
+}
+
+/** Timers of Node and Bun. Others are numbers. */
+interface Unrefable {
+  ref?(): unknown;
+  unref?(): unknown;
 }
 
 /** Longer delays overflow 31 bits, and the timer fires after 1 ms, on every runtime. */
@@ -40,6 +46,7 @@ export class WakeTimer {
   readonly #keepsAlive: boolean;
   #handle: ReturnType<typeof setTimeout> | undefined;
   #due: number = Number.POSITIVE_INFINITY;
+  #isResting = false;
 
   /**
    * @param onWake Called with the time, which is never before the moment that was set.
@@ -61,23 +68,50 @@ export class WakeTimer {
   set(due: number): void {
     if (due === Number.POSITIVE_INFINITY) this.stop();
     else if (due < this.#due) this.#start(due);
+    else if (this.#isResting) this.#resume();
+  }
+
+  /**
+   * Nothing is due until the next `set()`. Until then the timer does not wake, and keeps alive neither the process nor a Durable
+   * Object. It need not be cleared for that: to set and clear a timer for each piece of work takes longer than much of the work.
+   */
+  rest(): void {
+    const handle = this.#handle as Unrefable | undefined;
+    if (this.#isResting || handle === undefined) return;
+    if (isWorkers || handle.unref === undefined) this.stop();
+    else {
+      this.#isResting = true;
+      handle.unref();
+    }
   }
 
   stop(): void {
     clearTimeout(this.#handle);
     this.#handle = undefined;
     this.#due = Number.POSITIVE_INFINITY;
+    this.#isResting = false;
+  }
+
+  /** Earlier than the moment that is asked for now. */
+  #resume(): void {
+    this.#isResting = false;
+    if (this.#keepsAlive) (this.#handle as Unrefable).ref?.();
   }
 
   #start(due: number): void {
     clearTimeout(this.#handle);
     this.#due = due;
+    this.#isResting = false;
     const delay = Math.min(Math.max(0, Math.ceil(due - now())), maxDelayMs);
     const start = this.#keepsAlive ? setTimeout : unrefTimeout;
     this.#handle = start(() => this.#fire(), delay);
   }
 
   #fire(): void {
+    if (this.#isResting) {
+      this.stop();
+      return;
+    }
     const due = this.#due;
     const time = now();
     // A longer wait than the platform's timers can do takes several of them.

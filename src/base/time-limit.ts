@@ -4,7 +4,8 @@ import { now, WakeTimer } from "./clock.ts";
 /** Work under way. */
 interface Pending {
   readonly due: number;
-  readonly reject: (error: unknown) => void;
+  /** Ends it. */
+  readonly fail: (error: unknown) => void;
 }
 
 /** How a {@link TimeLimit} works. */
@@ -14,8 +15,7 @@ export interface TimeLimitOptions {
   /** The error of work that takes longer. */
   readonly makeError: (timeoutMs: number) => Error;
   /**
-   * Keeps the process alive while there is work, for work that does not. Without it, the timer stays set after the work: setting and
-   * clearing it each time takes longer than the rest.
+   * Keeps the process alive while there is work, for work that does not.
    * @default false
    */
   readonly keepsAlive?: boolean;
@@ -26,55 +26,66 @@ export class TimeLimit {
   readonly #options: TimeLimitOptions;
   readonly #pending = new Set<Pending>();
   readonly #timer: WakeTimer;
-  /** The timer stops with the last work. */
-  #stopsWhenIdle: boolean;
+  #isClosed = false;
 
   constructor(options: TimeLimitOptions) {
     const { keepsAlive = false } = options;
     this.#options = options;
     this.#timer = new WakeTimer((time) => this.#expire(time), keepsAlive);
-    this.#stopsWhenIdle = keepsAlive;
   }
 
-  /** Settles as `work` does, or rejects after the time. The work is not undone. */
-  limit<T>(work: PromiseLike<T>): Promise<T> {
+  /** Settles as `work.then(onValue, onError)` does; after the time, as if the work had failed. The work is not undone. */
+  limit<T, Result = T>(
+    work: PromiseLike<T>,
+    onValue: (value: T) => Result | PromiseLike<Result> = (value) => value as unknown as Result,
+    onError: (error: unknown) => Result | PromiseLike<Result> = raise,
+  ): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const pending: Pending = { due: now() + this.#options.timeoutMs, reject };
+      const fail = (error: unknown): void => {
+        if (!this.#end(pending)) return;
+        try {
+          resolve(onError(error));
+        } catch (thrown) {
+          reject(thrown);
+        }
+      };
+      const pending: Pending = { due: now() + this.#options.timeoutMs, fail };
       this.#pending.add(pending);
       this.#timer.set(pending.due);
-      work.then(
-        (value) => {
-          this.#end(pending);
-          resolve(value);
-        },
-        (error: unknown) => {
-          this.#end(pending);
-          reject(error);
-        },
-      );
+      work.then((value) => {
+        if (!this.#end(pending)) return;
+        try {
+          resolve(onValue(value));
+        } catch (thrown) {
+          reject(thrown);
+        }
+      }, fail);
     });
   }
 
   /** Rejects all work that is under way. */
   rejectAll(error: Error): void {
-    for (const { reject } of this.#pending) reject(error);
-    this.#pending.clear();
+    for (const { fail } of this.#pending) fail(error);
     this.close();
   }
 
   /** Stops the timer as soon as no work is under way. */
   close(): void {
-    this.#stopsWhenIdle = true;
-    this.#stopIfIdle();
+    this.#isClosed = true;
+    this.#restIfIdle();
   }
 
-  #end(pending: Pending): void {
-    this.#pending.delete(pending);
-    this.#stopIfIdle();
+  /** False when it has ended before. */
+  #end(pending: Pending): boolean {
+    const isPending = this.#pending.delete(pending);
+    this.#restIfIdle();
+    return isPending;
   }
 
-  #stopIfIdle(): void {
-    if (this.#stopsWhenIdle && this.#pending.size === 0) this.#timer.stop();
+  #restIfIdle(): void {
+    if (this.#pending.size > 0) return;
+    if (this.#isClosed) this.#timer.stop();
+    else this.#timer.rest();
   }
 
   /** A timer that finds nothing due was set for work that has settled. */
@@ -84,9 +95,12 @@ export class TimeLimit {
         this.#timer.set(pending.due);
         return;
       }
-      this.#pending.delete(pending);
       const { timeoutMs, makeError } = this.#options;
-      pending.reject(makeError(timeoutMs));
+      pending.fail(makeError(timeoutMs));
     }
   }
+}
+
+function raise(error: unknown): never {
+  throw error;
 }

@@ -39,7 +39,9 @@ export class PendingCall implements AppendCall {
     this.id = id;
     this.entries = entries;
     this.deadline = deadline;
-    this.weight = entries.reduce((sum, entry) => sum + weightOf(entry), 0);
+    let weight = 0;
+    for (let index = 0; index < entries.length; index++) weight += weightOf(entries[index] as NewEntry);
+    this.weight = weight;
     const { promise, resolve, reject } = Promise.withResolvers<Appended[]>();
     this.promise = promise;
     this.#resolve = resolve;

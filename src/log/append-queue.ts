@@ -1,5 +1,5 @@
 // Group commit: the appends of one tick are stored together, and each call gets its own outcome.
-import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
+import { now, setImmediateOrTimeout, WakeTimer } from "../base/clock.ts";
 import { isPromise } from "../base/deadline.ts";
 import { LogError } from "../base/errors.ts";
 import { aCount, aDuration, aFunction, aSize, checkOptions, type OptionChecks } from "../base/options.ts";
@@ -76,7 +76,7 @@ export class AppendQueue {
   /** Calls that are being stored, or wait for another attempt. */
   #batch: readonly PendingCall[] = [];
   #running = false;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  readonly #timer = new WakeTimer((time) => this.#expire(time));
   #closed = false;
   #endPause: () => void = () => {};
   #onSettled: () => void = () => {};
@@ -108,7 +108,7 @@ export class AppendQueue {
     this.#waiting.push(call);
     // The calls that are made until the end of the tick share one batch.
     if (!this.#running) setImmediateOrTimeout(this.#storeNext);
-    else if (this.#batch.length > 0) this.#watchDeadline();
+    else if (this.#batch.length > 0) this.#timer.set(call.deadline);
     this.#running = true;
     return call.promise;
   }
@@ -123,7 +123,7 @@ export class AppendQueue {
         this.#onSettled = resolve;
       });
     }
-    this.#stopTimer();
+    this.#timer.stop();
   }
 
   readonly #storeNext = (): void => {
@@ -145,22 +145,26 @@ export class AppendQueue {
       return;
     }
     this.#running = false;
-    // No timer while nothing is to be stored: in a Durable Object it would keep the object in memory.
-    this.#stopTimer();
+    this.#timer.rest();
   };
 
   #nextBatch(): PendingCall[] {
+    const waiting = this.#waiting;
+    if (waiting.length === 1) {
+      this.#waiting = [];
+      return waiting;
+    }
     let size = 0;
-    const end = this.#waiting.findIndex(({ weight }, index) => {
+    const end = waiting.findIndex(({ weight }, index) => {
       size += weight;
       return index === this.#maxCalls || (index > 0 && size > this.#maxBytes);
     });
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+    return waiting.splice(0, end === -1 ? waiting.length : end);
   }
 
   /** Without a promise when the store answers at once, as an embedded database does: a promise for each step costs more. */
   #store(batch: readonly PendingCall[], retryDelay: number): Promise<void> | undefined {
-    const calls = batch.filter(({ settled }) => !settled);
+    const calls = batch.filter(isUnsettled);
     if (calls.length === 0) return undefined;
     for (const call of calls) call.begin();
     try {
@@ -212,30 +216,25 @@ export class AppendQueue {
 
   /** Oldest first. */
   #unsettled(): PendingCall[] {
-    return [...this.#batch, ...this.#waiting].filter(({ settled }) => !settled);
+    return [...this.#batch, ...this.#waiting].filter(isUnsettled);
   }
 
+  /** Calls are watched one after the other: a call has a later deadline than those before it. */
   #watchDeadline(): void {
-    if (this.#timer !== null) return;
-    // Calls are watched one after the other: a call has a later deadline than those before it.
-    const oldest = this.#batch.find(({ settled }) => !settled) ?? this.#waiting[0];
-    if (oldest === undefined) return;
-    this.#timer = unrefTimeout(() => this.#expire(), Math.max(1, oldest.deadline - now()));
+    const oldest = this.#batch.find(isUnsettled) ?? this.#waiting[0];
+    if (oldest !== undefined) this.#timer.set(oldest.deadline);
   }
 
-  #stopTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-  }
-
-  #expire(): void {
-    this.#timer = null;
-    const time = now();
+  #expire(time: number): void {
     for (const call of this.#unsettled()) if (call.deadline <= time) call.expire(this.#deadlineMs);
-    this.#waiting = this.#waiting.filter(({ settled }) => !settled);
+    this.#waiting = this.#waiting.filter(isUnsettled);
     this.#watchDeadline();
     this.#onSettled();
   }
+}
+
+function isUnsettled({ settled }: PendingCall): boolean {
+  return !settled;
 }
 
 /** @throws {LogError} When the store did not give an outcome for each call. */

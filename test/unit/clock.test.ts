@@ -71,6 +71,33 @@ describe("a wake timer", () => {
     expect(wakes).toEqual([10, 20, 30]);
   });
 
+  test("that rests does not wake, and goes on from where it was", () => {
+    const { timer, wakes, start } = openTimer();
+    timer.set(start + 100);
+    timer.rest();
+    vi.advanceTimersByTime(50);
+    // Earlier than this moment is a moment that it is set for already.
+    timer.set(start + 150);
+    expect([timer.due, vi.getTimerCount()]).toEqual([start + 100, 1]);
+    vi.advanceTimersByTime(100);
+    expect(wakes).toEqual([100]);
+    timer.set(start + 300);
+    timer.rest();
+    timer.rest();
+    vi.advanceTimersByTime(1_000);
+    expect([wakes, timer.due, vi.getTimerCount()]).toEqual([[100], Number.POSITIVE_INFINITY, 0]);
+  });
+
+  test("that rests is stopped where every timer keeps the process alive", () => {
+    const setTimeout = globalThis.setTimeout;
+    vi.stubGlobal("setTimeout", (...args: Parameters<typeof setTimeout>) => Number(setTimeout(...args)));
+    const { timer, start } = openTimer();
+    timer.set(start + 100);
+    timer.rest();
+    expect([timer.due, vi.getTimerCount()]).toEqual([Number.POSITIVE_INFINITY, 0]);
+    vi.unstubAllGlobals();
+  });
+
   test("that fires a little early passes the moment that it was set for", () => {
     const wakes: number[] = [];
     const timer = new WakeTimer((time) => void wakes.push(time));

@@ -31,13 +31,22 @@ function makeStore(before: (calls: readonly AppendCall[]) => unknown = () => {})
   return { store, batches, placed };
 }
 
+const queues: AppendQueue[] = [];
+afterEach(() => Promise.all(queues.splice(0).map((queue) => queue.close())));
+
+function openQueue(options: AppendQueueOptions): AppendQueue {
+  const queue = new AppendQueue(options);
+  queues.push(queue);
+  return queue;
+}
+
 const offsets = (appended: readonly { offset: number }[]) => appended.map(({ offset }) => offset);
 const lost = (stored: false | "unknown" = "unknown") => new LogError("The connection was lost", stored);
 
 describe("a batch", () => {
   test("has the calls of one tick, in their order, each with its own positions", async () => {
     const { store, batches } = makeStore();
-    const queue = new AppendQueue({ store });
+    const queue = openQueue({ store });
     const calls = [queue.append([entry("1"), entry("2")]), queue.append([entry("3")])];
     await null;
     calls.push(queue.append([entry("4")]));
@@ -50,7 +59,7 @@ describe("a batch", () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let begun = 0;
     const { store, batches } = makeStore(() => gates[begun++]?.promise);
-    const queue = new AppendQueue({ store });
+    const queue = openQueue({ store });
     const first = queue.append([entry("1")]);
     await tick();
     const second = queue.append([entry("2")]);
@@ -62,7 +71,7 @@ describe("a batch", () => {
 
   test("is bounded by calls and by bytes; a call above the bound is stored alone", async () => {
     const { store, batches } = makeStore();
-    const queue = new AppendQueue({ store, maxCalls: 3, maxBytes: 1_000 });
+    const queue = openQueue({ store, maxCalls: 3, maxBytes: 1_000 });
     const texts = ["1", "2", "3", "4", "x".repeat(5_000), "6"];
     await Promise.all(texts.map((text) => queue.append([entry(text)])));
     expect(batches.map((batch) => batch.map((text) => text.slice(0, 1)))).toEqual([
@@ -75,7 +84,7 @@ describe("a batch", () => {
 
   test("without entries nothing is stored", async () => {
     const { store, batches } = makeStore();
-    expect(await new AppendQueue({ store }).append([])).toEqual([]);
+    expect(await openQueue({ store }).append([])).toEqual([]);
     expect(batches).toEqual([]);
   });
 });
@@ -83,7 +92,7 @@ describe("a batch", () => {
 describe("a failure", () => {
   test("that the store gives as an outcome is that call's alone", async () => {
     const refused = { ...entry("2"), after: { epoch: "e", offset: 0, witness: 1 } };
-    const queue = new AppendQueue({
+    const queue = openQueue({
       store: (calls) => calls.map(({ entries: [first] }) => (first === refused ? conflict(refused, 7) : [])),
     });
     const results = await Promise.allSettled([entry("1"), refused, entry("3")].map((each) => queue.append([each])));
@@ -96,7 +105,7 @@ describe("a failure", () => {
     const { store } = makeStore((calls) => {
       if (textOf(calls).includes("poison")) throw tooLarge;
     });
-    const queue = new AppendQueue({ store });
+    const queue = openQueue({ store });
     const texts = ["1", "2", "poison", "4", "5", "6", "7"];
     const results = await Promise.allSettled(texts.map((text) => queue.append([entry(text)])));
     expect(results.map(({ status }) => status === "fulfilled")).toEqual(texts.map((text) => text !== "poison"));
@@ -109,7 +118,7 @@ describe("a failure", () => {
     const { store, batches } = makeStore(() => {
       throw new Error("boom");
     });
-    const queue = new AppendQueue({ store });
+    const queue = openQueue({ store });
     const results = await Promise.allSettled([queue.append([entry("1")]), queue.append([entry("2")])]);
     for (const result of results) {
       expect(result).toMatchObject({ reason: { code: "ERR_SSE_LOG", stored: "unknown", message: /boom/ } });
@@ -119,7 +128,7 @@ describe("a failure", () => {
   });
 
   test("is reported when the store gives too few outcomes", async () => {
-    const queue = new AppendQueue({ store: () => [] });
+    const queue = openQueue({ store: () => [] });
     await expect(queue.append([entry("1")])).rejects.toMatchObject({
       stored: "unknown",
       message: /0 outcomes for 1 calls/,
@@ -142,7 +151,7 @@ describe("trying again", () => {
       if (failures-- > 0) throw lost();
       return outcomes;
     };
-    const queue = new AppendQueue({ store: lossy, canRetry: (error) => error instanceof LogError });
+    const queue = openQueue({ store: lossy, canRetry: (error) => error instanceof LogError });
     const appended = Promise.all([queue.append([entry("1")]), queue.append([entry("2")])]);
     await vi.advanceTimersByTimeAsync(1_000);
     expect((await appended).map(offsets)).toEqual([[1], [2]]);
@@ -157,7 +166,7 @@ describe("trying again", () => {
     const { store } = makeStore(() => {
       throw lost();
     });
-    const queue = new AppendQueue({ store, canRetry: () => true, deadline: "2s" });
+    const queue = openQueue({ store, canRetry: () => true, deadline: "2s" });
     const appended = queue.append([entry("1")]);
     const result = expect(appended).rejects.toMatchObject({ stored: "unknown", message: /connection was lost/ });
     await vi.advanceTimersByTimeAsync(2_000);
@@ -169,7 +178,7 @@ describe("trying again", () => {
     const { store } = makeStore(() => {
       throw attempts++ === 0 ? lost() : new LogError("Not now", false);
     });
-    const queue = new AppendQueue({ store, canRetry: (error) => (error as LogError).stored === "unknown" });
+    const queue = openQueue({ store, canRetry: (error) => (error as LogError).stored === "unknown" });
     const result = expect(queue.append([entry("1")])).rejects.toMatchObject({ stored: "unknown", message: /Not now/ });
     await vi.advanceTimersByTimeAsync(1_000);
     await result;
@@ -181,7 +190,7 @@ describe("trying again", () => {
     const { store, batches } = makeStore(() => {
       throw locked;
     });
-    const queue = new AppendQueue({ store, canRetry: () => true, deadline: "2s" });
+    const queue = openQueue({ store, canRetry: () => true, deadline: "2s" });
     const early = queue.append([entry("1")]);
     const result = expect(early).rejects.toBe(locked);
     await vi.advanceTimersByTimeAsync(2_000);
@@ -191,7 +200,7 @@ describe("trying again", () => {
 
   test("a store that never answers: what it has is unknown, what it has not is not stored", async () => {
     const { store } = makeStore(() => new Promise(() => {}));
-    const queue = new AppendQueue({ store, deadline: "2s" });
+    const queue = openQueue({ store, deadline: "2s" });
     const first = expect(queue.append([entry("1")])).rejects.toMatchObject({ stored: "unknown" });
     await vi.advanceTimersByTimeAsync(1_000);
     const second = expect(queue.append([entry("2")])).rejects.toMatchObject({ stored: false });
@@ -207,7 +216,7 @@ describe("trying again", () => {
     const late = Promise.withResolvers<void>();
     let begun = 0;
     const { store } = makeStore(() => (begun++ === 0 ? late.promise : undefined));
-    const queue = new AppendQueue({ store, deadline: "2s" });
+    const queue = openQueue({ store, deadline: "2s" });
     const first = expect(queue.append([entry("1")])).rejects.toMatchObject({ stored: "unknown" });
     await vi.advanceTimersByTimeAsync(2_000);
     await first;
@@ -221,7 +230,7 @@ describe("trying again", () => {
 describe("close", () => {
   test("settles what was called before, and rejects what comes after", async () => {
     const { store } = makeStore(() => tick());
-    const queue = new AppendQueue({ store });
+    const queue = openQueue({ store });
     const calls = [queue.append([entry("1")]), queue.append([entry("2")])];
     await queue.close();
     expect((await Promise.all(calls)).map(offsets)).toEqual([[1], [2]]);
@@ -233,7 +242,7 @@ describe("close", () => {
     const { store, batches } = makeStore(() => {
       throw lost(false);
     });
-    const queue = new AppendQueue({ store, canRetry: () => true, deadline: "1h" });
+    const queue = openQueue({ store, canRetry: () => true, deadline: "1h" });
     const result = expect(queue.append([entry("1")])).rejects.toMatchObject({ stored: false });
     while (batches.length < 5) await new Promise((resolve) => setTimeout(resolve, 1));
     await queue.close();
