@@ -56,3 +56,24 @@ test("half of a surrogate pair is replaced, and what follows it is read", async 
     ["whole", "\ufffd", "\ufffd"],
   ]);
 });
+
+test("a channel may have any name, alone or in a burst, and is found by it", async () => {
+  const redis = track(await startRedis());
+  const log = await openRedisLog(redis.port);
+  const names = ["a b", " ", "a\nb", "\0", "%d q:x", "é 🎉"];
+  for (const name of names) await log.append([entry(name, "first")]);
+  for (const name of names) await log.append([entry(name, "alone")]);
+  await Promise.all(names.map((name) => log.append([entry(name, "in a burst")])));
+  for (const name of names) {
+    expect(dataOf(await log.last(9, { channels: [name], prefixes: [] }))).toEqual(["first", "alone", "in a burst"]);
+  }
+  expect((await readOn(log, 0, 100)).map(({ channel }) => channel)).toEqual([...names, ...names, ...names]);
+});
+
+test("an append takes no longer for each channel that the log has", async () => {
+  const redis = track(await startRedis());
+  const log = await openRedisLog(redis.port);
+  await log.append([entry("a")]);
+  // In the compact encoding, each update would go through all members.
+  expect(await redisCommand(redis, "OBJECT ENCODING {events}:last")).toContain("skiplist");
+});

@@ -1,6 +1,6 @@
 // Runs the scripts of the log: by their hash, with a deadline, and with errors that say what is known of the outcome.
 import { runDetached } from "../../base/async-context.ts";
-import { LogError } from "../../base/errors.ts";
+import { LogError, type SourcecastError } from "../../base/errors.ts";
 import { TimeLimit } from "../../base/time-limit.ts";
 import type { Connect, Connection } from "./client.ts";
 import { explain, isRefusal, mayRetry } from "./errors.ts";
@@ -11,30 +11,31 @@ const replyTimeoutMs = 3_000;
 /**
  * A script, which Redis keeps under the hash of its text.
  *
- * It returns its last argument, a number of the call, in front of its result. That detects a client that confuses
- * replies, as node-redis 5.12 does after some reconnects: the reply to another call would be mistaken for this one's.
+ * It returns a number of the call in front of its result, in a list or in one string: a list takes Redis a microsecond. That
+ * detects a client that confuses replies, as node-redis 5.12 does after some reconnects: the reply to another call would be mistaken
+ * for this one's.
  */
 export class Script {
   readonly text: string;
   /** It gets so many of the keys, from the first one. In a cluster, a script may use only keys that are passed to it. */
   readonly keys: number | undefined;
-  #hash: Promise<string> | string | null = null;
+  #hash: Promise<string> | null = null;
 
   /**
-   * @param body The text, whose `return` gives the result.
-   * @param keys The number of keys that it gets. @default all of them
+   * @param body The text, whose `return` gives the result. The number is taken off the end of its arguments first.
+   * @param options `keys` is the number of keys that it gets, all of them by default. With `isNumbered`, the text itself finds
+   * the number among its arguments, and returns it.
    */
-  constructor(body: string, keys?: number) {
+  constructor(body: string, { keys, isNumbered = false }: { keys?: number; isNumbered?: boolean } = {}) {
     this.keys = keys;
-    this.text = `local CALL = ARGV[#ARGV]\nARGV[#ARGV] = nil\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
+    this.text = isNumbered
+      ? body
+      : `local CALL = ARGV[#ARGV]\nARGV[#ARGV] = nil\nlocal function main()\n${body}\nend\nreturn {CALL, main()}\n`;
   }
 
-  /** Computed here, as Redis computes it: no call is needed to learn it. Only the first one who asks has to wait. */
-  get hash(): Promise<string> | string {
-    this.#hash ??= sha1(this.text).then((hash) => {
-      this.#hash = hash;
-      return hash;
-    });
+  /** Computed here, as Redis computes it: no call is needed to learn it. */
+  get hash(): Promise<string> {
+    this.#hash ??= sha1(this.text);
     return this.#hash;
   }
 }
@@ -52,6 +53,8 @@ export class Commands {
   /** The same one, once it is open. */
   #opened: Connection | null = null;
   #openings = 0;
+  /** The arguments that the calls of a script begin with, once it has run. */
+  readonly #prepared = new Map<Script, readonly string[]>();
   /** The number of the last call. */
   #count = 0;
   /**
@@ -80,27 +83,30 @@ export class Commands {
    *
    * @throws {LogError} with `stored: "unknown"` unless the server itself refused the call, or was not reached.
    */
-  async run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    const number = String(++this.#count);
-    const { hash, keys = this.#keys.length } = script;
-    // A known hash is used without an await, which would delay an event that is published alone.
-    const rest = ["EVALSHA", typeof hash === "string" ? hash : await hash, String(keys)];
-    for (let index = 0; index < keys; index++) rest.push(this.#keys[index] as string);
-    for (const arg of args) rest.push(String(arg));
-    rest.push(number);
-    let reply: unknown;
-    try {
-      reply = await this.send(rest);
-    } catch (error) {
-      // The server was restarted, replaced, or told to forget all scripts.
-      if (!(error instanceof LogError) || !isNoScript(error.cause)) throw error;
-      reply = await this.send(["EVAL", script.text, ...rest.slice(2)]);
-    }
-    if (!Array.isArray(reply) || String(reply[0]) !== number) {
-      this.#drop(this.#connection);
-      throw mayRetry(new LogError("The client of Redis returned the reply to another command", "unknown"));
-    }
-    return reply[1];
+  run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    // Numbers that callers give to their own calls have no letter.
+    const number = `c${++this.#count}`;
+    return this.runNumbered(script, number, [...args.map(String), number]);
+  }
+
+  /**
+   * Runs a script with `isNumbered`. The number, which no other call has, is among the arguments.
+   *
+   * There is no promise between this call and that of the client, and one after it: an event that is published alone waits for each.
+   */
+  runNumbered(script: Script, number: string, args: readonly string[]): Promise<unknown> {
+    const opening = this.#prepared.get(script);
+    if (opening === undefined) return this.#prepare(script).then(() => this.runNumbered(script, number, args));
+    return this.#send(
+      opening.concat(args),
+      (reply) => this.#resultOf(reply, number),
+      (error) => {
+        // The server was restarted, replaced, or told to forget all scripts.
+        if (!isNoScript(error.cause)) throw error;
+        const command = ["EVAL", script.text, ...opening.slice(2), ...args];
+        return this.#send(command, (reply) => this.#resultOf(reply, number));
+      },
+    );
   }
 
   /**
@@ -108,19 +114,58 @@ export class Commands {
    *
    * Opening the connection has a deadline of its own. An error until then is certain: nothing was sent.
    */
-  async send(args: readonly string[]): Promise<unknown> {
+  send(args: readonly string[]): Promise<unknown> {
+    return this.#send(args, (reply) => reply);
+  }
+
+  async #prepare(script: Script): Promise<void> {
+    const { hash, keys = this.#keys.length } = script;
+    this.#prepared.set(script, ["EVALSHA", await hash, String(keys), ...this.#keys.slice(0, keys)]);
+  }
+
+  #resultOf(reply: unknown, number: string): unknown {
+    if (typeof reply === "string" && reply.startsWith(`${number} `)) return reply.slice(number.length + 1);
+    if (Array.isArray(reply) && String(reply[0]) === number) return reply[1];
+    this.#drop(this.#connection);
+    throw mayRetry(new LogError("The client of Redis returned the reply to another command", "unknown"));
+  }
+
+  #send(args: readonly string[], onReply: OnReply, onError: OnError = raise): Promise<unknown> {
+    return this.#opened === null
+      ? this.#sendLater(args, onReply, onError)
+      : this.#sendOn(this.#opened, this.#connection, args, onReply, onError);
+  }
+
+  async #sendLater(args: readonly string[], onReply: OnReply, onError: OnError): Promise<unknown> {
     const connecting = this.#connection ?? this.#open();
-    let isSent = false;
+    const connection = await this.#limit.limit(connecting, undefined, (error) => {
+      this.#drop(connecting);
+      throw explain(error, false);
+    });
+    return this.#sendOn(connection, connecting, args, onReply, onError);
+  }
+
+  #sendOn(
+    connection: Connection,
+    connecting: Promise<Connection> | null,
+    args: readonly string[],
+    onReply: OnReply,
+    onError: OnError,
+  ): Promise<unknown> {
+    const onFailure = (error: unknown): unknown => {
+      const explained = explain(error, true);
+      // A connection is in order when the server itself refused the call.
+      if (!isRefusal(explained)) this.#drop(connecting);
+      return onError(explained);
+    };
+    // A client that is closed may throw.
+    let work: Promise<unknown>;
     try {
-      const connection = this.#opened ?? (await this.#limit.limit(connecting));
-      isSent = true;
-      return await this.#limit.limit(connection.call(this.#key, args));
+      work = connection.call(this.#key, args);
     } catch (error) {
-      const explained = explain(error, isSent);
-      // A connection that was refused is not one. Nor is one in order that has failed otherwise.
-      if (!isSent || !isRefusal(explained)) this.#drop(connecting);
-      throw explained;
+      work = Promise.reject(error);
     }
+    return this.#limit.limit(work, onReply, onFailure);
   }
 
   /** Rejects the calls that wait for a reply. */
@@ -151,6 +196,13 @@ export class Commands {
     }
     connecting?.then((connection) => connection.close()).catch(() => {});
   }
+}
+
+type OnReply = (reply: unknown) => unknown;
+type OnError = (error: SourcecastError) => unknown;
+
+function raise(error: SourcecastError): never {
+  throw error;
 }
 
 /** Scripts within scripts do not occur here, so the word is that of the server. */

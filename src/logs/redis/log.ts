@@ -1,6 +1,6 @@
 // The log over one client: takes calls, and puts the parts of this folder together.
 import { runDetached } from "../../base/async-context.ts";
-import { AppendQueue } from "../../log/append-queue.ts";
+import { type AppendCall, type AppendOutcome, AppendQueue } from "../../log/append-queue.ts";
 import { isClearEntry } from "../../log/cleared.ts";
 import type { CompleteLog } from "../../log/complete.ts";
 import { closedError } from "../../log/errors.ts";
@@ -29,7 +29,7 @@ import { TailFanout } from "../../log/tail-fanout.ts";
 import { clearChannel } from "./clear.ts";
 import type { Connect } from "./client.ts";
 import { Commands } from "./commands.ts";
-import { canRetry, isUnfinished } from "./errors.ts";
+import { canRetry } from "./errors.ts";
 import { entriesKey, keysOf } from "./keys.ts";
 import { Locating } from "./locating.ts";
 import { Reader } from "./reader.ts";
@@ -104,7 +104,16 @@ export class RedisLog implements CompleteLog {
     this.#options = sharedOptions(limits);
     this.#commands = new Commands(connect, keys);
     this.#appends = replicas === 0 ? this.#commands : new Commands(connect, keys);
-    this.#writer = new Writer(this.#appends, limits.window, replicas);
+    this.#writer = new Writer(this.#appends, limits.window, replicas, {
+      onStored: (top) => {
+        this.#reader.pages.noteTop(top);
+        this.#retention.touch();
+      },
+      // The next start checks all rights, and completes what a script could not.
+      onUnfinished: () => {
+        [this.#started, this.#isStarted] = [null, false];
+      },
+    });
     this.#reader = new Reader(this.#commands, () => this.#catchUp());
     this.#locating = new Locating(this.#commands, (clears) => this.#reader.noteClears(clears));
     this.#questions = new LocateQueue((questions) => this.#locating.locate(questions));
@@ -124,7 +133,7 @@ export class RedisLog implements CompleteLog {
   }
 
   /** The queue, not this method, rejects after `close()`: it settles the calls that came before. */
-  async append(entries: readonly NewEntry[]): Promise<Appended[]> {
+  append(entries: readonly NewEntry[]): Promise<Appended[]> {
     return this.#queue.append(entries);
   }
 
@@ -198,16 +207,8 @@ export class RedisLog implements CompleteLog {
   }
 
   /** Appends are stored also while nothing has started yet: the first one starts the log. */
-  async #store(calls: Parameters<Writer["append"]>[0]) {
-    if (!this.#isStarted) await this.#start();
-    const { outcomes, top } = await this.#writer.append(calls).catch((error) => {
-      // A right was taken away. The next start checks all of them, and completes what a script could not.
-      if (isUnfinished(error) || isUnfinished(error?.cause)) [this.#started, this.#isStarted] = [null, false];
-      throw error;
-    });
-    this.#reader.pages.noteTop(top);
-    this.#retention.touch();
-    return outcomes;
+  #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
+    return this.#isStarted ? this.#writer.append(calls) : this.#start().then(() => this.#writer.append(calls));
   }
 
   /** Every question waits for the start, which is over after the first one. */

@@ -28,7 +28,7 @@ export class RetentionWorker {
   readonly #args: readonly (string | number)[];
   readonly #timer = new WakeTimer(() => void this.#run());
   #isRunning = false;
-  /** Something was appended during the pass. */
+  /** Something was appended since the last pass began, so the next one is planned, or will be at its end. */
   #isTouched = false;
   #closed = false;
 
@@ -45,6 +45,7 @@ export class RetentionWorker {
 
   /** Something was appended: there may be something to do soon. */
   touch(): void {
+    if (this.#isTouched) return;
     this.#isTouched = true;
     this.#plan(passDelayMs);
   }

@@ -58,6 +58,8 @@ local function open(epoch, origin)
   call('HSET', HEAD, 'version', 1, 'epoch', epoch, 'origin', origin, 'top', 0, 'witness', origin, 'floor', 0,
     'floorWitness', origin, 'weight', 0, 'forgotten', 0, 'time', now(), unpack(members))
   for _, key in ipairs({CHANNELS, LAST, ENDED, TRIMMED, GONE, KEYNAMES, IDTIMES}) do call('ZADD', key, 0, SENTINEL) end
+  -- Too long for the compact form of a sorted set, in which an update goes through all members: each append updates this one.
+  call('ZADD', LAST, 0, string.rep(SENTINEL, 65))
   for _, key in ipairs({NEWEST, KEPT, IDS, CALLS, WITNESSES}) do call('HSET', key, SENTINEL, '') end
   return load() or error('the log could not be created')
 end
