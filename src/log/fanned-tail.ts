@@ -2,7 +2,7 @@
 import { now, setImmediateOrTimeout, unrefTimeout } from "../base/clock.ts";
 import { LogError } from "../base/errors.ts";
 import { followTail, type TailPage, type TailPosition } from "./follow-tail.ts";
-import type { LogEntry, Position, Tail, TailBatch } from "./log.ts";
+import type { Head, LogEntry, Position, Tail, TailBatch } from "./log.ts";
 
 /** The part of a log that a `TailFanout` uses. */
 export interface TailSource {
@@ -33,6 +33,8 @@ export class FannedTail implements Tail {
   /** Batches that were offered while a handler ran: it is not called within itself. */
   #offered: TailBatch[] = [];
   #isDelivering = false;
+  /** Batches that were delivered while a read is under way, `null` while none is. */
+  #sinceRead: TailBatch[] | null = null;
   #isPulling = false;
   /** There may be more than the read under way brings. */
   #mustPullAgain = false;
@@ -105,10 +107,13 @@ export class FannedTail implements Tail {
       while (this.#mustPullAgain && !this.#closed) {
         this.#mustPullAgain = false;
         const position = this.#position;
+        const since: TailBatch[] = [];
+        this.#sinceRead = since;
         const page = await this.#source.read(position.offset);
         if (this.#closed) return;
         // Entries that were offered while the page was on its way came first.
-        const found: Found = this.#position === position ? this.#apply(page, isRepeated) : "more";
+        let found: Found = isDelivered(page.head, position, since) ? "end" : "more";
+        if (this.#position === position) found = this.#apply(page, isRepeated);
         isRepeated = found === "missing";
         if (found !== "end") this.#mustPullAgain = true;
         // One page in a turn of the event loop: others have theirs in between.
@@ -119,6 +124,7 @@ export class FannedTail implements Tail {
       this.#retryLater();
     } finally {
       this.#isPulling = false;
+      this.#sinceRead = null;
     }
   }
 
@@ -171,6 +177,7 @@ export class FannedTail implements Tail {
       }
       const { offset, witness } = entries.at(-1) as LogEntry;
       this.#position = { epoch, offset, witness };
+      this.#sinceRead?.push(next);
       try {
         this.#handlers.onEntries({ epoch, entries });
       } catch (error) {
@@ -179,6 +186,19 @@ export class FannedTail implements Tail {
     }
     this.#isDelivering = false;
   }
+}
+
+/**
+ * Whether the head of a page is where the tail was, or an entry that it has delivered since, by the witness: then the page has
+ * nothing else. Under load, another read would be overtaken, too, and the next one.
+ */
+function isDelivered(head: Head, before: TailPosition, since: readonly TailBatch[]): boolean {
+  const { epoch, top, witness } = head;
+  if (epoch === before.epoch && top === before.offset) return witness === before.witness;
+  return since.some((batch) => {
+    const [first] = batch.entries;
+    return first !== undefined && batch.epoch === epoch && batch.entries[top - first.offset]?.witness === witness;
+  });
 }
 
 /** An error of `onError` has no handler left: it is the application's uncaught exception. */

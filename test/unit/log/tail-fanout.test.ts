@@ -171,6 +171,56 @@ test("entries offered while a read is under way are delivered once", async () =>
   ]);
 });
 
+test("a read whose head was offered while it was under way is not repeated", async () => {
+  const store = new Store();
+  const gates: PromiseWithResolvers<void>[] = [];
+  const read = async (after: number) => {
+    const page = await store.read(after);
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    await gate.promise;
+    return page;
+  };
+  const fanout = open({ read });
+  const tail = follow(fanout, store.position());
+  const next = async () => {
+    await settle();
+    gates.shift()?.resolve();
+    await settle();
+  };
+  await next();
+  fanout.wake();
+  await settle();
+  fanout.offer(store.epoch, store.append(1));
+  await next();
+  expect([offsets(tail), gates.length]).toEqual([[1], 0]);
+  // The head is that of entries that are still on their way to the tail.
+  const late = store.append(1);
+  fanout.wake();
+  await settle();
+  fanout.offer(store.epoch, late);
+  fanout.offer(store.epoch, store.append(1));
+  await next();
+  expect([offsets(tail), gates.length, store.reads]).toEqual([[1, 2, 3], 0, 3]);
+  // Not all of them were offered: the rest is read.
+  const [offered, missed] = store.append(2);
+  fanout.wake();
+  await settle();
+  fanout.offer(store.epoch, [offered as LogEntry]);
+  await next();
+  expect(gates).toHaveLength(1);
+  await next();
+  expect(tail.delivered.at(-1)).toBe(missed);
+  // The store has lost the offered entry, and stored another one there.
+  const lost = store.append(1);
+  store.lose(1);
+  store.append(1);
+  fanout.wake();
+  await settle();
+  fanout.offer(store.epoch, lost);
+  while (tail.delivered.at(-1) !== store.entries.at(-1)) await next();
+});
+
 test("a handler that appends is not called within itself, and gets its entries next", async () => {
   const store = new Store();
   const fanout = open(store);
