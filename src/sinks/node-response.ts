@@ -1,10 +1,12 @@
 // Node's response, with the middleware that may have wrapped it: writing to it, and how far its bytes have got.
-import { type OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { type OutgoingHttpHeader, type OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { Http2ServerResponse } from "node:http2";
 import type { HeaderFields, HeaderOverrides } from "../http/headers.ts";
 
 /** The response of `node:http`, of `node:http2`, or of a framework that extends one of them. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+const { writeHead: ownWriteHead } = ServerResponse.prototype;
 
 /** Errors on HTTP/2, where the connection is not the response's business (RFC 9113, section 8.2.2). */
 const http1OnlyHeaders = ["connection", "keep-alive", "transfer-encoding"];
@@ -13,10 +15,8 @@ const http1OnlyHeaders = ["connection", "keep-alive", "transfer-encoding"];
 export function writeHead(response: NodeResponse, status: number, headers: HeaderFields): void {
   const isHttp2 = !(response instanceof ServerResponse);
   if (!isHttp2 && response.getHeaderNames().length === 0) {
-    // With nothing to merge, the response does not keep the header, which would take half a kilobyte per connection. An
-    // object, because middleware that wraps writeHead() does not always know the flat array (on-headers before 1.1 sends
-    // the first two letters of each name as a header).
-    response.writeHead(status, plainHeaders(headers));
+    // With nothing to merge, the response does not keep the header, which would take half a kilobyte per connection.
+    response.writeHead(status, response.writeHead === ownWriteHead ? flatHeader(headers) : plainHeader(headers));
     return;
   }
   // Middleware that expects a body of known length may have set it.
@@ -37,13 +37,20 @@ export function flattenHeader(response: NodeResponse): void {
   if (typeof text === "string") text.charCodeAt(0);
 }
 
-/** The last header as an object: most streams of a server have the same one. */
-let last: { readonly headers: HeaderFields; readonly plain: OutgoingHttpHeaders } | null = null;
+/** The last header as names and values by turns: most streams of a server have the same one. */
+let last: { readonly headers: HeaderFields; readonly flat: OutgoingHttpHeader[] } | null = null;
 
-/** The header as an object of its own for each response, since middleware may change it. */
-function plainHeaders(headers: HeaderFields): OutgoingHttpHeaders {
-  if (last?.headers !== headers) last = { headers, plain: Object.fromEntries(headers) as OutgoingHttpHeaders };
-  return { ...last.plain };
+function flatHeader(headers: HeaderFields): OutgoingHttpHeader[] {
+  if (last?.headers !== headers) last = { headers, flat: [...headers].flat() as OutgoingHttpHeader[] };
+  return last.flat;
+}
+
+/**
+ * An object of its own for each response. Middleware that wraps writeHead() may change it, and does not always know the flat
+ * array: on-headers before 1.1 sends the first two letters of each name as a header.
+ */
+function plainHeader(headers: HeaderFields): OutgoingHttpHeaders {
+  return Object.fromEntries(headers) as OutgoingHttpHeaders;
 }
 
 /** The headers that the application or its middleware set on the response before. */

@@ -107,10 +107,11 @@ export class NodeSink extends Sink implements PrefetchableSink, QueuedSink {
   protected override makeHeader(): void {
     if (this.#headerSource === null) return;
     const response = this.#response;
-    const header = this.#headerSource(presetHeaders(response));
+    const preset = presetHeaders(response);
+    const header = this.#headerSource(preset);
     this.#headerSource = null;
     // An option has removed these by `null`, or they say how long a body is.
-    for (const name of response.getHeaderNames()) {
+    for (const name of preset === undefined ? [] : response.getHeaderNames()) {
       if (!header.has(name)) response.removeHeader(name);
     }
     writeHead(response, 200, header);
