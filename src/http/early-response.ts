@@ -52,8 +52,8 @@ export function earlyResponse(request: RequestLike, options: ResponseOptions): E
     const text = "This resource is an event stream: accept text/event-stream\n";
     return textResponse(request, options, 406, "not acceptable", text);
   }
-  // Merged for every request, so that headers which cannot be sent throw before anything is sent.
-  streamHeaders(request, options);
+  // So that headers which cannot be sent throw before anything is sent.
+  if (options.headers !== undefined || options.cors !== undefined) streamHeaders(request, options);
   return options.closeOnSignal && isStopping() ? retryLater(request, options, "shutdown") : null;
 }
 

@@ -92,13 +92,8 @@ export class MemoryChannels {
   /** Stops at the first channel with values. Groups without any are passed over whole. */
   hasValues(selection: ChannelSelection): boolean {
     const { names, prefixes } = disjoint(selection);
-    let found = names.some((name) => (this.#channels.get(name)?.values ?? null) !== null);
-    const find = ({ values }: MemoryChannel) => {
-      found ||= values !== null;
-      return !found;
-    };
-    for (const prefix of prefixes) if (!found) this.#directory.visit(prefix, (group) => group.hasValues, find);
-    return found;
+    for (const name of names) if ((this.#channels.get(name)?.values ?? null) !== null) return true;
+    return prefixes.length > 0 && this.#hasValuesUnder(prefixes);
   }
 
   /** Visits each selected channel once, until `visit` returns false. Groups for which `passes` is false are left out. */
@@ -126,6 +121,16 @@ export class MemoryChannels {
    * Forgets the channel that has been empty longest, and remembers its loss for all that are unknown: a client of such
    * a channel may be told a false gap, but a gap is never concealed. A `Set` keeps the order of insertion.
    */
+  #hasValuesUnder(prefixes: readonly string[]): boolean {
+    let found = false;
+    const find = ({ values }: MemoryChannel) => {
+      found ||= values !== null;
+      return !found;
+    };
+    for (const prefix of prefixes) if (!found) this.#directory.visit(prefix, (group) => group.hasValues, find);
+    return found;
+  }
+
   #forgetOldest(): void {
     const [oldest] = this.#empty as Iterable<MemoryChannel>;
     if (oldest === undefined) return;
