@@ -27,9 +27,10 @@ export class Pump implements CatchUp, Task {
   readonly #subscription: Subscription;
   readonly #selects: ChannelMatcher;
   readonly #runs: RunQuery;
-  readonly #pages: PageReader;
-  readonly #recovery: Recovery<StateTransfer>;
   readonly #replay: Replay;
+  // In a storm, the ring has everything that most clients lack: these two are made when they are needed.
+  #pageReader: PageReader | null = null;
+  #ownRecovery: Recovery<StateTransfer> | null = null;
   /** Where the last page begins whose superseded entries were counted. */
   #counted = -1;
   /** A state that is sent before the position moves on. */
@@ -39,28 +40,11 @@ export class Pump implements CatchUp, Task {
   #isStopped = false;
 
   constructor(subscription: Subscription) {
-    const { selection, conflates, context, isLabeled, selectionKey } = subscription;
-    const kind = conflates ? "conflated" : "all";
+    const { selection, isLabeled, selectionKey } = subscription;
     this.#subscription = subscription;
     this.#selects = compileSelection(selection);
     this.#runs = { selects: this.#selects, isLabeled, key: `${isLabeled} ${selectionKey}` };
     this.#replay = new Replay(subscription);
-    this.#recovery = new Recovery(subscription, {
-      gap: (gap, location) => {
-        this.#replay.restart();
-        return declareGap(subscription, gap, location);
-      },
-      reset: (reason, location) => {
-        this.#replay.restart();
-        return declareReset(subscription, reason, location);
-      },
-    });
-    this.#pages = new PageReader(context.pages, {
-      kind,
-      selection,
-      upTo: Number.POSITIVE_INFINITY,
-      key: `${kind} ${selectionKey}`,
-    });
   }
 
   /**
@@ -254,10 +238,40 @@ export class Pump implements CatchUp, Task {
     return false;
   }
 
+  get #pages(): PageReader {
+    this.#pageReader ??= openPages(this.#subscription);
+    return this.#pageReader;
+  }
+
+  get #recovery(): Recovery<StateTransfer> {
+    const subscription = this.#subscription;
+    this.#ownRecovery ??= new Recovery(subscription, {
+      gap: (gap, location) => {
+        this.#replay.restart();
+        return declareGap(subscription, gap, location);
+      },
+      reset: (reason, location) => {
+        this.#replay.restart();
+        return declareReset(subscription, reason, location);
+      },
+    });
+    return this.#ownRecovery;
+  }
+
   /** Releases pages while it waits. */
   #rest(): void {
-    this.#pages.release();
+    this.#pageReader?.release();
     if (this.#isStopped) this.#transfer?.stop();
     else this.#transfer?.release();
   }
+}
+
+function openPages({ selection, conflates, context, selectionKey }: Subscription): PageReader {
+  const kind = conflates ? "conflated" : "all";
+  return new PageReader(context.pages, {
+    kind,
+    selection,
+    upTo: Number.POSITIVE_INFINITY,
+    key: `${kind} ${selectionKey}`,
+  });
 }
