@@ -67,7 +67,8 @@ function placeOf(reply: string): { sequence: number; delivery: number; time: num
   const tokens = reply.split(".");
   // Since nats-server 2.10 there may be a domain and an account before the stream.
   const first = tokens.length > 9 ? 7 : 5;
-  const [sequence, delivery, time] = tokens.slice(first, first + 3);
-  if (tokens[0] !== "$JS" || sequence === undefined || delivery === undefined || time === undefined) return undefined;
+  const time = tokens[first + 2];
+  if (tokens[0] !== "$JS" || time === undefined) return undefined;
+  const [sequence, delivery] = [tokens[first], tokens[first + 1]];
   return { sequence: Number(sequence), delivery: Number(delivery), time: Math.floor(Number(time) / 1_000_000) };
 }
