@@ -1,5 +1,5 @@
 // The newest entries of the log, each encoded once for all connections of this process.
-import { emptySlot } from "../../log/cleared.ts";
+import { clearedRange, emptySlot, isEmptySlot } from "../../log/cleared.ts";
 import type { LogEntry, Position } from "../../log/log.ts";
 import { formatCursor, headPosition, isHeadPosition } from "../../wire/cursor.ts";
 import { encodeEvent } from "../../wire/encode.ts";
@@ -28,6 +28,10 @@ export class FrameRing {
   #floorWitness = 0;
   /** The newest entry here of each channel and key. A line break separates the two: a channel's name cannot contain one. */
   readonly #newest = new Map<string, RingEntry>();
+  /** Offsets of entries that were empty slots when they arrived: no client of this process has received what was there. */
+  #cameEmpty: number[] = [];
+  /** The newest one that is not here any more. */
+  #lastEmptyGone = 0;
   #head: Position = { epoch: "", offset: 0, witness: 0 };
   readonly #onLabeled = (item: RingEntry, byteLength: number): void => {
     if (this.at(item.entry.offset) === item) this.#bytes += byteLength;
@@ -56,6 +60,8 @@ export class FrameRing {
 
   /** Drops all entries, and continues after a position. */
   reset({ epoch, offset, witness }: Position): void {
+    this.#lastEmptyGone = epoch === this.epoch ? (this.#cameEmpty.at(-1) ?? this.#lastEmptyGone) : 0;
+    this.#cameEmpty = [];
     this.epoch = epoch;
     this.top = offset;
     this.witness = witness;
@@ -72,6 +78,7 @@ export class FrameRing {
     this.#bytes += added.frame.byteLength;
     this.top = entry.offset;
     this.witness = entry.witness;
+    if (isEmptySlot(entry)) this.#cameEmpty.push(entry.offset);
     if (entry.key !== undefined) this.#supersede(added, `${entry.channel}\n${entry.key}`);
     this.#trim();
     return added;
@@ -86,6 +93,22 @@ export class FrameRing {
   /** The entry at an offset, if it is here. */
   at(offset: number): RingEntry | undefined {
     return offset > this.floor ? this.#entries[this.#start + offset - this.floor - 1] : undefined;
+  }
+
+  /**
+   * Up to which offset a client has everything that had the head since an earlier one: up to `offset`, or up to the first entry
+   * that was cleared before it arrived here. Another process may clear a channel while the tail of this one is late.
+   */
+  receivedUpTo(offset: number, since: number): number {
+    if (since < this.#lastEmptyGone) return Math.min(offset, since);
+    const empty = this.#cameEmpty.find((each) => each > since);
+    return empty === undefined ? offset : Math.min(offset, empty - 1);
+  }
+
+  /** Whether a client that had the head since an earlier offset has missed some of the entries whose clearing an entry records. */
+  missesCleared(entry: LogEntry, since: number): boolean {
+    const { from, to } = clearedRange(entry);
+    return this.receivedUpTo(to, Math.max(from - 1, since)) < to;
   }
 
   /** Erases the entries of a channel: empty slots remain, so that the ring stays contiguous. */
@@ -117,6 +140,7 @@ export class FrameRing {
       this.#entries[this.#start++] = undefined;
       this.#bytes -= oldest.byteLength;
       this.#floorWitness = oldest.entry.witness;
+      if (this.#cameEmpty[0] === oldest.entry.offset) this.#lastEmptyGone = this.#cameEmpty.shift() as number;
       const key = `${oldest.entry.channel}\n${oldest.entry.key}`;
       if (oldest.entry.key !== undefined && this.#newest.get(key) === oldest) this.#newest.delete(key);
     }

@@ -205,7 +205,7 @@ export class Reader implements Receiver, RecoveringReader {
       return { entry, epoch: this.epoch };
     }
     this.#isAtHead = true;
-    this.#owedAfter = this.offset;
+    this.#owedAfter = ring.receivedUpTo(this.offset, this.#owedAfter);
     return this.#untilWoken();
   }
 
@@ -264,8 +264,9 @@ export class Reader implements Receiver, RecoveringReader {
     this.anchor = anchorAfterMove(this.anchor, position);
     this.epoch = position.epoch;
     this.#pass(position);
+    const { ring } = this.context.feed;
+    this.#owedAfter = this.#isAtHead ? ring.receivedUpTo(position.offset, this.#owedAfter) : position.offset;
     this.#isAtHead = false;
-    this.#owedAfter = position.offset;
   }
 
   /** The reader continues after the gap, at a position that can be verified. */

@@ -134,12 +134,13 @@ export class Subscription implements Subscriber, StreamObserver {
     const { entry } = item;
     if (!this.live || entry.offset <= this.offset) return;
     const allowed = this.permissions.cached(entry.channel);
-    if (allowed === undefined || this.stream.full) {
+    // A loss is declared where it lags.
+    const isLoss = entry.type === clearType && this.context.feed.ring.missesCleared(entry, this.owedAfter);
+    if (allowed === undefined || this.stream.full || isLoss) {
       this.#lag(entry.offset - 1);
       return;
     }
     this.offset = entry.offset;
-    // It has received everything that was cleared.
     if (allowed && entry.type !== clearType && this.wants(entry)) this.sendEntry(item);
   }
 
@@ -282,7 +283,7 @@ export class Subscription implements Subscriber, StreamObserver {
    */
   #lag(offset: number): void {
     if (this.closed) return;
-    if (this.live) this.owedAfter = offset;
+    if (this.live) this.owedAfter = this.context.feed.ring.receivedUpTo(offset, this.owedAfter);
     this.live = false;
     this.progress.note();
     this.offset = offset;

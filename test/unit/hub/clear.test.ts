@@ -86,6 +86,42 @@ describe("channel.clear()", () => {
     await log.close();
   });
 
+  test("is a loss to clients at the head whose process read the channel only after it was cleared", async () => {
+    const log = memoryLog();
+    const late = Promise.withResolvers<void>();
+    const one = createHub({ log: { ...proxy(log), close: async () => {} } });
+    const two = createHub({ log: { ...proxy(log), tail: tailAfter(late.promise, log), close: async () => {} } });
+    const first = await publish(one, "a", 1);
+    const elsewhere = await joined(one, "a");
+    const [live, other, both] = await Promise.all([
+      joined(two, "a", { lastEventId: first }),
+      joined(two, "b", { lastEventId: first }),
+      joined(two, ["a", "b"], { lastEventId: first }),
+    ]);
+    const reader = two.channel("a").read({ after: first });
+    const next = reader.next();
+    await publish(one, "a", "secret");
+    await publish(one, "b", 3);
+    await one.channel("a").clear();
+    await publish(one, "a", "new");
+    late.resolve();
+    await live.until(() => live.data.at(-1) === "new");
+    const gap = { missed: 1, from: 2, to: 2, reason: "cleared" };
+    for (const client of [live, both]) expect(client.control("gap")).toMatchObject([gap]);
+    expect(both.types).toEqual(["n", "sse:gap", "n"]);
+    expect([other.types, elsewhere.types]).toEqual([["n"], ["n", "n"]]);
+    expect((await next).value).toMatchObject({ kind: "gap", data: gap });
+    expect((await reader.next()).value?.data).toBe("new");
+    // They have received the entry that is cleared next.
+    await one.channel("a").clear();
+    await publish(one, "a", "last");
+    await live.until(() => live.data.at(-1) === "last");
+    expect([live.control("gap").length, both.control("gap").length]).toEqual([1, 1]);
+    await reader.return?.();
+    await Promise.all([one.close(), two.close()]);
+    await log.close();
+  });
+
   test("is a loss to a reader in the middle, and nothing to one that has read everything", async () => {
     const { hub } = openHub();
     const channel = hub.channel("a");
@@ -129,6 +165,23 @@ describe("channel.clear()", () => {
     });
   });
 });
+
+/** A tail that reads its first entries late, as that of a process with a slow connection does. */
+function tailAfter(late: Promise<void>, log: ReturnType<typeof memoryLog>): ReturnType<typeof memoryLog>["tail"] {
+  return (after, onEntries, onError) => {
+    let tail: { close(): void } | null = null;
+    let isClosed = false;
+    late.then(() => {
+      if (!isClosed) tail = log.tail(after, onEntries, onError);
+    });
+    return {
+      close() {
+        isClosed = true;
+        tail?.close();
+      },
+    };
+  };
+}
 
 /** The methods of a log, bound: two hubs share it. */
 function proxy(log: ReturnType<typeof memoryLog>): ReturnType<typeof memoryLog> {
