@@ -21,7 +21,8 @@ export type LossItem =
 /**
  * The loss that the entry of a cleared channel stands for. It is not known exactly which of the entries had been read
  * when they were erased, because a page of the log may have been read before or after. So too much is declared rather
- * than too little.
+ * than too little. The entry of an earlier clearing is erased by the next one, so the range of this one says nothing of where
+ * the loss begins.
  *
  * @param owedAfter The reader was to get every entry after this offset.
  * @returns `null` if it has got all that was cleared, or was not to get it.
@@ -31,8 +32,8 @@ export function lossOfCleared(
   owedAfter: number,
   counters: Pick<Counters, "countGap">,
 ): LossItem | null {
-  const { from: first, to } = clearedRange(entry);
-  const from = Math.max(first, owedAfter + 1);
+  const { to } = clearedRange(entry);
+  const from = owedAfter + 1;
   if (from > to) return null;
   counters.countGap("cleared");
   const position = { epoch, offset: entry.offset, witness: entry.witness };

@@ -39,14 +39,15 @@ export function declareReset(subscription: Subscription, reason: ResetReason, lo
 /**
  * Declares that a channel was cleared, to a client that had not received all of it. The entry that records the clearing
  * carries the position: everything before it was sent, or is gone. How much of it the client has is known only roughly,
- * so too much is declared rather than too little. A snapshot would be that of an empty channel.
+ * so too much is declared rather than too little. The entry of an earlier clearing is erased by the next one, so the range
+ * of this one says nothing of where the loss begins. A snapshot would be that of an empty channel.
  */
 export function declareCleared(subscription: Subscription, entry: LogEntry): void {
   const { request, context, protocol, epoch, owedAfter } = subscription;
-  const range = clearedRange(entry);
-  const from = Math.max(range.from, owedAfter + 1);
-  if (from > range.to) return;
-  const gap = { missed: range.to - from + 1, from, to: range.to, reason: "cleared" } as const;
+  const { to } = clearedRange(entry);
+  const from = owedAfter + 1;
+  if (from > to) return;
+  const gap = { missed: to - from + 1, from, to, reason: "cleared" } as const;
   const channels = [entry.channel];
   const loss: Loss = { kind: "gap", request, channels, ...gap };
   context.counters.countGap(gap.reason);

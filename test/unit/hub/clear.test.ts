@@ -50,6 +50,21 @@ describe("channel.clear()", () => {
     expect(hub.stats().gaps).toEqual({ cleared: 1 });
   });
 
+  test("tells a client that was away while the channel was cleared twice about both", async () => {
+    const { hub } = openHub();
+    const first = await publish(hub, "a", 1);
+    const reader = hub.channel("a").read({ after: first });
+    await publish(hub, "a", 2);
+    await hub.channel("a").clear();
+    await publish(hub, "b", 3);
+    await publish(hub, "a", 4);
+    await hub.channel("a").clear();
+    const gap = { missed: 4, from: 2, to: 5, reason: "cleared" };
+    expect((await joined(hub, "a", { lastEventId: first })).control("gap")).toMatchObject([gap]);
+    expect((await reader.next()).value).toMatchObject({ kind: "gap", data: gap });
+    await reader.return?.();
+  });
+
   test("tells a client that lags, and not one that has received everything, nor one of another channel", async () => {
     const { hub } = openHub();
     const clients = await Promise.all([joined(hub, "a"), joined(hub, "a"), joined(hub, "b")]);
