@@ -4,6 +4,8 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
 /** The part of a request that the core reads, in the form of the fetch standard. Every web `Request` fits. */
 export interface RequestLike {
   readonly url: string;
+  /** @internal The part of the URL that the client has sent, where the request has to make the URL of it. */
+  readonly target?: string;
   readonly method?: string;
   readonly headers: { get(name: string): string | null };
   readonly signal?: AbortSignal | null;
@@ -35,9 +37,9 @@ export const streamMethods: readonly string[] = ["GET", "HEAD", "POST", "QUERY"]
 export function readLastEventId(request: RequestLike): string {
   const header = request.headers.get("last-event-id");
   if (header) return decodeHeader(header);
-  const { url } = request;
-  if (!url.includes("?")) return "";
-  const [address = ""] = url.split("#", 1);
+  const target = request.target ?? request.url;
+  if (!target.includes("?")) return "";
+  const [address = ""] = target.split("#", 1);
   const query = address.indexOf("?");
   return query === -1 ? "" : (new URLSearchParams(address.slice(query)).getAll("lastEventId").at(-1) ?? "");
 }

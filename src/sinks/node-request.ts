@@ -121,10 +121,15 @@ class NodeRequestView implements RequestLike {
     this.#req = req;
   }
 
+  /** Express and Connect shorten `url` to the part after the mount point. */
+  get target(): string {
+    const req = this.#req;
+    return (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/";
+  }
+
   get url(): string {
     const req = this.#req;
-    // Express and Connect shorten `url` to the part after the mount point.
-    const path = (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/";
+    const path = this.target;
     const scheme = (req.socket as { encrypted?: boolean } | null)?.encrypted ? "https" : "http";
     const authority = req.headers[":authority"] ?? req.headers.host ?? "localhost";
     return path.startsWith("/") ? `${scheme}://${authority}${path}` : path;

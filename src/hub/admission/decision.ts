@@ -49,13 +49,14 @@ export function decide(
     if (gate.isOpen) context.onError(error, { stage: "replay" });
     return { early: retryLater(request, sourceOptions, "error") };
   };
-  return findOrigin(context, request, asked).then((origin) => {
-    const conclude = (isOver: boolean): Decision =>
+  const conclude = (origin: Origin): Decision | Promise<Decision> => {
+    const answer = (isOver: boolean): Decision =>
       isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
-    if (hasReceivedAllEnds(origin, asked.selection)) return conclude(true);
-    if (control === undefined || control.end) return conclude(false);
-    return hasReceivedAllEvents(context, origin, asked.selection).then(conclude, fail);
-  }, fail);
+    if (hasReceivedAllEnds(origin, asked.selection)) return answer(true);
+    if (control === undefined || control.end) return answer(false);
+    return hasReceivedAllEvents(context, origin, asked.selection).then(answer, fail);
+  };
+  return findOrigin(context, request, asked, conclude, fail);
 }
 
 /**

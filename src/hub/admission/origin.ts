@@ -12,56 +12,79 @@ import { findRewindStart } from "./rewind.ts";
  * Finds where the channels of a request begin. Joining channels of a client that has a position begin on their own; without
  * one, all channels of a client are new.
  *
- * @throws {SourcecastError} when the log fails, or does not answer within `limits.logTimeout`.
+ * @param conclude Called with the result. Not a promise of it: every connection comes here, and each promise costs a turn
+ * of the microtasks.
+ * @param fail Called when the log fails, or does not answer within `limits.logTimeout`.
  */
-export function findOrigin(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
+export function findOrigin<T>(
+  context: OriginContext,
+  request: RequestLike,
+  asked: Subscribing,
+  conclude: (origin: Origin) => T | Promise<T>,
+  fail: (error: unknown) => T,
+): Promise<T> {
   const { feed } = context;
-  if (feed.isStarted) return findStarts(context, request, asked);
-  return feed.start().then(() => findStarts(context, request, asked));
+  if (feed.isStarted) return findStarts(context, request, asked, conclude, fail);
+  return feed.start().then(() => findStarts(context, request, asked, conclude, fail), fail);
 }
 
-function findStarts(context: OriginContext, request: RequestLike, asked: Subscribing): Promise<Origin> {
+function findStarts<T>(
+  context: OriginContext,
+  request: RequestLike,
+  asked: Subscribing,
+  conclude: (origin: Origin) => T | Promise<T>,
+  fail: (error: unknown) => T,
+): Promise<T> {
   const lastEventId = readLastEventId(request);
   const held = heldOf(asked);
   // The position of a client says nothing about channels that it has not followed.
   const own = lastEventId === "" || held.length === 0 ? null : (parseCursor(lastEventId) ?? "unreadable");
   if (own === null || asked.joining.length === 0) {
-    return findStart(context, asked, asked.channels, asked.selection, own);
+    return findStart(context, asked, asked.channels, asked.selection, own, conclude, fail);
   }
   return Promise.all([
-    findStart(context, asked, held, parseSelection(held), own),
-    findStart(context, asked, asked.joining, parseSelection(asked.joining), null),
-  ]).then(([start, joining]) => ({ ...start, joining }));
+    findStart(context, asked, held, parseSelection(held), own, asItIs, rethrow),
+    findStart(context, asked, asked.joining, parseSelection(asked.joining), null, asItIs, rethrow),
+  ]).then(([start, joining]) => conclude({ ...start, joining }), fail);
 }
 
 /**
  * Asks the log: one question, and one before it for a client that has no position and is to receive past events. The
  * client's own position wins over the one that the application gives: it has moved on since the page was made.
  */
-function findStart(
+function findStart<T>(
   { feed, locator, deadline }: OriginContext,
   { options, from }: Subscribing,
   channels: readonly string[],
   selection: ChannelSelection,
   own: Start["cursor"],
-): Promise<Origin> {
+  conclude: (origin: Origin) => T | Promise<T>,
+  fail: (error: unknown) => T,
+): Promise<T> {
   // Entries that arrive while the log is asked were published after the client came.
   const delivered = feed.ring.head;
   const { restarts } = feed;
   const cursor = own ?? (typeof from === "object" ? from : null);
-  const locate = (start: Position | null): Promise<Origin> => {
+  const locate = (start: Position | null): Promise<T> => {
     const question = { cursor: cursor === "unreadable" ? null : (cursor ?? start), selection };
     return locator.ask(question).then((location) => {
       // The floor of the answer, not an earlier one: entries may have been trimmed while the log was asked.
       const begin = from === "start" ? floorPosition(location.head) : beginAt(start, location);
       // The log may have lost what this process had delivered, and the answer itself may have shown it.
       const present = restarts === location.asOf ? delivered : null;
-      return { channels, selection, cursor, isOwn: own !== null, begin, delivered: present, location, joining: null };
-    });
+      const isOwn = own !== null;
+      return conclude({ channels, selection, cursor, isOwn, begin, delivered: present, location, joining: null });
+    }, fail);
   };
   const { rewind = 0 } = options;
   if (cursor !== null || from !== "now" || rewind <= 0) return locate(null);
-  return findRewindStart({ feed, deadline }, rewind, selection, conflates(options)).then(locate);
+  return findRewindStart({ feed, deadline }, rewind, selection, conflates(options)).then(locate, fail);
+}
+
+const asItIs = (origin: Origin): Origin => origin;
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /**
