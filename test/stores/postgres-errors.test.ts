@@ -1,11 +1,11 @@
 /** Databases, users and schemas that a log cannot use: an error says so before anything is written. */
 import type pg from "pg";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Log } from "../../src/log/log.ts";
 import { connect } from "../../src/logs/postgres/clients.ts";
 import { prepare } from "../../src/logs/postgres/prepare.ts";
 import { type Migration, migrations, type SchemaNames, schemaNames } from "../../src/logs/postgres/schema/index.ts";
-import { entry, range, select, trimmed } from "../../src/testing/log/ask.ts";
+import { entry, range } from "../../src/testing/log/ask.ts";
 import { type PostgresBench, postgresBench } from "../support/stores/postgres-bench.ts";
 
 let bench: PostgresBench;
@@ -114,19 +114,23 @@ describe("a database or schema of something else", () => {
     await bench.open({ pool: bench.pool(), schema }).append([entry("a")]);
     await bench.run(`INSERT INTO ${schema}.migration (version) VALUES (99)`);
     expect((await failureOf(bench.open({ pool: bench.pool(), schema }))).message).toMatch(
-      /A newer version of this package wrote the schema .*version 99; this one supports up to 7.*update the package/,
+      /A newer version of this package wrote the schema .*version 99; this one supports up to 1.*update the package/,
     );
   });
 });
 
 test("a log that is removed while it is in use begins again as another one", async () => {
   const schema = bench.newSchema();
-  const log = bench.open({ pool: bench.pool(), schema });
+  const [log, other] = range(1, 2).map(() => bench.open({ pool: bench.pool(), schema })) as [Log, Log];
   const [first] = await log.append([entry("a")]);
+  for (const _ of range(1, 2)) await other.append([entry("a")]);
   await bench.run(`DROP SCHEMA ${schema} CASCADE`);
   const [again] = await log.append([entry("a")]);
   expect(again?.offset).toBe(1);
   expect(again?.epoch).not.toBe(first?.epoch);
+  // This one does not notice it: the functions are there again. With a note of late attempts, it would go the longer way.
+  await bench.run(`UPDATE ${schema}.log SET late_time = NULL`);
+  expect(await other.append([entry("a")])).toMatchObject([{ epoch: again?.epoch, offset: 2 }]);
 });
 
 test("two logs with different options: the second one is rejected while the first one is there", async () => {
@@ -188,40 +192,28 @@ test("ten processes run each migration once, in their order, and all of it or no
   expect(await bench.run(`SELECT n FROM ${schema}.steps`)).toEqual([{ n: 2 }, { n: 3 }]);
 });
 
-test("a schema of the first version is migrated, and a process of that version continues", async () => {
+test("a step replaces all functions, and a process of the version before continues", async () => {
   const schema = bench.newSchema();
-  await prepareOn(bench.pool(), schemaNames(schema), migrations.slice(0, 1));
-  // As a process of the first version sends it.
-  const append = (number: number) => {
-    const request = { member: "old", first: number, last: number, window: 0, calls: [[number, 1, 1, 0, 0]] };
-    const json = JSON.stringify({ ...request, segments: [{ low: 1, high: 1, keyed: false }] });
-    return bench.run(
-      `SELECT ${schema}.append('${json}', '{a}', '{n}', '{${number}}', '{NULL}', '{NULL}', '{7}', '{10}')`,
-    );
-  };
-  await append(1);
   const log = bench.open({ pool: bench.pool(), schema });
-  expect((await log.append([entry("a", "2")]))[0]?.offset).toBe(2);
-  await append(3);
-  expect((await log.append([entry("a", "4"), entry("a", "5")])).map(({ offset }) => offset)).toEqual([4, 5]);
+  await log.append([entry("a", "1"), entry("a", "2")]);
+  const names = schemaNames(schema);
+  // As if they were those of the version before.
+  await bench.run(`
+    CREATE OR REPLACE FUNCTION ${schema}.clock() RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint';
+    DROP FUNCTION ${schema}.append_again`);
+  const latest = migrations.length;
+  await prepareOn(bench.pool(), names, migrations);
+  expect(await bench.run(`SELECT ${schema}.clock()::integer AS time`)).toEqual([{ time: 0 }]);
+  await prepareOn(bench.pool(), names, [...migrations, { version: latest + 1, statements: () => "" }]);
+  const functions = `SELECT count(*)::integer AS found FROM pg_proc WHERE proname = 'append_again' AND pronamespace = '${schema}'::regnamespace`;
+  expect(await bench.run(functions)).toEqual([{ found: 1 }]);
+  expect((await log.append([entry("a", "3")]))[0]?.offset).toBe(3);
   const { entries } = await log.read(0, { limit: 10, maxBytes: 10_000, conflate: false });
-  expect(entries.map(({ data }) => data)).toEqual(["1", "2", "3", "4", "5"]);
-  expect(await bench.run(`SELECT version FROM ${schema}.migration`)).toEqual(
-    migrations.map(({ version }) => ({ version })),
+  expect(entries.map(({ data }) => data)).toEqual(["1", "2", "3"]);
+  expect(entries.at(-1)?.time).toBeGreaterThan(0);
+  expect(await bench.run(`SELECT version FROM ${schema}.migration ORDER BY version`)).toEqual(
+    range(1, latest + 1).map((version) => ({ version })),
   );
-});
-
-test("of a channel with values, an older version may have removed any superseded entry", async () => {
-  const schema = bench.newSchema();
-  const before = bench.open({ pool: bench.pool(), schema, maxEvents: 2 });
-  await before.append([entry("values", "1", { key: "k" }), ...range(2, 6).map((n) => entry("plain", `${n}`))]);
-  await vi.waitFor(async () => expect((await before.head()).floor.offset).toBe(4));
-  await before.close();
-  await bench.run(`DROP TABLE ${schema}.superseded; DELETE FROM ${schema}.migration WHERE version > 2`);
-  const log = bench.open({ pool: bench.pool(), schema });
-  const lost = (name: string, conflate: boolean) => trimmed(log, select(name), { conflate });
-  expect([await lost("values", true), await lost("values", false)]).toEqual([0, 4]);
-  expect([await lost("other", true), await lost("other", false)]).toEqual([0, 0]);
 });
 
 test("a key that is too long for an index fails alone", async () => {

@@ -9,7 +9,7 @@ export interface PostgresStorageOptions {
   execute(sql: string): Promise<void>;
 }
 
-const tables = ["log", "floor", "entry", "trimmed", "witness", "idempotency", "receipt"];
+const tables = ["log", "floor", "entry", "value", "trimmed", "witness", "idempotency", "receipt"];
 
 /** With the newest entries lost as in a failover, and with copies that are restored. */
 export function postgresStorage({ schema, open, execute }: PostgresStorageOptions): LogStorage {
@@ -28,6 +28,9 @@ export function postgresStorage({ schema, open, execute }: PostgresStorageOption
         UPDATE ${s}.entry AS e SET superseded = false WHERE key IS NOT NULL AND NOT EXISTS (
           SELECT FROM ${s}.entry AS n WHERE n.channel = e.channel AND n.key = e.key AND n.log_offset > e.log_offset
         );
+        DELETE FROM ${s}.value;
+        INSERT INTO ${s}.value (channel, key, log_offset, weight)
+        SELECT channel, key, log_offset, weight FROM ${s}.entry WHERE key IS NOT NULL AND NOT superseded;
         DELETE FROM ${s}.idempotency WHERE log_offset > (SELECT at FROM cut);
         DELETE FROM ${s}.receipt;
         COMMIT`);

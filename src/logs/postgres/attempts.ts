@@ -2,11 +2,11 @@
 import type { AppendCall, AppendOutcome } from "../../log/append-queue.ts";
 import type { Position } from "../../log/log.ts";
 
-/** A position of the log, in whichever epoch. */
-export type Known = Pick<Position, "offset" | "witness">;
+/** A position of the log. */
+export type Known = Pick<Position, "epoch" | "offset" | "witness">;
 
 /** The first attempt of a call. It may have been stored, so later ones keep its witnesses. */
-interface FirstAttempt {
+export interface FirstAttempt {
   /** Of its entries. */
   readonly witnesses: readonly number[];
   /** Its entries come after this position. `null` when the process knew none. */

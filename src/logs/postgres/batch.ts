@@ -5,7 +5,7 @@ import { conflict } from "../../log/errors.ts";
 import { makeWitness } from "../../log/identity.ts";
 import type { Appended, LogEntry, NewEntry } from "../../log/log.ts";
 import type { Attempts, Known } from "./attempts.ts";
-import { batchCasts, Columns, entryCasts, plainCasts } from "./columns.ts";
+import { batchCasts, Columns, plainCasts } from "./columns.ts";
 import type { Parameter } from "./connection.ts";
 import { encodeText } from "./text.ts";
 
@@ -45,7 +45,27 @@ interface BatchCall {
 }
 
 /** A request to append, and the means to read its answer. */
-export class Batch {
+export interface AppendRequest {
+  /** None of its calls can be stored: there is nothing to send. */
+  readonly isEmpty: boolean;
+  /** The function that stores the calls, the types of its parameters, and these. */
+  statement(
+    member: string,
+    windowMs: number,
+  ): { name: string; casts: readonly string[]; parameters: readonly Parameter[] };
+  /** The calls have got no answer, and are tried again: they keep their witnesses, with which they may have been stored. */
+  keep(): void;
+  /**
+   * The outcome of each call, and the entries that are new.
+   *
+   * @param answer Of the function, `null` when nothing was sent.
+   * @param hasTails False to leave out the entries, for which nothing waits.
+   */
+  read(answer: unknown, hasTails: boolean): { epoch: string; outcomes: AppendOutcome[]; entries: LogEntry[] };
+}
+
+/** Any calls. */
+export class Batch implements AppendRequest {
   readonly #attempts: Attempts;
   /** The newest position that this process knew when it made the batch. */
   readonly #since: Known | null;
@@ -69,44 +89,25 @@ export class Batch {
     return this.#runs.length === 0;
   }
 
-  /**
-   * The function that stores the calls, the types of its parameters, and these. Most ticks publish one plain entry or several,
-   * for which there are shorter ones.
-   */
-  request(member: string, windowMs: number): { name: string; casts: readonly string[]; parameters: Parameter[] } {
+  /** Most ticks publish plain entries, for which there is a shorter function. */
+  statement(member: string, windowMs: number): { name: string; casts: readonly string[]; parameters: Parameter[] } {
     const [first = 0] = this.#runs[0] ?? [];
     const [segment] = this.#segments;
     // Entries that demand nothing, and supersede nothing.
     const isPlain = this.#segments.length === 1 && !segment?.keyed && segment?.conditions === undefined;
-    const position = isPlain && this.#columns.size === 1 ? this.#positionOfOne() : null;
-    if (position !== null) {
-      const parameters = [member, String(first), ...this.#columns.only(), ...position];
-      return { name: "append_one", casts: entryCasts, parameters };
-    }
     // The first and the last number identify the request: a receipt with a later number than the first answers it.
     const [begin = 0, count = 0] = this.#runs.at(-1) ?? [];
     const last = begin + count - 1;
     // A list of one empty text cannot be told from an empty list.
-    if (isPlain && this.#columns.size > 1) {
+    if (isPlain && this.#columns.size > 1 && !this.#attempts.needReceipt) {
       const parameters = [member, String(first), String(last), JSON.stringify(this.#runs), ...this.#columns.plain()];
       return { name: "append_plain", casts: plainCasts, parameters };
     }
-    const request = { member, first, last, window: windowMs, calls: this.#runs, segments: this.#segments };
+    const late = this.#attempts.needReceipt;
+    const request = { member, first, last, late, window: windowMs, calls: this.#runs, segments: this.#segments };
     return { name: "append", casts: batchCasts, parameters: [JSON.stringify(request), ...this.#columns.all()] };
   }
 
-  /**
-   * Where the server is to look for an earlier attempt of the only call, see `schema/append-one.ts`. `null` when that call needs
-   * another function.
-   */
-  #positionOfOne(): Parameter[] | null {
-    const { call } = this.#calls.find(({ rejected }) => rejected === undefined) as BatchCall;
-    if (call.attempt === 1) return this.#since === null || this.#attempts.needReceipt ? null : [null, null];
-    const since = this.#attempts.of(call)?.since ?? null;
-    return since === null ? null : [String(since.offset), String(since.witness)];
-  }
-
-  /** The calls have got no answer, and are tried again: they keep their witnesses, with which they may have been stored. */
   keep(): void {
     for (const { call, start, rejected } of this.#calls) {
       if (rejected !== undefined || this.#attempts.of(call) !== undefined) continue;
@@ -115,12 +116,9 @@ export class Batch {
     }
   }
 
-  /**
-   * The outcome of each call, and the entries that are new. The answer may be that to an earlier request with these calls.
-   *
-   * @param hasTails False to leave out the entries, for which nothing waits.
-   */
-  read(answer: Answer, hasTails: boolean): { outcomes: AppendOutcome[]; entries: LogEntry[] } {
+  /** The answer may be that to an earlier request with these calls. */
+  read(answer: unknown, hasTails: boolean): { epoch: string; outcomes: AppendOutcome[]; entries: LogEntry[] } {
+    const { epoch, calls, results } = (answer ?? noAnswer) as Answer;
     const entries: LogEntry[] = [];
     const collected = hasTails ? entries : null;
     let run: Run | undefined;
@@ -128,15 +126,15 @@ export class Batch {
       const { call, number, rejected } = each;
       if (rejected !== undefined) return rejected;
       // Most batches have one run.
-      if (!isIn(run, number)) run = answer.calls.find((one) => isIn(one, number));
+      if (!isIn(run, number)) run = calls.find((one) => isIn(one, number));
       // The answer is that to later calls, so this attempt came too late to be stored.
       if (run === undefined) return lateError();
-      const [first, , size, segment, start] = run;
-      const result = answer.results[segment] as Result;
+      const { segment, place } = placeIn(run, number);
+      const result = results[segment] as Result;
       if (result.conflict !== undefined) return conflict(call.entries[result.conflict] as NewEntry, result.last);
-      return this.#placed(each, start + (number - first) * size, result, answer.epoch, collected);
+      return this.#placed(each, place, result, epoch, collected);
     });
-    return { outcomes, entries };
+    return { epoch, outcomes, entries };
   }
 
   /** The positions of a call's entries, of which the new ones are collected: duplicates are not new to any tail. */
@@ -203,6 +201,17 @@ function isIn(run: Run | undefined, number: number): boolean {
   return run !== undefined && number >= run[0] && number < run[0] + run[1];
 }
 
+/** Where the first entry of a call is: its segment, and its place in that. */
+function placeIn([first, , size, segment, start]: Run, number: number): { segment: number; place: number } {
+  return { segment, place: start + (number - first) * size };
+}
+
+/** The same, `undefined` for a call that is in none of the runs. */
+export function placeOf(number: number, runs: readonly Run[]): { segment: number; place: number } | undefined {
+  const run = runs.find((one) => isIn(one, number));
+  return run && placeIn(run, number);
+}
+
 /** The entries of one call, as the parameters of the function `enqueue`. */
 export function callParameters(entries: readonly NewEntry[]): string[] {
   const columns = new Columns();
@@ -244,6 +253,9 @@ export interface Answer {
   readonly results: readonly Result[];
 }
 
+/** Of a request that was not sent. */
+const noAnswer: Answer = { epoch: "", calls: [], results: [] };
+
 /** The result of one segment. */
 interface Result {
   /** The first offset, the witness before it, and the time; `null` when nothing was placed. */
@@ -262,7 +274,7 @@ export function numberOf({ id }: AppendCall): number {
 }
 
 /** Its caller has been given an outcome already, or never gets one: no publisher waits for it any more. */
-function lateError(): LogError {
+export function lateError(): LogError {
   return new LogError(
     "The append arrived after later ones of this process; publish again with the same idempotencyKey",
     "unknown",

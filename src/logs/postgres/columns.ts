@@ -16,8 +16,11 @@ export const plainCasts: readonly string[] = [
   ...repeat("bigint[]", 2),
 ];
 
-/** The types of a member, a call, an entry and a position, as `append_one` has them. */
-export const entryCasts: readonly string[] = ["text", "bigint", ...repeat("text", 4), ...repeat("bigint", 4)];
+/** The types of a member, a call, an entry and an epoch, as `append_one` has them. */
+export const firstCasts: readonly string[] = ["text", "bigint", ...repeat("text", 4), ...repeat("bigint", 2), "text"];
+
+/** The types of a member, a call, an entry and a position, as `append_again` has them. */
+export const againCasts: readonly string[] = ["text", "bigint", ...repeat("text", 4), ...repeat("bigint", 4)];
 
 function repeat(type: string, count: number): string[] {
   return Array.from({ length: count }, () => type);
@@ -42,15 +45,6 @@ export class Columns {
   /** The witness of the entry at a place, counted from 0. */
   witnessAt(index: number): number {
     return this.#witnesses[index] as number;
-  }
-
-  /** Those of the only entry, for `append_one`. */
-  only(): Parameter[] {
-    const [entry] = this.#entries as [NewEntry];
-    const { channel, type, data, sender } = entry;
-    const senderText = sender === undefined ? null : encodeText(sender);
-    const numbers = [String(this.#witnesses[0]), String(weightOf(entry))];
-    return [encodeText(channel), encodeText(type), encodeText(data), senderText, ...numbers];
   }
 
   /** Of entries without keys, for `append_plain`: texts with separators, and running totals of the weights. */

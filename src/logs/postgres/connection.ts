@@ -122,7 +122,10 @@ export function limitStatements(timeoutMs: number): TimeLimit {
 
 /** The text in the first column of the first row. Clients name columns as they like, so it is not found by its name. */
 export function textOf(rows: readonly unknown[]): string {
-  const [row] = rows;
-  const [value] = Object.values((row ?? {}) as object);
-  return typeof value === "string" ? value : "";
+  const row = (rows[0] ?? {}) as Record<string, unknown>;
+  for (const name in row) {
+    const value = row[name];
+    return typeof value === "string" ? value : "";
+  }
+  return "";
 }

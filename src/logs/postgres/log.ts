@@ -23,12 +23,13 @@ import type {
 } from "../../log/log.ts";
 import { TailFanout } from "../../log/tail-fanout.ts";
 import { Attempts } from "./attempts.ts";
-import { type Answer, Batch, callParameters, keyError } from "./batch.ts";
+import { Batch, callParameters, keyError } from "./batch.ts";
 import { clearChannel } from "./clear.ts";
 import { enlist } from "./clients.ts";
 import { batchCasts } from "./columns.ts";
 import { explain, isOtherSchema, isPassing } from "./failures.ts";
 import { Membership } from "./membership.ts";
+import { oneEntryOf } from "./one-entry.ts";
 import type { PostgresLogParts } from "./parts.ts";
 import { Reader } from "./reader.ts";
 import { RetentionWorker, windowOf } from "./retention.ts";
@@ -153,7 +154,7 @@ export class PostgresLog implements CompleteLog, TransactionLog {
     return this.#reader.last(count, selection);
   }
 
-  /** From partial indexes, which have the newest entry of each key, whether or not it was trimmed. */
+  /** From a table of its own, which has the newest entry of each key, whether or not it was trimmed. */
   async latestByKey(selection: ChannelSelection, options: ValueOptions): Promise<ValuePage> {
     this.#assertOpen();
     return this.#reader.values(selection, options);
@@ -204,26 +205,24 @@ export class PostgresLog implements CompleteLog, TransactionLog {
 
   /** One statement for all calls. Nothing is sent when none of them can be stored. */
   async #store(calls: readonly AppendCall[]): Promise<readonly AppendOutcome[]> {
-    const batch = new Batch(calls, this.#attempts);
-    let answer: Answer = { epoch: "", calls: [], results: [] };
+    const request = oneEntryOf(calls, this.#attempts) ?? new Batch(calls, this.#attempts);
+    let answer: unknown = null;
     try {
       if (!this.#membership.hasEntered) await this.#membership.enter();
-      if (!batch.isEmpty) {
-        const { name, casts, parameters } = batch.request(this.#membership.id, windowOf(this.#parts.limits));
-        answer = JSON.parse(
-          await this.#parts.connection.query(this.#statements.call(name, casts), ...parameters),
-        ) as Answer;
+      if (!request.isEmpty) {
+        const { name, casts, parameters } = request.statement(this.#membership.id, windowOf(this.#parts.limits));
+        answer = JSON.parse(await this.#parts.connection.query(this.#statements.call(name, casts), ...parameters));
         this.#attempts.onAnswer();
       }
     } catch (error) {
-      batch.keep();
+      request.keep();
       return this.#fail(calls, error);
     }
-    const { outcomes, entries } = batch.read(answer, this.#tails.size > 0);
+    const { epoch, outcomes, entries } = request.read(answer, this.#tails.size > 0);
     this.#attempts.onOutcome(outcomes.at(-1));
     this.#retention.touch();
     // Before the publishers are told: they continue after the tails.
-    this.#tails.offer(answer.epoch, entries);
+    this.#tails.offer(epoch, entries);
     return outcomes;
   }
 
@@ -244,7 +243,8 @@ export class PostgresLog implements CompleteLog, TransactionLog {
   async #next(after: number) {
     const page = await this.#answer(() => this.#reader.next(after));
     this.#watch.onRead(page.entries.length > 0);
-    this.#attempts.onPosition({ offset: page.head.top, witness: page.head.witness });
+    const { epoch, top, witness } = page.head;
+    this.#attempts.onPosition({ epoch, offset: top, witness });
     if (page.outbox) this.#sequencer.onFound();
     return page;
   }

@@ -12,20 +12,18 @@ export class PreparedStatements {
   #areKept = true;
 
   /** @param values The parameters; without any, the text may have several statements. */
-  async query(
+  query(
     client: Pick<PgPoolClientLike, "query">,
     { text, name }: Statement,
     values?: unknown[],
   ): Promise<{ rows: unknown[] }> {
     if (name === undefined || !this.#areKept) return client.query({ text, values });
-    try {
-      return await client.query({ text, name, values });
-    } catch (error) {
+    return client.query({ text, name, values }).catch((error: unknown) => {
       if (!isMisplaced(error)) throw error;
       this.#areKept = false;
       // The server has not executed anything.
       return client.query({ text, values });
-    }
+    });
   }
 }
 

@@ -6,7 +6,7 @@ import { byIndex } from "./plans.ts";
  * The entries of a request, column by column: 1,000 of them are read in a tenth of the time that an array of JSON objects takes.
  * `batch.ts` has the same order.
  */
-const columns = [
+export const columns = [
   ["channels", "text[]"],
   ["types", "text[]"],
   ["texts", "text[]"],
@@ -16,16 +16,12 @@ const columns = [
   ["weights", "bigint[]"],
 ] as const;
 
-const names = columns.map(([name]) => name).join(", ");
-const parameters = columns.map(([name, type]) => `${name} ${type}`).join(", ");
+/** As parameters of a function. */
+export const parameters: string = columns.map(([name, type]) => `${name} ${type}`).join(", ");
 /** The same columns of some of the entries, by their indexes. */
 const picked = columns.map(([name]) => `ARRAY(SELECT ${name}[i] FROM unnest(fresh) AS i)`).join(",\n          ");
 /** And of those from one index to another. */
 const sliced = columns.map(([name]) => `${name}[low:high]`).join(", ");
-
-/** Calls that one statement moves from the outbox, and their bytes: publishers wait for it. */
-const callsPerMove = 500;
-const bytesPerMove = 4 * 1024 ** 2;
 
 /**
  * The functions that write. Each runs as one statement, so no transaction of the log is ever open between two round trips: a
@@ -35,8 +31,6 @@ const bytesPerMove = 4 * 1024 ** 2;
  * - `store` stores one call with conditions or idempotency keys: answers that were given before, conflicts, the rest.
  * - `append` stores the calls of a tick. A receipt answers calls that an earlier attempt has stored, and tells an attempt that
  *   arrives late that its calls are over.
- * - `enqueue` puts a call into the outbox, within a transaction of the application. It takes no lock that others wait for.
- * - `sequence` moves calls from the outbox to the log, and returns how many.
  *
  * All of them are `plpgsql` or `sql` without dynamic statements, so the server keeps their plans for a connection. None is a
  * procedure: a procedure may commit in the middle, and a process that is cut off there would leave half a call behind.
@@ -108,16 +102,20 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       IF is_keyed THEN
         -- Above the floor, a superseded entry belongs to the sequence. Below it, it was kept only as the newest of its key, and it
         -- may be older than other losses of its channel.
-        WITH lost AS (
-          DELETE FROM ${schema}.entry USING (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
-          WHERE channel = c AND key = k AND NOT superseded AND log_offset <= state.trimmed
-          RETURNING channel, log_offset
+        WITH old AS (
+          SELECT log_offset FROM ${schema}.value JOIN (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
+          ON channel = c AND key = k
+        ), marked AS (
+          UPDATE ${schema}.entry AS e SET superseded = true FROM old
+          WHERE e.log_offset = old.log_offset AND e.log_offset > state.trimmed
+        ), lost AS (
+          DELETE FROM ${schema}.entry AS e USING old
+          WHERE e.log_offset = old.log_offset AND e.log_offset <= state.trimmed
+          RETURNING e.channel, e.log_offset
         )
         INSERT INTO ${schema}.superseded AS s (channel, log_offset)
         SELECT channel, max(log_offset) FROM lost GROUP BY channel
         ON CONFLICT (channel) DO UPDATE SET log_offset = greatest(s.log_offset, excluded.log_offset);
-        UPDATE ${schema}.entry SET superseded = true FROM (SELECT DISTINCT c, k FROM unnest(channels, keys) AS u(c, k)) AS u
-        WHERE channel = c AND key = k AND NOT superseded;
         -- Of several entries with one key, the last one is the newest.
         repeated := ARRAY(
           SELECT k IS NOT NULL AND lead(n) OVER (PARTITION BY c, k ORDER BY n) IS NOT NULL
@@ -129,6 +127,12 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       SELECT state.top + n, wall, stamp, w, p, b, total, coalesce(r, false), c, t, d, k, s
       FROM unnest(witnesses, previous, weights, totals, repeated, channels, types, texts, keys, senders)
         WITH ORDINALITY AS u(w, p, b, total, r, c, t, d, k, s, n);
+      IF is_keyed THEN
+        INSERT INTO ${schema}.value (channel, key, log_offset, weight)
+        SELECT c, k, state.top + n, w FROM unnest(channels, keys, weights, repeated) WITH ORDINALITY AS u(c, k, w, r, n)
+        WHERE k IS NOT NULL AND NOT r
+        ON CONFLICT (channel, key) DO UPDATE SET log_offset = excluded.log_offset, weight = excluded.weight;
+      END IF;
       RETURN ARRAY[state.top + 1, state.top_witness, wall];
     END $sourcecast$;
 
@@ -235,59 +239,10 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
       -- during a long transaction of the application none of them could be removed.
       INSERT INTO ${schema}.receipt (member, last_call, log_time, reply)
       VALUES (request->>'member', (request->>'last')::bigint, stamp, answer);
+      IF (request->>'late')::boolean THEN PERFORM ${schema}.expect_late(stamp); END IF;
       -- With the member, which gets its own entries by the answer.
       PERFORM pg_notify('${notifyChannel}', request->>'member');
       RETURN answer;
-    END $sourcecast$;
-
-    -- Runs in the transaction of the application, at its isolation level. It reads nothing that others write, so it cannot fail to
-    -- be serialized, and it notifies no connection: NOTIFY takes a lock that is held until the commit.
-    CREATE OR REPLACE FUNCTION ${schema}.enqueue(call json, ${parameters}) RETURNS text LANGUAGE plpgsql AS $sourcecast$
-    BEGIN
-      INSERT INTO ${schema}.outbox (call, ${names}) VALUES (call, ${names});
-      RETURN '';
-    END $sourcecast$;
-
-    -- The rows of one transaction have ascending numbers, so they keep their order. A transaction that commits later than others
-    -- may have lower numbers: its rows are simply found later. Deleting and storing are one transaction: each row is moved once.
-    CREATE OR REPLACE FUNCTION ${schema}.sequence(request json) RETURNS text LANGUAGE plpgsql ${byIndex} AS $sourcecast$
-    DECLARE
-      state ${schema}.state%ROWTYPE;
-      taken ${schema}.outbox[];
-      one ${schema}.outbox;
-      stamp bigint;
-    BEGIN
-      PERFORM ${schema}.assert_read_committed();
-      -- Held until this statement ends, so it is safe with a pooler, and nothing keeps it when a process dies.
-      IF NOT pg_try_advisory_xact_lock(${lock}, 2) OR NOT EXISTS (SELECT FROM ${schema}.outbox) THEN RETURN 0; END IF;
-      PERFORM ${lockLog(lock)};
-      -- The oldest ones, as far as the bytes go; one at least, however large it is.
-      WITH taken AS (
-        DELETE FROM ${schema}.outbox AS o USING (
-          SELECT id, row_number() OVER oldest AS n, sum(weight) OVER oldest AS total FROM (
-            SELECT id, (SELECT sum(w) FROM unnest(weights) AS w) AS weight FROM ${schema}.outbox
-            ORDER BY id LIMIT ${callsPerMove}
-          ) AS first
-          WINDOW oldest AS (ORDER BY id)
-        ) AS chosen
-        WHERE o.id = chosen.id AND (n = 1 OR total <= ${bytesPerMove})
-        RETURNING o
-      )
-      SELECT array_agg(o ORDER BY (o).id) INTO taken FROM taken;
-      SELECT * INTO state FROM ${schema}.state;
-      stamp := greatest(${schema}.clock(), state.top_time);
-      FOREACH one IN ARRAY taken LOOP
-        IF one.call->'conditions' IS NULL THEN
-          SELECT * INTO state FROM ${schema}.state;
-          PERFORM ${schema}.place(state, ${columns.map(([name]) => `one.${name}`).join(", ")},
-            (one.call->>'keyed')::boolean, stamp);
-        ELSE
-          PERFORM ${schema}.store(one.call, ${columns.map(([name]) => `one.${name}`).join(", ")},
-            stamp, stamp - (request->>'window')::bigint);
-        END IF;
-      END LOOP;
-      PERFORM pg_notify('${notifyChannel}', '');
-      RETURN cardinality(taken);
     END $sourcecast$;
   `;
 }

@@ -31,6 +31,7 @@ export function clearingFunctions(schema: string, notifyChannel: string, lock: n
       UPDATE ${schema}.entry SET channel = '${encodeText(clearedChannel)}', type = 'sse:cleared', superseded = false, key = NULL,
         sender = NULL, data = ''
       WHERE channel = name;
+      DELETE FROM ${schema}.value WHERE channel = name;
       DELETE FROM ${schema}.idempotency WHERE channel = name;
       placed := ${schema}.place(state, ARRAY[name], ARRAY['${clearType}'],
         ARRAY[format('{"from":%s,"to":%s}', first, last)], ARRAY[NULL::text], ARRAY[NULL::text],

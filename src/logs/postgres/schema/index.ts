@@ -3,10 +3,11 @@ import { writingFunctions } from "./append.ts";
 import { shortFunctions } from "./append-one.ts";
 import { plainFunctions } from "./append-plain.ts";
 import { clearingFunctions } from "./clear.ts";
+import { outboxFunctions } from "./outbox.ts";
 import { pageFunctions } from "./pages.ts";
 import { readingFunctions } from "./read.ts";
 import { retentionFunctions } from "./retention.ts";
-import { tableOfSuperseded, tables } from "./tables.ts";
+import { tables } from "./tables.ts";
 
 /** The names in the statements of a schema. */
 export interface SchemaNames {
@@ -34,22 +35,7 @@ export interface Migration {
  * replaced by those of this version. One that drops functions makes processes of the older version fail, and say why. Those that
  * keep the parameters and the answers leave them alone.
  */
-export const migrations: readonly Migration[] = [
-  { version: 1, statements: ({ schema }) => tables(schema) },
-  { version: 2, statements: () => "" },
-  { version: 3, statements: ({ schema }) => tableOfSuperseded(schema) },
-  // Another lock: a process that took the old one would write at the same time.
-  { version: 4, statements: ({ schema }) => `DROP FUNCTION IF EXISTS ${schema}.append_one(${oldEntry});` },
-  // `append_plain` is new.
-  { version: 5, statements: () => "" },
-  // Functions have settings for their plans.
-  { version: 6, statements: () => "" },
-  // `next` has a short way to one entry.
-  { version: 7, statements: () => "" },
-];
-
-/** The parameters of `append_one` before version 4. */
-const oldEntry = "text, bigint, text, text, text, text, bigint, bigint";
+export const migrations: readonly Migration[] = [{ version: 1, statements: ({ schema }) => tables(schema) }];
 
 /** The functions of this version, in place of those that are there. */
 export function functions({ schema, notifyChannel, lock }: SchemaNames): string {
@@ -57,6 +43,7 @@ export function functions({ schema, notifyChannel, lock }: SchemaNames): string 
     writingFunctions(schema, notifyChannel, lock),
     shortFunctions(schema, notifyChannel, lock),
     plainFunctions(schema, notifyChannel, lock),
+    outboxFunctions(schema, notifyChannel, lock),
     pageFunctions(schema),
     readingFunctions(schema),
     retentionFunctions(schema, lock),

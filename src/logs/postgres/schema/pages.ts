@@ -8,11 +8,14 @@ const wholeScan = 4_096;
 /** Up to this many channels are read one by one where the first scan finds little. */
 export const maxMergedChannels = 1_000;
 
-/** Which entries count: all, those that are not superseded, or those of them that have a key. */
-export const entryKinds = {
-  all: ["NOT superseded", "superseded"],
-  newest: ["NOT superseded"],
-  values: ["key IS NOT NULL AND NOT superseded"],
+/**
+ * Which entries count: all, those that are not superseded, or those of them that have a key. With the table that has them, and the
+ * parts of a channel in its index.
+ */
+const entryKinds = {
+  all: { table: "entry", parts: ["NOT superseded", "superseded"] },
+  newest: { table: "entry", parts: ["NOT superseded"] },
+  values: { table: "value", parts: ["true"] },
 } as const;
 
 type EntryKind = keyof typeof entryKinds;
@@ -27,9 +30,8 @@ export const isSelected = `(
           )
         )`;
 
-/** The entries that a scan leaves out, and those that it looks at, for each kind. */
+/** The entries that a scan leaves out. */
 const skipped = { all: "false", newest: "superseded", values: "false" } as const;
-const scanned = { all: "true", newest: "true", values: "key IS NOT NULL AND NOT superseded" } as const;
 
 /**
  * The functions that find pages.
@@ -39,8 +41,8 @@ const scanned = { all: "true", newest: "true", values: "key IS NOT NULL AND NOT 
  * - `merged_*` finds a page channel by channel, `scanned_*` among all entries. Neither is fast in all logs: a prefix may have a
  *   million channels, and the next entry of a channel may be a million entries away. `page_*` chooses.
  *
- * There is a function for each kind of entries rather than a parameter: a condition that is a parameter could not use the partial
- * index that belongs to it.
+ * There is a function for each kind of entries rather than a parameter: a condition that is a parameter could not use the part of
+ * the index that belongs to it.
  *
  * A page is found by offsets and weights alone. The data is read when it is known which entries fit, so a page with a large entry
  * at its border costs no more than it returns. Both ways of finding it account for the same entries: up to `through`, an entry is
@@ -64,9 +66,9 @@ export function pageFunctions(schema: string): string {
         low := bounds->>0;
         high := bounds->>1;
         IF only_values THEN
-          found := found || ARRAY(${namesIn(schema, entryKinds.values[0])});
+          found := found || ARRAY(${namesIn(schema, "values")});
         ELSE
-          found := found || ARRAY(${namesIn(schema, entryKinds.newest[0])});
+          found := found || ARRAY(${namesIn(schema, "newest")});
         END IF;
       END LOOP;
       found := ARRAY(SELECT DISTINCT unnest(found));
@@ -77,9 +79,10 @@ export function pageFunctions(schema: string): string {
 }
 
 /** The channels from `low` on and before `high`, from name to name by the index, without a look at the entries between. */
-function namesIn(schema: string, condition: string): string {
+function namesIn(schema: string, kind: "newest" | "values"): string {
+  const { table, parts } = entryKinds[kind];
   const first = (bound: string) =>
-    `(SELECT channel FROM ${schema}.entry WHERE channel ${bound} AND ${condition} ORDER BY channel LIMIT 1)`;
+    `(SELECT channel FROM ${schema}.${table} WHERE channel ${bound} AND ${parts[0]} ORDER BY channel LIMIT 1)`;
   return `
             WITH RECURSIVE step (name) AS (
               SELECT ${first(">= low")}
@@ -91,10 +94,11 @@ function namesIn(schema: string, condition: string): string {
 
 function functionsOf(schema: string, kind: EntryKind): string {
   const parameters = "after bigint, up_to bigint, most integer, most_bytes bigint";
-  const ofChannel = entryKinds[kind].map(
-    (condition) => `(
-            SELECT log_offset, weight FROM ${schema}.entry
-            WHERE channel = n AND ${condition} AND log_offset > after AND log_offset <= up_to
+  const { table, parts } = entryKinds[kind];
+  const ofChannel = parts.map(
+    (part) => `(
+            SELECT log_offset, weight FROM ${schema}.${table}
+            WHERE channel = n AND ${part} AND log_offset > after AND log_offset <= up_to
             ORDER BY log_offset LIMIT most
           )`,
   );
@@ -133,7 +137,7 @@ function functionsOf(schema: string, kind: EntryKind): string {
             sum(weight) FILTER (WHERE is_selected) OVER page AS total
           FROM (
             SELECT log_offset, weight, NOT ${skipped[kind]} AND ${isSelected} AS is_selected
-            FROM ${schema}.entry WHERE ${scanned[kind]} AND log_offset > after AND log_offset <= up_to
+            FROM ${schema}.${table} WHERE log_offset > after AND log_offset <= up_to
             ORDER BY log_offset LIMIT width
           ) AS looked_at WINDOW page AS (ORDER BY log_offset)
         ) AS counted

@@ -1,5 +1,5 @@
 // Reading: functions in the database. STABLE functions see one state of the log, however many queries they run.
-import { entryKinds, isSelected, maxMergedChannels, selectionArrays } from "./pages.ts";
+import { isSelected, maxMergedChannels, selectionArrays } from "./pages.ts";
 import { byIndex } from "./plans.ts";
 
 /** The columns of an entry in an answer, in the order in which `entryOf` takes them. */
@@ -95,12 +95,12 @@ export function readingFunctions(schema: string): string {
     CREATE OR REPLACE FUNCTION ${schema}.has_values(selection json) RETURNS boolean LANGUAGE sql STABLE AS $sourcecast$
       SELECT EXISTS (
         SELECT FROM json_array_elements_text(selection->'names') AS n
-        WHERE EXISTS (SELECT FROM ${schema}.entry WHERE channel = n AND ${entryKinds.values[0]})
+        WHERE EXISTS (SELECT FROM ${schema}.value WHERE channel = n)
       ) OR EXISTS (
         SELECT FROM json_array_elements(selection->'ranges') AS bounds
         WHERE (
-          SELECT bounds->>1 IS NULL OR channel < bounds->>1 FROM ${schema}.entry
-          WHERE channel >= bounds->>0 AND ${entryKinds.values[0]} ORDER BY channel LIMIT 1
+          SELECT bounds->>1 IS NULL OR channel < bounds->>1 FROM ${schema}.value
+          WHERE channel >= bounds->>0 ORDER BY channel LIMIT 1
         )
       )
     $sourcecast$;
@@ -143,7 +143,7 @@ export function readingFunctions(schema: string): string {
       );
     END $sourcecast$;
 
-    -- The partial indexes over values have entries below the floor too, so nothing has to be added for those that retention took
+    -- The table of values has those below the floor too, so nothing has to be added for those that retention took
     -- from the sequence.
     CREATE OR REPLACE FUNCTION ${schema}.values(request json) RETURNS text LANGUAGE plpgsql STABLE ${byIndex} AS $sourcecast$
     DECLARE
@@ -203,7 +203,7 @@ export function readingFunctions(schema: string): string {
           WHEN state.trimmed = 0 THEN 0
           ELSE coalesce((SELECT log_offset FROM ${schema}.trimmed WHERE channel = name), state.forgotten)
         END,
-        EXISTS (SELECT FROM ${schema}.entry WHERE channel = name AND ${entryKinds.values[0]})
+        EXISTS (SELECT FROM ${schema}.value WHERE channel = name)
       ) ORDER BY n) INTO channels FROM json_array_elements_text(request->'names') WITH ORDINALITY AS c(name, n);
       SELECT json_agg(json_build_array(
         NULL, ${schema}.trimmed_of(selection, state, true), ${schema}.has_values(selection)

@@ -1,6 +1,7 @@
 // Retention: a function in the database that removes a slice of what is not to be kept.
 import { clearedChannel } from "../../../log/cleared.ts";
 import { encodeText } from "../text.ts";
+import { lateStepMs } from "./append-one.ts";
 import { lockLog } from "./lock.ts";
 import { byIndex } from "./plans.ts";
 
@@ -126,6 +127,7 @@ export function retentionFunctions(schema: string, lock: number): string {
           DELETE FROM ${schema}.superseded WHERE log_offset <= floor_raised;
         END IF;
       END IF;
+      UPDATE ${schema}.log SET late_time = NULL WHERE late_time <= stamp - ${receiptAgeMs + lateStepMs};
       RETURN json_build_object(
         'more', cut.count = ${entriesPerSlice},
         'removed', cut.count,

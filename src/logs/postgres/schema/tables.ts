@@ -4,14 +4,16 @@
  * The statements that create the tables in a schema. All comparisons of channels are by code point (collation "C"), whatever
  * the collation of the database: it decides what a prefix is.
  *
- * - `log`: one row, which identifies the log. Appends never update it, since a long transaction of the application would keep all
- *   its versions alive.
+ * - `log`: one row, which identifies the log. Appends do not update it, since a long transaction of the application would keep all
+ *   its versions alive. The exception is `late_time`: while it is not NULL, there may be receipts for late attempts of single
+ *   entries, see `append-one.ts`.
  * - `floor`: the newest row says up to where retention has removed entries: the witness there, and the offset up to
  *   which channels that `trimmed` and `superseded` no longer list may have lost entries.
  * - `entry`: the retained entries, and below the floor the newest of each key. `time` is for people, `log_time` never
  *   decreases. `total_weight` is the weight of all entries up to this one.
+ * - `value`: where the newest entry of each key is.
  * - `trimmed`: the highest offset that each channel has lost, entries with a key aside.
- * - `superseded`, see {@link tableOfSuperseded}.
+ * - `superseded`: the highest offset of an entry that was superseded, and that its channel has lost.
  * - `witness`: the witnesses of trimmed entries, four bytes each, some hundreds in a row.
  * - `idempotency`: where the entries with an idempotency key were placed.
  * - `receipt`: the answers of recent appends, for processes that try again because an answer was lost, and for attempts that
@@ -25,14 +27,15 @@
  * - `data` is the last column, and large values are stored apart: finding a page does not read them.
  * - `superseded` is a column rather than a query: whether an entry is the newest of its key would be a search for each entry of
  *   each page.
- * - `entry_channel` and `entry_superseded` divide the entries of a channel, so that readers that conflate do not step over the
- *   entries that they leave out. Other readers merge the two.
- * - `entry_key` is unique: the database itself proves that each key has one newest entry.
- * - `entry_value` and `entry_value_order` list the newest of each key, by channel and in the order of the log. They are partial:
- *   a log without keys pays nothing for them.
+ * - `entry_channel` divides the entries of a channel, so that readers that conflate do not step over the entries that they
+ *   leave out. Other readers merge the two parts.
  *
- * `trimmed_offset` and `superseded_offset` find the channels that lost something most recently, and those that did so longest ago, which are forgotten
- * first. `idempotency_time` and `receipt_time` find the rows to forget.
+ * Most entries have no key, and an index costs each append a part of its time even where the entry is not in it. So the newest
+ * entries of each key are in the table `value`. Its primary key proves that each key has one, and its indexes list them by channel
+ * and in the order of the log.
+ *
+ * `trimmed_offset` and `superseded_offset` find the channels that lost something most recently, and those that did so longest ago,
+ * which are forgotten first. `idempotency_time` and `receipt_time` find the rows to forget.
  *
  * Witnesses have 32 bits without a sign. PostgreSQL has no such type, so the columns are `bigint`, except in `witness`, where
  * four bytes each matter.
@@ -42,7 +45,8 @@ export function tables(schema: string): string {
     CREATE TABLE ${schema}.log (
       id integer PRIMARY KEY CHECK (id = 1),
       epoch text NOT NULL,
-      origin_witness bigint NOT NULL
+      origin_witness bigint NOT NULL,
+      late_time bigint
     );
     CREATE TABLE ${schema}.floor (
       log_offset bigint PRIMARY KEY,
@@ -64,16 +68,26 @@ export function tables(schema: string): string {
       sender text,
       data text NOT NULL
     );
-    CREATE INDEX entry_channel ON ${schema}.entry (channel, log_offset) WHERE NOT superseded;
-    CREATE INDEX entry_superseded ON ${schema}.entry (channel, log_offset) WHERE superseded;
-    CREATE UNIQUE INDEX entry_key ON ${schema}.entry (channel, key) WHERE key IS NOT NULL AND NOT superseded;
-    CREATE INDEX entry_value ON ${schema}.entry (channel, log_offset) WHERE key IS NOT NULL AND NOT superseded;
-    CREATE INDEX entry_value_order ON ${schema}.entry (log_offset) WHERE key IS NOT NULL AND NOT superseded;
+    CREATE INDEX entry_channel ON ${schema}.entry (channel, superseded, log_offset);
+    CREATE TABLE ${schema}.value (
+      channel text COLLATE "C" NOT NULL,
+      key text COLLATE "C" NOT NULL,
+      log_offset bigint NOT NULL,
+      weight bigint NOT NULL,
+      PRIMARY KEY (channel, key)
+    );
+    CREATE INDEX value_channel ON ${schema}.value (channel, log_offset);
+    CREATE INDEX value_offset ON ${schema}.value (log_offset);
     CREATE TABLE ${schema}.trimmed (
       channel text COLLATE "C" PRIMARY KEY,
       log_offset bigint NOT NULL
     );
     CREATE INDEX trimmed_offset ON ${schema}.trimmed (log_offset);
+    CREATE TABLE ${schema}.superseded (
+      channel text COLLATE "C" PRIMARY KEY,
+      log_offset bigint NOT NULL
+    );
+    CREATE INDEX superseded_offset ON ${schema}.superseded (log_offset);
     CREATE TABLE ${schema}.witness (
       first_offset bigint PRIMARY KEY,
       last_offset bigint NOT NULL,
@@ -127,22 +141,5 @@ export function tables(schema: string): string {
     INSERT INTO ${schema}.log (id, epoch, origin_witness)
     SELECT 1, left(replace(gen_random_uuid()::text, '-', ''), 12), 1 + floor(random() * 4294967295)::bigint;
     INSERT INTO ${schema}.floor (log_offset, witness, forgotten) SELECT 0, origin_witness, 0 FROM ${schema}.log;
-  `;
-}
-
-/**
- * Since version 3. The highest offset of an entry that was superseded, and that its channel has lost. Older versions did not
- * remember it: a channel without values never had an entry with a key; of the others, all of those entries may be gone.
- */
-export function tableOfSuperseded(schema: string): string {
-  return `
-    CREATE TABLE ${schema}.superseded (
-      channel text COLLATE "C" PRIMARY KEY,
-      log_offset bigint NOT NULL
-    );
-    CREATE INDEX superseded_offset ON ${schema}.superseded (log_offset);
-    INSERT INTO ${schema}.superseded (channel, log_offset)
-    SELECT DISTINCT channel, trimmed FROM ${schema}.entry CROSS JOIN ${schema}.state
-    WHERE key IS NOT NULL AND NOT superseded AND trimmed > 0;
   `;
 }
