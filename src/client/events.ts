@@ -89,17 +89,8 @@ export interface StreamClosed {
   readonly error: StreamError | undefined;
 }
 
-/** The event that consumers receive, from the one that was parsed. */
-export function toTextEvent({ type, data, id, lastEventId, channel }: ParsedEvent): TextEvent {
-  return new ReceivedEvent(type, data, id, lastEventId, channel);
-}
-
-/** The same event with decoded data. */
-export function withData(event: TextEvent, data: unknown): TextEvent {
-  return new ReceivedEvent(event.type, data as string, event.id, event.lastEventId, event.channel, event.data);
-}
-
-class ReceivedEvent implements TextEvent {
+/** The event that consumers receive, from the one that was parsed, or from one whose data is decoded. */
+export class ReceivedEvent implements TextEvent {
   readonly type: string;
   readonly data: string;
   readonly id: string | undefined;
@@ -107,20 +98,13 @@ class ReceivedEvent implements TextEvent {
   readonly channel: string | undefined;
   readonly #text: string;
 
-  constructor(
-    type: string,
-    data: string,
-    id: string | undefined,
-    lastEventId: string,
-    channel: string | undefined,
-    text: string = data,
-  ) {
+  constructor({ type, data, id, lastEventId, channel }: ParsedEvent, decoded: unknown) {
     this.type = type;
-    this.data = data;
+    this.data = decoded as string;
     this.id = id;
     this.lastEventId = lastEventId;
     this.channel = channel;
-    this.#text = text;
+    this.#text = data;
   }
 
   json<T>(): T {

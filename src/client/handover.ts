@@ -79,7 +79,7 @@ export class Handover implements Upstream {
       const isWaiting = this.nextState?.phase === "waiting";
       // It may have been asked to give up the channels of a new line. Or it waits to be admitted, and no line needs it.
       const isOutdated = added !== undefined && !isWaiting && !isAsked(next.request, added);
-      if (isOutdated || (isWaiting && this.#owner.router.waiting.length === 0)) this.#drop("next");
+      if (isOutdated || (isWaiting && this.#owner.router.waiting.length === 0)) this.#dropNext();
     }
     this.#settle();
   }
@@ -102,8 +102,8 @@ export class Handover implements Upstream {
 
   close(): void {
     this.#cancelTimer();
-    this.#drop("next");
-    this.#drop("current");
+    this.#dropNext();
+    this.#replace(null);
   }
 
   /** Starts nothing yet: the caller keeps the leg first, since a connection reports its state when it starts. */
@@ -121,11 +121,16 @@ export class Handover implements Upstream {
     return leg;
   }
 
-  #drop(which: "current" | "next"): void {
-    const leg = which === "current" ? this.#current : this.#next;
-    // Forgotten first, so that its last state is not shown.
-    if (which === "current") this.#current = null;
-    else this.#next = null;
+  /** A connection is forgotten before it is closed, so that its last state is not shown. */
+  #dropNext(): void {
+    const leg = this.#next;
+    this.#next = null;
+    leg?.connection.close("closed");
+  }
+
+  #replace(next: Leg | null): void {
+    const leg = this.#current;
+    this.#current = next;
     leg?.connection.close("closed");
   }
 
@@ -160,7 +165,7 @@ export class Handover implements Upstream {
     if (leg !== this.#current) return;
     if (phase === "open" && leg.isOpening) this.#enter(leg);
     // The next attempt of this connection asks for the new channels itself.
-    if (phase !== "open") this.#drop("next");
+    if (phase !== "open") this.#dropNext();
     if (phase === "closed") this.#owner.end(leg.request, closedBy ?? "closed", error);
     else if (phase !== "open" && this.#owner.isIdle) this.#owner.shut();
     else {
@@ -171,7 +176,7 @@ export class Handover implements Upstream {
 
   /** The old connection continues. Only the lines that were to join are rejected. */
   #reject(leg: Leg, by: ClosedBy, error?: unknown): void {
-    this.#drop("next");
+    this.#dropNext();
     this.#owner.reject(leg.request, by, error);
     this.#settle();
   }
@@ -202,7 +207,7 @@ export class Handover implements Upstream {
     if (reason === "channels") {
       // One subscription has one position, so its channels cannot be divided here.
       if (!this.#owner.split()) leg.connection.close("failed", tooManyChannels(limit));
-      else if (isNext) this.#drop("next");
+      else if (isNext) this.#dropNext();
       else this.#restart();
     }
     // The server allows no second connection: break before make.
@@ -234,8 +239,7 @@ export class Handover implements Upstream {
     const leg = this.#next;
     if (leg?.connection.state.phase !== "open") return;
     this.#next = null;
-    this.#drop("current");
-    this.#current = leg;
+    this.#replace(leg);
     this.#enter(leg);
     this.#owner.show();
   }

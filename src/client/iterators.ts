@@ -105,12 +105,12 @@ export class EventBuffer {
   }
 
   /**
-   * Up to `most` of the events that wait, at least one; `null` at the end. They count as received from here on: `cursor` moves
+   * The first of the events that wait, or all of them; `null` at the end. They count as received from here on: `cursor` moves
    * past them while the body of the loop still works on them.
    *
    * @throws The error of a stream that failed, once the events before it are taken.
    */
-  async take(most: number): Promise<TextEvent[] | null> {
+  async take(all: boolean): Promise<TextEvent[] | null> {
     while (this.#events.length === 0) {
       if (this.#ended !== null) {
         if (this.#ended.error !== undefined) throw this.#ended.error;
@@ -122,10 +122,8 @@ export class EventBuffer {
     }
     // The stream is notified on the change alone. It would otherwise check all of its loops for each event taken.
     const wasFull = this.full;
-    let taken = this.#events;
-    // `shift()` leaves the rest where it is. A copy of it for each event made a burst cost the square of its length.
-    if (most < taken.length) taken = Array.from({ length: most }, () => this.#events.shift() as WaitingEvent);
-    else this.#events = [];
+    // `shift()` leaves the rest where it is. Copies of it made a burst cost the square of its length.
+    const taken = all ? this.#events.splice(0) : [this.#events.shift() as WaitingEvent];
     if (wasFull && !this.full) this.#owner.onRoom();
     return taken.map(({ event }) => event);
   }
@@ -147,27 +145,20 @@ export class EventBuffer {
   }
 }
 
-/** A loop over single events. Leaving it ends its buffer, also one that has not begun. */
-export function iterate<T>(buffer: EventBuffer): AsyncGenerator<T, void, undefined> {
-  return iteration(buffer, async () => (await buffer.take(1))?.[0] as T | undefined);
-}
-
-/** A loop over everything that waits, all at once: one promise for a burst, not one for each event. */
-export function iterateBatches<T>(buffer: EventBuffer): AsyncGenerator<T[], void, undefined> {
-  return iteration(buffer, async () => (await buffer.take(Number.POSITIVE_INFINITY)) as T[] | null);
-}
-
 /**
- * A generator that also ends its buffer when it is left before its first step, or while a step waits. A plain one would run
+ * A loop over single events, or over lists of everything that waits: one promise for a burst, not one for each event.
+ *
+ * It is a generator that also ends its buffer when it is left before its first step, or while a step waits. A plain one would run
  * no `finally` then, and the buffer would stop the reading of the network for good.
  */
-function iteration<T>(
-  buffer: EventBuffer,
-  take: () => Promise<T | null | undefined>,
-): AsyncGenerator<T, void, undefined> {
+export function iterate<T>(buffer: EventBuffer, inBatches = false): AsyncGenerator<T, void, undefined> {
   const steps = (async function* (): AsyncGenerator<T, void, undefined> {
     try {
-      for (let value = await take(); value !== null && value !== undefined; value = await take()) yield value;
+      for (;;) {
+        const taken = await buffer.take(inBatches);
+        if (taken === null) return;
+        yield (inBatches ? taken : taken[0]) as T;
+      }
     } finally {
       buffer.leave();
     }

@@ -17,7 +17,7 @@ export function placeLine(line: Line): void {
   const { share, key } = options;
   const groups = pages.get(environment) ?? new Set();
   pages.set(environment, groups);
-  const shared = share === false ? undefined : [...groups].find((one) => isSameKey(one.key, key));
+  const shared = share === false ? undefined : [...groups].find((one) => isSameKey(one.options.key, key));
   const group = shared ?? new Group(options, environment, groups);
   if (share === "browser") void group.placeAfterLoading(line);
   else group.place(line);
@@ -45,11 +45,6 @@ class Group implements LaneContext, TabContext {
     this.options = options;
     this.environment = environment;
     this.#groups = groups;
-  }
-
-  /** The parts that a subscription has to have in common with this group. */
-  get key(): readonly unknown[] {
-    return this.options.key;
   }
 
   /** A browser has one connection for all tabs. Lines that it cannot serve have others, in their page. */

@@ -3,7 +3,7 @@ import { quote, SourcecastTypeError } from "../base/errors.ts";
 import { allow, aString, checkOptions, type OptionCheck } from "../base/options.ts";
 import { EventStreamParser, type EventStreamParserOptions, type ParsedEvent } from "../wire/parse.ts";
 import { StreamError } from "./errors.ts";
-import { type TextEvent, toTextEvent } from "./events.ts";
+import { ReceivedEvent, type TextEvent } from "./events.ts";
 import { firstCharacters } from "./response.ts";
 import { slicesOf } from "./slices.ts";
 
@@ -51,7 +51,7 @@ async function* readEvents(
       parser.push(slice);
       const arrived = events;
       events = [];
-      for (const event of arrived) yield toTextEvent(event);
+      for (const event of arrived) yield new ReceivedEvent(event, event.data);
     }
   }
 }
@@ -82,7 +82,7 @@ export class EventStreamDecoder extends TransformStream<Uint8Array | string, Tex
     let output: TransformStreamDefaultController<TextEvent> | undefined;
     const parser = new EventStreamParser(
       {
-        onEvent: (event) => output?.enqueue(toTextEvent(event)),
+        onEvent: (event) => output?.enqueue(new ReceivedEvent(event, event.data)),
         onRetry: (time) => {
           state.reconnectionTime = time;
         },

@@ -9,11 +9,12 @@ import { StreamError } from "./errors.ts";
 import { readControlData } from "./events.ts";
 import { hasMatch, Passed } from "./passed.ts";
 import { advance, isNew } from "./position.ts";
+import { Routes } from "./routes.ts";
 import type { Route, StreamRequest, StreamSnapshot } from "./stream-request.ts";
 
 /** Routes the events of one stream after another. */
 export class Router<R extends Route> {
-  readonly routes: Set<R> = new Set();
+  readonly routes: Routes<R> = new Routes();
   /** Routes of another connection that will move to this one, as soon as this one resumes before their positions. */
   readonly guests: Set<R> = new Set();
   /** The id after everything that was routed: where the next stream resumes. */
@@ -228,16 +229,18 @@ export class Router<R extends Route> {
     if (this.#isLabeled && label === undefined && !event.type.startsWith("sse:")) this.#assertBelongsToAll(event);
     this.#move(event, position);
     if (position !== null) this.#passed.note(label, position);
-    for (const route of this.routes) {
-      if (!route.carried || (label !== undefined && !hasMatch(route.channels, label))) continue;
+    const { isJoining } = this;
+    for (const route of this.routes.of(label)) {
+      if (!route.carried) continue;
       const isComplete = this.isComplete(route);
-      if (this.isJoining && !isEnd && label !== undefined && !this.#isState(label, route, isComplete)) continue;
+      if (isJoining && !isEnd && label !== undefined && !this.#isState(label, route, isComplete)) continue;
       if (!isNew(position, route.position)) continue;
-      route.position = position ?? route.position;
+      if (position !== null) route.position = position;
       if (ended !== undefined) route.channels.delete(ended);
       deliver(route, isComplete ? event : { ...event, lastEventId: "" });
     }
     if (ended === undefined) return;
+    this.routes.reset();
     this.#held.delete(ended);
     this.#joining.delete(ended);
   }

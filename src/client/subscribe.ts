@@ -17,10 +17,9 @@ import {
   type StreamStatus,
   type TextEvent,
   toLoss,
-  toTextEvent,
 } from "./events.ts";
 import { InOrder } from "./in-order.ts";
-import { type EventBuffer, type IterationOptions, iterate, iterateBatches } from "./iterators.ts";
+import { type EventBuffer, type IterationOptions, iterate } from "./iterators.ts";
 import { Line } from "./line.ts";
 import { type ResolvedSubscribeOptions, resolveSubscribeOptions, type SubscribeOptions } from "./options.ts";
 import { placeLine } from "./page.ts";
@@ -170,7 +169,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   batches<T extends EventTypeOf<C> = EventTypeOf<C>>(
     options: IterationOptions<T> = {},
   ): AsyncGenerator<EventOfType<C, T>[], void, undefined> {
-    return iterateBatches(this.#buffer(options));
+    return iterate(this.#buffer(options), true);
   }
 
   /** Iterates over all events, as {@link Subscription.events} does. */
@@ -246,7 +245,7 @@ export class Subscription<C extends AnyContract | undefined = undefined> impleme
   }
 
   #deliver(parsed: ParsedEvent): Promise<void> | undefined {
-    const decoded = decodeEvent(toTextEvent(parsed), this.#options);
+    const decoded = decodeEvent(parsed, this.#options);
     if (decoded instanceof Promise) return decoded.then((settled) => this.#hand(parsed, settled));
     this.#hand(parsed, decoded);
     return undefined;

@@ -4,10 +4,10 @@ import { expect, test } from "vitest";
 import { jsonLines, textLines } from "../../../src/cli/format.ts";
 import { reasonOf, timeOf } from "../../../src/cli/reports.ts";
 import { StreamError } from "../../../src/client/errors.ts";
-import { toTextEvent } from "../../../src/client/events.ts";
+import { ReceivedEvent } from "../../../src/client/events.ts";
 
 const event = (data: string, rest: { id?: string; channel?: string } = {}) =>
-  toTextEvent({ type: "price", data, id: rest.id, channel: rest.channel, lastEventId: "9" });
+  new ReceivedEvent({ type: "price", data, id: rest.id, channel: rest.channel, lastEventId: "9" }, data);
 
 test("JSON lines have the event's own fields, and data as text", () => {
   expect(jsonLines.event(event('{"a":1}', { id: "7", channel: "news" }))).toBe(
