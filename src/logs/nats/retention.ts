@@ -53,8 +53,8 @@ export class RetentionWorker {
   readonly #wake: WakeTimer = new WakeTimer(() => void this.#run());
   /** A run is under way in this process. Others may run at the same time. */
   #isRunning = false;
-  /** Entries exceed the limits, and a tail has not come to them. */
-  #isWaiting = false;
+  /** Another look follows soon after the run, although nothing is appended. */
+  #mustLookAgain = false;
   /** When entries began to wait for a tail, in the time of `now()`; 0 while none does. */
   #waitingSince = 0;
   #closed = false;
@@ -65,6 +65,11 @@ export class RetentionWorker {
 
   /** Something was appended. */
   touch(): void {
+    if (this.#isRunning) this.#mustLookAgain = true;
+    else this.#wakeSoon();
+  }
+
+  #wakeSoon(): void {
     if (this.#closed || this.#isRunning) return;
     this.#wake.set(now() + delayMs + Math.random() * jitterMs);
   }
@@ -77,7 +82,7 @@ export class RetentionWorker {
     if (count <= 1) return;
     // Both times are those of the server, so its clock may differ from the one here.
     const dueIn = Date.parse(state.first_ts) + age - time;
-    if (count > events || state.bytes > bytes || dueIn <= 0) this.touch();
+    if (count > events || state.bytes > bytes || dueIn <= 0) this.#wakeSoon();
     else if (dueIn < Number.POSITIVE_INFINITY) this.#wake.set(now() + dueIn + 1);
   }
 
@@ -98,12 +103,12 @@ export class RetentionWorker {
     } finally {
       this.#isRunning = false;
     }
-    if (!this.#isWaiting) return;
-    this.#isWaiting = false;
-    this.touch();
+    if (!this.#mustLookAgain) return;
+    this.#mustLookAgain = false;
+    this.#wakeSoon();
   }
 
-  /** True when there may be more to remove. */
+  /** True when it has to begin again, with another state. */
   async #trim(): Promise<boolean> {
     const { jetStream, stream, values } = this.#context;
     const observation = await this.#context.heads.observe();
@@ -126,7 +131,10 @@ export class RetentionWorker {
     // Removes everything before the sequence. The message at it stays, and stands for the floor. A repetition removes
     // nothing else.
     await jetStream.ask(`STREAM.PURGE.${stream}`, { seq: cut });
-    return true;
+    // Whatever was appended since is removed with the next run. Under load, a run that ended only when nothing exceeded a
+    // limit would never end, and each of its rounds costs as much as eight events.
+    this.#mustLookAgain = true;
+    return false;
   }
 
   /** Entries that a tail of this process has not delivered wait for it, for some time: a burst reaches it whole. */
@@ -139,8 +147,7 @@ export class RetentionWorker {
     const time = now();
     if (this.#waitingSince === 0) this.#waitingSince = time;
     if (time - this.#waitingSince > patienceMs) return cut;
-    // Another look follows soon, although nothing is appended.
-    this.#isWaiting = true;
+    this.#mustLookAgain = true;
     return Math.max(floor, delivered);
   }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { LogEntry } from "../../src/log/log.ts";
 import { natsLog } from "../../src/logs/nats/index.ts";
 import { at, entry, range } from "../../src/testing/log/ask.ts";
-import { connectNats, startNats } from "../support/stores/nats-server.ts";
+import { connectNats, requestNats, startNats } from "../support/stores/nats-server.ts";
 import type { StoreServer } from "../support/stores/store-server.ts";
 
 let server: StoreServer;
@@ -89,4 +89,25 @@ test("an answer that is older than the messages since its question does not repl
   expect(answers.questions.filter((question) => question.includes(".CONSUMER.CREATE."))).toHaveLength(1);
   await log.close();
   await publisher.close();
+});
+
+test("entries are removed a few times a second, however fast others come, and until none exceeds the limit", async () => {
+  const { connection: counted, questions } = new DelayedAnswers(connection);
+  const log = natsLog({ connection: counted, stream: "busy", maxEvents: 10 });
+  await log.head();
+  const start = performance.now();
+  let top = 0;
+  while (questions.filter((question) => question.includes(".STREAM.PURGE.")).length < 3) {
+    const [appended] = await log.append([entry("a", "x")]);
+    top = appended?.offset ?? 0;
+  }
+  // Each is 200 ms after the one before at the earliest, and the first one after the first append.
+  expect(performance.now() - start).toBeGreaterThan(3 * 200);
+  // From here on, nothing is appended, and nothing asks the log. The message before the oldest entry stands for the floor.
+  const first = async () => {
+    const { state } = await requestNats<{ state: { first_seq: number } }>(connection, "STREAM.INFO.busy");
+    return state.first_seq;
+  };
+  await vi.waitFor(async () => expect(await first()).toBe(top - 10), { timeout: 10_000 });
+  await log.close();
 });
