@@ -49,9 +49,9 @@ export function writingFunctions(schema: string, notifyChannel: string, lock: nu
     END $sourcecast$;
 
     -- Milliseconds of Unix time. Not now(), which stands still within a transaction: entries would get the time at which their
-    -- statement began to wait for the lock.
+    -- statement began to wait for the lock. And not extract(), which counts in decimal digits, and takes three times as long.
     CREATE OR REPLACE FUNCTION ${schema}.clock() RETURNS bigint LANGUAGE sql AS $sourcecast$
-      SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint
+      SELECT floor(date_part('epoch', clock_timestamp()) * 1000)::bigint
     $sourcecast$;
 
     -- The witness at an offset, NULL where it is not known. The floor and the newest entry are part of the state; entries between
