@@ -49,11 +49,13 @@ export function decide(
     if (gate.isOpen) context.onError(error, { stage: "replay" });
     return { early: retryLater(request, sourceOptions, "error") };
   };
+  // Without a promise in the usual case: nothing else has to be asked.
   const conclude = (origin: Origin): Decision | Promise<Decision> => {
     const answer = (isOver: boolean): Decision =>
       isOver ? { origin, asked, early: noContent(request, sourceOptions, "ended") } : { origin, asked };
     if (hasReceivedAllEnds(origin, asked.selection)) return answer(true);
     if (control === undefined || control.end) return answer(false);
+    // Without an event for the end, the client cannot tell that it has received everything, and keeps reconnecting.
     return hasReceivedAllEvents(context, origin, asked.selection).then(answer, fail);
   };
   return findOrigin(context, request, asked, conclude, fail);

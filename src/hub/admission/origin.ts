@@ -28,6 +28,7 @@ export function findOrigin<T>(
   return feed.start().then(() => findStarts(context, request, asked, conclude, fail), fail);
 }
 
+/** Once the tail follows the log: the head of the ring is known. */
 function findStarts<T>(
   context: OriginContext,
   request: RequestLike,
@@ -65,6 +66,7 @@ function findStart<T>(
   const delivered = feed.ring.head;
   const { restarts } = feed;
   const cursor = own ?? (typeof from === "object" ? from : null);
+  // The decision is made in the same callback as the origin.
   const locate = (start: Position | null): Promise<T> => {
     const question = { cursor: cursor === "unreadable" ? null : (cursor ?? start), selection };
     return locator.ask(question).then((location) => {
@@ -81,6 +83,7 @@ function findStart<T>(
   return findRewindStart({ feed, deadline }, rewind, selection, conflates(options)).then(locate, fail);
 }
 
+// For a client that begins at two positions: both answers are needed for the decision.
 const asItIs = (origin: Origin): Origin => origin;
 
 function rethrow(error: unknown): never {
