@@ -134,9 +134,9 @@ function useCallee<F>(callee: F, role?: string): { readonly current: F } {
 function openLatest<C extends AnyContract | undefined>(latest: Latest<C>, after: string): Subscription<C> {
   const given: Record<string, unknown> = { ...latest.current };
   for (const name in given) {
-    const value = given[name];
+    const value = given[name] as Functions[string];
     if (typeof value !== "function") continue;
-    given[name] = (...args: unknown[]) => (Reflect.get(latest.current, name) ?? value)(...args);
+    given[name] = (...args: unknown[]) => ((latest.current as object as Functions)[name] ?? value)(...args);
   }
   const { url, ...options } = given;
   return open(url as PerAttempt<string | URL>, options as SubscribeOptions<C>, after, latest.current);
@@ -145,3 +145,5 @@ function openLatest<C extends AnyContract | undefined>(latest: Latest<C>, after:
 type Latest<C extends AnyContract | undefined> = {
   readonly current: SubscribeOptions<C> & { readonly url: PerAttempt<string | URL> };
 };
+
+type Functions = Record<string, (...args: unknown[]) => unknown>;
