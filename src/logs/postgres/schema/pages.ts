@@ -10,7 +10,7 @@ export const maxMergedChannels = 1_000;
 
 /**
  * Which entries count: all, those that are not superseded, or those of them that have a key. With the table that has them, and the
- * parts of a channel in its index.
+ * parts of a channel, each with an index of its own.
  */
 const entryKinds = {
   all: { table: "entry", parts: ["NOT superseded", "superseded"] },
@@ -41,8 +41,8 @@ const skipped = { all: "false", newest: "superseded", values: "false" } as const
  * - `merged_*` finds a page channel by channel, `scanned_*` among all entries. Neither is fast in all logs: a prefix may have a
  *   million channels, and the next entry of a channel may be a million entries away. `page_*` chooses.
  *
- * There is a function for each kind of entries rather than a parameter: a condition that is a parameter could not use the part of
- * the index that belongs to it.
+ * There is a function for each kind of entries rather than a parameter: a condition that is a parameter could not use the
+ * index that belongs to it.
  *
  * A page is found by offsets and weights alone. The data is read when it is known which entries fit, so a page with a large entry
  * at its border costs no more than it returns. Both ways of finding it account for the same entries: up to `through`, an entry is

@@ -95,7 +95,7 @@ export function readingFunctions(schema: string): string {
     CREATE OR REPLACE FUNCTION ${schema}.has_values(selection json) RETURNS boolean LANGUAGE sql STABLE AS $sourcecast$
       SELECT EXISTS (
         SELECT FROM json_array_elements_text(selection->'names') AS n
-        WHERE EXISTS (SELECT FROM ${schema}.value WHERE channel = n)
+        WHERE (SELECT true FROM ${schema}.value WHERE channel = n LIMIT 1)
       ) OR EXISTS (
         SELECT FROM json_array_elements(selection->'ranges') AS bounds
         WHERE (
@@ -203,7 +203,8 @@ export function readingFunctions(schema: string): string {
           WHEN state.trimmed = 0 THEN 0
           ELSE coalesce((SELECT log_offset FROM ${schema}.trimmed WHERE channel = name), state.forgotten)
         END,
-        EXISTS (SELECT FROM ${schema}.value WHERE channel = name)
+        -- Not EXISTS, which may read all values once in place of one for each channel.
+        (SELECT true FROM ${schema}.value WHERE channel = name LIMIT 1) IS NOT NULL
       ) ORDER BY n) INTO channels FROM json_array_elements_text(request->'names') WITH ORDINALITY AS c(name, n);
       SELECT json_agg(json_build_array(
         NULL, ${schema}.trimmed_of(selection, state, true), ${schema}.has_values(selection)
