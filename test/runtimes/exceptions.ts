@@ -10,6 +10,7 @@ const jsonForm = "Bun gives it a JSON form, by a `toJSON()`, so nothing would be
 const noActiveResources = "The runtime does not tell which timers keep a process alive";
 const noGarbage = "Garbage cannot be collected on demand";
 const noListeners = "node:events does not see the listeners of a signal";
+const noRest = "A timer that rests is stopped there, as a Durable Object would otherwise stay in memory for it";
 const noServer = "Responses of node:http cannot be made without a server";
 const noSignals = "There are no signals";
 const noContext = "The zlib of Deno ignores a dictionary, so that a stream is not compressed";
@@ -54,6 +55,7 @@ export const exceptions = {
       "channel.read() > keeps the process alive while it waits, and only then": noActiveResources,
     },
     ...compressionTests(ownEncoding),
+    "clock.test.mjs": { "a wake timer > that rests does not wake, and goes on from where it was": noRest },
     "costs.test.mjs": {
       "%s (1)": noServer,
       "%s (2)": noServer,
@@ -123,6 +125,10 @@ export const exceptions = {
       "a source that comes while they are still there keeps them": noSignals,
     },
     "source.test.mjs": { "close() > leaves no listener on the request's signal": noListeners },
+    "time-limit.test.mjs": {
+      "keeps the process alive while there is work, and only if it is to: %s (1)": noRest,
+      "keeps the process alive while there is work, and only if it is to: %s (2)": noRest,
+    },
     "unread.test.mjs": { "bodies that are read cost one check on the existing timer": ownTimers },
   },
 } as const satisfies Record<string, Exceptions>;

@@ -1,9 +1,15 @@
 /** Replies as no real server gives them, or only by the mistake of a client. */
-import { expect, onTestFinished, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { Commands, Script } from "../../../src/logs/redis/commands.ts";
 
 const listed = new Script("return 1");
 const numbered = new Script("return ARGV[1] .. ' ok'", { keys: 1, isNumbered: true });
+
+const open: Commands[] = [];
+
+afterEach(() => {
+  for (const commands of open.splice(0)) commands.close();
+});
 
 /** Commands on connections that answer with `replyTo`. */
 function openCommands(replyTo: (args: readonly string[]) => unknown) {
@@ -16,7 +22,7 @@ function openCommands(replyTo: (args: readonly string[]) => unknown) {
     close: () => {},
   });
   const commands = new Commands(connect, ["{a}:head", "{a}:entries"]);
-  onTestFinished(() => commands.close());
+  open.push(commands);
   return { commands, sent };
 }
 
