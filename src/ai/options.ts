@@ -56,8 +56,9 @@ export interface RunsOptions {
    * Called with the whole text before the run ends, for the application to store it. So the text of a run that has
    * ended is stored. A single process calls it, once. It is called again only if that process dies, or loses the log,
    * before it has published the end. The run id is the same then, so store the text under the run id. After a loss of
-   * the log, the second call may have the outcome `"lost"` and less text: keep the longer one. If the callback throws, rejects or takes longer than `finishTimeout`, `onError` gets the error, and the
-   * run ends with an error in the terms of the protocol. It is not called again. The log keeps the run, and
+   * the log, the second call may have the outcome `"lost"` and less text: keep the longer one. If the callback throws,
+   * rejects or takes longer than `finishTimeout`, `onError` gets the error, and the run ends with an error in the terms of
+   * the protocol. It is not called again. The log keeps the run, and
    * {@link Runs.resume} continues to answer with its text and the error until the chat has another run.
    * @default none
    */

@@ -8,8 +8,8 @@ import type { StreamRequest, StreamSnapshot } from "./stream-request.ts";
 import type { TabContext } from "./tab-parts.ts";
 
 /**
- * The beginning of the name of each channel and lock. Its number is the version of these messages, to be raised with each change of
- * their meaning. So tabs of two builds, as a deploy leaves them, never receive messages of each other: those of each build have a connection.
+ * The beginning of the name of each channel and lock. Its number is the version of these messages, to be raised whenever their
+ * meaning changes. A deploy leaves tabs of two builds: they never receive each other's messages, and each build has a connection.
  */
 export const namePrefix = "sourcecast 1 ";
 

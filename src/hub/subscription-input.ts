@@ -34,7 +34,7 @@ const sentChecks: OptionChecks<SentOptions> = {
 };
 
 /**
- * Reads the options of a subscription. It runs for every connection, so it checks each value only once.
+ * Reads the options of a subscription. Every connection comes through here, so each value is checked once.
  *
  * @param presence Checks and copies the member.
  * @throws {SourcecastError} for a value that is not valid: see {@link assertSent}.

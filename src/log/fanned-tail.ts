@@ -112,8 +112,9 @@ export class FannedTail implements Tail {
         const page = await this.#source.read(position.offset);
         if (this.#closed) return;
         // Entries that were offered while the page was on its way came first.
-        let found: Found = isDelivered(page.head, position, since) ? "end" : "more";
+        let found: Found;
         if (this.#position === position) found = this.#apply(page, isRepeated);
+        else found = isDelivered(page.head, position, since) ? "end" : "more";
         isRepeated = found === "missing";
         if (found !== "end") this.#mustPullAgain = true;
         // One page in a turn of the event loop: others have theirs in between.

@@ -43,8 +43,8 @@ export interface StoredValue extends StoredMessage {
 /** The `Nats-Msg-Id`, by which the server recognizes a repetition. */
 const idHeader = "Nats-Msg-Id";
 /**
- * The witness, the type and the sender of an entry, separated by spaces. One header has them all: the client takes more time for
- * each header of a message than for everything else in it.
+ * The witness, the type and the sender of an entry, separated by spaces. They share one header: to the client, each header costs
+ * more than the rest of the message.
  */
 const entryHeader = "Sse-Entry";
 /** Of a kept value: the epoch, the offset and the time of its entry, and the witness before it. */

@@ -92,7 +92,7 @@ export class Commands {
   /**
    * Runs a script with `isNumbered`. The number, which no other call has, is among the arguments.
    *
-   * There is no promise between this call and that of the client, and one after it: an event that is published alone waits for each.
+   * It adds a single promise to that of the client, because a lone event waits for every one of them.
    */
   runNumbered(script: Script, number: string, args: readonly string[]): Promise<unknown> {
     const opening = this.#prepared.get(script);
